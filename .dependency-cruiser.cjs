@@ -1,0 +1,101 @@
+// Who may import whom. The picture is in CONTRIBUTING.md: `core` ← every folder ← the module file.
+const FOLDERS = ['redis', 'memory', 'queue', 'worker', 'scheduler', 'discovery', 'decorators'];
+
+// Beside its own files and core, a folder may import these.
+const ALSO = {
+  queue: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+  worker: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+  scheduler: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+  discovery: ['decorators/', 'task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+  decorators: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+};
+
+const zone = (folder) => ({
+  name: `zone-${folder}`,
+  comment: `src/${folder} knows src/core, and no other folder. Let the module file bring them together.`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: {
+    path: '^src/',
+    pathNot: [`^src/(core|${folder})/`, ...(ALSO[folder] ?? []).map((path) => `^src/${path}`)],
+  },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Move what both need into a file of its own.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { circular: true },
+    },
+    {
+      name: 'core-is-pure',
+      comment:
+        'core has no Nest, no ioredis, no timers: only itself, croner, and the types of Standard Schema and rxjs.',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: {
+        pathNot: [
+          '^src/core/',
+          'node_modules/croner/',
+          'node_modules/@standard-schema/spec/',
+          'node_modules/rxjs/',
+          '^(node:)?(crypto|buffer|util|url)$',
+        ],
+      },
+    },
+    ...FOLDERS.map(zone),
+    {
+      name: 'only-redis-imports-ioredis',
+      comment: 'The client stays behind one narrow folder. Options may name its types.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/redis/' },
+      to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'nothing-imports-the-index',
+      comment: 'src/index.ts is for users. Inside, import the file that holds the thing.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/index\\.ts$' },
+      to: { path: '^src/index\\.ts$' },
+    },
+    {
+      name: 'only-the-module-knows-all',
+      comment:
+        'Files beside the folders are constants and options, except the module file, its definition and the index.',
+      severity: 'error',
+      from: {
+        path: '^src/[^/]+\\.ts$',
+        pathNot: '^src/(task-queue\\.module|task-queue\\.module-definition|index)\\.ts$',
+      },
+      to: { path: `^src/(${FOLDERS.join('|')}|testing)/` },
+    },
+    {
+      name: 'src-imports-no-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|sample-app|scripts)/' },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: { path: '^(src|test)/' },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-dependencies',
+      comment: 'What src imports must be a dependency or a peer, or users lack it.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm', 'npm-peer'] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

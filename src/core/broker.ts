@@ -1,0 +1,326 @@
+import type { JobState, RetentionRule, SettledState } from './job.js';
+
+/**
+ * The port between the life of a job and the place where it is stored. `redis/` and `memory/` implement it, one contract
+ * suite proves both. Every verb is atomic, safe to repeat after a lost reply, and uses the store's clock alone.
+ * Queue names, user ids and sizes are checked before they come here.
+ */
+export interface Broker {
+  /** What this store can do beyond the verbs; what it cannot is refused with `UnsupportedError`. */
+  readonly capabilities: BrokerCapabilities;
+
+  /** Connects and refuses a store that cannot keep the promises. @throws BrokerUnavailableError, IncompatibleStoreError */
+  open(): Promise<StoreFacts>;
+  /** Ends every connection; calls after it reject with `BrokerUnavailableError`. */
+  close(): Promise<void>;
+  /** Best knowledge of the store's clock, ms since the epoch: for information and timers, never for decisions. */
+  now(): number;
+
+  /**
+   * Stores all jobs or none. A user id that is kept already answers `created: false` with the id and state of the first.
+   * Order in a priority is the order of calls of one process.
+   * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError, StoreFullError
+   */
+  enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]>;
+  /**
+   * Moves up to `limit` elements of a plain list (its tail first, as LPUSH fills it) into the queue, each as a job whose
+   * payload is the element. Atomic: an element is in the list or a job, never neither.
+   * @returns how many were moved
+   */
+  takeInbox(queue: string, inbox: string, limit: number): Promise<number>;
+  /** Resolves once the list may hold something, or after `timeoutMs`. Takes nothing. */
+  awaitInbox(inbox: string, timeoutMs: number): Promise<void>;
+
+  /**
+   * Ends runs and starts the next ones in one step: applies `settlements` whose token is still the newest, promotes what
+   * is due, then reserves up to `want` jobs under the worker's lease. Repeated with the same `call`, it answers the same.
+   */
+  settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation>;
+  /** Renews the worker's lease. `lapsed` when it had run out: the worker must {@link reconcile}. */
+  beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply>;
+  /** Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost. */
+  reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }>;
+  /** The worker leaves: its lease and registrations go; jobs it still holds are released to the front, no attempt burned. */
+  leave(queue: string, worker: string): Promise<void>;
+  /** Stores progress and log lines of running jobs whose token is still the newest; names those that lost it. */
+  report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }>;
+
+  /** Scheduled jobs that are due become ready, oldest first, at most `limit`. */
+  promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }>;
+  /**
+   * Returns the jobs of workers whose lease ran out: ready at the front, or dead as `poison` at the third crash.
+   * A gap in scans of more than half a lease means the store was away: nothing is reclaimed for one lease.
+   */
+  reclaim(queue: string, leaseMs: number): Promise<ReclaimReply>;
+  /** Trims settled jobs over their limits and forgets old call records, one bounded step. */
+  trim(queue: string, retention: Record<SettledState, RetentionRule>): Promise<{ trimmed: number; trimmedDead: number; more: boolean }>;
+
+  /** The stored jobs of these ids (a user's or the store's own), in order; undefined where nothing is kept. */
+  read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]>;
+  logs(queue: string, id: string): Promise<string[]>;
+  /** One page of a state: `ready` and `scheduled` next to run first, settled newest first. */
+  list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage>;
+  counts(queue: string): Promise<Record<JobState, number>>;
+
+  setPaused(queue: string, paused: boolean): Promise<void>;
+  isPaused(queue: string): Promise<boolean>;
+  /** Not started: cancelled at once. Active: a durable mark, and no further attempt. */
+  cancel(queue: string, id: string): Promise<CancelAnswer>;
+  /** A dead job becomes ready with this envelope, if it is still the dead job that was read (`settledAt`). */
+  retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<'retried' | 'changed' | 'not-found'>;
+  /** Deletes a job that does not run. */
+  remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'>;
+  /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
+  purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }>;
+
+  /** Registers interest in a job's end for `ttlMs`, then reads it: either the answer is settled, or `onSettled` will be told. */
+  awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined>;
+
+  /** Writes nothing when the stored rule equals this one; else counts from `schedule.nextTick`. */
+  registerSchedule(queue: string, schedule: NewSchedule): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'>;
+  /** Schedules whose tick has come, by the store's clock, and when the next one comes. */
+  dueSchedules(queue: string, limit: number): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }>;
+  /** Compare and set: enqueues the job of a tick if rule and tick are still the stored ones and the tick has come. */
+  fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'>;
+  schedules(queue: string): Promise<StoredSchedule[]>;
+  removeSchedule(queue: string, name: string): Promise<boolean>;
+
+  /** Tells this worker that a queue may have work. Also called after every reconnect. */
+  onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe>;
+  onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe>;
+  /** Settled jobs somebody awaits; the record tells a result that is not kept, too. Resynced after a reconnect. */
+  onSettled(queue: string, listener: (end: SettledNotice | 'resync') => void): Promise<Unsubscribe>;
+  /** Live events, at most once; while nobody listens they are not made. */
+  onEvents(queue: string, listener: (events: BrokerEvent[]) => void): Promise<Unsubscribe>;
+}
+
+export type Unsubscribe = () => Promise<void>;
+
+export interface BrokerCapabilities {
+  /** Other processes can use the same store. */
+  shared: boolean;
+}
+
+/** What the server is and guarantees; `undefined` where it would not say. */
+export interface StoreFacts {
+  kind: 'redis' | 'valkey' | 'memory';
+  version: string;
+  mode: 'standalone' | 'cluster' | 'sentinel' | 'memory';
+  appendonly: boolean | undefined;
+  maxmemoryPolicy: string | undefined;
+  replicas: number | undefined;
+  /** One line for the log. */
+  summary: string;
+  warnings: string[];
+}
+
+export interface NewJob {
+  envelope: string;
+  userId?: string;
+  /** Milliseconds from now, by the store's clock. */
+  delayMs?: number;
+  /** An instant in ms since the epoch; used where `delayMs` is absent. */
+  runAt?: number;
+  /** 0 (default) to 9, higher first. */
+  priority?: number;
+}
+
+export interface EnqueueReceipt {
+  id: string;
+  /** false: a job with this user id was kept already, and `id` and `state` are its own. */
+  created: boolean;
+  state: JobState;
+}
+
+/** Proof of the newest lease on one job: `worker:fence`, with `:priority` behind it for a prioritised job. */
+export type Token = string;
+
+export interface HeldJob {
+  id: string;
+  token: Token;
+}
+
+/** What a finished run becomes. One exhaustive switch (worker/job-runner) makes them, one broker verb applies them. */
+export type Settlement =
+  | { op: 'complete'; id: string; token: Token; result: string; keep: RetentionRule }
+  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope. */
+  | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string; error: string }
+  | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }
+  /** Back to the front, untouched. */
+  | { op: 'release'; id: string; token: Token }
+  /** No handler here knows the name. */
+  | { op: 'park'; id: string; token: Token; name: string }
+  | { op: 'cancel'; id: string; token: Token; keep: RetentionRule }
+  /** `detail`: JSON with `reason` and `message`; `envelope` undefined keeps the stored text. */
+  | { op: 'bury'; id: string; token: Token; detail: string; envelope: string | undefined; keep: RetentionRule };
+
+export interface WorkerTurn {
+  worker: string;
+  /** Rises by one per new call of this worker on this queue; the same number again asks for the same answer. */
+  call: number;
+  leaseMs: number;
+  /** Jobs to reserve, 0 to 1000. */
+  want: number;
+  /** The worker runs and holds nothing else: it may be given one suspect (a job that crashed twice), alone. */
+  alone: boolean;
+  /** Take parked jobs of these names, too (`'*'`: of any name). */
+  adopt: readonly string[] | '*' | undefined;
+  settlements: readonly Settlement[];
+}
+
+export interface ReservedJob {
+  id: string;
+  token: Token;
+  envelope: string;
+  /** Times a worker died while it held this job. */
+  crashes: number;
+}
+
+export interface Reservation {
+  /** Store time, ms. */
+  now: number;
+  /** Rises with every reservation of the queue, also after a failover that lost the counter. */
+  fence: number;
+  jobs: ReservedJob[];
+  /** Settlements refused because a newer lease exists, or the job is gone. */
+  lost: string[];
+  /** Own active jobs that somebody asked to cancel. */
+  cancelling: string[];
+  paused: boolean;
+  /** Ready jobs were left behind. */
+  backlog: boolean;
+  /** A suspect waits for a worker that holds nothing. */
+  suspects: boolean;
+  /** Parked jobs exist. */
+  parked: boolean;
+  /** When the next scheduled job is due, store time in ms; only told when nothing was reserved. */
+  nextDueAt: number | undefined;
+  /** Dead letters that retention trimmed in this step: worth a warning. */
+  trimmedDead: number;
+}
+
+export interface BeatReply {
+  now: number;
+  lapsed: boolean;
+  /** Own active jobs that somebody asked to cancel. */
+  cancelling: string[];
+}
+
+export interface RunReport {
+  id: string;
+  token: Token;
+  /** Encoded progress value, or undefined for no change. */
+  progress: string | undefined;
+  logs: readonly string[];
+}
+
+export interface ReclaimReply {
+  now: number;
+  reclaimed: number;
+  /** Jobs that died as poison. */
+  poisoned: string[];
+  /** More expired workers wait for another step. */
+  more: boolean;
+  /** Jobs in flight, of any worker. */
+  inflight: number;
+  /** When the earliest lease in force ends. */
+  nextExpiryAt: number | undefined;
+  ready: number;
+  nextDueAt: number | undefined;
+  parked: number;
+}
+
+export interface StoredJob {
+  id: string;
+  state: JobState;
+  /** The record as stored: an envelope, behind its settled line where the job has ended. */
+  record: string;
+  /** When a scheduled job is due. */
+  dueAt: number | undefined;
+  progress: string | undefined;
+  /** Its cancellation was asked for. */
+  cancelling: boolean;
+}
+
+export interface JobPage {
+  jobs: StoredJob[];
+  /** Pass it on for the next page; undefined at the end. */
+  cursor: string | undefined;
+}
+
+export type CancelAnswer = 'cancelled' | 'requested' | 'finished' | 'not-found';
+
+export type QueueSignal =
+  | { type: 'paused' }
+  | { type: 'resumed' }
+  | { type: 'cancel'; id: string }
+  | { type: 'parked'; name: string }
+  /** The subscription was interrupted: anything may have been missed. */
+  | { type: 'resync' };
+
+export interface SettledNotice {
+  id: string;
+  /** As in `SettledLine`. */
+  line: string;
+}
+
+export type BrokerEventName =
+  | 'enqueued'
+  | 'scheduled'
+  | 'active'
+  | 'completed'
+  | 'retrying'
+  | 'snoozed'
+  | 'released'
+  | 'parked'
+  | 'cancelled'
+  | 'dead'
+  | 'reclaimed'
+  | 'promoted'
+  | 'removed'
+  | 'progress'
+  | 'paused'
+  | 'resumed';
+
+export interface BrokerEvent {
+  event: BrokerEventName;
+  /** Store time, ms. */
+  at: number;
+  /** Empty for events of the queue itself. */
+  id: string;
+  /** Result text, progress text, detail JSON of an end, or error text, by event; '' otherwise. */
+  detail: string;
+}
+
+export interface NewSchedule {
+  name: string;
+  /** Hash of everything in `spec`: equal hashes are the same rule. */
+  specHash: string;
+  /** The rule and its options as JSON, opaque to the store. */
+  spec: string;
+  /** First tick after now, ms since the epoch. */
+  nextTick: number;
+}
+
+export interface DueSchedule {
+  name: string;
+  specHash: string;
+  spec: string;
+  /** The stored next tick. */
+  tick: number;
+}
+
+export interface StoredSchedule extends DueSchedule {
+  /** The last tick that was given a job; a skipped one leaves it as it is. */
+  lastTick: number | undefined;
+}
+
+export interface ScheduleFire {
+  name: string;
+  specHash: string;
+  tick: number;
+  /** Undefined: the rule has no further tick. */
+  nextTick: number | undefined;
+  /** The tick's job; undefined skips it. Its user id makes a second one impossible. */
+  job: NewJob | undefined;
+}

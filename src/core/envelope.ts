@@ -1,0 +1,189 @@
+import { DEFAULT_JOB_NAME, type BackoffSpec, type ErrorRecord, type RetentionRule, type SettledState } from './job.js';
+
+/**
+ * The stored form of a job, version 1 (docs/envelope.md describes it for producers in other languages).
+ *
+ *     "1" [enqueuedAt, base 36 ms] [" " userId] [" " header JSON] "\n" payload text
+ *
+ * The first line never holds a raw newline, so the payload is everything behind the first one, byte for byte.
+ * A plain job stores ten characters beside its payload. Scripts read only the first character and the user id;
+ * whatever else a job carries lies in the header, where no script looks.
+ *
+ * A settled job is the same text behind one line that says how it ended:
+ *
+ *     ("C" completed | "X" cancelled | "D" dead) settledAt, 13 digits of ms, detail "\n" envelope
+ *
+ * The detail of a completed job is its result text, of a dead or cancelled one a JSON object.
+ */
+export interface Envelope {
+  /** Store time, milliseconds since the epoch; 0 when a foreign producer gave none. */
+  enqueuedAt: number;
+  userId: string | undefined;
+  header: EnvelopeHeader;
+  /** What the codec made of the payload. */
+  payload: string;
+}
+
+/** Short keys, because a queue may hold millions of them; every one is optional. */
+export interface EnvelopeHeader {
+  /** job name */
+  n?: string;
+  /** attempt, from 2 on */
+  a?: number;
+  /** maxAttempts */
+  m?: number;
+  /** backoff */
+  b?: BackoffSpec;
+  /** timeout of one run, ms */
+  t?: number;
+  /** expiresAt, store time in ms: a run may not start after it */
+  x?: number;
+  /** priority 1–9 */
+  p?: number;
+  /** scheduledFor, store time in ms */
+  s?: number;
+  /** retention by settled state, only where the job differs from its queue */
+  r?: Partial<Record<SettledState, RetentionRule>>;
+  /** errors of earlier runs, oldest first */
+  e?: ErrorRecord[];
+  /** schedule that enqueued this job: its name, and how many ticks before this one were missed */
+  c?: { name: string; missed: number };
+}
+
+const EMPTY_HEADER: EnvelopeHeader = Object.freeze({});
+const VERSION = '1';
+const VERSION_CODE = 49;
+
+let stampedAt = -1;
+let stamp = '';
+
+/** Base-36 text of an instant; one conversion per millisecond serves every job of it. */
+function stampOf(at: number): string {
+  if (at !== stampedAt) {
+    stampedAt = at;
+    stamp = at.toString(36);
+  }
+  return stamp;
+}
+
+export function encodeEnvelope(
+  enqueuedAt: number,
+  userId: string | undefined,
+  header: EnvelopeHeader | undefined,
+  payload: string,
+): string {
+  const head = enqueuedAt > 0 ? VERSION + stampOf(enqueuedAt) : VERSION;
+  if (userId === undefined && header === undefined) return head + '\n' + payload;
+  let line = head;
+  if (userId !== undefined) line += ' ' + userId;
+  if (header !== undefined) {
+    const json = JSON.stringify(header);
+    if (json !== '{}') line += ' ' + json;
+  }
+  return line + '\n' + payload;
+}
+
+/** Thrown by {@link decodeEnvelope}; such a job ends dead with reason `unreadable` and its raw text. */
+export class UnreadableEnvelopeError extends Error {
+  override readonly name = 'UnreadableEnvelopeError';
+}
+
+export function decodeEnvelope(text: string): Envelope {
+  if (text.charCodeAt(0) !== VERSION_CODE) {
+    throw new UnreadableEnvelopeError(`Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`);
+  }
+  const newline = text.indexOf('\n');
+  if (newline < 0) throw new UnreadableEnvelopeError('Envelope has no payload line');
+  const payload = text.slice(newline + 1);
+  const space = text.indexOf(' ');
+  if (space < 0 || space > newline) {
+    return { enqueuedAt: readStamp(text, newline), userId: undefined, header: EMPTY_HEADER, payload };
+  }
+  let rest = text.slice(space + 1, newline);
+  let userId: string | undefined;
+  if (rest.charCodeAt(0) !== 123) {
+    const end = rest.indexOf(' ');
+    userId = end < 0 ? rest : rest.slice(0, end);
+    rest = end < 0 ? '' : rest.slice(end + 1);
+  }
+  return { enqueuedAt: readStamp(text, space), userId, header: rest === '' ? EMPTY_HEADER : readHeader(rest), payload };
+}
+
+function readStamp(text: string, end: number): number {
+  if (end === 1) return 0;
+  const at = parseInt(text.slice(1, end), 36);
+  return Number.isFinite(at) ? at : 0;
+}
+
+function readHeader(json: string): EnvelopeHeader {
+  let header: unknown;
+  try {
+    header = JSON.parse(json);
+  } catch {
+    throw new UnreadableEnvelopeError('Envelope header is not JSON');
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new UnreadableEnvelopeError('Envelope header is not a JSON object');
+  }
+  const fields = header as Record<string, unknown>;
+  for (const [key, type] of HEADER_FIELDS) {
+    if (fields[key] !== undefined && (typeof fields[key] !== type || fields[key] === null)) {
+      throw new UnreadableEnvelopeError(`Envelope header field "${key}" is not a ${type}`);
+    }
+  }
+  return header as EnvelopeHeader;
+}
+
+const HEADER_FIELDS: readonly (readonly [keyof EnvelopeHeader, string])[] = [
+  ['n', 'string'],
+  ['a', 'number'],
+  ['m', 'number'],
+  ['b', 'object'],
+  ['t', 'number'],
+  ['x', 'number'],
+  ['p', 'number'],
+  ['s', 'number'],
+  ['r', 'object'],
+  ['e', 'object'],
+  ['c', 'object'],
+];
+
+export function jobNameOf(envelope: Envelope): string {
+  return envelope.header.n ?? DEFAULT_JOB_NAME;
+}
+
+const STATE_OF_LETTER: Record<string, SettledState> = { C: 'completed', X: 'cancelled', D: 'dead' };
+
+export const LETTER_OF_STATE: Record<SettledState, string> = { completed: 'C', cancelled: 'X', dead: 'D' };
+
+const DETAIL_START = 14; // letter + 13 digits: milliseconds have 13 digits until the year 2286
+
+/** How a settled job ended, taken from the first line of its record. */
+export interface SettledLine {
+  state: SettledState;
+  /** Store time, milliseconds since the epoch. */
+  settledAt: number;
+  /** Result text of a completed job ('' = undefined), JSON object of a dead or cancelled one. */
+  detail: string;
+}
+
+export function encodeSettledLine(state: SettledState, settledAt: number, detail: string): string {
+  return LETTER_OF_STATE[state] + String(settledAt) + detail;
+}
+
+export function decodeSettledLine(line: string): SettledLine {
+  const state = STATE_OF_LETTER[line.charAt(0)];
+  const settledAt = Number(line.slice(1, DETAIL_START));
+  if (state === undefined || !Number.isFinite(settledAt)) {
+    throw new UnreadableEnvelopeError(`"${line.slice(0, 20)}" does not begin a settled record`);
+  }
+  return { state, settledAt, detail: line.slice(DETAIL_START) };
+}
+
+/** A stored text, live or settled, taken apart; the envelope stays encoded. */
+export function splitRecord(text: string): { settled: SettledLine | undefined; envelope: string } {
+  if (STATE_OF_LETTER[text.charAt(0)] === undefined) return { settled: undefined, envelope: text };
+  const newline = text.indexOf('\n');
+  if (newline < 0) throw new UnreadableEnvelopeError('Settled record has no envelope');
+  return { settled: decodeSettledLine(text.slice(0, newline)), envelope: text.slice(newline + 1) };
+}

@@ -1,0 +1,277 @@
+import { nearestName } from './nearest.js';
+
+/** Every error this package throws on purpose has a stable `code`, so that callers need no `instanceof`. */
+export abstract class TaskQueueError extends Error {
+  abstract readonly code: string;
+}
+
+/** Text of a value for a message: short, on one line, and never a throw. */
+export function describeValue(value: unknown): string {
+  let text: string;
+  try {
+    text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+  } catch {
+    text = Object.prototype.toString.call(value);
+  }
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** An option, name, duration or other argument has a value that cannot be used. */
+export class InvalidValueError extends TaskQueueError {
+  override readonly name = 'InvalidValueError';
+  readonly code: string = 'TASK_QUEUE_INVALID_VALUE';
+  constructor(
+    /** Which option or argument. */
+    readonly what: string,
+    readonly value: unknown,
+    readonly remedy: string,
+  ) {
+    super(`Invalid ${what}: ${describeValue(value)}. ${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`);
+  }
+}
+
+/** An option that does not exist, or not there. */
+export class UnknownOptionError extends TaskQueueError {
+  override readonly name = 'UnknownOptionError';
+  readonly code = 'TASK_QUEUE_UNKNOWN_OPTION';
+  readonly nearest: string | undefined;
+  constructor(
+    readonly option: string,
+    /** Where it was given, such as `forRoot` or `@Processor on MailService.send`. */
+    readonly place: string,
+    known: Iterable<string>,
+  ) {
+    const names = [...known];
+    const nearest = nearestName(option, names);
+    super(
+      `Unknown option "${option}" in ${place}. ` + (nearest ? `Did you mean "${nearest}"?` : `Known options: ${names.join(', ')}.`),
+    );
+    this.nearest = nearest;
+  }
+}
+
+/** The queue is neither registered, configured, processed nor named by an imported definition. */
+export class UnknownQueueError extends TaskQueueError {
+  override readonly name = 'UnknownQueueError';
+  readonly code = 'TASK_QUEUE_UNKNOWN_QUEUE';
+  readonly nearest: string | undefined;
+  constructor(
+    readonly queue: string,
+    known: Iterable<string>,
+  ) {
+    const names = [...known];
+    const nearest = nearestName(queue, names);
+    super(
+      `Unknown queue "${queue}". ` +
+        (nearest ? `Did you mean "${nearest}"? ` : '') +
+        `Register it with TaskQueueModule.registerQueue({ name: "${queue}" }). Known queues: ${names.join(', ') || 'none'}.`,
+    );
+    this.nearest = nearest;
+  }
+}
+
+/** The wiring of the application is wrong; it does not start. */
+export class ConfigurationError extends TaskQueueError {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'TASK_QUEUE_CONFIGURATION';
+}
+
+/** The payload cannot be stored: JSON cannot carry it, or it fails its schema. */
+export class InvalidPayloadError extends TaskQueueError {
+  override readonly name = 'InvalidPayloadError';
+  readonly code = 'TASK_QUEUE_INVALID_PAYLOAD';
+  constructor(
+    readonly queue: string,
+    readonly jobName: string,
+    /** What is wrong and where: `path` is empty for the payload itself. */
+    readonly issues: readonly { path: string; message: string }[],
+  ) {
+    super(
+      `Invalid payload for "${queue}/${jobName}": ` +
+        issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '),
+    );
+  }
+}
+
+/** The encoded payload is larger than `payloadLimit`. */
+export class PayloadTooLargeError extends TaskQueueError {
+  override readonly name = 'PayloadTooLargeError';
+  readonly code = 'TASK_QUEUE_PAYLOAD_TOO_LARGE';
+  constructor(
+    readonly queue: string,
+    readonly bytes: number,
+    readonly limit: number,
+  ) {
+    super(
+      `Payload for "${queue}" has ${bytes} bytes, more than payloadLimit (${limit}). ` +
+        'Store the content elsewhere and enqueue a reference, or raise payloadLimit.',
+    );
+  }
+}
+
+/** `enqueueMany` was given more than one atomic call may carry. */
+export class BulkTooLargeError extends TaskQueueError {
+  override readonly name = 'BulkTooLargeError';
+  readonly code = 'TASK_QUEUE_BULK_TOO_LARGE';
+  constructor(
+    readonly limit: { jobs: number; bytes: number },
+    readonly actual: { jobs: number; bytes: number },
+  ) {
+    super(
+      `enqueueMany got ${actual.jobs} jobs and ${actual.bytes} bytes; one atomic call takes at most ${limit.jobs} jobs and ` +
+        `${limit.bytes} bytes. Pass { chunk: true } to split the call (atomic per chunk).`,
+    );
+  }
+}
+
+/** The store could not be reached and nothing was sent: the jobs are not stored. */
+export class BrokerUnavailableError extends TaskQueueError {
+  override readonly name = 'BrokerUnavailableError';
+  readonly code = 'TASK_QUEUE_BROKER_UNAVAILABLE';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The call was sent and its reply never came: the jobs may or may not be stored. */
+export class EnqueueOutcomeUnknownError extends TaskQueueError {
+  override readonly name = 'EnqueueOutcomeUnknownError';
+  readonly code = 'TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN';
+  constructor(
+    readonly queue: string,
+    /** The ids the jobs have if they are stored. */
+    readonly ids: readonly string[],
+    /** Repeats the very same call; within ten minutes it can not store a job twice. */
+    readonly retry: () => Promise<unknown>,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The reply to an enqueue on "${queue}" was lost: ${ids.length} job(s), first id "${ids[0]}", may be stored. ` +
+        'Call retry() on this error within 10 minutes: it stores nothing twice.',
+      options,
+    );
+  }
+}
+
+/** The store answered and refused: full, read-only, not permitted, misconfigured. */
+export class BrokerRefusedError extends TaskQueueError {
+  override readonly name = 'BrokerRefusedError';
+  readonly code: string = 'TASK_QUEUE_BROKER_REFUSED';
+  constructor(
+    /** First word of the server's answer, such as `OOM` or `NOPERM`. */
+    readonly reply: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The store refused the call (${reply}): ${remedy}`, options);
+  }
+}
+
+/** The store is out of memory: nothing was stored; running jobs still settle. */
+export class StoreFullError extends BrokerRefusedError {
+  override readonly code: string = 'TASK_QUEUE_STORE_FULL';
+  constructor(options?: ErrorOptions) {
+    super('OOM', 'Redis is at maxmemory. Raise maxmemory, lower retention, or wait until the backlog is worked off.', options);
+  }
+}
+
+/** The broker cannot do what was asked, and says so instead of pretending. */
+export class UnsupportedError extends TaskQueueError {
+  override readonly name = 'UnsupportedError';
+  readonly code = 'TASK_QUEUE_UNSUPPORTED';
+}
+
+/** No job of that id is kept: it never was, was removed, or was trimmed by retention. */
+export class JobNotFoundError extends TaskQueueError {
+  override readonly name = 'JobNotFoundError';
+  readonly code = 'TASK_QUEUE_JOB_NOT_FOUND';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+  ) {
+    super(`No job "${id}" is kept in queue "${queue}": it was never stored, was removed, or left by retention.`);
+  }
+}
+
+/** The job is in a state in which the call makes no sense, such as removing an active job. */
+export class JobStateError extends TaskQueueError {
+  override readonly name = 'JobStateError';
+  readonly code = 'TASK_QUEUE_JOB_STATE';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+    readonly state: string,
+    readonly verb: string,
+    remedy: string,
+  ) {
+    super(`Cannot ${verb} job "${id}" of queue "${queue}": it is ${state}. ${remedy}`);
+  }
+}
+
+/** `result()` waited its time; the job goes on. */
+export class ResultTimeoutError extends TaskQueueError {
+  override readonly name = 'ResultTimeoutError';
+  readonly code = 'TASK_QUEUE_RESULT_TIMEOUT';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+    readonly timeoutMs: number,
+  ) {
+    super(`Job "${id}" of queue "${queue}" did not settle within ${timeoutMs} ms. It is not cancelled; ask again or pass a longer timeout.`);
+  }
+}
+
+/** `result()` of a job that ended dead: carries what its last run threw. */
+export class JobDeadError extends TaskQueueError {
+  override readonly name = 'JobDeadError';
+  readonly code = 'TASK_QUEUE_JOB_DEAD';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+    readonly reason: string,
+    readonly lastError: { name: string; message: string } | undefined,
+  ) {
+    super(`Job "${id}" of queue "${queue}" is dead (${reason})` + (lastError ? `: ${lastError.name}: ${lastError.message}` : '.'));
+  }
+}
+
+/** `result()` of a job that was cancelled. */
+export class JobCancelledError extends TaskQueueError {
+  override readonly name = 'JobCancelledError';
+  readonly code = 'TASK_QUEUE_JOB_CANCELLED';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+  ) {
+    super(`Job "${id}" of queue "${queue}" was cancelled.`);
+  }
+}
+
+/** A cron expression that cannot be read or never matches. */
+export class InvalidCronError extends InvalidValueError {
+  override readonly code = 'TASK_QUEUE_INVALID_CRON';
+  constructor(
+    what: string,
+    value: unknown,
+    remedy: string,
+    /** The field at fault and where it begins in the expression (1 is the first character), where one can be named. */
+    readonly place?: { field: string; position: number },
+  ) {
+    super(what, value, remedy);
+  }
+}
+
+/** Aborts a run's `signal`: the lease was lost, the job was cancelled, timed out, or the process shuts down. */
+export class RunAbortedError extends TaskQueueError {
+  override readonly name = 'RunAbortedError';
+  readonly code = 'TASK_QUEUE_RUN_ABORTED';
+  constructor(readonly reason: 'cancelled' | 'timeout' | 'lease-lost' | 'shutdown') {
+    super(`The run was aborted: ${reason}`);
+  }
+}
+
+/** The store speaks another format, or is not what this package needs. */
+export class IncompatibleStoreError extends TaskQueueError {
+  override readonly name = 'IncompatibleStoreError';
+  readonly code = 'TASK_QUEUE_INCOMPATIBLE_STORE';
+}

@@ -1,0 +1,37 @@
+/**
+ * What a handler is given: one run of one job.
+ * @typeParam P payload
+ */
+export interface Job<P = unknown> {
+  /** The id the producer gave, else the number the store gave. */
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly payload: P;
+  /** Number of this run, from 1; rises only after a counted failure. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** Store time of the enqueue, ms since the epoch. */
+  readonly enqueuedAt: number;
+  /** When the job was meant to run (delay, `runAt` or a schedule's tick), ms; undefined for a job that was ready at once. */
+  readonly scheduledFor: number | undefined;
+  /** The schedule that enqueued this job, and how many ticks before this one were missed. */
+  readonly schedule: { readonly name: string; readonly missed: number } | undefined;
+  /** Aborted with a `RunAbortedError` when the job is cancelled, times out, loses its lease, or the process shuts down. */
+  readonly signal: AbortSignal;
+  /** Rises with every reservation: pass it to a store that refuses older numbers, and a late run can do no harm. */
+  readonly fence: number;
+  /** Keeps the last value (any JSON), at most ten times a second; listeners get each kept value. */
+  progress(value: unknown): void;
+  /** Adds a line to the job's log: the last 100 lines of at most 1 KiB are kept. */
+  log(line: string): void;
+}
+
+/** Payload of a job that a schedule enqueued without one of its own. */
+export interface CronTick {
+  schedule: string;
+  /** The tick, ms since the epoch. */
+  scheduledFor: number;
+  /** Ticks before this one that nobody could fire. */
+  missed: number;
+}

@@ -1,0 +1,25 @@
+import { InvalidValueError } from './errors.js';
+
+const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+// Without : { } * ? [ ] \ and `: they move hash tags, turn into globs or break key listings.
+const USER_ID = /^(?!.*[:{}*?[\]\\`])[\x21-\x7e]{1,128}$/;
+// No quotes and backslashes: a job name must stand in JSON as it is, so that scripts can find it.
+const JOB_NAME = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
+
+/** Queue names and prefixes become part of Redis keys. @throws InvalidValueError */
+export function checkKeyName(value: unknown, what: string): string {
+  if (typeof value === 'string' && KEY_NAME.test(value)) return value;
+  throw new InvalidValueError(what, value, 'use 1–64 letters, digits, ".", "_" or "-", starting with a letter or digit');
+}
+
+/** @throws InvalidValueError */
+export function checkUserId(value: unknown): string {
+  if (typeof value === 'string' && USER_ID.test(value)) return value;
+  throw new InvalidValueError('id', value, 'use 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `');
+}
+
+/** @throws InvalidValueError */
+export function checkJobName(value: unknown): string {
+  if (typeof value === 'string' && JOB_NAME.test(value)) return value;
+  throw new InvalidValueError('name', value, 'use 1–128 printable ASCII characters without spaces, double quotes and backslashes');
+}

@@ -1,0 +1,48 @@
+import { parseDuration, type Duration } from './duration.js';
+import { InvalidValueError, UnknownOptionError } from './errors.js';
+import { nearestName } from './nearest.js';
+
+/** @throws InvalidValueError for everything but a plain options object */
+export function requireObject(given: unknown, what: string, remedy: string): asserts given is object {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new InvalidValueError(what, given, remedy);
+}
+
+/** @throws UnknownOptionError naming the first key that is not known and the nearest one that is */
+export function refuseUnknownKeys(given: object, known: readonly string[], place: string): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) throw new UnknownOptionError(key, place, known);
+  }
+}
+
+/** A whole number from `least` to `most`, or undefined where none was given. @throws InvalidValueError */
+export function readCount(given: unknown, what: string, least: number, most: number): number | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'number' && Number.isInteger(given) && given >= least && given <= most) return given;
+  throw new InvalidValueError(what, given, `use a whole number from ${least} to ${most}`);
+}
+
+/** A duration of at least `leastMs`, or undefined where none was given. @throws InvalidValueError */
+export function readMs(given: unknown, what: string, leastMs: number, mostMs = Infinity): number | undefined {
+  if (given === undefined) return undefined;
+  const ms = parseDuration(given as Duration, what);
+  if (ms < leastMs) throw new InvalidValueError(what, given, `use at least ${leastMs} ms`);
+  if (ms > mostMs) throw new InvalidValueError(what, given, `use at most ${mostMs} ms`);
+  return ms;
+}
+
+export function readBoolean(given: unknown, what: string): boolean | undefined {
+  if (given === undefined || typeof given === 'boolean') return given;
+  throw new InvalidValueError(what, given, 'use true or false');
+}
+
+export function readOneOf<T extends string>(given: unknown, allowed: readonly T[], what: string): T | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && (allowed as readonly string[]).includes(given)) return given as T;
+  const nearest = typeof given === 'string' ? nearestName(given, allowed) : undefined;
+  throw new InvalidValueError(
+    what,
+    given,
+    (nearest === undefined ? '' : `did you mean "${nearest}"? `) + `use one of: ${allowed.join(', ')}`,
+  );
+}

@@ -1,0 +1,42 @@
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import { PROCESSOR_METADATA } from '../task-queue.constants.js';
+import type { JobOptions, WorkerOptions } from '../task-queue.options.js';
+import { appendMetadata } from './append-metadata.js';
+
+/** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */
+export interface ProcessorOptions extends JobOptions, WorkerOptions {
+  /** The job name this method takes. Default: every name of the queue that has no handler of its own. */
+  name?: string;
+  /** A Redis list that other programs fill by LPUSH; each element becomes a job of this queue. */
+  inbox?: string;
+}
+
+/** What `@Processor` reads of a `defineJob` definition. */
+export interface ProcessedDefinition {
+  readonly queue: string;
+  readonly name?: string;
+  readonly schema?: StandardSchemaV1;
+}
+
+/** What one `@Processor` left on its method. */
+export interface ProcessorMetadata {
+  target: string | ProcessedDefinition;
+  options: ProcessorOptions;
+}
+
+/**
+ * The method runs the jobs of a queue, or of one job name of it. It gets the `Job`, or what its parameter decorators ask
+ * for, and may return a value, a promise or an Observable (each value is progress, the last one the result).
+ *
+ * @example
+ * ```ts
+ * @Processor('mail', { concurrency: 20, maxAttempts: 5 })
+ * async send(job: Job<WelcomeMail>) {}
+ * ```
+ *
+ * @param target a queue, or a definition made by `defineJob`: its name picks the jobs, its schema checks their payloads
+ */
+export function Processor(target: string | ProcessedDefinition, options: ProcessorOptions = {}): MethodDecorator {
+  const metadata: ProcessorMetadata = { target, options };
+  return appendMetadata(PROCESSOR_METADATA, metadata, '@Processor');
+}

@@ -1,0 +1,76 @@
+import 'reflect-metadata';
+import type { DeclaredDecorator } from '../decorators/append-metadata.js';
+import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
+import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
+import { PARAMETERS_METADATA } from '../decorators/payload.decorator.js';
+import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
+import {
+  DECLARED_METADATA,
+  PROCESSOR_METADATA,
+  QUEUE_EVENT_METADATA,
+  SCHEDULE_METADATA,
+} from '../task-queue.constants.js';
+import { ENHANCER_METADATA, type EnhancerKind } from './nest-metadata.js';
+
+/** One parameter of a method, as its decorator left it. */
+export interface ParameterMetadata {
+  /** `type:index`, or Nest's custom key. */
+  key: string;
+  pipes: readonly unknown[];
+}
+
+const KEY_OF_DECORATOR: Record<string, string> = {
+  '@Processor': PROCESSOR_METADATA,
+  '@Cron': SCHEDULE_METADATA,
+  '@Interval': SCHEDULE_METADATA,
+  '@OnQueueEvent': QUEUE_EVENT_METADATA,
+};
+
+type Method = (...args: unknown[]) => unknown;
+
+/** Reads what decorators wrote; decides nothing. */
+export class MetadataAccessor {
+  processorsOf(method: Method): readonly ProcessorMetadata[] {
+    return listOf<ProcessorMetadata>(PROCESSOR_METADATA, method);
+  }
+
+  schedulesOf(method: Method): readonly ScheduleMetadata[] {
+    return listOf<ScheduleMetadata>(SCHEDULE_METADATA, method);
+  }
+
+  queueEventsOf(method: Method): readonly QueueEventMetadata[] {
+    return listOf<QueueEventMetadata>(QUEUE_EVENT_METADATA, method);
+  }
+
+  /** Whether this very function carries what `decorator` writes. */
+  carries(method: unknown, decorator: string): boolean {
+    const key = KEY_OF_DECORATOR[decorator];
+    return typeof method === 'function' && key !== undefined && Reflect.hasOwnMetadata(key, method);
+  }
+
+  /** Where decorators of this package were written on a prototype, or on a class itself for its static methods. */
+  declaredOn(target: object): readonly DeclaredDecorator[] {
+    return listOf<DeclaredDecorator>(DECLARED_METADATA, target);
+  }
+
+  /** Whether a class or one it extends has any decorator of this package. */
+  concerns(prototype: object, classRef: object): boolean {
+    return Reflect.hasMetadata(DECLARED_METADATA, prototype) || Reflect.hasMetadata(DECLARED_METADATA, classRef);
+  }
+
+  enhancersOf(kind: EnhancerKind, target: object): readonly unknown[] {
+    return (Reflect.getMetadata(ENHANCER_METADATA[kind], target) ?? []) as unknown[];
+  }
+
+  parametersOf(classRef: object, methodName: string): readonly ParameterMetadata[] {
+    const metadata = (Reflect.getMetadata(PARAMETERS_METADATA, classRef, methodName) ?? {}) as Record<
+      string,
+      { pipes?: unknown[] }
+    >;
+    return Object.entries(metadata).map(([key, parameter]) => ({ key, pipes: parameter.pipes ?? [] }));
+  }
+}
+
+function listOf<T>(key: string, target: object): readonly T[] {
+  return (Reflect.getOwnMetadata(key, target) ?? []) as T[];
+}

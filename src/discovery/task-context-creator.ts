@@ -1,0 +1,78 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import { ExternalContextCreator, type ApplicationConfig, type ModulesContainer, type NestContainer } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { InvalidPayloadError } from '../core/errors.js';
+import { controlFlowOf, CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
+import type { Job } from '../core/job-view.js';
+import type { SchemaIssue } from '../core/standard-schema.js';
+import { PayloadMismatch } from '../decorators/payload-schema.pipe.js';
+import { lastValue } from './last-value.js';
+
+type Call = (...args: unknown[]) => Promise<unknown>;
+
+interface FilterChain {
+  /** Undefined: no filter took the exception. */
+  invokeCustomFilters(exception: unknown, host: ArgumentsHost): unknown;
+}
+
+interface ErrorProxy {
+  createProxy(
+    target: Call,
+    handler: { next(exception: unknown, host: ArgumentsHost): Promise<unknown> },
+    type: string,
+  ): Call;
+}
+
+/** The two inner parts of Nest's creator that jobs need otherwise, the same in Nest 11 and 12. */
+interface CreatorParts {
+  interceptorsConsumer: { intercept(interceptors: unknown, args: unknown[], ...rest: unknown[]): Promise<unknown> };
+  externalErrorProxy: ErrorProxy;
+}
+
+/**
+ * Nest's creator of guards → interceptors → pipes → handler → filters, with the global enhancers of `config` alone, and
+ * with what a job needs beyond an HTTP call: the values of an Observable are progress, and a filter decides only about
+ * failures.
+ */
+export function createTaskContextCreator(modules: ModulesContainer, config: ApplicationConfig): ExternalContextCreator {
+  // All that Nest's context creators ask of the container: the app's own would bring every global enhancer with it.
+  const container = { applicationConfig: config, getModules: () => modules } as unknown as NestContainer;
+  const creator = ExternalContextCreator.fromContainer(container);
+  const parts = creator as unknown as CreatorParts;
+
+  const consumer = parts.interceptorsConsumer;
+  const intercept = consumer.intercept.bind(consumer);
+  // Nest itself would keep only the last value.
+  consumer.intercept = async (interceptors, args, ...rest) => {
+    const result = await intercept(interceptors, args, ...rest);
+    return isObservable(result) ? lastValue(result, args[0] as Job) : result;
+  };
+
+  const proxy = parts.externalErrorProxy;
+  parts.externalErrorProxy = {
+    createProxy: (target, filters, type) =>
+      proxy.createProxy(
+        target,
+        { next: (thrown, host) => filterFailure(thrown, host, filters as unknown as FilterChain) },
+        type,
+      ),
+  };
+  return creator;
+}
+
+/** A value, a promise or an Observable from a filter is the job's result; nothing from it passes the failure on. */
+async function filterFailure(thrown: unknown, host: ArgumentsHost, filters: FilterChain): Promise<unknown> {
+  if (thrown instanceof PayloadMismatch) throw invalidPayload(host.getArgByIndex<Job>(0), thrown.issues);
+  // Snooze, cancel and bury are decisions, not failures: a catch-all filter would make successes of them.
+  if (controlFlowOf(thrown) !== undefined) throw thrown;
+  // Not Nest's own `next`, which also logs what it passes on: the worker logs a failed attempt, with its job.
+  const answer = await filters.invokeCustomFilters(thrown, host);
+  if (answer === undefined) throw thrown;
+  return isObservable(answer) ? lastValueFrom(answer, { defaultValue: undefined }) : answer;
+}
+
+/** Dead at once: another attempt can not mend a payload. */
+export function invalidPayload(job: Job, issues: readonly SchemaIssue[]): InvalidPayloadError {
+  const flow: ControlFlow = { kind: 'bury', reason: 'invalid-payload' };
+  return Object.assign(new InvalidPayloadError(job.queue, job.name, issues), { [CONTROL_FLOW]: flow });
+}

@@ -1,0 +1,63 @@
+import type { BrokerEvent, BrokerEventName, QueueSignal, SettledNotice } from '../core/broker.js';
+
+type Listener<T> = (message: T) => void;
+
+/** Listeners of one kind by channel. Messages arrive after the verb that sent them, as they do over a network. */
+class Channels<T> {
+  private readonly listeners = new Map<string, Set<Listener<T>>>();
+
+  subscribe(channel: string, listener: Listener<T>): () => void {
+    // A wrapper, so that one function subscribed twice is two subscriptions.
+    const own: Listener<T> = (message) => listener(message);
+    const all = this.listeners.get(channel) ?? new Set();
+    this.listeners.set(channel, all.add(own));
+    return () => {
+      all.delete(own);
+      if (all.size === 0 && this.listeners.get(channel) === all) this.listeners.delete(channel);
+    };
+  }
+
+  has(channel: string): boolean {
+    return this.listeners.has(channel);
+  }
+
+  /** @returns whether anybody listens */
+  publish(channel: string, message: T): boolean {
+    const all = this.listeners.get(channel);
+    if (!all) return false;
+    for (const listener of all) {
+      queueMicrotask(() => {
+        if (all.has(listener)) listener(message);
+      });
+    }
+    return true;
+  }
+}
+
+/** Who listens to what in one store. */
+export class Announcer {
+  /** By worker; the message is the queue that may have work. */
+  readonly wakes = new Channels<string>();
+  /** By queue, as the others below. */
+  readonly signals = new Channels<QueueSignal>();
+  readonly ends = new Channels<SettledNotice>();
+  readonly events = new Channels<BrokerEvent[]>();
+  private readonly batches = new Map<string, BrokerEvent[]>();
+
+  /** Events of one tick travel as one batch; while nobody listens none is made. */
+  event(queue: string, event: BrokerEventName, at: number, id: string, detail: string): void {
+    if (!this.events.has(queue)) return;
+    const batch = this.batches.get(queue);
+    const entry: BrokerEvent = { event, at, id, detail };
+    if (batch) {
+      batch.push(entry);
+      return;
+    }
+    this.batches.set(queue, [entry]);
+    queueMicrotask(() => {
+      const events = this.batches.get(queue) ?? [];
+      this.batches.delete(queue);
+      this.events.publish(queue, events);
+    });
+  }
+}

@@ -1,0 +1,49 @@
+import type { Token } from '../core/broker.js';
+import type { JobState } from '../core/job.js';
+
+/** Everything the store keeps about one job. */
+export interface KeptJob {
+  readonly id: string;
+  readonly userId: string | undefined;
+  /** The envelope, behind its settled line where the job has ended. */
+  record: string;
+  state: JobState;
+  /** Deleted; a stale entry of the ready line may still hold it. */
+  gone: boolean;
+  /** 0 to 9. */
+  priority: number;
+  /** Where a scheduled job stands in the order of due times, a settled one in the order of ends. */
+  rank: number;
+  /** Bytes of a settled record. */
+  bytes: number;
+  /** Of an active job: who runs it, and the proof. */
+  worker: string;
+  token: Token;
+  /** Name under which a parked job waits. */
+  parkedAs: string;
+  /** Times a worker died while it held this job. */
+  crashes: number;
+  cancelling: boolean;
+  progress: string | undefined;
+  logs: string[] | undefined;
+}
+
+export function newKeptJob(id: string, envelope: string, userId: string | undefined, priority: number): KeptJob {
+  return {
+    id,
+    userId,
+    record: envelope,
+    state: 'ready',
+    gone: false,
+    priority,
+    rank: 0,
+    bytes: 0,
+    worker: '',
+    token: '',
+    parkedAs: '',
+    crashes: 0,
+    cancelling: false,
+    progress: undefined,
+    logs: undefined,
+  };
+}

@@ -1,0 +1,127 @@
+import type { BeatReply, HeldJob, ReclaimReply, RunReport } from '../core/broker.js';
+import type { KeptJob } from './kept-job.js';
+import { CANCEL_KEEP, type MemoryQueue } from './memory-queue.js';
+import { cancellingOf } from './reserver.js';
+import { CANCELLED_DETAIL, endIfCancelling } from './settler.js';
+
+/** Runs a job may take its worker with it: then it is dead. One less: it runs alone. */
+const MAX_CRASHES = 3;
+const LOG_LINES = 100;
+
+export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatReply {
+  const lease = queue.leases.get(worker);
+  const lapsed = lease === undefined || lease.killed || lease.endsAt <= queue.clock.movedMs;
+  // What a test killed stays dead until the scan has seen it.
+  if (!lease?.killed) queue.leases.set(worker, { endsAt: queue.clock.movedMs + leaseMs, killed: false });
+  return { now: queue.now(), lapsed, cancelling: cancellingOf(queue, worker) };
+}
+
+export function reconcile(queue: MemoryQueue, worker: string, held: readonly HeldJob[]): { lost: string[]; released: number } {
+  const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
+  const ids = new Set(held.map(({ id }) => id));
+  const orphans = ownedBy(queue, worker).filter(({ id }) => !ids.has(id));
+  for (const job of orphans.reverse()) {
+    if (endIfCancelling(queue, job)) continue;
+    if (job.crashes === MAX_CRASHES - 1) queue.makeSuspect(job);
+    else queue.makeReady(job, 'front');
+    queue.tell('released', job.id, '');
+  }
+  if (orphans.length > 0) queue.wake();
+  return { lost, released: orphans.length };
+}
+
+export function leave(queue: MemoryQueue, worker: string): void {
+  queue.idle.delete(worker);
+  reconcile(queue, worker, []);
+  queue.leases.delete(worker);
+  queue.calls.delete(worker);
+}
+
+export function report(queue: MemoryQueue, reports: readonly RunReport[]): { lost: string[] } {
+  const lost: string[] = [];
+  for (const { id, token, progress, logs } of reports) {
+    const job = queue.active.get(id);
+    if (job?.token !== token) {
+      lost.push(id);
+      continue;
+    }
+    if (progress !== undefined) {
+      job.progress = progress;
+      queue.tell('progress', id, progress);
+    }
+    if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-LOG_LINES);
+  }
+  return { lost };
+}
+
+/** One step: the jobs of one worker whose lease ran out. */
+export function reclaim(queue: MemoryQueue, leaseMs: number): ReclaimReply {
+  const { movedMs } = queue.clock;
+  if (queue.active.size > 0 && (queue.seenAt === undefined || movedMs - queue.seenAt > leaseMs / 2)) {
+    queue.graceUntil = movedMs + leaseMs;
+  }
+  queue.seenAt = movedMs;
+  const [worker] = expiredWorkers(queue);
+  const poisoned: string[] = [];
+  let reclaimed = 0;
+  if (worker !== undefined) {
+    for (const job of ownedBy(queue, worker).reverse()) {
+      const fate = giveBack(queue, job);
+      if (fate === 'reclaimed') reclaimed++;
+      if (fate === 'poisoned') poisoned.push(job.id);
+    }
+    queue.leases.delete(worker);
+    queue.idle.delete(worker);
+    queue.calls.delete(worker);
+  }
+  if (reclaimed > 0) queue.wake();
+  return {
+    now: queue.now(),
+    reclaimed,
+    poisoned,
+    more: expiredWorkers(queue).length > 0,
+    inflight: queue.active.size,
+    nextExpiryAt: nextExpiryAt(queue),
+    ready: queue.counts.ready,
+    nextDueAt: queue.nextDueAt(),
+    parked: queue.counts.parked,
+  };
+}
+
+function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 'reclaimed' {
+  if (job.cancelling) {
+    queue.end(job, 'cancelled', CANCELLED_DETAIL, CANCEL_KEEP);
+    return 'cancelled';
+  }
+  job.crashes++;
+  if (job.crashes >= MAX_CRASHES) {
+    const message = `Its worker died ${job.crashes} times while it ran.`;
+    queue.end(job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
+    return 'poisoned';
+  }
+  if (job.crashes === MAX_CRASHES - 1) queue.makeSuspect(job);
+  else queue.makeReady(job, 'front');
+  queue.tell('reclaimed', job.id, '');
+  return 'reclaimed';
+}
+
+/** Oldest first. */
+function ownedBy(queue: MemoryQueue, worker: string): KeptJob[] {
+  const owned = [...queue.active.values()].filter((job) => job.worker === worker);
+  return owned.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function expiredWorkers(queue: MemoryQueue): string[] {
+  const { movedMs } = queue.clock;
+  const inGrace = movedMs < queue.graceUntil;
+  return [...queue.leases]
+    .filter(([, lease]) => lease.killed || (!inGrace && lease.endsAt <= movedMs))
+    .sort(([a, x], [b, y]) => x.endsAt - y.endsAt || (a < b ? -1 : 1))
+    .map(([worker]) => worker);
+}
+
+function nextExpiryAt(queue: MemoryQueue): number | undefined {
+  if (queue.leases.size === 0) return undefined;
+  const ends = Math.min(...[...queue.leases.values()].map(({ endsAt }) => endsAt));
+  return queue.now() + (ends - queue.clock.movedMs);
+}

@@ -1,0 +1,114 @@
+import type { Reservation, ReservedJob, WorkerTurn } from '../core/broker.js';
+import type { KeptJob } from './kept-job.js';
+import type { CallRecord, MemoryQueue } from './memory-queue.js';
+import { settle } from './settler.js';
+
+const PROMOTE_STEP = 500;
+
+/** One turn of a worker: what ended is settled, what is due promoted, what is wanted reserved. */
+export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
+  const last = queue.calls.get(turn.worker);
+  if (last?.call === turn.call) return repeatAnswer(queue, turn.worker, last);
+
+  const { lost, trimmedDead } = settle(queue, turn.settlements);
+  queue.promoteDue(PROMOTE_STEP);
+  const jobs = queue.paused ? [] : reserve(queue, turn);
+  const ids = jobs.map((job) => job.id);
+  queue.calls.set(turn.worker, { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
+
+  const answer = answerOf(queue, jobs);
+  queue.idle.delete(turn.worker);
+  const roomLeft = jobs.length < turn.want;
+  if (answer.backlog || (answer.suspects && roomLeft)) queue.wake();
+  // Room left: whoever makes a job ready next tells this worker.
+  if (roomLeft) queue.idle.add(turn.worker);
+  return {
+    ...answer,
+    lost,
+    cancelling: cancellingOf(queue, turn.worker),
+    nextDueAt: roomLeft ? queue.nextDueAt() : undefined,
+    trimmedDead,
+  };
+}
+
+/** The reply of the first was lost: the same again, without what was settled or reclaimed meanwhile. */
+function repeatAnswer(queue: MemoryQueue, worker: string, last: CallRecord): Reservation {
+  const token = `${worker}:${last.fence}`;
+  const jobs = last.ids.flatMap((id) => {
+    const job = queue.active.get(id);
+    return job?.token === token ? [job] : [];
+  });
+  return {
+    ...answerOf(queue, jobs),
+    fence: last.fence,
+    lost: last.lost,
+    cancelling: [],
+    nextDueAt: undefined,
+    trimmedDead: 0,
+  };
+}
+
+function answerOf(queue: MemoryQueue, jobs: readonly KeptJob[]) {
+  const suspects = queue.ready.countSuspects();
+  return {
+    now: queue.now(),
+    fence: queue.fence,
+    jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, envelope: record, crashes })),
+    paused: queue.paused,
+    backlog: queue.counts.ready > suspects,
+    suspects: suspects > 0,
+    parked: queue.counts.parked > 0,
+  };
+}
+
+function reserve(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
+  const jobs = choose(queue, turn);
+  if (jobs.length === 0) return jobs;
+  const token = `${turn.worker}:${queue.nextFence()}`;
+  for (const job of jobs) {
+    queue.activate(job, turn.worker, token);
+    queue.tell('active', job.id, '');
+  }
+  const lease = queue.leases.get(turn.worker);
+  queue.leases.set(turn.worker, {
+    endsAt: queue.clock.movedMs + turn.leaseMs,
+    killed: lease?.killed ?? false,
+  });
+  return jobs;
+}
+
+function choose(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
+  if (turn.want <= 0) return [];
+  const suspect = turn.alone ? queue.ready.takeSuspect() : undefined;
+  if (suspect) return [suspect];
+  const jobs: KeptJob[] = [];
+  while (jobs.length < turn.want) {
+    const job = queue.ready.take();
+    if (!job) break;
+    jobs.push(job);
+  }
+  if (jobs.length < turn.want && turn.adopt !== undefined && queue.parked.size > 0) {
+    jobs.push(...adopt(queue, turn.adopt, turn.want - jobs.length));
+  }
+  return jobs;
+}
+
+function adopt(queue: MemoryQueue, names: readonly string[] | '*', room: number): KeptJob[] {
+  const waiting = inParkedOrder(queue);
+  const known =
+    names === '*' ? waiting : names.flatMap((name) => waiting.filter(({ parkedAs }) => parkedAs === name));
+  return known.slice(0, room);
+}
+
+/** By name, then oldest first. */
+export function inParkedOrder(queue: MemoryQueue): KeptJob[] {
+  const key = ({ parkedAs, id }: KeptJob) => `${parkedAs} ${id}`;
+  return [...queue.parked].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** Active jobs of a worker that somebody asked to cancel. */
+export function cancellingOf(queue: MemoryQueue, worker: string): string[] {
+  const ids: string[] = [];
+  for (const job of queue.active.values()) if (job.cancelling && job.worker === worker) ids.push(job.id);
+  return ids;
+}

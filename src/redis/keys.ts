@@ -1,0 +1,76 @@
+/**
+ * The fixed set of keys of one queue, all in one hash slot. Nothing is ever stored under another key, so a queue can be
+ * moved, listed and deleted as a whole, and every script declares what it touches.
+ */
+export class QueueKeys {
+  /** `{prefix:queue}:`, also the beginning of the queue's channels. */
+  readonly base: string;
+
+  readonly meta: string;
+  readonly jobs: string;
+  readonly ready: string;
+  readonly priority: string;
+  readonly scheduled: string;
+  readonly inflight: string;
+  readonly workers: string;
+  readonly calls: string;
+  readonly idle: string;
+  readonly completed: string;
+  readonly cancelled: string;
+  readonly dead: string;
+  readonly ids: string;
+  readonly levels: string;
+  readonly crashes: string;
+  readonly cancelling: string;
+  readonly waiters: string;
+  readonly notes: string;
+  readonly suspects: string;
+  readonly parked: string;
+  readonly schedules: string;
+  readonly ticks: string;
+
+  constructor(prefix: string, queue: string) {
+    const base = `{${prefix}:${queue}}:`;
+    this.base = base;
+    this.meta = base + 'meta';
+    this.jobs = base + 'jobs';
+    this.ready = base + 'ready';
+    this.priority = base + 'priority';
+    this.scheduled = base + 'scheduled';
+    this.inflight = base + 'inflight';
+    this.workers = base + 'workers';
+    this.calls = base + 'calls';
+    this.idle = base + 'idle';
+    this.completed = base + 'completed';
+    this.cancelled = base + 'cancelled';
+    this.dead = base + 'dead';
+    this.ids = base + 'ids';
+    this.levels = base + 'levels';
+    this.crashes = base + 'crashes';
+    this.cancelling = base + 'cancelling';
+    this.waiters = base + 'waiters';
+    this.notes = base + 'notes';
+    this.suspects = base + 'suspects';
+    this.parked = base + 'parked';
+    this.schedules = base + 'schedules';
+    this.ticks = base + 'ticks';
+  }
+
+  /** Orders of a queue to its workers: paused, resumed, cancel, parked. */
+  get signalsChannel(): string {
+    return this.base + 'signals';
+  }
+
+  get settledChannel(): string {
+    return this.base + 'settled';
+  }
+
+  get eventsChannel(): string {
+    return this.base + 'events';
+  }
+}
+
+/** A process is told on its own channel which queue has work for it. */
+export function wakeChannel(prefix: string, worker: string): string {
+  return `${prefix}:wake:${worker}`;
+}

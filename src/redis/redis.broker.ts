@@ -1,0 +1,520 @@
+import type {
+  BeatReply,
+  Broker,
+  BrokerCapabilities,
+  BrokerEvent,
+  BrokerEventName,
+  CancelAnswer,
+  DueSchedule,
+  EnqueueReceipt,
+  HeldJob,
+  JobPage,
+  NewJob,
+  NewSchedule,
+  QueueSignal,
+  ReclaimReply,
+  Reservation,
+  RunReport,
+  ScheduleFire,
+  SettledNotice,
+  StoredJob,
+  StoredSchedule,
+  StoreFacts,
+  Unsubscribe,
+  WorkerTurn,
+} from '../core/broker.js';
+import { decodeEnvelope } from '../core/envelope.js';
+import { BrokerUnavailableError, TaskQueueError } from '../core/errors.js';
+import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
+import { Connector, describeConnection, type RedisConnection } from './connector.js';
+import { Enqueuer } from './enqueuer.js';
+import { InboxWatch } from './inbox-watch.js';
+import { JobNumbers } from './job-numbers.js';
+import { QueueKeys, wakeChannel } from './keys.js';
+import { Link } from './link.js';
+import { loadScripts, type ScriptLibrary, type ScriptName } from './script-library.js';
+import { readServerFacts, refuseUnsafeServer } from './server-facts.js';
+import { StoreClock } from './store-clock.js';
+import { Subscriptions } from './subscriptions.js';
+import { decodeReservation, encodeTurn } from './turn-encoder.js';
+
+export interface RedisBrokerOptions {
+  connection: RedisConnection;
+  prefix: string;
+  commandTimeoutMs: number;
+  connectTimeoutMs: number;
+  /** Go on trying after `connectTimeoutMs` instead of failing. */
+  waitForRedis: boolean;
+  allowEviction: boolean;
+  maxCrashes: number;
+  logLines: number;
+  /** Other scripts than those of this folder: tests move their clock. */
+  scripts?: ScriptLibrary;
+}
+
+/** Items that one script of a sweep looks at: some 1 ms of Redis. */
+const STEP = 200;
+const PROMOTE_STEP = 500;
+/** Call records and lanes are remembered this long: a lost reply is asked for again within it. */
+const CALL_MEMORY_S = 600;
+const LISTEN_MS = 30_000;
+const LISTEN_REFRESH_MS = 10_000;
+
+/** What belongs to one queue on this connection. */
+interface QueueAccess {
+  keys: QueueKeys;
+  numbers: JobNumbers;
+  enqueuer: Enqueuer;
+}
+
+/** The broker on Redis: one short method per script; the scripts hold the promises. */
+export class RedisBroker implements Broker {
+  readonly capabilities: BrokerCapabilities = { shared: true };
+  private readonly clock = new StoreClock();
+  private readonly scripts: ScriptLibrary;
+  private readonly connector: Connector;
+  private readonly queues = new Map<string, QueueAccess>();
+  private link: Link | undefined;
+  private subscriptions: Subscriptions | undefined;
+  private inboxWatch: InboxWatch | undefined;
+
+  constructor(private readonly options: RedisBrokerOptions) {
+    this.scripts = options.scripts ?? loadScripts();
+    this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
+  }
+
+  async open(): Promise<StoreFacts> {
+    const client = this.connector.connect('commands');
+    const link = new Link(client, this.options.commandTimeoutMs);
+    this.link = link;
+    try {
+      await this.untilConnected(link);
+      const info = (await link.command('info', [])) as string;
+      const facts = readServerFacts(info, this.connector.mode);
+      refuseUnsafeServer(facts, this.options.allowEviction);
+      const [seconds, micros] = (await link.command('time', [])) as string[];
+      this.clock.learn(String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)));
+      return facts;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.subscriptions?.close();
+    this.inboxWatch?.close();
+    this.link?.close();
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
+    return this.access(queue).enqueuer.enqueue(jobs);
+  }
+
+  async takeInbox(queue: string, inbox: string, limit: number): Promise<number> {
+    const { keys, numbers } = this.access(queue);
+    const ids = numbers.tryTake(limit) ?? (await numbers.take(limit));
+    const head = '1' + this.now().toString(36);
+    const [, moved] = await this.run<[string, number]>('take-inbox', [keys.meta, keys.jobs, keys.ready, keys.idle, inbox], [head, ...ids]);
+    return moved;
+  }
+
+  awaitInbox(inbox: string, timeoutMs: number): Promise<void> {
+    this.inboxWatch ??= new InboxWatch(() => this.connector.connect('inbox'));
+    return this.inboxWatch.wait(inbox, timeoutMs);
+  }
+
+  async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
+    const { keys: k } = this.access(queue);
+    const reply = await this.run('settle-and-reserve', turnKeysOf(k), encodeTurn(turn));
+    return decodeReservation(turn.worker, reply);
+  }
+
+  async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
+    const { keys: k } = this.access(queue);
+    const [now, lapsed, cancelling] = await this.run<[string, number, string[]]>(
+      'beat',
+      [k.workers, k.cancelling, k.inflight],
+      [worker, leaseMs],
+    );
+    return { now: Number(now), lapsed: lapsed === 1, cancelling };
+  }
+
+  async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }> {
+    const { keys: k } = this.access(queue);
+    let cursor = '0';
+    let released = 0;
+    do {
+      const [, next, count] = await this.run<[string, string, number]>(
+        'reconcile',
+        [k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle],
+        [worker, cursor, STEP, ...held.map(({ id }) => id)],
+      );
+      cursor = next;
+      released += count;
+    } while (cursor !== '0');
+    return { lost: await this.lostOf(k, held), released };
+  }
+
+  async leave(queue: string, worker: string): Promise<void> {
+    const { keys: k } = this.access(queue);
+    await this.reconcile(queue, worker, []);
+    await this.run('leave', [k.workers, k.idle, k.calls], [worker]);
+  }
+
+  async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
+    const { keys: k } = this.access(queue);
+    const args = reports.flatMap(({ id, token, progress, logs }) => [id, token, progress ?? '', String(logs.length), ...logs]);
+    const [, lost] = await this.run<[string, string[]]>('report', [k.meta, k.inflight, k.notes], [this.options.logLines, ...args]);
+    return { lost };
+  }
+
+  async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
+    const { keys: k } = this.access(queue);
+    const [, promoted, next] = await this.run<[string, number, string]>(
+      'promote',
+      [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle],
+      [Math.min(limit, PROMOTE_STEP)],
+    );
+    return { promoted, nextDueAt: instantOf(next) };
+  }
+
+  async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
+    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.calls);
+    type Reply = [string, string[], string[], number, number, string, number, string, number];
+    const reply = await this.run<Reply>('reclaim', keys, [leaseMs, this.options.maxCrashes, STEP]);
+    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked] = reply;
+    return {
+      now: Number(now),
+      reclaimed: reclaimed.length,
+      poisoned,
+      more: more === 1,
+      inflight,
+      nextExpiryAt: instantOf(nextExpiry),
+      ready,
+      nextDueAt: instantOf(nextDue),
+      parked,
+    };
+  }
+
+  async trim(
+    queue: string,
+    retention: Record<SettledState, RetentionRule>,
+  ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
+    const { keys: k } = this.access(queue);
+    const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
+    const [, trimmed, trimmedDead, more] = await this.run<[string, number, number, number]>(
+      'trim',
+      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.calls, k.waiters],
+      [STEP, CALL_MEMORY_S, ...limits],
+    );
+    return { trimmed, trimmedDead, more: more === 1 };
+  }
+
+  async read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]> {
+    return ids.length === 0 ? [] : this.readWaiting(queue, ids, '');
+  }
+
+  async awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined> {
+    return (await this.readWaiting(queue, [id], String(ttlMs)))[0];
+  }
+
+  async logs(queue: string, id: string): Promise<string[]> {
+    const stored = (await this.read(queue, [id]))[0];
+    if (stored === undefined) return [];
+    const { keys: k } = this.access(queue);
+    const text = (await this.opened().command('hget', [k.notes, `${stored.id}:logs`])) as string | null;
+    return text === null ? [] : text.split('\n');
+  }
+
+  async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
+    const { keys: k } = this.access(queue);
+    const [next, ids] = await this.run<[string, string[]]>(
+      'list',
+      [k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead],
+      [state, cursor ?? '', limit],
+    );
+    // Between the two calls a job may have moved on: then it is of another page.
+    const jobs = (await this.read(queue, ids)).filter((job) => job !== undefined && job.state === state) as StoredJob[];
+    return { jobs, cursor: next === '' ? undefined : next };
+  }
+
+  async counts(queue: string): Promise<Record<JobState, number>> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead];
+    const numbers = await this.run<number[]>('counts', keys, []);
+    return Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]])) as Record<JobState, number>;
+  }
+
+  async setPaused(queue: string, paused: boolean): Promise<void> {
+    const { keys: k } = this.access(queue);
+    await this.run('set-paused', [k.meta, k.idle], [paused ? '1' : '0']);
+  }
+
+  async isPaused(queue: string): Promise<boolean> {
+    return (await this.opened().command('hexists', [this.access(queue).keys.meta, 'paused'])) === 1;
+  }
+
+  async cancel(queue: string, id: string): Promise<CancelAnswer> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
+    return this.run<CancelAnswer>('cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
+  }
+
+  async retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<'retried' | 'changed' | 'not-found'> {
+    const { keys: k } = this.access(queue);
+    return this.run(
+      'retry-dead',
+      [k.meta, k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle],
+      [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
+    );
+  }
+
+  async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
+    return this.run('remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
+  }
+
+  async purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.jobs, k.ids, k.ready, k.priority, k.suspects, k.scheduled, k.parked, k.completed, k.cancelled, k.dead];
+    const [removed, more] = await this.run<[number, number]>(
+      'purge',
+      [...keys, k.levels, k.crashes, k.notes, k.waiters],
+      [state, Math.min(limit, STEP)],
+    );
+    return { removed, more: more === 1 };
+  }
+
+  async registerSchedule(queue: string, schedule: NewSchedule): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
+    const { keys: k } = this.access(queue);
+    return this.run('register-schedule', [k.schedules, k.ticks], [schedule.name, schedule.specHash, schedule.spec, schedule.nextTick]);
+  }
+
+  async dueSchedules(queue: string, limit: number): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
+    const { now, nextTickAt, found } = await this.readSchedules(queue, limit, false);
+    return { now, nextTickAt, due: found };
+  }
+
+  async schedules(queue: string): Promise<StoredSchedule[]> {
+    return (await this.readSchedules(queue, 1000, true)).found;
+  }
+
+  async fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'> {
+    const { keys: k, numbers } = this.access(queue);
+    const { job } = fire;
+    const id = job === undefined ? '' : (numbers.tryTake(1) ?? (await numbers.take(1)))[0];
+    return this.run(
+      'fire-schedule',
+      [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.schedules, k.ticks],
+      [fire.name, fire.specHash, fire.tick, fire.nextTick ?? '', id, job?.userId ?? '', job?.envelope ?? '', job?.priority ?? 0],
+    );
+  }
+
+  async removeSchedule(queue: string, name: string): Promise<boolean> {
+    const { keys: k } = this.access(queue);
+    await this.opened().command('zrem', [k.ticks, name]);
+    return (await this.opened().command('hdel', [k.schedules, name])) === 1;
+  }
+
+  async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
+    return this.subscriber().add(wakeChannel(this.options.prefix, worker), (queue) => {
+      if (queue !== undefined) listener(queue);
+      else for (const known of this.queues.keys()) listener(known);
+    });
+  }
+
+  async onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe> {
+    return this.subscriber().add(this.access(queue).keys.signalsChannel, (message) => {
+      const signal = message === undefined ? ({ type: 'resync' } as const) : readSignal(message);
+      if (signal !== undefined) listener(signal);
+    });
+  }
+
+  async onSettled(queue: string, listener: (end: SettledNotice | 'resync') => void): Promise<Unsubscribe> {
+    return this.subscriber().add(this.access(queue).keys.settledChannel, (message) => {
+      if (message === undefined) return listener('resync');
+      for (const text of message.split('\n')) {
+        const space = text.indexOf(' ');
+        listener({ id: text.slice(0, space), line: text.slice(space + 1) });
+      }
+    });
+  }
+
+  async onEvents(queue: string, listener: (events: BrokerEvent[]) => void): Promise<Unsubscribe> {
+    const { keys } = this.access(queue);
+    const refresh = () => this.run('listen', [keys.meta], [LISTEN_MS]);
+    const unsubscribe = await this.subscriber().add(keys.eventsChannel, (message) => {
+      if (message === undefined) refresh().catch(() => {});
+      else listener(readEvents(message));
+    });
+    await refresh();
+    // A missed refresh only means that events pause: they are live and at most once anyway.
+    const timer = setInterval(() => refresh().catch(() => {}), LISTEN_REFRESH_MS);
+    timer.unref();
+    return async () => {
+      clearInterval(timer);
+      await unsubscribe();
+    };
+  }
+
+  private access(queue: string): QueueAccess {
+    let access = this.queues.get(queue);
+    if (access === undefined) {
+      const link = this.opened();
+      const keys = new QueueKeys(this.options.prefix, queue);
+      const numbers = new JobNumbers(link, this.scripts['take-ids'], keys.meta);
+      const onClock = (nowText: string) => this.clock.learn(nowText);
+      const enqueuer = new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock);
+      access = { keys, numbers, enqueuer };
+      this.queues.set(queue, access);
+    }
+    return access;
+  }
+
+  private async run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
+    const reply = await this.opened().run(this.scripts[name], keys, args);
+    // Most scripts answer with the time first.
+    if (Array.isArray(reply) && typeof reply[0] === 'string' && reply[0].length === 13) this.clock.learn(reply[0]);
+    return reply as T;
+  }
+
+  private opened(): Link {
+    if (this.link === undefined) throw new BrokerUnavailableError('The store is not open yet');
+    return this.link;
+  }
+
+  private subscriber(): Subscriptions {
+    if (this.subscriptions === undefined) {
+      this.opened();
+      this.subscriptions = new Subscriptions(this.connector.connect('subscriber'));
+      this.subscriptions.watch();
+    }
+    return this.subscriptions;
+  }
+
+  private async readWaiting(queue: string, ids: readonly string[], ttl: string): Promise<(StoredJob | undefined)[]> {
+    const { keys: k } = this.access(queue);
+    type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
+    const [, ...found] = await this.run<Reply>(
+      'read',
+      [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters],
+      [ttl, ...ids],
+    );
+    return found.map((entry) => {
+      if (entry.length === 0) return undefined;
+      const [id, state, record, due, progress, cancelling] = entry;
+      return {
+        id,
+        state,
+        record,
+        dueAt: instantOf(due),
+        progress: progress === '' ? undefined : progress,
+        cancelling: cancelling === '1',
+      };
+    });
+  }
+
+  private async lostOf(keys: QueueKeys, held: readonly HeldJob[]): Promise<string[]> {
+    if (held.length === 0) return [];
+    const tokens = (await this.opened().command('hmget', [keys.inflight, ...held.map(({ id }) => id)])) as (string | null)[];
+    return held.filter(({ token }, index) => tokens[index] !== token).map(({ id }) => id);
+  }
+
+  private async readSchedules(queue: string, limit: number, all: boolean) {
+    const { keys: k } = this.access(queue);
+    const [now, next, ...rest] = await this.run<string[]>('due-schedules', [k.schedules, k.ticks], [limit, all ? '1' : '0']);
+    const found: StoredSchedule[] = [];
+    for (let index = 0; index < rest.length; index += 3) {
+      const [name, record, tick] = rest.slice(index, index + 3);
+      const newline = record.indexOf('\n');
+      const [specHash, lastTick] = record.slice(0, newline).split(' ');
+      found.push({ name, specHash, spec: record.slice(newline + 1), tick: Number(tick), lastTick: instantOf(lastTick) });
+    }
+    return { now: Number(now), nextTickAt: instantOf(next), found };
+  }
+
+  private async untilConnected(link: Link): Promise<void> {
+    const { connectTimeoutMs, waitForRedis, connection } = this.options;
+    await new Promise<void>((resolve, reject) => {
+      if (link.ready) return resolve();
+      let lastError: Error | undefined;
+      const timer = waitForRedis ? undefined : setTimeout(() => finish(this.unreachable(connection, lastError)), connectTimeoutMs);
+      const onError = (error: Error) => {
+        lastError = error;
+        // Waiting does not mend a wrong password or user.
+        if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) finish(this.unreachable(connection, error));
+      };
+      const onReady = () => finish();
+      function finish(error?: Error) {
+        clearTimeout(timer);
+        link.client.off('ready', onReady).off('error', onError);
+        if (error === undefined) resolve();
+        else reject(error);
+      }
+      link.client.on('ready', onReady).on('error', onError);
+    });
+  }
+
+  private unreachable(connection: RedisConnection, cause: Error | undefined): TaskQueueError {
+    return new BrokerUnavailableError(
+      `Redis could not be reached within ${this.options.connectTimeoutMs} ms (${describeConnection(connection)}): ` +
+        `${cause?.message || 'no answer'}. Start it, correct "connection", or pass waitForRedis: true.`,
+      { cause },
+    );
+  }
+}
+
+function turnKeysOf(k: QueueKeys): string[] {
+  return [
+    ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.calls, k.idle, k.completed],
+    ...[k.cancelled, k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
+  ];
+}
+
+function limitArgs(rule: RetentionRule): number[] {
+  return rule === false ? [-1, 0, 0] : [rule.count, rule.ageMs, rule.bytes];
+}
+
+function instantOf(text: string): number | undefined {
+  return text === '' ? undefined : Number(text);
+}
+
+function readSignal(message: string): QueueSignal | undefined {
+  const space = message.indexOf(' ');
+  const type = space < 0 ? message : message.slice(0, space);
+  const rest = space < 0 ? '' : message.slice(space + 1);
+  switch (type) {
+    case 'paused':
+    case 'resumed':
+      return { type };
+    case 'cancel':
+      return { type, id: rest };
+    case 'parked':
+      return { type, name: rest };
+    default:
+      return undefined; // a newer version may say more
+  }
+}
+
+/** First line: the time; then one line per event: name, id, detail. */
+function readEvents(message: string): BrokerEvent[] {
+  const [at, ...lines] = message.split('\n');
+  return lines.map((line) => {
+    const first = line.indexOf(' ');
+    const second = line.indexOf(' ', first + 1);
+    return {
+      event: line.slice(0, first) as BrokerEventName,
+      at: Number(at),
+      id: line.slice(first + 1, second),
+      detail: line.slice(second + 1),
+    };
+  });
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** One Lua script: its text and the hash the server knows it by. */
+export interface Script {
+  name: string;
+  text: string;
+  sha: string;
+}
+
+export type ScriptName =
+  | 'beat'
+  | 'cancel'
+  | 'counts'
+  | 'due-schedules'
+  | 'enqueue'
+  | 'fire-schedule'
+  | 'leave'
+  | 'list'
+  | 'listen'
+  | 'promote'
+  | 'purge'
+  | 'read'
+  | 'reclaim'
+  | 'reconcile'
+  | 'register-schedule'
+  | 'remove'
+  | 'report'
+  | 'retry-dead'
+  | 'set-paused'
+  | 'settle-and-reserve'
+  | 'take-ids'
+  | 'take-inbox'
+  | 'trim';
+
+export type ScriptLibrary = Readonly<Record<string, Script>>;
+
+/** Every script that needs the time reads it in this one line, once. */
+export const TIME_LINE = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)";
+
+const FOLDER = fileURLToPath(new URL('./scripts/', import.meta.url));
+
+/**
+ * Reads the scripts that lie beside this file.
+ * @param clockKey a key that holds the time in ms instead of the server's clock: for tests, which move it
+ */
+export function loadScripts(clockKey?: string): ScriptLibrary {
+  const library: Record<string, Script> = {};
+  for (const file of readdirSync(FOLDER)) {
+    if (!file.endsWith('.lua')) continue;
+    const name = file.slice(0, -'.lua'.length);
+    const source = readFileSync(FOLDER + file, 'utf8');
+    const text = clockKey === undefined ? source : source.replaceAll(TIME_LINE, movableTimeLine(clockKey));
+    library[name] = { name, text, sha: createHash('sha1').update(text).digest('hex') };
+  }
+  return library;
+}
+
+function movableTimeLine(clockKey: string): string {
+  return (
+    `local now = tonumber(redis.call('GET', '${clockKey}')) ` +
+    "local t = { string.format('%.0f', math.floor(now / 1000)), '0' }"
+  );
+}

@@ -1,0 +1,50 @@
+#!lua flags=allow-oom
+-- Cancels a job that has not started; marks one that runs, so that it gets no further attempt.
+-- atomic because a job must not start between the look and the mark.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
+--       8 suspects LIST   9 cancelling HASH   10 cancelled ZSET   11 levels HASH   12 waiters HASH   13 crashes HASH
+-- ARGV  1 id, a user's or the store's
+-- returns 'cancelled' | 'requested' | 'finished' | 'not-found'
+local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local parked, suspects, cancelling, cancelled, levels, waiters = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local id = redis.call('HGET', ids, ARGV[1])
+local record = id and redis.call('HGET', jobs, id)
+if not record then
+  id = ARGV[1]
+  record = redis.call('HGET', jobs, id)
+end
+if not record then return 'not-found' end
+local head = string.byte(record)
+if head == 67 or head == 88 or head == 68 then return 'finished' end
+local base = string.sub(meta, 1, -5)
+if redis.call('HEXISTS', inflight, id) == 1 then
+  redis.call('HSET', cancelling, id, nowText)
+  redis.call('PUBLISH', base .. 'signals', 'cancel ' .. id)
+  return 'requested'
+end
+local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+if redis.call('ZREM', scheduled, id) == 0 and redis.call('ZREM', priority, id) == 0
+    and redis.call('ZREM', parked, name .. ' ' .. id) == 0
+    and (redis.call('EXISTS', suspects) == 0 or redis.call('LREM', suspects, 1, id) == 0) then
+  redis.call('HINCRBY', meta, 'readyHoles', 1) -- its number stays in the ready list; reserve skips it
+end
+redis.call('HDEL', levels, id)
+redis.call('HDEL', KEYS[13], id)
+local line = 'X' .. nowText .. '{"reason":"cancelled"}'
+local kept = line .. '\n' .. record
+redis.call('HSET', jobs, id, kept)
+redis.call('ZADD', cancelled, nowText, id)
+redis.call('HINCRBY', meta, 'cancelledBytes', #kept)
+local until_ = redis.call('HGET', waiters, id)
+if until_ then
+  redis.call('HDEL', waiters, id)
+  redis.call('PUBLISH', base .. 'settled', id .. ' ' .. line)
+end
+local listen = redis.call('HGET', meta, 'listen')
+if listen and tonumber(listen) > now then
+  redis.call('PUBLISH', base .. 'events', nowText .. '\ncancelled ' .. id .. ' {"reason":"cancelled"}')
+end
+return 'cancelled'

@@ -1,0 +1,138 @@
+#!lua
+-- Stores a batch of jobs, all or none.
+-- atomic because a job's envelope, its user id and its place in a queue must appear together.
+-- Without allow-oom: a full Redis refuses the batch before anything is written.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 calls HASH   5 idle SET   6 priority ZSET   7 scheduled ZSET
+--       8 ids HASH    9 levels HASH   10 inflight HASH   11 parked ZSET
+-- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
+--       plain: id, envelope …
+--       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
+-- returns { now, outcomes }, outcomes = {} when every job was created, else one entry per job:
+--         '' created | state ' ' id of the job that has this user id already
+local meta, jobs, ready, calls, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local redisCall = redis.call
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+
+-- A repeated call: the reply of the first was lost; it is given again, also when its jobs are long gone.
+local record = redisCall('HGET', calls, ARGV[1])
+if record then
+  local number, outcomeText = string.match(record, '^(%d+) %d+ (.*)$')
+  if number == ARGV[2] then
+    local outcomes = {}
+    if outcomeText ~= '' then
+      for outcome in string.gmatch(outcomeText, '([^,]*),') do outcomes[#outcomes + 1] = outcome end
+    end
+    return { nowText, outcomes }
+  end
+end
+
+local state = redisCall('HMGET', meta, 'paused', 'listen')
+local listening = state[2] and tonumber(state[2]) > now
+local events = {}
+local outcomes, known = {}, false
+local pushed, earlier = {}, false
+local last = #ARGV
+
+if ARGV[3] == 'plain' then
+  redisCall('HSET', jobs, unpack(ARGV, 4, last))
+  local at = 0
+  for i = 4, last, 2 do
+    at = at + 1
+    pushed[at] = ARGV[i]
+  end
+else
+  local priority, scheduled, ids, levels, inflight, parked = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+
+  local function stateOf(id)
+    local text = redisCall('HGET', jobs, id)
+    local head = text and string.byte(text)
+    if head == 67 then return 'completed' elseif head == 88 then return 'cancelled' elseif head == 68 then return 'dead' end
+    if redisCall('HEXISTS', inflight, id) == 1 then return 'active' end
+    if redisCall('ZSCORE', scheduled, id) then return 'scheduled' end
+    if text and redisCall('EXISTS', parked) == 1 then
+      local name = string.match(string.match(text, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+      if redisCall('ZSCORE', parked, name .. ' ' .. id) then return 'parked' end
+    end
+    return 'ready'
+  end
+
+  local fields = {}
+  local levelFields = {}
+  local later = {}
+  for i = 4, last, 5 do
+    local id, userId, due, level = ARGV[i], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
+    local outcome = ''
+    if userId ~= '' and redisCall('HSETNX', ids, userId, id) == 0 then
+      local first = redisCall('HGET', ids, userId)
+      if redisCall('HEXISTS', jobs, first) == 1 then
+        outcome = stateOf(first) .. ' ' .. first
+        known = true
+      else
+        local inThisCall = false
+        for k = 1, #fields, 2 do if fields[k] == first then inThisCall = true end end
+        if inThisCall then
+          outcome = 'ready ' .. first
+          known = true
+        else
+          redisCall('HSET', ids, userId, id) -- its job was lost by hand: the id is free again
+        end
+      end
+    end
+    outcomes[#outcomes + 1] = outcome
+    if outcome == '' then
+      fields[#fields + 1] = id
+      fields[#fields + 1] = ARGV[i + 1]
+      if level > 0 then
+        levelFields[#levelFields + 1] = id
+        levelFields[#levelFields + 1] = level
+      end
+      local dueAt = due == '' and 0 or (string.byte(due) == 43 and now + tonumber(string.sub(due, 2)) or tonumber(due))
+      if dueAt > now then
+        later[#later + 1] = string.format('%.0f', dueAt)
+        later[#later + 1] = id
+        if listening then events[#events + 1] = 'scheduled ' .. id .. ' ' end
+      elseif level > 0 then
+        local position = redisCall('HINCRBY', meta, 'back', 1)
+        redisCall('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+        if listening then events[#events + 1] = 'enqueued ' .. id .. ' ' end
+        earlier = true
+      else
+        pushed[#pushed + 1] = id
+      end
+    end
+  end
+  if #fields > 0 then redisCall('HSET', jobs, unpack(fields)) end
+  if #levelFields > 0 then redisCall('HSET', levels, unpack(levelFields)) end
+  if #later > 0 then
+    local before = redisCall('ZRANGE', scheduled, 0, 0)[1]
+    redisCall('ZADD', scheduled, unpack(later))
+    -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
+    if redisCall('ZRANGE', scheduled, 0, 0)[1] ~= before then earlier = true end
+  end
+end
+
+if #pushed > 0 then
+  redisCall('RPUSH', ready, unpack(pushed))
+  if listening then
+    for i = 1, #pushed do events[#events + 1] = 'enqueued ' .. pushed[i] .. ' ' end
+  end
+end
+
+redisCall('HSET', calls, ARGV[1],
+  ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
+
+if not state[1] and (#pushed > 0 or earlier) then
+  for i = 1, 8 do
+    local worker = redisCall('SPOP', idle)
+    if not worker then break end
+    local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+    -- No receiver: that worker died idle, the next one is asked.
+    if redisCall('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
+  end
+end
+if #events > 0 then
+  redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
+end
+return { nowText, known and outcomes or {} }

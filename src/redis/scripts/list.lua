@@ -1,0 +1,63 @@
+#!lua flags=allow-oom
+-- Ids of one page of a state, and where the next page begins.
+-- atomic because a page must come from one moment.
+--
+-- KEYS  1 ready LIST   2 priority ZSET   3 suspects LIST   4 scheduled ZSET   5 inflight HASH   6 parked ZSET
+--       7 completed LIST   8 cancelled ZSET   9 dead ZSET
+-- ARGV  1 state   2 cursor ('' = first page)   3 limit
+-- returns { next cursor or '', ids }
+local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local found = {}
+
+if state == 'active' then
+  -- A page of HSCAN may hold more than the limit: the cursor remembers how many of it were given.
+  local position, skip = string.match(cursor, '^(%d+):(%d+)$')
+  skip = tonumber(skip or 0)
+  local scan = redis.call('HSCAN', KEYS[5], position or '0', 'COUNT', limit)
+  local page = {}
+  for i = 1, #scan[2], 2 do page[#page + 1] = scan[2][i] end
+  table.sort(page)
+  for i = skip + 1, math.min(#page, skip + limit) do found[#found + 1] = page[i] end
+  if #page > skip + limit then return { (position or '0') .. ':' .. (skip + limit), found } end
+  return { scan[1] == '0' and '' or (scan[1] .. ':0'), found }
+end
+
+local offset = tonumber(cursor ~= '' and cursor or 0)
+local total = 0
+-- One list after the other, as if they were one.
+local function part(length, read)
+  local from = offset - total
+  if #found < limit and from < length then
+    if from < 0 then from = 0 end
+    local ids = read(from, math.min(length, from + limit - #found) - 1)
+    for i = 1, #ids do found[#found + 1] = ids[i] end
+  end
+  total = total + length
+end
+local function sorted(key, command)
+  part(redis.call('ZCARD', key), function(from, to) return redis.call(command, key, from, to) end)
+end
+
+if state == 'ready' then
+  part(redis.call('LLEN', KEYS[3]), function(from, to) return redis.call('LRANGE', KEYS[3], from, to) end)
+  sorted(KEYS[2], 'ZRANGE')
+  part(redis.call('LLEN', KEYS[1]), function(from, to) return redis.call('LRANGE', KEYS[1], from, to) end)
+elseif state == 'scheduled' then
+  sorted(KEYS[4], 'ZRANGE')
+elseif state == 'parked' then
+  sorted(KEYS[6], 'ZRANGE')
+  for i = 1, #found do found[i] = string.match(found[i], ' (.*)$') end
+elseif state == 'completed' then
+  part(redis.call('LLEN', KEYS[7]), function(from, to)
+    local entries = redis.call('LRANGE', KEYS[7], -to - 1, -from - 1)
+    local newest = {}
+    for i = #entries, 1, -1 do newest[#newest + 1] = string.match(entries[i], '^[^:]+') end
+    return newest
+  end)
+elseif state == 'cancelled' then
+  sorted(KEYS[8], 'ZREVRANGE')
+elseif state == 'dead' then
+  sorted(KEYS[9], 'ZREVRANGE')
+end
+local nextOffset = offset + #found
+return { nextOffset < total and #found > 0 and tostring(nextOffset) or '', found }

@@ -1,0 +1,98 @@
+#!lua flags=allow-oom
+-- Deletes up to so many jobs of one state, oldest first.
+-- atomic because a job and what is kept beside it go together.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 ready LIST   5 priority ZSET   6 suspects LIST   7 scheduled ZSET
+--       8 parked ZSET   9 completed LIST   10 cancelled ZSET   11 dead ZSET   12 levels HASH   13 crashes HASH
+--      14 notes HASH   15 waiters HASH
+-- ARGV  1 state   2 most jobs
+-- returns { removed, more 1|0 }
+local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local levels, crashes, notes, waiters = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local state, limit = ARGV[1], tonumber(ARGV[2])
+local victims = {}
+
+local function popSorted(store)
+  local popped = redis.call('ZPOPMIN', store, limit - #victims)
+  for i = 1, #popped, 2 do victims[#victims + 1] = popped[i] end
+end
+local function popList(store)
+  if #victims >= limit then return 0 end
+  local popped = redis.call('LPOP', store, limit - #victims) or {}
+  for i = 1, #popped do victims[#victims + 1] = popped[i] end
+  return #popped
+end
+
+local counter, holes
+local more
+if state == 'ready' then
+  popList(suspects)
+  if #victims < limit then popSorted(priority) end
+  holes = 'readyHoles'
+  popList(ready)
+  more = redis.call('LLEN', ready) + redis.call('ZCARD', priority)
+elseif state == 'scheduled' then
+  popSorted(scheduled)
+  more = redis.call('ZCARD', scheduled)
+elseif state == 'parked' then
+  popSorted(parked)
+  for i = 1, #victims do victims[i] = string.match(victims[i], ' (.*)$') end
+  more = redis.call('ZCARD', parked)
+elseif state == 'completed' then
+  popList(completed)
+  holes = 'completedHoles'
+  local bytes = 0
+  for i = 1, #victims do
+    local id, size = string.match(victims[i], '^([^:]+):(%d+)')
+    victims[i] = id
+    bytes = bytes + tonumber(size)
+  end
+  redis.call('HINCRBY', meta, 'completedBytes', -bytes)
+  more = redis.call('LLEN', completed)
+elseif state == 'cancelled' then
+  popSorted(cancelled)
+  counter = 'cancelledBytes'
+  more = redis.call('ZCARD', cancelled)
+elseif state == 'dead' then
+  popSorted(dead)
+  counter = 'deadBytes'
+  more = redis.call('ZCARD', dead)
+else
+  more = 0
+end
+
+local removed, missing, bytes = 0, 0, 0
+local base = string.sub(meta, 1, -5)
+local events = {}
+for i = 1, #victims do
+  local id = victims[i]
+  local record = redis.call('HGET', jobs, id)
+  local head = record and string.byte(record)
+  local settled = head == 67 or head == 88 or head == 68
+  if not record or (settled and state == 'ready') then
+    missing = missing + 1
+  else
+    removed = removed + 1
+    bytes = bytes + #record
+    local envelope = settled and string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) or record
+    local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
+    if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
+    redis.call('HDEL', jobs, id)
+    redis.call('HDEL', levels, id)
+    redis.call('HDEL', crashes, id)
+    redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+    if redis.call('HDEL', waiters, id) == 1 then
+      redis.call('PUBLISH', base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
+    end
+    events[#events + 1] = 'removed ' .. id .. ' '
+  end
+end
+if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
+if counter then redis.call('HINCRBY', meta, counter, -bytes) end
+local listen = redis.call('HGET', meta, 'listen')
+if #events > 0 and listen and tonumber(listen) > now then
+  redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
+end
+return { removed, more > 0 and 1 or 0 }

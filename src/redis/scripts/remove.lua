@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+-- Deletes a job that does not run, and everything kept beside it.
+-- atomic because a job must not start while it is deleted.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
+--       8 suspects LIST   9 cancelled ZSET   10 dead ZSET   11 levels HASH   12 crashes HASH   13 notes HASH   14 waiters HASH
+-- ARGV  1 id, a user's or the store's
+-- returns 'removed' | 'active' | 'not-found'
+local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local notes, waiters = KEYS[13], KEYS[14]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local id = redis.call('HGET', ids, ARGV[1])
+local record = id and redis.call('HGET', jobs, id)
+if not record then
+  id = ARGV[1]
+  record = redis.call('HGET', jobs, id)
+end
+if not record then return 'not-found' end
+if redis.call('HEXISTS', inflight, id) == 1 then return 'active' end
+local head = string.byte(record)
+local envelope = record
+if head == 67 or head == 88 or head == 68 then
+  envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1)
+  if redis.call('ZREM', dead, id) == 1 then
+    redis.call('HINCRBY', meta, 'deadBytes', -#record)
+  elseif redis.call('ZREM', cancelled, id) == 1 then
+    redis.call('HINCRBY', meta, 'cancelledBytes', -#record)
+  else
+    redis.call('HINCRBY', meta, 'completedHoles', 1) -- its entry stays until retention passes over it
+  end
+else
+  local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+  if redis.call('ZREM', scheduled, id) == 0 and redis.call('ZREM', priority, id) == 0
+      and redis.call('ZREM', parked, name .. ' ' .. id) == 0
+      and (redis.call('EXISTS', suspects) == 0 or redis.call('LREM', suspects, 1, id) == 0) then
+    redis.call('HINCRBY', meta, 'readyHoles', 1) -- its number stays in the ready list; reserve skips it
+  end
+end
+redis.call('HDEL', jobs, id)
+redis.call('HDEL', levels, id)
+redis.call('HDEL', crashes, id)
+redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
+if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
+local base = string.sub(meta, 1, -5)
+if redis.call('HDEL', waiters, id) == 1 then
+  redis.call('PUBLISH', base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')
+end
+local listen = redis.call('HGET', meta, 'listen')
+if listen and tonumber(listen) > now then
+  redis.call('PUBLISH', base .. 'events', nowText .. '\nremoved ' .. id .. ' ')
+end
+return 'removed'

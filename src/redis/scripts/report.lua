@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+-- Stores progress and log lines of running jobs.
+-- atomic because a run whose lease is no longer the newest must not write.
+--
+-- KEYS  1 meta HASH   2 inflight HASH   3 notes HASH
+-- ARGV  1 log lines kept   then per report: id, token, progress or '', number of lines, lines…
+-- returns { now, lost ids }
+local meta, inflight, notes = KEYS[1], KEYS[2], KEYS[3]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local listen = redis.call('HGET', meta, 'listen')
+local listening = listen and tonumber(listen) > now
+local events, lost = {}, {}
+local keep = tonumber(ARGV[1])
+local argument = 2
+while argument <= #ARGV do
+  local id, token, progress, count = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2], tonumber(ARGV[argument + 3])
+  argument = argument + 4
+  if redis.call('HGET', inflight, id) ~= token then
+    lost[#lost + 1] = id
+  else
+    if progress ~= '' then
+      redis.call('HSET', notes, id .. ':progress', progress)
+      if listening then events[#events + 1] = 'progress ' .. id .. ' ' .. progress end
+    end
+    if count > 0 then
+      local lines = {}
+      for line in string.gmatch(redis.call('HGET', notes, id .. ':logs') or '', '[^\n]+') do lines[#lines + 1] = line end
+      for i = 0, count - 1 do lines[#lines + 1] = ARGV[argument + i] end
+      redis.call('HSET', notes, id .. ':logs', table.concat(lines, '\n', math.max(1, #lines - keep + 1)))
+    end
+  end
+  argument = argument + count
+end
+if #events > 0 then
+  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
+end
+return { string.format('%.0f', now), lost }

@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- A dead job becomes ready again, if it is still the dead job that was read.
+-- atomic because two people may press the button at once.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 dead ZSET   4 ready LIST   5 priority ZSET   6 levels HASH   7 idle SET
+-- ARGV  1 id   2 settledAt ms   3 envelope   4 priority
+-- returns 'retried' | 'changed' | 'not-found'
+local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local id, level = ARGV[1], tonumber(ARGV[4])
+local record = redis.call('HGET', jobs, id)
+if not record then return 'not-found' end
+if string.sub(record, 1, 14) ~= 'D' .. ARGV[2] then return 'changed' end
+redis.call('HSET', jobs, id, ARGV[3])
+redis.call('ZREM', dead, id)
+redis.call('HINCRBY', meta, 'deadBytes', -#record)
+if level > 0 then
+  redis.call('HSET', levels, id, level)
+  local position = redis.call('HINCRBY', meta, 'back', 1)
+  redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+else
+  redis.call('RPUSH', ready, id)
+end
+local state = redis.call('HMGET', meta, 'paused', 'listen')
+if state[2] and tonumber(state[2]) > now then
+  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\nenqueued ' .. id .. ' ')
+end
+if not state[1] then
+  local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+  for i = 1, 8 do
+    local worker = redis.call('SPOP', idle)
+    if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
+  end
+end
+return 'retried'

@@ -1,0 +1,33 @@
+#!lua flags=allow-oom
+-- Pauses or resumes a queue, everywhere at once.
+-- atomic because a resume must wake somebody for what piled up.
+--
+-- KEYS  1 meta HASH   2 idle SET
+-- ARGV  1 '1' paused | '0' resumed
+-- returns 1 changed | 0 it was so already
+local meta, idle = KEYS[1], KEYS[2]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local changed
+if ARGV[1] == '1' then
+  changed = redis.call('HSETNX', meta, 'paused', '1')
+else
+  changed = redis.call('HDEL', meta, 'paused')
+end
+if changed == 1 then
+  local event = ARGV[1] == '1' and 'paused' or 'resumed'
+  local base = string.sub(meta, 1, -5)
+  redis.call('PUBLISH', base .. 'signals', event)
+  local listen = redis.call('HGET', meta, 'listen')
+  if listen and tonumber(listen) > now then
+    redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. event .. '  ')
+  end
+  if event == 'resumed' then
+    local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+    for i = 1, 1000 do
+      local worker = redis.call('SPOP', idle)
+      if not worker then break end
+      redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue)
+    end
+  end
+end
+return changed

@@ -1,0 +1,483 @@
+#!lua flags=allow-oom
+-- Ends runs and starts the next ones: applies settlements, promotes what is due, reserves up to `want` jobs.
+-- atomic because a settlement, its successor state and the new leases must never be seen apart.
+--
+-- KEYS  1 meta HASH        2 jobs HASH        3 ready LIST       4 priority ZSET    5 scheduled ZSET
+--       6 inflight HASH    7 workers ZSET     8 calls HASH       9 idle SET        10 completed LIST
+--      11 cancelled ZSET  12 dead ZSET       13 ids HASH        14 levels HASH     15 crashes HASH
+--      16 cancelling HASH 17 waiters HASH    18 notes HASH      19 suspects LIST   20 parked ZSET
+-- ARGV  1 worker   2 call number   3 lease ms   4 want   5 alone '1'|'0'   6 adopt: '' none, '*' any, names joined by ' '
+--       then sections until the end, each: op, number of items, then its items:
+--         C  keep count (-1 keeps nothing), keep bytes, then id, token, result
+--         R  id, token, delay ms, envelope, error     retry
+--         S  id, token, delay ms, envelope or ''      snooze
+--         L  id, token                                release to the front
+--         P  id, token, name                          park
+--         X  keep count, keep bytes, then id, token   cancel
+--         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
+-- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '',
+--           lost ids, cancelling ids, reserved ids, envelopes, crashes by position ({} = all 0), trimmed dead }
+local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local inflight, workers, calls, idle, completed = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local cancelled, dead, ids, levels, crashes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local cancelling, waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+local worker, callNumber, want = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local redisCall = redis.call
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local base = string.sub(meta, 1, -5)
+
+local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedHoles', 'readyHoles')
+local paused = state[1] ~= false
+local listening = state[3] and tonumber(state[3]) > now
+local events = {}
+
+local function flagsOf()
+  local flags = paused and 1 or 0
+  if redisCall('LLEN', ready) > 0 or redisCall('EXISTS', priority) == 1 then flags = flags + 2 end
+  if redisCall('EXISTS', suspects) == 1 then flags = flags + 4 end
+  if redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
+  return flags
+end
+
+-- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
+local record = redisCall('HGET', calls, worker)
+if record then
+  local number, fence, lostText, idText = string.match(record, '^(%d+) %d+ (%d+) ([^ ]*) (.*)$')
+  if number == callNumber then
+    local lost, reserved, envelopes, crashCounts = {}, {}, {}, {}
+    for id in string.gmatch(lostText, '[^,]+') do lost[#lost + 1] = id end
+    local token = worker .. ':' .. fence
+    for id in string.gmatch(idText, '[^,]+') do
+      if redisCall('HGET', inflight, id) == token then
+        reserved[#reserved + 1] = id
+        envelopes[#envelopes + 1] = redisCall('HGET', jobs, id)
+        crashCounts[#crashCounts + 1] = redisCall('HGET', crashes, id) or '0'
+      end
+    end
+    return { nowText, fence, flagsOf(), '', lost, {}, reserved, envelopes, crashCounts, 0 }
+  end
+end
+
+-- ---------------------------------------------------------------- settle
+local lost = {}
+local notices = {}
+local trimmedDead = 0
+local completedBytes = tonumber(state[4] or 0)
+local completedHoles = tonumber(state[5] or 0)
+local readyHoles = tonumber(state[6] or 0)
+local metaDirty = false
+local argument, last = 7, #ARGV
+
+-- One look tells whether any of the features that a plain job does not use is in use at all.
+local rare = last > 6 and redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes) > 0
+local hasIds = rare and redisCall('EXISTS', ids) == 1
+local hasLevels = rare and redisCall('EXISTS', levels) == 1
+local hasCancelling = rare and redisCall('EXISTS', cancelling) == 1
+local hasWaiters = rare and redisCall('EXISTS', waiters) == 1
+local hasNotes = rare and redisCall('EXISTS', notes) == 1
+
+local function userIdOf(record)
+  local envelope = record
+  local head = string.byte(record)
+  if head == 67 or head == 88 or head == 68 then envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) end
+  return string.match(envelope, '^1%w* ([^ {\n]+)')
+end
+
+-- A job leaves the store: whatever is kept beside its record goes with it.
+local function forget(id, userId)
+  if userId and redisCall('HGET', ids, userId) == id then redisCall('HDEL', ids, userId) end
+  if hasNotes then redisCall('HDEL', notes, id .. ':progress', id .. ':logs') end
+end
+
+local function levelOf(id)
+  return hasLevels and tonumber(redisCall('HGET', levels, id) or 0) or 0
+end
+
+-- Positions lie around 2^48 inside the 2^49 of their priority: the back counts up, the front counts down.
+local function pushPriority(id, level, front)
+  local position = redisCall('HINCRBY', meta, front and 'front' or 'back', front and -1 or 1)
+  redisCall('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+end
+
+local function pushBack(id)
+  local level = levelOf(id)
+  if level > 0 then pushPriority(id, level, false) else redisCall('RPUSH', ready, id) end
+end
+
+local function tell(id, line)
+  if hasWaiters then
+    local until_ = redisCall('HGET', waiters, id)
+    if until_ then
+      redisCall('HDEL', waiters, id)
+      if tonumber(until_) >= now then notices[#notices + 1] = id .. ' ' .. line end
+    end
+  end
+end
+
+-- Keeps an end in one of the two small, sorted stores and trims it. Returns how many it trimmed.
+local function keepEnd(store, counter, id, line, envelope, keepCount, keepBytes)
+  local text = envelope ~= '' and envelope or redisCall('HGET', jobs, id)
+  local trimmed = 0
+  if keepCount < 0 or not text then
+    redisCall('HDEL', jobs, id)
+    forget(id, text and userIdOf(text))
+    return text and 1 or 0
+  end
+  local kept = line .. '\n' .. text
+  redisCall('HSET', jobs, id, kept)
+  redisCall('ZADD', store, nowText, id)
+  local bytes = redisCall('HINCRBY', meta, counter, #kept)
+  local over = redisCall('ZCARD', store) - keepCount
+  while over > 0 or bytes > keepBytes do
+    local oldest = redisCall('ZRANGE', store, 0, 0)[1]
+    if not oldest or trimmed >= 100 then break end
+    local old = redisCall('HGET', jobs, oldest)
+    redisCall('ZREM', store, oldest)
+    redisCall('HDEL', jobs, oldest)
+    if old then
+      bytes = redisCall('HINCRBY', meta, counter, -#old)
+      forget(oldest, hasIds and userIdOf(old))
+    end
+    over = over - 1
+    trimmed = trimmed + 1
+  end
+  return trimmed
+end
+
+local function endCancelled(id, envelope, keepCount, keepBytes)
+  local line = 'X' .. nowText .. '{"reason":"cancelled"}'
+  keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
+  tell(id, line)
+  if listening then events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}' end
+end
+
+-- The lease on a running job ends here. False: a newer lease exists, or the job is gone.
+local function take(id, token)
+  if redisCall('HGET', inflight, id) ~= token then
+    lost[#lost + 1] = id
+    return false
+  end
+  redisCall('HDEL', inflight, id)
+  if rare then redisCall('HDEL', crashes, id) end
+  return true
+end
+
+-- A running job that somebody wants cancelled gets no further attempt.
+local function mayGoOn(id, envelope)
+  if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
+    if hasLevels then redisCall('HDEL', levels, id) end
+    endCancelled(id, envelope, 1000, 67108864)
+    return false
+  end
+  return true
+end
+
+local function settleAside(id)
+  if hasLevels then redisCall('HDEL', levels, id) end
+  if hasCancelling then redisCall('HDEL', cancelling, id) end
+end
+
+local function later(id, delay, envelope, event, detail)
+  if not mayGoOn(id, envelope) then return end
+  if envelope ~= '' then redisCall('HSET', jobs, id, envelope) end
+  if delay > 0 then
+    redisCall('ZADD', scheduled, string.format('%.0f', now + delay), id)
+  else
+    pushBack(id)
+  end
+  if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detail end
+end
+
+while argument <= last do
+  local op, count = ARGV[argument], tonumber(ARGV[argument + 1])
+  argument = argument + 2
+  if op == 'C' then
+    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    local first = argument + 2
+    argument = first + count * 3
+    local valid, at = {}, 0
+    local asked = {}
+    for i = 1, count do asked[i] = ARGV[first + (i - 1) * 3] end
+    local tokens = redisCall('HMGET', inflight, unpack(asked))
+    local results = {}
+    for i = 1, count do
+      local here = first + (i - 1) * 3
+      if tokens[i] == ARGV[here + 1] then
+        at = at + 1
+        valid[at] = asked[i]
+        results[at] = ARGV[here + 2]
+      else
+        lost[#lost + 1] = asked[i]
+      end
+    end
+    if at > 0 then
+      redisCall('HDEL', inflight, unpack(valid))
+      if rare then
+        redisCall('HDEL', crashes, unpack(valid))
+        if hasLevels then redisCall('HDEL', levels, unpack(valid)) end
+        if hasCancelling then redisCall('HDEL', cancelling, unpack(valid)) end
+        if hasWaiters then
+          for i = 1, at do tell(valid[i], 'C' .. nowText .. results[i]) end
+        end
+      end
+      if listening then
+        for i = 1, at do events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. results[i] end
+      end
+      if keepCount < 0 then
+        if hasIds or hasNotes then
+          local envelopes = redisCall('HMGET', jobs, unpack(valid))
+          for i = 1, at do forget(valid[i], envelopes[i] and userIdOf(envelopes[i])) end
+        end
+        redisCall('HDEL', jobs, unpack(valid))
+      else
+        local envelopes = redisCall('HMGET', jobs, unpack(valid))
+        local fields, entries = {}, {}
+        local prefix = 'C' .. nowText
+        for i = 1, at do
+          local envelope = envelopes[i] or '1\nnull' -- the envelope was deleted by hand: the end is still told
+          local kept = prefix .. results[i] .. '\n' .. envelope
+          local id = valid[i]
+          fields[i * 2 - 1] = id
+          fields[i * 2] = kept
+          local userId = hasIds and userIdOf(envelope)
+          entries[i] = userId and (id .. ':' .. #kept .. ':' .. userId) or (id .. ':' .. #kept)
+          completedBytes = completedBytes + #kept
+        end
+        redisCall('HSET', jobs, unpack(fields))
+        local over = redisCall('RPUSH', completed, unpack(entries)) - completedHoles - keepCount
+        metaDirty = true
+        if over <= 0 and completedBytes > keepBytes then over = 1 end
+        local rounds = 0
+        while over > 0 and rounds < 4 do
+          rounds = rounds + 1
+          local popped = redisCall('LPOP', completed, over > 1000 and 1000 or over)
+          if not popped then break end
+          local old = {}
+          for i = 1, #popped do
+            local entry = popped[i]
+            local colon = string.find(entry, ':', 1, true)
+            local id = string.sub(entry, 1, colon - 1)
+            old[i] = id
+            local bytes = tonumber(string.sub(entry, colon + 1))
+            if not bytes then
+              local sizeText, userId = string.match(entry, '^[^:]+:(%d+):(.*)$')
+              bytes = tonumber(sizeText)
+              if redisCall('HEXISTS', jobs, id) == 1 then forget(id, userId) end
+            elseif hasNotes then
+              forget(id, nil)
+            end
+            completedBytes = completedBytes - bytes
+          end
+          completedHoles = completedHoles - (#popped - redisCall('HDEL', jobs, unpack(old)))
+          over = completedBytes > keepBytes and 32 or 0
+        end
+      end
+    end
+  elseif op == 'R' then
+    for i = 1, count do
+      local id = ARGV[argument]
+      if take(id, ARGV[argument + 1]) then
+        later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'retrying', ARGV[argument + 4])
+      end
+      argument = argument + 5
+    end
+  elseif op == 'S' then
+    for i = 1, count do
+      local id = ARGV[argument]
+      if take(id, ARGV[argument + 1]) then
+        later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'snoozed', ARGV[argument + 2])
+      end
+      argument = argument + 4
+    end
+  elseif op == 'L' then
+    -- Last first, so that the first of them is the first to run again.
+    for i = count - 1, 0, -1 do
+      local id = ARGV[argument + i * 2]
+      if take(id, ARGV[argument + i * 2 + 1]) and mayGoOn(id, '') then
+        local level = levelOf(id)
+        if level > 0 then pushPriority(id, level, true) else redisCall('LPUSH', ready, id) end
+        if listening then events[#events + 1] = 'released ' .. id .. ' ' end
+      end
+    end
+    argument = argument + count * 2
+  elseif op == 'P' then
+    for i = 1, count do
+      local id, name = ARGV[argument], ARGV[argument + 2]
+      if take(id, ARGV[argument + 1]) and mayGoOn(id, '') then
+        redisCall('ZADD', parked, 0, name .. ' ' .. id)
+        redisCall('PUBLISH', base .. 'signals', 'parked ' .. name)
+        if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
+      end
+      argument = argument + 3
+    end
+  elseif op == 'X' then
+    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    argument = argument + 2
+    for i = 1, count do
+      local id = ARGV[argument]
+      if take(id, ARGV[argument + 1]) then
+        settleAside(id)
+        endCancelled(id, '', keepCount, keepBytes)
+      end
+      argument = argument + 2
+    end
+  elseif op == 'D' then
+    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    argument = argument + 2
+    for i = 1, count do
+      local id, detail = ARGV[argument], ARGV[argument + 2]
+      if take(id, ARGV[argument + 1]) then
+        settleAside(id)
+        local line = 'D' .. nowText .. detail
+        trimmedDead = trimmedDead + keepEnd(dead, 'deadBytes', id, line, ARGV[argument + 3], keepCount, keepBytes)
+        tell(id, line)
+        if listening then events[#events + 1] = 'dead ' .. id .. ' ' .. detail end
+      end
+      argument = argument + 4
+    end
+  else
+    error('unknown settlement ' .. tostring(op))
+  end
+end
+
+-- ---------------------------------------------------------------- promote
+local due = redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500)
+if #due > 0 then
+  redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
+  if redisCall('EXISTS', levels) == 1 then
+    hasLevels = true
+    for i = 1, #due do pushBack(due[i]) end
+  else
+    redisCall('RPUSH', ready, unpack(due))
+  end
+  if listening then
+    for i = 1, #due do events[#events + 1] = 'promoted ' .. due[i] .. ' ' end
+  end
+end
+
+-- ---------------------------------------------------------------- reserve
+local reserved, envelopes, crashCounts = {}, {}, {}
+local got = 0
+local fence = tonumber(state[2] or 0)
+local hasSuspects = redisCall('EXISTS', suspects) == 1
+if want > 0 and not paused then
+  local function accept(popped)
+    local texts = redisCall('HMGET', jobs, unpack(popped))
+    for i = 1, #popped do
+      local text = texts[i]
+      -- Only live envelopes begin with their version: removed and cancelled jobs left a hole here.
+      if text and string.byte(text) ~= 67 and string.byte(text) ~= 88 and string.byte(text) ~= 68 then
+        got = got + 1
+        reserved[got] = popped[i]
+        envelopes[got] = text
+      else
+        readyHoles = readyHoles - 1
+        metaDirty = true
+      end
+    end
+  end
+  if hasSuspects and ARGV[5] == '1' then
+    while got == 0 do
+      local suspect = redisCall('LPOP', suspects)
+      if not suspect then break end
+      local holesBefore = readyHoles
+      accept({ suspect })
+      readyHoles = holesBefore -- holes of this list are not counted: it is short
+    end
+  end
+  if got == 0 then
+    local best = redisCall('ZPOPMIN', priority, want)
+    if #best > 0 then
+      local popped = {}
+      for i = 1, #best, 2 do popped[#popped + 1] = best[i] end
+      accept(popped)
+    end
+    local rounds = 0
+    while got < want and rounds < 8 do
+      rounds = rounds + 1
+      local popped = redisCall('LPOP', ready, want - got)
+      if not popped then break end
+      accept(popped)
+    end
+    if got < want and ARGV[6] ~= '' and redisCall('EXISTS', parked) == 1 then
+      local adopted = {}
+      if ARGV[6] == '*' then
+        adopted = redisCall('ZRANGE', parked, 0, want - got - 1)
+      else
+        for name in string.gmatch(ARGV[6], '[^ ]+') do
+          local room = want - got - #adopted
+          if room <= 0 then break end
+          local members = redisCall('ZRANGEBYLEX', parked, '[' .. name .. ' ', '(' .. name .. '!', 'LIMIT', 0, room)
+          for i = 1, #members do adopted[#adopted + 1] = members[i] end
+        end
+      end
+      if #adopted > 0 then
+        redisCall('ZREM', parked, unpack(adopted))
+        local popped = {}
+        for i = 1, #adopted do popped[i] = string.match(adopted[i], ' (.*)$') end
+        local holesBefore = readyHoles
+        accept(popped)
+        readyHoles = holesBefore
+      end
+    end
+  end
+  if got > 0 then
+    fence = math.max(fence + 1, now * 1000)
+    local token = worker .. ':' .. string.format('%.0f', fence)
+    local fields = {}
+    for i = 1, got do
+      fields[i * 2 - 1] = reserved[i]
+      fields[i * 2] = token
+    end
+    redisCall('HSET', inflight, unpack(fields))
+    redisCall('ZADD', workers, string.format('%.0f', now + tonumber(ARGV[3])), worker)
+    if redisCall('EXISTS', crashes) == 1 then
+      local counts = redisCall('HMGET', crashes, unpack(reserved))
+      for i = 1, got do crashCounts[i] = counts[i] or '0' end
+    end
+    if listening then
+      for i = 1, got do events[#events + 1] = 'active ' .. reserved[i] .. ' ' end
+    end
+    metaDirty = true
+  end
+end
+
+-- ---------------------------------------------------------------- tell
+local fenceText = string.format('%.0f', fence)
+if metaDirty then
+  redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', string.format('%.0f', completedBytes),
+    'completedHoles', completedHoles, 'readyHoles', readyHoles)
+end
+redisCall('HSET', calls, worker,
+  callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. table.concat(lost, ',') .. ' ' .. table.concat(reserved, ','))
+
+redisCall('SREM', idle, worker)
+local flags = flagsOf()
+if not paused and (flags % 4 >= 2 or (hasSuspects and got < want)) and redisCall('EXISTS', idle) == 1 then
+  local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+  for i = 1, 8 do
+    local other = redisCall('SPOP', idle)
+    if not other then break end
+    -- No receiver: that worker died idle, the next one is asked.
+    if redisCall('PUBLISH', prefix .. ':wake:' .. other, queue) > 0 then break end
+  end
+end
+local nextDue = ''
+if got < want then
+  -- Capacity left: whoever makes a job ready next tells this worker.
+  redisCall('SADD', idle, worker)
+  local head = redisCall('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+  if head[2] then nextDue = string.format('%.0f', tonumber(head[2])) end
+end
+if #notices > 0 then redisCall('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
+if #events > 0 then redisCall('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n')) end
+
+local mine = {}
+if hasCancelling then
+  for _, id in ipairs(redisCall('HKEYS', cancelling)) do
+    local token = redisCall('HGET', inflight, id)
+    if token and string.sub(token, 1, #worker + 1) == worker .. ':' then mine[#mine + 1] = id end
+  end
+end
+return { nowText, fenceText, flags, nextDue, lost, mine, reserved, envelopes, crashCounts, trimmedDead }

@@ -1,0 +1,35 @@
+#!lua
+-- Moves elements of a plain list (tail first, as LPUSH fills it) into the queue, each as a job.
+-- atomic because an element must be in the list or a job at any moment.
+-- Without allow-oom: while Redis is full the elements stay where they are.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 idle SET   5 inbox LIST
+-- ARGV  1 envelope head of each job, without its newline   2… ids, one per element at most
+-- returns { now, number moved }
+local meta, jobs, ready, idle, inbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local elements = redis.call('RPOP', inbox, #ARGV - 1)
+if not elements or #elements == 0 then return { nowText, 0 } end
+local fields, pushed = {}, {}
+for i = 1, #elements do
+  pushed[i] = ARGV[i + 1]
+  fields[i * 2 - 1] = ARGV[i + 1]
+  fields[i * 2] = ARGV[1] .. '\n' .. elements[i]
+end
+redis.call('HSET', jobs, unpack(fields))
+redis.call('RPUSH', ready, unpack(pushed))
+local state = redis.call('HMGET', meta, 'paused', 'listen')
+if state[2] and tonumber(state[2]) > now then
+  local events = {}
+  for i = 1, #pushed do events[i] = 'enqueued ' .. pushed[i] .. ' ' end
+  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
+end
+if not state[1] then
+  local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+  for i = 1, 8 do
+    local worker = redis.call('SPOP', idle)
+    if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
+  end
+end
+return { nowText, #elements }

@@ -1,0 +1,86 @@
+#!lua flags=allow-oom
+-- One bounded step of the janitor: settled jobs over their limits, old call records, waiters that gave up.
+-- atomic because a kept job, its place in the order and the byte count must agree.
+--
+-- KEYS  1 meta HASH   2 jobs HASH   3 completed LIST   4 cancelled ZSET   5 dead ZSET   6 ids HASH   7 notes HASH
+--       8 calls HASH   9 waiters HASH
+-- ARGV  1 items a step   2 age of a forgotten call, s   then count (-1 keeps nothing), age ms, bytes
+--       for 3–5 completed, 6–8 cancelled, 9–11 dead
+-- returns { now, trimmed, trimmed dead, more 1|0 }
+local meta, jobs, completed, cancelled, dead, ids, notes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local calls, waiters = KEYS[8], KEYS[9]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local step = tonumber(ARGV[1])
+local trimmed, trimmedDead, more = 0, 0, 0
+
+local function forget(id, record)
+  local envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1)
+  local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
+  if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
+  redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+  redis.call('HDEL', jobs, id)
+end
+
+local function keepCountOf(text)
+  return math.max(tonumber(text), 0)
+end
+
+local count, age, bytes = keepCountOf(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local state = redis.call('HMGET', meta, 'completedBytes', 'completedHoles', 'callsCursor')
+local completedBytes, holes = tonumber(state[1] or 0), tonumber(state[2] or 0)
+local length = redis.call('LLEN', completed)
+for i = 1, step do
+  local entry = redis.call('LINDEX', completed, 0)
+  if not entry then break end
+  local id, size = string.match(entry, '^([^:]+):(%d+)')
+  local record = redis.call('HGET', jobs, id)
+  if record and length - holes <= count and completedBytes <= bytes and now - tonumber(string.sub(record, 2, 14)) <= age then break end
+  redis.call('LPOP', completed)
+  length = length - 1
+  completedBytes = completedBytes - tonumber(size)
+  if record then
+    forget(id, record)
+    trimmed = trimmed + 1
+  else
+    holes = holes - 1
+  end
+  if i == step then more = 1 end
+end
+redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedHoles', holes)
+
+local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
+  local kept = tonumber(redis.call('HGET', meta, counter) or 0)
+  local size = redis.call('ZCARD', store)
+  local gone = 0
+  for i = 1, step do
+    local head = redis.call('ZRANGE', store, 0, 0, 'WITHSCORES')
+    if not head[1] or (size <= keepCount and kept <= keepBytes and now - tonumber(head[2]) <= keepAge) then break end
+    local record = redis.call('HGET', jobs, head[1])
+    redis.call('ZREM', store, head[1])
+    size = size - 1
+    if record then
+      kept = redis.call('HINCRBY', meta, counter, -#record)
+      forget(head[1], record)
+    end
+    gone = gone + 1
+    if i == step then more = 1 end
+  end
+  trimmed = trimmed + gone
+  return gone
+end
+trimSorted(cancelled, 'cancelledBytes', keepCountOf(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
+trimmedDead = trimSorted(dead, 'deadBytes', keepCountOf(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]))
+
+local scan = redis.call('HSCAN', calls, state[3] or '0', 'COUNT', 100)
+local oldest = tonumber(t[1]) - tonumber(ARGV[2])
+for i = 1, #scan[2], 2 do
+  local at = tonumber(string.match(scan[2][i + 1], '^%d+ (%d+)') or 0)
+  if at < oldest then redis.call('HDEL', calls, scan[2][i]) end
+end
+redis.call('HSET', meta, 'callsCursor', scan[1])
+
+local waiting = redis.call('HSCAN', waiters, 0, 'COUNT', 100)[2]
+for i = 1, #waiting, 2 do
+  if tonumber(waiting[i + 1]) < now then redis.call('HDEL', waiters, waiting[i]) end
+end
+return { string.format('%.0f', now), trimmed, trimmedDead, more }

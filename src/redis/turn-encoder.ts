@@ -1,0 +1,100 @@
+import type { Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import type { RetentionRule } from '../core/job.js';
+
+/** `count bytes` of a rule; -1 keeps nothing. */
+function keepArgs(keep: RetentionRule): [string, string] {
+  return keep === false ? ['-1', '0'] : [String(keep.count), String(keep.bytes)];
+}
+
+/** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
+export function encodeTurn(turn: WorkerTurn): string[] {
+  const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
+  const args = [turn.worker, String(turn.call), String(turn.leaseMs), String(turn.want), turn.alone ? '1' : '0', adopt];
+  const { settlements } = turn;
+  let index = 0;
+  while (index < settlements.length) {
+    // A section holds neighbours of one kind and one retention: for plain jobs that is the whole batch.
+    const first = settlements[index];
+    const keep = 'keep' in first ? first.keep : undefined;
+    const countAt = args.length + 1;
+    args.push(LETTERS[first.op], '');
+    if (keep !== undefined) args.push(...keepArgs(keep));
+    let count = 0;
+    while (index < settlements.length) {
+      const settlement = settlements[index];
+      if (settlement.op !== first.op || ('keep' in settlement ? settlement.keep : undefined) !== keep) break;
+      pushItem(args, settlement);
+      count++;
+      index++;
+    }
+    args[countAt] = String(count);
+  }
+  return args;
+}
+
+const LETTERS: Record<Settlement['op'], string> = {
+  complete: 'C',
+  retry: 'R',
+  snooze: 'S',
+  release: 'L',
+  park: 'P',
+  cancel: 'X',
+  bury: 'D',
+};
+
+function pushItem(args: string[], settlement: Settlement): void {
+  switch (settlement.op) {
+    case 'complete':
+      args.push(settlement.id, settlement.token, settlement.result);
+      return;
+    case 'retry':
+      args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope, oneLine(settlement.error));
+      return;
+    case 'snooze':
+      args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope ?? '');
+      return;
+    case 'release':
+    case 'cancel':
+      args.push(settlement.id, settlement.token);
+      return;
+    case 'park':
+      args.push(settlement.id, settlement.token, settlement.name);
+      return;
+    case 'bury':
+      args.push(settlement.id, settlement.token, oneLine(settlement.detail), settlement.envelope ?? '');
+      return;
+    default:
+      throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
+  }
+}
+
+/** Details end at the newline that begins the envelope. */
+function oneLine(text: string): string {
+  return text.includes('\n') ? text.replaceAll('\n', ' ') : text;
+}
+
+type TurnReply = [string, string, number, string, string[], string[], string[], string[], string[], number];
+
+/** Reads the reply of `settle-and-reserve.lua`. */
+export function decodeReservation(worker: string, reply: unknown): Reservation {
+  const [now, fence, flags, nextDue, lost, cancelling, ids, envelopes, crashes, trimmedDead] = reply as TurnReply;
+  const token = `${worker}:${fence}`;
+  const jobs = new Array<ReservedJob>(ids.length);
+  for (let index = 0; index < ids.length; index++) {
+    const count = crashes.length === 0 ? 0 : Number(crashes[index]);
+    jobs[index] = { id: ids[index], token, envelope: envelopes[index], crashes: count };
+  }
+  return {
+    now: Number(now),
+    fence: Number(fence),
+    jobs,
+    lost,
+    cancelling,
+    paused: (flags & 1) !== 0,
+    backlog: (flags & 2) !== 0,
+    suspects: (flags & 4) !== 0,
+    parked: (flags & 8) !== 0,
+    nextDueAt: nextDue === '' ? undefined : Number(nextDue),
+    trimmedDead,
+  };
+}

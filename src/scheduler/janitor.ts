@@ -1,0 +1,38 @@
+import type { Broker } from '../core/broker.js';
+import type { RetentionRules } from '../core/job.js';
+import type { DutyLogger } from './duty-logger.js';
+
+/** Settling trims as it goes; the janitor only comes for what grew old. */
+const TRIM_EVERY_MS = 30_000;
+/** Steps of one turn: what is left after them waits a second, so that a huge backlog never occupies the store. */
+const STEPS = 100;
+const REST_MS = 1000;
+
+/** Trims settled jobs over their limits. */
+export class Janitor {
+  constructor(
+    private readonly broker: Broker,
+    private readonly logger: DutyLogger,
+  ) {}
+
+  /** @returns the delay before the next turn, ms */
+  async trim(queue: string, retention: RetentionRules, isStopping: () => boolean): Promise<number> {
+    let trimmedDead = 0;
+    let more = true;
+    try {
+      for (let step = 0; more && step < STEPS && !isStopping(); step++) {
+        const reply = await this.broker.trim(queue, retention);
+        trimmedDead += reply.trimmedDead;
+        more = reply.more;
+      }
+    } finally {
+      // Also when a later step failed: letters that are gone must not be gone in silence.
+      if (trimmedDead > 0) {
+        this.logger.warn(
+          `Queue "${queue}": ${trimmedDead} dead letter(s) were over the limits of retention.dead and are deleted.`,
+        );
+      }
+    }
+    return more ? REST_MS : TRIM_EVERY_MS;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Broker } from '../core/broker.js';
+import type { RetentionRules } from '../core/job.js';
+import type { DutyLogger } from './duty-logger.js';
+import { Janitor } from './janitor.js';
+import { OutageLog } from './outage-log.js';
+import { PeriodicLoop } from './periodic-loop.js';
+import { Promoter } from './promoter.js';
+import { Reclaimer, type BacklogListener, type ReclaimedQueue } from './reclaimer.js';
+
+export interface MaintainedQueue extends ReclaimedQueue {
+  retention: RetentionRules;
+}
+
+export interface MaintenanceOptions {
+  broker: Broker;
+  queues: readonly MaintainedQueue[];
+  logger: DutyLogger;
+  /** Told when a scan found work that workers may have missed: tell the worker of the queue. Default nobody is. */
+  onBacklog?: BacklogListener;
+  outages?: OutageLog;
+  /** A number in [0, 1). */
+  random?: () => number;
+}
+
+/** Processes that start together spread their first trims over this time. */
+const FIRST_TRIM_WITHIN_MS = 30_000;
+
+/** The background duties of a process: for each of its queues a reclaimer (with its promoter) and a janitor. */
+export class Maintenance {
+  private readonly scans: PeriodicLoop[] = [];
+  private readonly trims: PeriodicLoop[] = [];
+  private readonly random: () => number;
+  private stopping = false;
+
+  constructor({ broker, queues, logger, onBacklog = () => {}, random = Math.random, ...rest }: MaintenanceOptions) {
+    this.random = random;
+    const outages = rest.outages ?? new OutageLog(logger);
+    const isStopping = () => this.stopping;
+    const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog);
+    const janitor = new Janitor(broker, logger);
+    const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
+    for (const queue of queues) {
+      this.scans.push(loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)));
+      this.trims.push(loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)));
+    }
+  }
+
+  /** The first scans come at once: a restarted process is often the one that has to repair. */
+  start(): void {
+    this.stopping = false;
+    for (const scan of this.scans) scan.start();
+    for (const trim of this.trims) trim.start(FIRST_TRIM_WITHIN_MS * this.random());
+  }
+
+  /** No duty calls the store after it resolves. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.all([...this.scans, ...this.trims].map((loop) => loop.stop()));
+  }
+
+  /** One turn of every duty, without waiting for a timer: for tests that move a clock. */
+  async runOnce(): Promise<void> {
+    await Promise.all([...this.scans, ...this.trims].map((loop) => loop.runOnce()));
+  }
+}

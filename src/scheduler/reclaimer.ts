@@ -1,0 +1,52 @@
+import type { Broker, ReclaimReply } from '../core/broker.js';
+import type { DutyLogger } from './duty-logger.js';
+import type { Promoter } from './promoter.js';
+
+/** While anything is in flight: a crash must be repaired within 10 s, of which the lease takes 8. */
+const BUSY_SCAN_MS = 1000;
+/** With 20 % of jitter still less than half a lease: a longer gap would be taken for an outage and grant a grace. */
+const IDLE_SCAN_MS = 3000;
+const IDS_IN_LOG = 10;
+
+export interface ReclaimedQueue {
+  name: string;
+  leaseMs: number;
+}
+
+/** Told after a scan that found work which workers may have missed. */
+export type BacklogListener = (queue: string, reply: ReclaimReply) => void;
+
+/** Returns the jobs of workers that died, and looks after work that nobody was woken for. */
+export class Reclaimer {
+  constructor(
+    private readonly broker: Broker,
+    private readonly promoter: Promoter,
+    private readonly logger: DutyLogger,
+    private readonly onBacklog: BacklogListener,
+  ) {}
+
+  /** @returns the delay before the next scan, ms */
+  async scan({ name: queue, leaseMs }: ReclaimedQueue, isStopping: () => boolean): Promise<number> {
+    let reclaimed = 0;
+    let reply: ReclaimReply;
+    do {
+      reply = await this.broker.reclaim(queue, leaseMs);
+      reclaimed += reply.reclaimed;
+      this.tellPoisoned(queue, reply.poisoned);
+    } while (reply.more && !isStopping());
+    if (reclaimed > 0) {
+      this.logger.warn(`Queue "${queue}": ${reclaimed} job(s) of workers that stopped answering are ready again.`);
+    }
+    const promoted = await this.promoter.catchUp(queue, reply, isStopping);
+    const isDue = reply.nextDueAt !== undefined && reply.nextDueAt <= reply.now;
+    if (reply.ready > 0 || isDue || promoted > 0 || reply.parked > 0) this.onBacklog(queue, reply);
+    // A lease shorter than the default shortens the scan, too, or every scan would be a gap of more than half a lease.
+    return reply.inflight > 0 ? Math.min(BUSY_SCAN_MS, leaseMs / 4) : Math.min(IDLE_SCAN_MS, leaseMs * 0.375);
+  }
+
+  private tellPoisoned(queue: string, ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const shown = ids.slice(0, IDS_IN_LOG).join(', ') + (ids.length > IDS_IN_LOG ? ', …' : '');
+    this.logger.error(`Queue "${queue}": ${ids.length} job(s) are dead as poison, each crashed its worker too often: ${shown}`);
+  }
+}

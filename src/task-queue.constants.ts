@@ -1,0 +1,22 @@
+/** Injection token of the module's `ResolvedOptions`. */
+export const TASK_QUEUE_OPTIONS = Symbol('TASK_QUEUE_OPTIONS');
+
+/** Injection token of the `Broker`. */
+export const BROKER = Symbol('TASK_QUEUE_BROKER');
+
+/** Injection token of what one `registerQueue` call was given. */
+export const QUEUE_REGISTRATIONS = Symbol('TASK_QUEUE_REGISTRATIONS');
+
+/** Queue of schedules that name no other. */
+export const CRON_QUEUE = 'cron';
+
+/** Injection token of the `Queue` of this name; `@InjectQueue(name)` is the short form. */
+export function getQueueToken(name: string): string {
+  return `TASK_QUEUE:${name}`;
+}
+
+// Namespaced, so that decorators of the same names from other packages never fire ours.
+export const PROCESSOR_METADATA = 'task-queue:processor';
+export const SCHEDULE_METADATA = 'task-queue:schedule';
+export const QUEUE_EVENT_METADATA = 'task-queue:queue-event';
+export const DECLARED_METADATA = 'task-queue:declared';

@@ -1,0 +1,195 @@
+import type { ClusterNode, ClusterOptions, Cluster, Redis, RedisOptions } from 'ioredis';
+import type { BackoffStrategy } from './core/backoff.js';
+import type { Codec } from './core/codec.js';
+import type { Duration } from './core/duration.js';
+import type { BackoffSpec, RetentionRule, SettledState } from './core/job.js';
+
+/** Which part of the work this process does: `producer` only enqueues, `worker` and `all` do everything. */
+export type Role = 'all' | 'producer' | 'worker';
+
+/**
+ * Where jobs are stored: a `redis://`, `rediss://` or `memory://` URL, ioredis options, cluster nodes, or an ioredis
+ * instance of yours (it is duplicated, never closed).
+ */
+export type Connection =
+  | string
+  | RedisOptions
+  | { nodes: ClusterNode[]; options?: ClusterOptions }
+  | Redis
+  | Cluster;
+
+/** A delay between attempts: a duration, or a curve with a bound and jitter. */
+export type Backoff =
+  | Duration
+  | {
+      type: 'fixed' | 'exponential' | (string & {});
+      /** Default 1 s. */
+      delay?: Duration;
+      /** Upper bound of one delay, default 1 h. */
+      max?: Duration;
+      /** 0 = none, 1 = full jitter (default): the delay is drawn from [delay × (1 − jitter), delay]. */
+      jitter?: number;
+    };
+
+/** `false` keeps nothing; a missing limit keeps its default. */
+export type Retention = false | { count?: number; age?: Duration; bytes?: number };
+
+/** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
+export interface JobOptions {
+  /** Runs allowed before the job is dead. Default 3. */
+  maxAttempts?: number;
+  /** Default exponential from 1 s, at most 1 h, full jitter. */
+  backoff?: Backoff;
+  /** Longest one run may take: its `signal` is aborted and the attempt counts as failed. Default none. */
+  timeout?: Duration;
+  /** A run may not start later than this after the enqueue; the job is then dead with reason `expired`. Default none. */
+  expiresIn?: Duration;
+  /** 0–9, higher first, default 0. */
+  priority?: number;
+  /** How many settled jobs are kept. */
+  retention?: Partial<Record<SettledState, Retention>>;
+}
+
+/** Options of one worker: they belong to the queue, so two methods of one queue may not differ. */
+export interface WorkerOptions {
+  /** Handlers that run at the same time in this process, default 10. */
+  concurrency?: number;
+  /** Jobs held ready beside the running ones: `'auto'` (at most 5 ms of work and 250 jobs) or a number. */
+  prefetch?: 'auto' | number;
+  /** How long a silent worker keeps its jobs, default 8 s (30 s where the process cannot beat from a thread). */
+  lease?: Duration;
+}
+
+export interface QueueOptions extends JobOptions, WorkerOptions {
+  /** A Redis list that other programs fill; each element becomes a job of this queue. */
+  inbox?: string;
+}
+
+export interface TaskQueueModuleOptions {
+  /** Where jobs are stored. Absent: `redis://127.0.0.1:6379`; given but undefined is an error (an unset variable). */
+  connection?: Connection;
+  /** First part of every key, default `tq`. */
+  prefix?: string;
+  /** Which application this is; default the prefix. Owns the schedules it declares. */
+  app?: string;
+  role?: Role;
+  /** Job options where nothing closer to the job says otherwise. */
+  defaults?: JobOptions;
+  /** Per queue, so that they can come from configuration. */
+  queues?: Record<string, QueueOptions>;
+  /** Strategies that `backoff.type` may name. */
+  backoffs?: Record<string, BackoffStrategy>;
+  /** Default JSON. */
+  codec?: Codec;
+  /** Largest encoded payload or result in bytes, default 262144. */
+  payloadLimit?: number;
+  /** Every call to the store settles within this, default 5 s. */
+  commandTimeout?: Duration;
+  /** Boot fails when the store is not reached within this, default 10 s. */
+  connectTimeout?: Duration;
+  /** Wait for the store at boot instead of failing, default false. */
+  waitForRedis?: boolean;
+  /** Accept a Redis that may evict keys (`allkeys-*`), default false. */
+  allowEviction?: boolean;
+  /** Accept `memory://` with NODE_ENV=production, default false. */
+  allowMemory?: boolean;
+  /** Kinds of global enhancers that also run around handlers, default none. */
+  globalEnhancers?: readonly GlobalEnhancerKind[];
+  shutdown?: { grace?: Duration };
+}
+
+export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
+
+/** Job options in the units of the engine. */
+export interface ResolvedJobOptions {
+  maxAttempts: number;
+  backoff: BackoffSpec;
+  timeoutMs: number | undefined;
+  expiresInMs: number | undefined;
+  priority: number;
+  retention: Record<SettledState, RetentionRule>;
+}
+
+/** What one level (call, definition, queue, processor, defaults) says of a job; retention is merged state by state. */
+export type GivenJobOptions = Partial<Omit<ResolvedJobOptions, 'retention'>> & {
+  retention?: Partial<Record<SettledState, RetentionRule>>;
+};
+
+export interface ResolvedWorkerOptions {
+  concurrency: number;
+  prefetch: 'auto' | number;
+  leaseMs: number;
+}
+
+/** What the module works with after boot-time validation: every unit known, every default filled in. */
+export interface ResolvedOptions {
+  connection: Connection;
+  prefix: string;
+  app: string;
+  role: Role;
+  /** Only what the user gave, in engine units: it is merged per job with what the other levels say. */
+  defaults: GivenJobOptions;
+  queues: Record<string, ResolvedQueueOptions>;
+  backoffs: Record<string, BackoffStrategy>;
+  codec: Codec;
+  payloadLimit: number;
+  commandTimeoutMs: number;
+  connectTimeoutMs: number;
+  waitForRedis: boolean;
+  allowEviction: boolean;
+  allowMemory: boolean;
+  globalEnhancers: readonly GlobalEnhancerKind[];
+  graceMs: number;
+}
+
+export interface ResolvedQueueOptions {
+  job: GivenJobOptions;
+  worker: Partial<ResolvedWorkerOptions>;
+  inbox: string | undefined;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const MIB = 1024 * 1024;
+
+/** Every default of the package, once. */
+export const DEFAULTS = {
+  prefix: 'tq',
+  role: 'all' as Role,
+  /** Three runs survive a blip and bound the harm of a job that can not succeed. */
+  job: {
+    maxAttempts: 3,
+    // Full jitter: what failed together must not come back together.
+    backoff: { type: 'exponential', delayMs: SECOND, maxMs: HOUR, jitter: 1 },
+    timeoutMs: undefined,
+    expiresInMs: undefined,
+    priority: 0,
+    // Bounded by count, age and bytes: a default install never fills Redis.
+    retention: {
+      completed: { count: 10_000, ageMs: DAY, bytes: 64 * MIB },
+      cancelled: { count: 1000, ageMs: DAY, bytes: 64 * MIB },
+      dead: { count: 10_000, ageMs: 90 * DAY, bytes: 128 * MIB },
+    },
+  } as ResolvedJobOptions,
+  worker: {
+    /** Handlers mostly wait for I/O. */
+    concurrency: 10,
+    prefetch: 'auto',
+    /** A crash is repaired within 10 s while another worker lives. */
+    leaseMs: 8 * SECOND,
+  } as ResolvedWorkerOptions,
+  payloadLimit: 256 * 1024,
+  commandTimeoutMs: 5 * SECOND,
+  connectTimeoutMs: 10 * SECOND,
+  /** Inside the 30 s that Kubernetes gives. */
+  graceMs: 20 * SECOND,
+  resultTimeoutMs: 30 * SECOND,
+  bulk: { jobs: 1000, bytes: 4 * MIB },
+  list: { limit: 50, maxLimit: 500 },
+  /** Runs a crashing job may take its workers with it before it is dead as `poison`. */
+  maxCrashes: 3,
+  errorHistory: { count: 10, bytes: 8 * 1024 },
+  logs: { lines: 100, lineBytes: 1024 },
+} as const;

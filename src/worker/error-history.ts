@@ -1,0 +1,54 @@
+import type { ErrorRecord } from '../core/job.js';
+import { DEFAULTS } from '../task-queue.options.js';
+
+const { count, bytes } = DEFAULTS.errorHistory;
+const MESSAGE_LENGTH = 2000;
+const STACK_LENGTH = 3000;
+
+/** What of a thrown value is kept; it may be anything, cyclic, or throw when it is looked at. */
+export function recordError(thrown: unknown, attempt: number, at: number): ErrorRecord {
+  try {
+    if (thrown instanceof Error) {
+      const record: ErrorRecord = { attempt, at, name: clip(thrown.name, 200), message: clip(thrown.message, MESSAGE_LENGTH) };
+      if (typeof thrown.stack === 'string') record.stack = clip(thrown.stack, STACK_LENGTH);
+      return record;
+    }
+    return { attempt, at, name: 'NonError', message: clip(textOf(thrown), MESSAGE_LENGTH) };
+  } catch {
+    return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
+  }
+}
+
+/** Adds an error to a job's history: the last ten, 8 KiB together, older stacks given up before older messages. */
+export function appendError(history: readonly ErrorRecord[] | undefined, record: ErrorRecord): ErrorRecord[] {
+  const kept = [...(history ?? []), record].slice(-count);
+  let size = Buffer.byteLength(JSON.stringify(kept));
+  for (let index = 0; size > bytes && index < kept.length; index++) {
+    if (kept[index].stack !== undefined) {
+      const { stack: _stack, ...rest } = kept[index];
+      kept[index] = rest;
+      size = Buffer.byteLength(JSON.stringify(kept));
+    }
+  }
+  while (size > bytes && kept.length > 1) {
+    kept.shift();
+    size = Buffer.byteLength(JSON.stringify(kept));
+  }
+  return kept;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    try {
+      return JSON.stringify(value) ?? String(value);
+    } catch {
+      return Object.prototype.toString.call(value);
+    }
+  }
+  return String(value);
+}
+
+function clip(text: unknown, length: number): string {
+  const string = typeof text === 'string' ? text : String(text);
+  return string.length > length ? `${string.slice(0, length - 1)}…` : string;
+}

@@ -1,0 +1,48 @@
+import type { Handler } from '../core/handler.js';
+import type { Job } from '../core/job-view.js';
+import { DEFAULTS, type ResolvedJobOptions, type ResolvedOptions } from '../task-queue.options.js';
+
+/** A handler with the job options that hold where the job itself says nothing. */
+export interface HandlerPlan {
+  handler: Handler<Job>;
+  settings: ResolvedJobOptions;
+}
+
+/** Precedence behind the job's own header: queue configuration > `@Processor` > module defaults. */
+export function settingsOf(
+  queue: string,
+  options: ResolvedOptions,
+  processor: Partial<ResolvedJobOptions> | undefined,
+): ResolvedJobOptions {
+  const levels = [DEFAULTS.job, options.defaults, processor, options.queues[queue]?.job];
+  const settings: ResolvedJobOptions = { ...DEFAULTS.job };
+  for (const level of levels) Object.assign(settings, definedOf(level));
+  settings.retention = Object.assign({}, ...levels.map((level) => definedOf(level?.retention)));
+  return settings;
+}
+
+function definedOf<T extends object>(level: T | undefined): Partial<T> {
+  return Object.fromEntries(Object.entries(level ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** Finds the handler of a job name: its own, or the one that takes every other name. */
+export class HandlerTable {
+  private readonly byName = new Map<string, HandlerPlan>();
+  private readonly fallback: HandlerPlan | undefined;
+
+  constructor(plans: readonly HandlerPlan[]) {
+    for (const plan of plans) {
+      if (plan.handler.name !== undefined) this.byName.set(plan.handler.name, plan);
+    }
+    this.fallback = plans.find(({ handler }) => handler.name === undefined);
+  }
+
+  find(name: string): HandlerPlan | undefined {
+    return this.byName.get(name) ?? this.fallback;
+  }
+
+  /** The names whose parked jobs this process can take; `'*'` takes every name. */
+  get known(): readonly string[] | '*' {
+    return this.fallback === undefined ? [...this.byName.keys()] : '*';
+  }
+}

@@ -1,0 +1,46 @@
+import type { Logger } from '@nestjs/common';
+import type { Broker } from '../core/broker.js';
+
+const STEP = 100;
+/** How long one look at an empty list may block its connection, which several lists share. */
+const WAIT_MS = 1000;
+const BACKOFF_MS = 1000;
+
+/**
+ * Moves what other programs push onto a plain list into its queue. The move is one script, so an element is in the list
+ * or a job at any moment, whoever crashes.
+ */
+export class InboxFeeder {
+  private stopped = false;
+  private outage = false;
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly queue: string,
+    private readonly inbox: string,
+    private readonly logger: Pick<Logger, 'log' | 'error'>,
+  ) {}
+
+  start(): void {
+    void this.feed();
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async feed(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        const moved = await this.broker.takeInbox(this.queue, this.inbox, STEP);
+        this.outage = false;
+        if (moved < STEP && !this.stopped) await this.broker.awaitInbox(this.inbox, WAIT_MS);
+      } catch (error) {
+        if (this.stopped) return;
+        if (!this.outage) this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);
+        this.outage = true;
+        await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
+      }
+    }
+  }
+}

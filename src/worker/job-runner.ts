@@ -1,0 +1,205 @@
+import { isObservable } from 'rxjs';
+import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
+import type { ReservedJob, Settlement } from '../core/broker.js';
+import type { Codec } from '../core/codec.js';
+import { decodeEnvelope, encodeEnvelope, jobNameOf, type Envelope } from '../core/envelope.js';
+import { controlFlowOf } from '../core/handler.js';
+import { type DeadReason, type RetentionRule, type SettledState } from '../core/job.js';
+import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
+import { runWithJob } from './current-job.js';
+import { appendError, recordError } from './error-history.js';
+import type { HandlerTable } from './handler-plan.js';
+import { RunningJob, type ReportSink } from './running-job.js';
+
+export interface RunnerContext {
+  queue: string;
+  handlers: HandlerTable;
+  codec: Codec;
+  backoffs: Readonly<Record<string, BackoffStrategy>>;
+  /** Largest encoded result in bytes. */
+  resultLimit: number;
+  /** Settings for jobs that no handler takes. */
+  fallback: ResolvedJobOptions;
+  now(): number;
+  sink: ReportSink;
+}
+
+/**
+ * Turns one attempt into one settlement: the only place where what a handler did becomes the fate of its job.
+ * Nothing a handler throws, returns or leaves behind gets past it.
+ */
+export class JobRunner {
+  constructor(private readonly context: RunnerContext) {}
+
+  /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
+  prepare(reserved: ReservedJob, fence: number): RunningJob | Settlement {
+    const { queue, handlers, codec, sink, fallback } = this.context;
+    let envelope: Envelope;
+    try {
+      envelope = decodeEnvelope(reserved.envelope);
+    } catch (error) {
+      return this.bury(reserved, 'unreadable', error, undefined, fallback.retention.dead);
+    }
+    const name = jobNameOf(envelope);
+    const plan = handlers.find(name);
+    const { header } = envelope;
+    if (header.x !== undefined && this.context.now() > header.x) {
+      const keep = keepOf('dead', envelope, plan?.settings ?? fallback);
+      return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
+    }
+    if (plan === undefined) return { op: 'park', id: reserved.id, token: reserved.token, name };
+    let payload: unknown;
+    try {
+      payload = codec.decode(envelope.payload, { queue, jobName: name, field: 'payload' });
+    } catch (error) {
+      return this.bury(reserved, 'unreadable', error, undefined, keepOf('dead', envelope, plan.settings));
+    }
+    return new RunningJob(queue, name, reserved.id, reserved.token, fence, reserved.crashes, envelope, payload, plan, sink);
+  }
+
+  /** Runs the handler; `end` is called exactly once, unless the worker ended the job before ({@link RunningJob.ended}). */
+  run(job: RunningJob, end: (job: RunningJob, settlement: Settlement) => void): void {
+    job.startedAt = performance.now();
+    let returned: unknown;
+    let promise: Promise<unknown> | undefined;
+    try {
+      returned = runWithJob(job, job.plan.handler.invoke as (job: unknown) => unknown);
+      if (returned instanceof Promise) promise = returned;
+      else if (isThenable(returned)) promise = Promise.resolve(returned);
+    } catch (error) {
+      this.settle(job, this.failed(job, error), end);
+      return;
+    }
+    if (promise === undefined) {
+      this.settleValue(job, returned, end);
+      return;
+    }
+    promise.then(
+      (value) => this.settleValue(job, value, end),
+      (error) => this.settle(job, this.failed(job, error), end),
+    );
+  }
+
+  /** The settlement of a run that took longer than its timeout. */
+  timedOut(job: RunningJob, timeoutMs: number): Settlement {
+    return this.failed(job, Object.assign(new Error(`The run took longer than its timeout (${timeoutMs} ms)`), { name: 'TimeoutError' }));
+  }
+
+  private settleValue(job: RunningJob, value: unknown, end: (job: RunningJob, settlement: Settlement) => void): void {
+    if (!isObservable(value)) {
+      this.settle(job, this.completed(job, value), end);
+      return;
+    }
+    let last: unknown;
+    let any = false;
+    const subscription = value.subscribe({
+      next: (item) => {
+        if (job.ended) return subscription?.unsubscribe();
+        // Every value is progress; the last one is the result as well.
+        if (any) job.progress(last);
+        last = item;
+        any = true;
+      },
+      error: (error) => this.settle(job, this.failed(job, error), end),
+      complete: () => this.settle(job, this.completed(job, last), end),
+    });
+    if (subscription.closed) return;
+    const onAbort = () => {
+      subscription.unsubscribe();
+      this.settle(job, this.failed(job, job.signal.reason), end);
+    };
+    job.signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  private settle(job: RunningJob, settlement: Settlement, end: (job: RunningJob, settlement: Settlement) => void): void {
+    if (job.ended) return;
+    job.ended = true;
+    end(job, settlement);
+  }
+
+  private completed(job: RunningJob, value: unknown): Settlement {
+    const { queue, codec, resultLimit } = this.context;
+    let result = '';
+    if (value !== undefined) {
+      try {
+        // What JSON has no text for (a function, a symbol) is no result, as undefined is.
+        result = codec.encode(value, { queue, jobName: job.name, field: 'result' }) ?? '';
+        if (result.length * 3 > resultLimit && Buffer.byteLength(result) > resultLimit) {
+          throw new Error(`The result has ${Buffer.byteLength(result)} bytes, more than payloadLimit (${resultLimit})`);
+        }
+      } catch (error) {
+        // The work is done: running it again would do it twice and fail the same way.
+        return this.bury(reservedOf(job), 'result', error, job, keepOf('dead', job.envelope, job.plan.settings));
+      }
+    }
+    const keep = keepOf('completed', job.envelope, job.plan.settings);
+    return { op: 'complete', id: job.number, token: job.token, result, keep };
+  }
+
+  private failed(job: RunningJob, thrown: unknown): Settlement {
+    const { plan, envelope, number: id, token } = job;
+    const flow = controlFlowOf(thrown);
+    if (flow?.kind === 'cancel' || job.abortReason === 'cancelled') {
+      return { op: 'cancel', id, token, keep: keepOf('cancelled', envelope, plan.settings) };
+    }
+    // A shutdown interrupted the run: that is no failure of the job.
+    if (job.abortReason === 'shutdown' && flow === undefined) return { op: 'release', id, token };
+    if (flow?.kind === 'snooze') return { op: 'snooze', id, token, delayMs: flow.delayMs, envelope: undefined };
+    const keep = keepOf('dead', envelope, plan.settings);
+    if (flow?.kind === 'bury') return this.bury(reservedOf(job), flow.reason, thrown, job, keep);
+    if (job.attempt >= job.maxAttempts) return this.bury(reservedOf(job), 'exhausted', thrown, job, keep);
+    const record = recordError(thrown, job.attempt, this.context.now());
+    const header = { ...envelope.header, a: job.attempt + 1, e: appendError(envelope.header.e, record) };
+    return {
+      op: 'retry',
+      id,
+      token,
+      delayMs: this.delayOf(job, thrown),
+      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, envelope.payload),
+      error: JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt }),
+    };
+  }
+
+  private delayOf(job: RunningJob, thrown: unknown): number {
+    const spec = job.envelope.header.b ?? job.plan.settings.backoff;
+    try {
+      return backoffDelay(spec, job.attempt, thrown, this.context.backoffs, Math.random);
+    } catch {
+      return DEFAULTS.job.backoff.delayMs; // a strategy that throws must not lose the job
+    }
+  }
+
+  private bury(
+    reserved: { id: string; token: string },
+    reason: DeadReason,
+    thrown: unknown,
+    job: RunningJob | undefined,
+    keep: RetentionRule,
+  ): Settlement {
+    const record = recordError(thrown, job?.attempt ?? 1, this.context.now());
+    let envelope: string | undefined;
+    if (job !== undefined) {
+      const header = { ...job.envelope.header, e: appendError(job.envelope.header.e, record) };
+      envelope = encodeEnvelope(job.envelope.enqueuedAt, job.envelope.userId, header, job.envelope.payload);
+    }
+    const detail = JSON.stringify({ reason, name: record.name, message: record.message });
+    return { op: 'bury', id: reserved.id, token: reserved.token, detail, envelope, keep };
+  }
+}
+
+function reservedOf(job: RunningJob): { id: string; token: string } {
+  return { id: job.number, token: job.token };
+}
+
+function keepOf(state: SettledState, envelope: Envelope, settings: ResolvedJobOptions): RetentionRule {
+  return envelope.header.r?.[state] ?? settings.retention[state];
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+export function isSettlement(prepared: RunningJob | Settlement): prepared is Settlement {
+  return 'op' in prepared;
+}
+

@@ -1,0 +1,35 @@
+const MOST_JOBS = 250;
+const MOST_WORK_MS = 5;
+const WEIGHT = 0.1;
+
+/**
+ * How many jobs to hold beside the running ones: as many as will start within a few milliseconds. None while handlers
+ * are slow or their speed is unknown, so that no job waits behind a slow one while another worker is free.
+ */
+export class Prefetcher {
+  private averageMs: number | undefined;
+
+  constructor(
+    private readonly setting: 'auto' | number,
+    private readonly concurrency: number,
+  ) {}
+
+  get target(): number {
+    if (this.setting !== 'auto') return this.setting;
+    if (this.averageMs === undefined) return 0;
+    // A handler faster than the clock's grain still counts as one microsecond.
+    return Math.min(MOST_JOBS, Math.floor((MOST_WORK_MS / Math.max(this.averageMs, 0.001)) * this.concurrency));
+  }
+
+  /** A run took this long. */
+  observe(ms: number): void {
+    const average = this.averageMs;
+    // A handler that turned slow is believed at once, one that turned fast has to prove it.
+    this.averageMs = average === undefined || ms > average * 5 + 1 ? ms : average + (ms - average) * WEIGHT;
+  }
+
+  /** Held jobs did not start in time: hold none until runs have shown that they are fast again. */
+  distrust(ms: number): void {
+    this.averageMs = Math.max(this.averageMs ?? 0, ms);
+  }
+}

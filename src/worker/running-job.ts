@@ -1,0 +1,87 @@
+import type { Token } from '../core/broker.js';
+import type { Envelope } from '../core/envelope.js';
+import { RunAbortedError } from '../core/errors.js';
+import type { Job } from '../core/job-view.js';
+import type { HandlerPlan } from './handler-plan.js';
+
+export type AbortReason = RunAbortedError['reason'];
+
+/** Where a running job sends what it reports between start and end. */
+export interface ReportSink {
+  progress(job: RunningJob, value: unknown): void;
+  log(job: RunningJob, line: string): void;
+}
+
+/**
+ * One run of one job: what the handler sees, and what the worker must know to settle it. Made for every job, so it
+ * computes nothing that nobody asks for.
+ */
+export class RunningJob implements Job {
+  /** performance.now() of the start. */
+  startedAt = 0;
+  /** True once a settlement was made: whatever the handler does later counts for nothing. */
+  ended = false;
+  abortReason: AbortReason | undefined;
+  private controller: AbortController | undefined;
+
+  constructor(
+    readonly queue: string,
+    readonly name: string,
+    /** The store's number of the job. */
+    readonly number: string,
+    readonly token: Token,
+    readonly fence: number,
+    readonly crashes: number,
+    readonly envelope: Envelope,
+    readonly payload: unknown,
+    readonly plan: HandlerPlan,
+    private readonly sink: ReportSink,
+  ) {}
+
+  get id(): string {
+    return this.envelope.userId ?? this.number;
+  }
+
+  get attempt(): number {
+    return this.envelope.header.a ?? 1;
+  }
+
+  get maxAttempts(): number {
+    return this.envelope.header.m ?? this.plan.settings.maxAttempts;
+  }
+
+  get enqueuedAt(): number {
+    return this.envelope.enqueuedAt;
+  }
+
+  get scheduledFor(): number | undefined {
+    return this.envelope.header.s;
+  }
+
+  get schedule(): { readonly name: string; readonly missed: number } | undefined {
+    return this.envelope.header.c;
+  }
+
+  // An AbortController costs more than the rest of a plain job: it is made when somebody asks for it.
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.abortReason !== undefined) this.controller.abort(new RunAbortedError(this.abortReason));
+    }
+    return this.controller.signal;
+  }
+
+  progress(value: unknown): void {
+    this.sink.progress(this, value);
+  }
+
+  log(line: string): void {
+    this.sink.log(this, line);
+  }
+
+  abort(reason: AbortReason): void {
+    if (this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.controller?.abort(new RunAbortedError(reason));
+  }
+}

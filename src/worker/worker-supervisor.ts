@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '@nestjs/common';
+import type { Broker, QueueSignal, Unsubscribe } from '../core/broker.js';
+import type { Handler } from '../core/handler.js';
+import type { Job } from '../core/job-view.js';
+import type { ResolvedJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
+import { HandlerTable, settingsOf } from './handler-plan.js';
+import { InboxFeeder } from './inbox-feeder.js';
+import { Worker } from './worker.js';
+
+export interface WorkerSupervisorContext {
+  broker: Broker;
+  options: ResolvedOptions;
+  handlersOf(queue: string): readonly Handler<Job>[];
+  workerOptionsOf(queue: string): ResolvedWorkerOptions;
+  processorJobOptionsOf(handler: Handler<Job>): Partial<ResolvedJobOptions> | undefined;
+  /** The plain list that feeds this queue, if any. */
+  inboxOf(queue: string): string | undefined;
+  logger: Pick<Logger, 'log' | 'warn' | 'error'>;
+}
+
+/** The workers of this process, one a queue, from the app's start to its end. */
+export class WorkerSupervisor {
+  /** Random per start, never a host name: two processes with one name would share leases. */
+  readonly workerId = randomBytes(9).toString('base64url').replaceAll('-', '0').replaceAll('_', '1');
+  private readonly workers = new Map<string, Worker>();
+  private readonly feeders: InboxFeeder[] = [];
+  private readonly unsubscribes: Unsubscribe[] = [];
+  private stopped = false;
+
+  constructor(private readonly context: WorkerSupervisorContext) {}
+
+  async start(queues: Iterable<string>): Promise<void> {
+    const { broker } = this.context;
+    for (const queue of queues) {
+      if (this.workers.has(queue)) continue;
+      const worker = this.createWorker(queue);
+      this.workers.set(queue, worker);
+      this.unsubscribes.push(await broker.onSignal(queue, (signal) => this.obey(worker, signal)));
+    }
+    if (this.workers.size === 0) return;
+    this.unsubscribes.push(await broker.onWake(this.workerId, (queue) => this.workers.get(queue)?.wake()));
+    if (this.stopped) return; // the app began to close while it started
+    for (const worker of this.workers.values()) worker.start();
+    for (const queue of this.workers.keys()) {
+      const inbox = this.context.inboxOf(queue);
+      if (inbox === undefined) continue;
+      const feeder = new InboxFeeder(broker, queue, inbox, this.context.logger);
+      this.feeders.push(feeder);
+      feeder.start();
+    }
+  }
+
+  /** Ready, due or parked jobs were seen in the store. */
+  wake(queue: string, parked: boolean): void {
+    const worker = this.workers.get(queue);
+    if (parked) worker?.adoptParked(undefined);
+    else worker?.wake();
+  }
+
+  /** Reserves nothing more, from this moment on; what runs goes on. */
+  stopReserving(): void {
+    this.stopped = true;
+    for (const feeder of this.feeders) feeder.stop();
+    for (const worker of this.workers.values()) worker.stopReserving();
+  }
+
+  /** Waits for running jobs; after `graceMs` their signals are aborted and they go back to the queue. */
+  async drain(graceMs: number): Promise<void> {
+    this.stopReserving();
+    const workers = [...this.workers.values()];
+    const drained = Promise.all(workers.map((worker) => worker.drained()));
+    if (await settlesWithin(drained, graceMs)) return;
+    const left = workers.filter((worker) => !worker.isIdle).map(({ queue }) => queue);
+    this.context.logger.warn(`Shutdown grace of ${graceMs} ms is over: running jobs of ${left.join(', ')} are released`);
+    for (const worker of workers) worker.releaseAll('shutdown');
+    // With the store away there is nobody to tell: the leases will say it.
+    await settlesWithin(drained, RELEASE_MS);
+  }
+
+  /** Leaves the store's lists and ends every loop. Nothing here waits longer than a moment. */
+  async close(): Promise<void> {
+    this.stopReserving();
+    const { broker } = this.context;
+    const leaves = [...this.workers].map(([queue, worker]) => {
+      const idle = worker.isIdle;
+      worker.close();
+      return idle ? broker.leave(queue, this.workerId) : Promise.resolve();
+    });
+    await settlesWithin(Promise.allSettled([...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())]), RELEASE_MS);
+    this.workers.clear();
+  }
+
+  /** When each queue's worker last reserved successfully, performance.now(). */
+  lastReservedAt(queue: string): number | undefined {
+    return this.workers.get(queue)?.lastReservedAt;
+  }
+
+  private createWorker(queue: string): Worker {
+    const { broker, options, logger, handlersOf, processorJobOptionsOf, workerOptionsOf } = this.context;
+    const plans = handlersOf(queue).map((handler) => ({
+      handler,
+      settings: settingsOf(queue, options, processorJobOptionsOf(handler)),
+    }));
+    return new Worker({
+      broker,
+      queue,
+      workerId: this.workerId,
+      handlers: new HandlerTable(plans),
+      codec: options.codec,
+      backoffs: options.backoffs,
+      resultLimit: options.payloadLimit,
+      payloadLimit: options.payloadLimit,
+      fallback: settingsOf(queue, options, undefined),
+      settings: workerOptionsOf(queue),
+      logger,
+    });
+  }
+
+  private obey(worker: Worker, signal: QueueSignal): void {
+    switch (signal.type) {
+      case 'paused':
+        return worker.pause();
+      case 'resumed':
+        return worker.resume();
+      case 'cancel':
+        return worker.cancel([signal.id]);
+      case 'parked':
+        return worker.adoptParked(signal.name);
+      case 'resync':
+        worker.resume(); // the store says whether it is paused
+        worker.adoptParked(undefined);
+        worker.reconcile().catch(() => {}); // the next beat or reconnect does it again
+        return;
+    }
+  }
+}
+
+/** Time for releasing what the grace left over, inside the second that shutdown may take beyond it. */
+const RELEASE_MS = 700;
+
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,422 @@
+import type { Logger } from '@nestjs/common';
+import type { Broker, HeldJob, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import type { ResolvedWorkerOptions } from '../task-queue.options.js';
+import type { HandlerTable } from './handler-plan.js';
+import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { Prefetcher } from './prefetcher.js';
+import { Reporter } from './reporter.js';
+import type { AbortReason, RunningJob } from './running-job.js';
+import { TimeoutSweeper } from './timeout-sweeper.js';
+
+export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' | 'now'> {
+  broker: Broker;
+  workerId: string;
+  handlers: HandlerTable;
+  settings: ResolvedWorkerOptions;
+  payloadLimit: number;
+  logger: Pick<Logger, 'log' | 'warn' | 'error'>;
+}
+
+interface Held {
+  reserved: ReservedJob;
+  fence: number;
+}
+
+/** Most settlements in one turn: keeps a script under 2 ms. */
+const TURN_SETTLEMENTS = 500;
+/** Held jobs that none of the running ones made room for within this go back to the queue. */
+const STALE_HOLD_MS = 25;
+const LONGEST_TIMER_MS = 3_600_000;
+const FIRST_BACKOFF_MS = 50;
+const LONGEST_BACKOFF_MS = 2000;
+
+/**
+ * The loop of one queue in one process: reserve → run → settle. One turn is under way at a time, so settlements pile up
+ * into batches by themselves. Only {@link close} ends the loop: whatever the store answers, it backs off and goes on.
+ */
+export class Worker {
+  readonly queue: string;
+  private readonly runner: JobRunner;
+  private readonly reporter: Reporter;
+  private readonly lease: LeaseKeeper;
+  private readonly timeouts: TimeoutSweeper;
+  private readonly prefetcher: Prefetcher;
+  private readonly running = new Map<string, RunningJob>();
+  private held: Held[] = [];
+  private settlements: Settlement[] = [];
+  private call = 0;
+  private turning = false;
+  private starting = false;
+  private flushQueued = false;
+  /** Work may wait in the store: the next turn asks for it. */
+  private hungry = true;
+  private adopt = true;
+  private paused = false;
+  private reserving = true;
+  private closed = false;
+  /** Runs a suspect: nothing else may run beside it. */
+  private quarantined = false;
+  /** Lets the running jobs end, so that a suspect can run alone. */
+  private clearing = false;
+  private dueTimer: NodeJS.Timeout | undefined;
+  private dueAt = Infinity;
+  private staleTimer: NodeJS.Timeout | undefined;
+  private staleMark: ReservedJob | undefined;
+  private outage = false;
+  private idleWaiters: (() => void)[] = [];
+  private pauseWaiter: (() => void) | undefined;
+  private reservedAt = 0;
+
+  private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
+  private readonly onFlush = (): void => {
+    this.flushQueued = false;
+    this.turnIfNeeded();
+    this.watchHeld();
+  };
+
+  constructor(private readonly context: WorkerContext) {
+    const { broker, queue, codec, payloadLimit, settings, workerId } = context;
+    this.queue = queue;
+    this.reporter = new Reporter(broker, queue, codec, payloadLimit, (lost) => this.lose(lost));
+    this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
+    this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
+    this.prefetcher = new Prefetcher(settings.prefetch, settings.concurrency);
+    this.lease = new LeaseKeeper({
+      broker,
+      queue,
+      workerId,
+      leaseMs: settings.leaseMs,
+      held: () => this.heldJobs(),
+      onCancelling: (ids) => this.cancel(ids),
+      onLost: (ids) => this.lose(ids),
+    });
+  }
+
+  start(): void {
+    this.lease.start();
+    this.schedule();
+  }
+
+  /** When the last turn that could reserve was answered, performance.now(); 0 before the first. */
+  get lastReservedAt(): number {
+    return this.reservedAt;
+  }
+
+  /** The store, or somebody else, says that there may be work. */
+  wake(): void {
+    this.hungry = true;
+    this.schedule();
+  }
+
+  /** Jobs of this name were parked; take them if a handler here knows it. */
+  adoptParked(name: string | undefined): void {
+    if (name !== undefined && this.context.handlers.find(name) === undefined) return;
+    this.adopt = true;
+    this.wake();
+  }
+
+  /** The queue was paused: what has not started goes back. */
+  pause(): void {
+    this.paused = true;
+    this.giveBackHeld();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.wake();
+  }
+
+  cancel(ids: readonly string[]): void {
+    for (const id of ids) {
+      const job = this.running.get(id);
+      if (job !== undefined) {
+        job.abort('cancelled');
+        continue;
+      }
+      const index = this.held.findIndex(({ reserved }) => reserved.id === id);
+      if (index < 0) continue;
+      const [{ reserved }] = this.held.splice(index, 1);
+      // It has not started: the store turns a release of a marked job into its cancellation.
+      this.settlements.push({ op: 'release', id, token: reserved.token });
+      this.schedule();
+    }
+  }
+
+  /** Compares with the store after a reconnect: either side may know of jobs the other does not. */
+  async reconcile(): Promise<void> {
+    if (this.turning) return; // an open turn repeats itself until both sides agree
+    await this.lease.reconcile();
+  }
+
+  stopReserving(): void {
+    this.reserving = false;
+    this.giveBackHeld();
+  }
+
+  /** Resolves when nothing runs and everything is settled. */
+  async drained(): Promise<void> {
+    while (!this.isIdle) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** The grace is over: signals are aborted and what still runs goes back to the queue, no attempt burned. */
+  releaseAll(reason: AbortReason): void {
+    this.stopReserving();
+    for (const job of [...this.running.values()]) {
+      if (job.ended) continue;
+      job.abort(reason);
+      if (job.ended) continue; // an Observable settles in its abort
+      job.ended = true;
+      this.finish(job, { op: 'release', id: job.number, token: job.token });
+    }
+  }
+
+  /** Ends the loop at once; what is not settled by now is left to the lease. */
+  close(): void {
+    this.closed = true;
+    this.lease.stop();
+    this.timeouts.stop();
+    this.reporter.close();
+    clearTimeout(this.dueTimer);
+    clearTimeout(this.staleTimer);
+    this.pauseWaiter?.();
+    this.tellIdle();
+  }
+
+  get isIdle(): boolean {
+    return this.closed || (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.turning);
+  }
+
+  private heldJobs(): HeldJob[] {
+    const jobs: HeldJob[] = [];
+    for (const { number, token } of this.running.values()) jobs.push({ id: number, token });
+    for (const { reserved } of this.held) jobs.push({ id: reserved.id, token: reserved.token });
+    for (const { id, token } of this.settlements) jobs.push({ id, token });
+    return jobs;
+  }
+
+  /** Turns are decided at the end of a tick, so that what ends together settles together. */
+  private schedule(): void {
+    if (this.flushQueued) return;
+    this.flushQueued = true;
+    process.nextTick(this.onFlush);
+  }
+
+  private room(): number {
+    if (!this.reserving || this.paused || this.quarantined) return 0;
+    const alone = this.running.size === 0 && this.held.length === 0;
+    if (this.clearing) return alone ? 1 : 0;
+    const capacity = this.context.settings.concurrency + this.prefetcher.target;
+    return Math.min(Math.max(capacity - this.running.size - this.held.length, 0), TURN_SETTLEMENTS);
+  }
+
+  private turnIfNeeded(): void {
+    if (this.turning || this.closed) return;
+    if (this.settlements.length > 0 || (this.hungry && this.reserving && !this.paused)) void this.turn();
+    else this.tellIdle();
+  }
+
+  private async turn(): Promise<void> {
+    this.turning = true;
+    this.reporter.flush();
+    const settlements =
+      this.settlements.length <= TURN_SETTLEMENTS ? this.settlements : this.settlements.slice(0, TURN_SETTLEMENTS);
+    this.settlements = settlements === this.settlements ? [] : this.settlements.slice(TURN_SETTLEMENTS);
+    const want = this.room();
+    const turn: WorkerTurn = {
+      worker: this.context.workerId,
+      call: ++this.call,
+      leaseMs: this.context.settings.leaseMs,
+      want,
+      alone: this.running.size === 0 && this.held.length === 0,
+      adopt: this.adopt && want > 0 ? this.context.handlers.known : undefined,
+      settlements,
+    };
+    this.hungry = false;
+    if (want > 0) this.adopt = false;
+    const reservation = await this.untilAnswered(turn);
+    this.turning = false;
+    if (reservation === undefined) return this.tellIdle();
+    this.take(turn, reservation);
+  }
+
+  /** The same call again until the store answers it: it answers a repeated call as the first. */
+  private async untilAnswered(turn: WorkerTurn): Promise<Reservation | undefined> {
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!this.closed) {
+      try {
+        const reservation = await this.context.broker.settleAndReserve(this.queue, turn);
+        if (this.outage) this.context.logger.log(`Queue "${this.queue}": the store answers again`);
+        this.outage = false;
+        return reservation;
+      } catch (error) {
+        if (this.closed) return undefined;
+        if (!this.outage) this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
+        this.outage = true;
+        await this.pauseFor(backoffMs * (0.5 + Math.random() / 2));
+        backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+      }
+    }
+    return undefined;
+  }
+
+  private take(turn: WorkerTurn, reservation: Reservation): void {
+    const { jobs, fence } = reservation;
+    if (turn.want > 0) this.reservedAt = performance.now();
+    if (reservation.lost.length > 0) this.context.logger.warn(lostMessage(this.queue, reservation.lost));
+    if (reservation.trimmedDead > 0) {
+      this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
+    }
+    this.lease.renewed(jobs.length > 0);
+    this.paused = reservation.paused;
+    this.clearing = reservation.suspects && !turn.alone;
+    for (const reserved of jobs) this.held.push({ reserved, fence });
+    // A full answer, or a backlog left behind: there is more where this came from.
+    this.hungry ||= turn.want > 0 && (jobs.length === turn.want || reservation.backlog);
+    if (this.clearing) this.hungry = true;
+    this.armDue(reservation.nextDueAt);
+    if (reservation.cancelling.length > 0) this.cancel(reservation.cancelling);
+    if (!this.reserving || this.paused || this.closed) this.giveBackHeld();
+    this.startHeld();
+    this.schedule();
+  }
+
+  /** Starts held jobs as far as concurrency goes; handlers that end at once make room while this goes on. */
+  private startHeld(): void {
+    if (this.starting) return; // a handler that ended at once: the loop below sees the room it made
+    this.starting = true;
+    const { concurrency } = this.context.settings;
+    while (this.held.length > 0 && this.running.size < concurrency && !this.quarantined) {
+      const { reserved, fence } = this.held.shift() as Held;
+      const prepared = this.runner.prepare(reserved, fence);
+      if (isSettlement(prepared)) {
+        this.settlements.push(prepared);
+        if (prepared.op === 'park') this.context.logger.warn(parkMessage(this.queue, prepared.name));
+        this.schedule();
+      } else {
+        this.startJob(prepared);
+      }
+    }
+    this.starting = false;
+  }
+
+  private startJob(job: RunningJob): void {
+    this.running.set(job.number, job);
+    if (job.crashes >= 2) this.quarantined = true;
+    const timeoutMs = job.envelope.header.t ?? job.plan.settings.timeoutMs;
+    if (timeoutMs !== undefined) this.timeouts.watch(job, timeoutMs);
+    this.runner.run(job, this.onEnd);
+  }
+
+  private finish(job: RunningJob, settlement: Settlement): void {
+    if (this.running.get(job.number) === job) this.running.delete(job.number);
+    if (job.crashes >= 2) {
+      this.quarantined = false;
+      this.hungry = true;
+    }
+    this.prefetcher.observe(performance.now() - job.startedAt);
+    this.timeouts.forget(job);
+    this.settlements.push(settlement);
+    this.hungry = true;
+    this.startHeld();
+    // The turn that refills goes out while Node still works on the rest of what it holds.
+    if (!this.turning && this.settlements.length >= this.flushAt()) this.turnIfNeeded();
+    else this.schedule();
+  }
+
+  private flushAt(): number {
+    return Math.max(64, (this.context.settings.concurrency + this.prefetcher.target) / 2);
+  }
+
+  private timeOut(job: RunningJob): void {
+    if (job.ended) return;
+    const timeoutMs = job.envelope.header.t ?? job.plan.settings.timeoutMs ?? 0;
+    job.abort('timeout');
+    if (job.ended) return;
+    job.ended = true;
+    this.finish(job, this.runner.timedOut(job, timeoutMs));
+  }
+
+  /** Newer leases exist on these jobs: their runs here are told, and count for nothing. */
+  private lose(numbers: readonly string[]): void {
+    for (const number of numbers) {
+      const job = this.running.get(number);
+      if (job !== undefined) {
+        job.ended = true;
+        job.abort('lease-lost');
+        this.running.delete(number);
+        this.timeouts.forget(job);
+        if (job.crashes >= 2) this.quarantined = false;
+        this.context.logger.warn(lostMessage(this.queue, [number]));
+      }
+      this.held = this.held.filter(({ reserved }) => reserved.id !== number);
+    }
+    if (numbers.length > 0) this.wake();
+  }
+
+  private giveBackHeld(): void {
+    for (const { reserved } of this.held) this.settlements.push({ op: 'release', id: reserved.id, token: reserved.token });
+    this.held = [];
+    this.schedule();
+  }
+
+  /** Held jobs behind handlers that turned out slow go back to the front, where another worker finds them. */
+  private watchHeld(): void {
+    if (this.held.length === 0 || this.context.settings.prefetch !== 'auto' || this.staleTimer !== undefined) return;
+    this.staleMark = this.held[0].reserved;
+    this.staleTimer = setTimeout(() => {
+      this.staleTimer = undefined;
+      if (this.held.length > 0 && this.held[0].reserved === this.staleMark) {
+        this.prefetcher.distrust(STALE_HOLD_MS);
+        this.giveBackHeld();
+      } else {
+        this.watchHeld();
+      }
+    }, STALE_HOLD_MS);
+  }
+
+  private armDue(nextDueAt: number | undefined): void {
+    if (nextDueAt === undefined || (this.dueTimer !== undefined && this.dueAt <= nextDueAt)) return;
+    clearTimeout(this.dueTimer);
+    this.dueAt = nextDueAt;
+    const waitMs = Math.min(Math.max(nextDueAt - this.context.broker.now(), 0) + 1, LONGEST_TIMER_MS);
+    this.dueTimer = setTimeout(() => {
+      this.dueTimer = undefined;
+      this.dueAt = Infinity;
+      this.wake();
+    }, waitMs);
+  }
+
+  private tellIdle(): void {
+    if (!this.isIdle || this.idleWaiters.length === 0) return;
+    const waiters = this.idleWaiters;
+    this.idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  private pauseFor(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.pauseWaiter = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function lostMessage(queue: string, ids: readonly string[]): string {
+  const shown = ids.slice(0, 5).join(', ');
+  return (
+    `Queue "${queue}": the lease on ${ids.length} job(s) was lost (${shown}${ids.length > 5 ? ', …' : ''}); ` +
+    'what their runs here did was not stored, another run decides'
+  );
+}
+
+function parkMessage(queue: string, name: string): string {
+  return `Queue "${queue}": no handler here knows job name "${name}"; the job is parked until a worker knows it`;
+}
