@@ -68,7 +68,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/[^/]+\\.ts$',
-        pathNot: '^src/(task-queue\\.module|task-queue\\.module-definition|index)\\.ts$',
+        pathNot: '^src/(task-queue\\.(module|core-module|module-definition|lifecycle|broker-opener)|index)\\.ts$',
       },
       to: { path: `^src/(${FOLDERS.join('|')}|testing)/` },
     },

@@ -142,7 +142,8 @@ export interface HeldJob {
 
 /** What a finished run becomes. One exhaustive switch (worker/job-runner) makes them, one broker verb applies them. */
 export type Settlement =
-  | { op: 'complete'; id: string; token: Token; result: string; keep: RetentionRule }
+  /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
+  | { op: 'complete'; id: string; token: Token; result: string; envelope: string | undefined; keep: RetentionRule }
   /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope. */
   | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string; error: string }
   | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }
@@ -264,23 +265,26 @@ export interface SettledNotice {
   line: string;
 }
 
-export type BrokerEventName =
-  | 'enqueued'
-  | 'scheduled'
-  | 'active'
-  | 'completed'
-  | 'retrying'
-  | 'snoozed'
-  | 'released'
-  | 'parked'
-  | 'cancelled'
-  | 'dead'
-  | 'reclaimed'
-  | 'promoted'
-  | 'removed'
-  | 'progress'
-  | 'paused'
-  | 'resumed';
+export const BROKER_EVENT_NAMES = [
+  'enqueued',
+  'scheduled',
+  'active',
+  'completed',
+  'retrying',
+  'snoozed',
+  'released',
+  'parked',
+  'cancelled',
+  'dead',
+  'reclaimed',
+  'promoted',
+  'removed',
+  'progress',
+  'paused',
+  'resumed',
+] as const;
+
+export type BrokerEventName = (typeof BROKER_EVENT_NAMES)[number];
 
 export interface BrokerEvent {
   event: BrokerEventName;

@@ -6,8 +6,11 @@ import { nearestName } from './nearest.js';
 const LONGEST_EXPRESSION = 256;
 const FIELDS = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week', 'year'] as const;
 const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
-/** The Gregorian calendar repeats after 400 years, and croner looks no further than the year 3000. */
-const LAST_FOUR_CENTURIES = Date.UTC(2600, 0, 1) - 1;
+/**
+ * A year has one of fourteen calendars, and 28 years without a century show them all. Croner looks no further than the
+ * year 3000, so a date without a match in 2972–2999 has none at all, and is refused within a few milliseconds.
+ */
+const ALL_CALENDARS_FROM = Date.UTC(2972, 0, 1) - 1;
 
 /**
  * A cron expression in a time zone. It only computes; nothing here waits.
@@ -87,11 +90,11 @@ function fieldsOf(expression: string, what: string): Field[] {
     throw new InvalidCronError(
       what,
       expression,
-      nearest ? `did you mean "${nearest}"?` : `known nicknames: ${NICKNAMES.join(', ')}`,
+      `${nearest ? `did you mean "${nearest}"? ` : ''}Known nicknames: ${NICKNAMES.join(', ')}`,
     );
   }
   if (words.length < 5 || words.length > 7) {
-    throw new InvalidCronError(what, expression, `it has ${words.length} fields instead of five to seven; use one ${EXAMPLES}`);
+    throw new InvalidCronError(what, expression, `it has ${words.length} fields, not five to seven; use one ${EXAMPLES}`);
   }
   const names = words.length === 5 ? FIELDS.slice(1, 6) : FIELDS;
   return words.map((word, at) => ({ name: names[at], text: word[0], position: word.index + 1 }));
@@ -126,7 +129,7 @@ function reasonOf(error: unknown): string {
 /** The calendar is asked before the years, because croner would walk through all of them for a date that none has. */
 function neverMatches(parsed: CronExpression, fields: readonly Field[]): boolean {
   const anyYear = fields.length === 7 ? fields.slice(0, 6).map((field) => field.text) : [parsed.expression];
-  if (readPattern(anyYear.join(' '), 'UTC').nextRun(new Date(LAST_FOUR_CENTURIES)) === null) return true;
+  if (readPattern(anyYear.join(' '), 'UTC').nextRun(new Date(ALL_CALENDARS_FROM)) === null) return true;
   return fields.length === 7 && parsed.nextTick(-1) === undefined;
 }
 
@@ -140,6 +143,6 @@ function checkTimeZone(timeZone: string, what: string): void {
     new Intl.DateTimeFormat('en', { timeZone: text });
   } catch {
     const nearest = nearestName(text, Intl.supportedValuesOf('timeZone'));
-    throw new InvalidValueError(place, text, nearest ? `did you mean "${nearest}"? Otherwise ${remedy}` : remedy);
+    throw new InvalidValueError(place, text, nearest ? `did you mean "${nearest}"? Else ${remedy}` : remedy);
   }
 }

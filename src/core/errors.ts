@@ -275,3 +275,17 @@ export class IncompatibleStoreError extends TaskQueueError {
   override readonly name = 'IncompatibleStoreError';
   readonly code = 'TASK_QUEUE_INCOMPATIBLE_STORE';
 }
+
+/** What is stored of a job, or its result, cannot be decoded: another codec, key or program wrote it. */
+export class UnreadableRecordError extends TaskQueueError {
+  override readonly name = 'UnreadableRecordError';
+  readonly code = 'TASK_QUEUE_UNREADABLE_RECORD';
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+    readonly field: 'envelope' | 'result',
+    options?: ErrorOptions,
+  ) {
+    super(`The stored ${field} of job "${id}" of queue "${queue}" cannot be decoded. Check the codec and its keys.`, options);
+  }
+}

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { PROCESSOR_METADATA } from '../task-queue.constants.js';
-import type { JobOptions, WorkerOptions } from '../task-queue.options.js';
+import type { GivenJobOptions, JobOptions, WorkerOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
 
 /** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */
@@ -15,7 +15,8 @@ export interface ProcessorOptions extends JobOptions, WorkerOptions {
 export interface ProcessedDefinition {
   readonly queue: string;
   readonly name?: string;
-  readonly schema?: StandardSchemaV1;
+  readonly schema?: StandardSchemaV1 | undefined;
+  readonly options?: GivenJobOptions;
 }
 
 /** What one `@Processor` left on its method. */

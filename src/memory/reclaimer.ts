@@ -1,8 +1,8 @@
 import type { BeatReply, HeldJob, ReclaimReply, RunReport } from '../core/broker.js';
 import type { KeptJob } from './kept-job.js';
-import { CANCEL_KEEP, type MemoryQueue } from './memory-queue.js';
+import type { MemoryQueue } from './memory-queue.js';
 import { cancellingOf } from './reserver.js';
-import { CANCELLED_DETAIL, endIfCancelling } from './settler.js';
+import { endIfCancelling } from './settler.js';
 
 /** Runs a job may take its worker with it: then it is dead. One less: it runs alone. */
 const MAX_CRASHES = 3;
@@ -16,7 +16,11 @@ export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatR
   return { now: queue.now(), lapsed, cancelling: cancellingOf(queue, worker) };
 }
 
-export function reconcile(queue: MemoryQueue, worker: string, held: readonly HeldJob[]): { lost: string[]; released: number } {
+export function reconcile(
+  queue: MemoryQueue,
+  worker: string,
+  held: readonly HeldJob[],
+): { lost: string[]; released: number } {
   const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
   const ids = new Set(held.map(({ id }) => id));
   const orphans = ownedBy(queue, worker).filter(({ id }) => !ids.has(id));
@@ -89,10 +93,7 @@ export function reclaim(queue: MemoryQueue, leaseMs: number): ReclaimReply {
 }
 
 function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 'reclaimed' {
-  if (job.cancelling) {
-    queue.end(job, 'cancelled', CANCELLED_DETAIL, CANCEL_KEEP);
-    return 'cancelled';
-  }
+  if (endIfCancelling(queue, job)) return 'cancelled';
   job.crashes++;
   if (job.crashes >= MAX_CRASHES) {
     const message = `Its worker died ${job.crashes} times while it ran.`;

@@ -95,8 +95,7 @@ function choose(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
 
 function adopt(queue: MemoryQueue, names: readonly string[] | '*', room: number): KeptJob[] {
   const waiting = inParkedOrder(queue);
-  const known =
-    names === '*' ? waiting : names.flatMap((name) => waiting.filter(({ parkedAs }) => parkedAs === name));
+  const known = names === '*' ? waiting : names.flatMap((name) => waiting.filter(({ parkedAs }) => parkedAs === name));
   return known.slice(0, room);
 }
 

@@ -5,7 +5,10 @@ import { CANCEL_KEEP, type MemoryQueue } from './memory-queue.js';
 export const CANCELLED_DETAIL = '{"reason":"cancelled"}';
 
 /** Applies what a worker made of its runs; one that is not the newest run of its job changes nothing and is named. */
-export function settle(queue: MemoryQueue, settlements: readonly Settlement[]): { lost: string[]; trimmedDead: number } {
+export function settle(
+  queue: MemoryQueue,
+  settlements: readonly Settlement[],
+): { lost: string[]; trimmedDead: number } {
   const lost: string[] = [];
   const releases: KeptJob[] = [];
   let trimmedDead = 0;
@@ -78,8 +81,9 @@ function release(queue: MemoryQueue, job: KeptJob): void {
 
 /** A running job that somebody wants cancelled gets no further attempt. */
 export function endIfCancelling(queue: MemoryQueue, job: KeptJob): boolean {
-  if (job.cancelling) queue.end(job, 'cancelled', CANCELLED_DETAIL, CANCEL_KEEP);
-  return job.cancelling || job.state === 'cancelled';
+  if (!job.cancelling) return false;
+  queue.end(job, 'cancelled', CANCELLED_DETAIL, CANCEL_KEEP);
+  return true;
 }
 
 /** Details end at the newline that begins the envelope. */

@@ -130,7 +130,7 @@ export class RedisBroker implements Broker {
 
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
     const { keys: k } = this.access(queue);
-    const reply = await this.run('settle-and-reserve', turnKeysOf(k), encodeTurn(turn));
+    const reply = await this.run('settle-and-reserve', turnKeysOf(k), encodeTurn(turn, this.now()));
     return decodeReservation(turn.worker, reply);
   }
 
@@ -247,7 +247,7 @@ export class RedisBroker implements Broker {
 
   async counts(queue: string): Promise<Record<JobState, number>> {
     const { keys: k } = this.access(queue);
-    const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead];
+    const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.cancelled, k.dead];
     const numbers = await this.run<number[]>('counts', keys, []);
     return Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]])) as Record<JobState, number>;
   }

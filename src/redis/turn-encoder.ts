@@ -1,4 +1,5 @@
 import type { Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import { LETTER_OF_STATE } from '../core/envelope.js';
 import type { RetentionRule } from '../core/job.js';
 
 /** `count bytes` of a rule; -1 keeps nothing. */
@@ -7,29 +8,39 @@ function keepArgs(keep: RetentionRule): [string, string] {
 }
 
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
-export function encodeTurn(turn: WorkerTurn): string[] {
+export function encodeTurn(turn: WorkerTurn, now: number): string[] {
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
   const args = [turn.worker, String(turn.call), String(turn.leaseMs), String(turn.want), turn.alone ? '1' : '0', adopt];
   const { settlements } = turn;
+  const completedLine = LETTER_OF_STATE.completed + String(now);
   let index = 0;
   while (index < settlements.length) {
-    // A section holds neighbours of one kind and one retention: for plain jobs that is the whole batch.
+    // A section holds neighbours that are alike: for plain jobs that is all that was reserved together.
     const first = settlements[index];
+    const letter = letterOf(first);
     const keep = 'keep' in first ? first.keep : undefined;
     const countAt = args.length + 1;
-    args.push(LETTERS[first.op], '');
+    args.push(letter, '');
     if (keep !== undefined) args.push(...keepArgs(keep));
-    let count = 0;
-    while (index < settlements.length) {
-      const settlement = settlements[index];
-      if (settlement.op !== first.op || ('keep' in settlement ? settlement.keep : undefined) !== keep) break;
-      pushItem(args, settlement);
-      count++;
+    if (first.op === 'complete') args.push(first.token);
+    const begin = index;
+    do {
+      pushItem(args, settlements[index], completedLine);
       index++;
-    }
-    args[countAt] = String(count);
+    } while (index < settlements.length && fits(settlements[index], first, letter, keep));
+    args[countAt] = String(index - begin);
   }
   return args;
+}
+
+function fits(next: Settlement, first: Settlement, letter: string, keep: RetentionRule | undefined): boolean {
+  if (next.op !== first.op || letterOf(next) !== letter || ('keep' in next ? next.keep : undefined) !== keep) return false;
+  return next.op !== 'complete' || next.token === first.token;
+}
+
+function letterOf(settlement: Settlement): string {
+  if (settlement.op === 'complete' && settlement.envelope === undefined) return 'K';
+  return LETTERS[settlement.op];
 }
 
 const LETTERS: Record<Settlement['op'], string> = {
@@ -42,10 +53,10 @@ const LETTERS: Record<Settlement['op'], string> = {
   bury: 'D',
 };
 
-function pushItem(args: string[], settlement: Settlement): void {
+function pushItem(args: string[], settlement: Settlement, completedLine: string): void {
   switch (settlement.op) {
     case 'complete':
-      args.push(settlement.id, settlement.token, settlement.result);
+      args.push(settlement.id, recordOf(settlement, completedLine));
       return;
     case 'retry':
       args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope, oneLine(settlement.error));
@@ -66,6 +77,11 @@ function pushItem(args: string[], settlement: Settlement): void {
     default:
       throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
   }
+}
+
+function recordOf(settlement: Settlement & { op: 'complete' }, completedLine: string): string {
+  const line = completedLine + settlement.result;
+  return settlement.envelope === undefined ? line : line + '\n' + settlement.envelope;
 }
 
 /** Details end at the newline that begins the envelope. */

@@ -24,6 +24,9 @@ export interface RunnerContext {
   sink: ReportSink;
 }
 
+/** Up to here a kept job's envelope costs less to send again than to look up. */
+const RESEND_LENGTH = 1024;
+
 /**
  * Turns one attempt into one settlement: the only place where what a handler did becomes the fate of its job.
  * Nothing a handler throws, returns or leaves behind gets past it.
@@ -54,7 +57,8 @@ export class JobRunner {
     } catch (error) {
       return this.bury(reserved, 'unreadable', error, undefined, keepOf('dead', envelope, plan.settings));
     }
-    return new RunningJob(queue, name, reserved.id, reserved.token, fence, reserved.crashes, envelope, payload, plan, sink);
+    const { id, token, crashes } = reserved;
+    return new RunningJob(queue, name, id, token, fence, crashes, envelope, reserved.envelope, payload, plan, sink);
   }
 
   /** Runs the handler; `end` is called exactly once, unless the worker ended the job before ({@link RunningJob.ended}). */
@@ -133,7 +137,8 @@ export class JobRunner {
       }
     }
     const keep = keepOf('completed', job.envelope, job.plan.settings);
-    return { op: 'complete', id: job.number, token: job.token, result, keep };
+    const envelope = job.envelopeText.length <= RESEND_LENGTH ? job.envelopeText : undefined;
+    return { op: 'complete', id: job.number, token: job.token, result, envelope, keep };
   }
 
   private failed(job: RunningJob, thrown: unknown): Settlement {

@@ -33,6 +33,8 @@ export class RunningJob implements Job {
     readonly fence: number,
     readonly crashes: number,
     readonly envelope: Envelope,
+    /** The envelope as it is stored. */
+    readonly envelopeText: string,
     readonly payload: unknown,
     readonly plan: HandlerPlan,
     private readonly sink: ReportSink,

@@ -22,6 +22,27 @@ if state == 'active' then
   return { scan[1] == '0' and '' or (scan[1] .. ':0'), found }
 end
 
+if state == 'completed' then
+  -- Newest element first, and inside of it the newest job first; the cursor counts elements and jobs that were given.
+  local element, skip = string.match(cursor, '^(%d+):(%d+)$')
+  element, skip = tonumber(element or 0), tonumber(skip or 0)
+  while #found < limit do
+    local text = redis.call('LINDEX', KEYS[7], -element - 1)
+    if not text then return { '', found } end
+    local numbers = {}
+    for id in string.gmatch(string.match(text, '^%d+ %d+ %d+ (.*)$'), '[^ ]+') do table.insert(numbers, 1, id) end
+    for i = skip + 1, math.min(#numbers, skip + limit - #found) do
+      found[#found + 1] = numbers[i]
+      skip = i
+    end
+    if skip >= #numbers then
+      element = element + 1
+      skip = 0
+    end
+  end
+  return { element < redis.call('LLEN', KEYS[7]) and element .. ':' .. skip or '', found }
+end
+
 local offset = tonumber(cursor ~= '' and cursor or 0)
 local total = 0
 -- One list after the other, as if they were one.
@@ -47,13 +68,6 @@ elseif state == 'scheduled' then
 elseif state == 'parked' then
   sorted(KEYS[6], 'ZRANGE')
   for i = 1, #found do found[i] = string.match(found[i], ' (.*)$') end
-elseif state == 'completed' then
-  part(redis.call('LLEN', KEYS[7]), function(from, to)
-    local entries = redis.call('LRANGE', KEYS[7], -to - 1, -from - 1)
-    local newest = {}
-    for i = #entries, 1, -1 do newest[#newest + 1] = string.match(entries[i], '^[^:]+') end
-    return newest
-  end)
 elseif state == 'cancelled' then
   sorted(KEYS[8], 'ZREVRANGE')
 elseif state == 'dead' then

@@ -41,15 +41,13 @@ elseif state == 'parked' then
   for i = 1, #victims do victims[i] = string.match(victims[i], ' (.*)$') end
   more = redis.call('ZCARD', parked)
 elseif state == 'completed' then
-  popList(completed)
-  holes = 'completedHoles'
-  local bytes = 0
-  for i = 1, #victims do
-    local id, size = string.match(victims[i], '^([^:]+):(%d+)')
-    victims[i] = id
-    bytes = bytes + tonumber(size)
+  while #victims < limit do
+    local element = redis.call('LPOP', completed)
+    if not element then break end
+    local size, from = string.match(element, '^%d+ (%d+) %d+ ()')
+    for id in string.gmatch(string.sub(element, from), '[^ ]+') do victims[#victims + 1] = id end
+    redis.call('HINCRBY', meta, 'completedBytes', -tonumber(size))
   end
-  redis.call('HINCRBY', meta, 'completedBytes', -bytes)
   more = redis.call('LLEN', completed)
 elseif state == 'cancelled' then
   popSorted(cancelled)
@@ -89,6 +87,7 @@ for i = 1, #victims do
     events[#events + 1] = 'removed ' .. id .. ' '
   end
 end
+if state == 'completed' then redis.call('HINCRBY', meta, 'completedCount', -removed) end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter then redis.call('HINCRBY', meta, counter, -bytes) end
 local listen = redis.call('HGET', meta, 'listen')

@@ -28,7 +28,7 @@ if head == 67 or head == 88 or head == 68 then
   elseif redis.call('ZREM', cancelled, id) == 1 then
     redis.call('HINCRBY', meta, 'cancelledBytes', -#record)
   else
-    redis.call('HINCRBY', meta, 'completedHoles', 1) -- its entry stays until retention passes over it
+    redis.call('HINCRBY', meta, 'completedCount', -1) -- its number stays in the list until retention passes over it
   end
 else
   local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'

@@ -8,7 +8,8 @@
 --      16 cancelling HASH 17 waiters HASH    18 notes HASH      19 suspects LIST   20 parked ZSET
 -- ARGV  1 worker   2 call number   3 lease ms   4 want   5 alone '1'|'0'   6 adopt: '' none, '*' any, names joined by ' '
 --       then sections until the end, each: op, number of items, then its items:
---         C  keep count (-1 keeps nothing), keep bytes, then id, token, result
+--         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
+--         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
 --         R  id, token, delay ms, envelope, error     retry
 --         S  id, token, delay ms, envelope or ''      snooze
 --         L  id, token                                release to the front
@@ -27,7 +28,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local base = string.sub(meta, 1, -5)
 
-local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedHoles', 'readyHoles')
+local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles')
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -42,9 +43,8 @@ end
 
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
 local record = redisCall('HGET', calls, worker)
-if record then
-  local number, fence, lostText, idText = string.match(record, '^(%d+) %d+ (%d+) ([^ ]*) (.*)$')
-  if number == callNumber then
+if record and string.match(record, '^%d+') == callNumber then
+    local fence, lostText, idText = string.match(record, '^%d+ %d+ (%d+) ([^ ]*) (.*)$')
     local lost, reserved, envelopes, crashCounts = {}, {}, {}, {}
     for id in string.gmatch(lostText, '[^,]+') do lost[#lost + 1] = id end
     local token = worker .. ':' .. fence
@@ -56,7 +56,6 @@ if record then
       end
     end
     return { nowText, fence, flagsOf(), '', lost, {}, reserved, envelopes, crashCounts, 0 }
-  end
 end
 
 -- ---------------------------------------------------------------- settle
@@ -64,7 +63,7 @@ local lost = {}
 local notices = {}
 local trimmedDead = 0
 local completedBytes = tonumber(state[4] or 0)
-local completedHoles = tonumber(state[5] or 0)
+local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
 local metaDirty = false
 local argument, last = 7, #ARGV
@@ -192,37 +191,47 @@ end
 while argument <= last do
   local op, count = ARGV[argument], tonumber(ARGV[argument + 1])
   argument = argument + 2
-  if op == 'C' then
-    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
-    local first = argument + 2
-    argument = first + count * 3
-    local valid, at = {}, 0
-    local asked = {}
-    for i = 1, count do asked[i] = ARGV[first + (i - 1) * 3] end
-    local tokens = redisCall('HMGET', inflight, unpack(asked))
-    local results = {}
+  if op == 'C' or op == 'K' then
+    local keepCount, keepBytes, token = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]), ARGV[argument + 2]
+    local first = argument + 3
+    argument = first + count * 2
+    local valid = {}
+    for i = 1, count do valid[i] = ARGV[first + i * 2 - 2] end
+    local tokens = redisCall('HMGET', inflight, unpack(valid))
+    local stale = false
     for i = 1, count do
-      local here = first + (i - 1) * 3
-      if tokens[i] == ARGV[here + 1] then
-        at = at + 1
-        valid[at] = asked[i]
-        results[at] = ARGV[here + 2]
-      else
-        lost[#lost + 1] = asked[i]
+      if tokens[i] ~= token then stale = true end
+    end
+    local fields
+    if stale or op == 'K' then
+      local asked, at = valid, 0
+      valid, fields = {}, {}
+      for i = 1, count do
+        if tokens[i] == token then
+          at = at + 1
+          valid[at] = asked[i]
+          fields[at * 2 - 1] = asked[i]
+          fields[at * 2] = ARGV[first + i * 2 - 1]
+        else
+          lost[#lost + 1] = asked[i]
+        end
       end
     end
+    local at = #valid
     if at > 0 then
       redisCall('HDEL', inflight, unpack(valid))
       if rare then
         redisCall('HDEL', crashes, unpack(valid))
         if hasLevels then redisCall('HDEL', levels, unpack(valid)) end
         if hasCancelling then redisCall('HDEL', cancelling, unpack(valid)) end
-        if hasWaiters then
-          for i = 1, at do tell(valid[i], 'C' .. nowText .. results[i]) end
-        end
       end
-      if listening then
-        for i = 1, at do events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. results[i] end
+      if hasWaiters or listening then
+        for i = 1, at do
+          local line = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
+          line = string.match(line, '^[^\n]*')
+          tell(valid[i], line)
+          if listening then events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. string.sub(line, 15) end
+        end
       end
       if keepCount < 0 then
         if hasIds or hasNotes then
@@ -231,46 +240,40 @@ while argument <= last do
         end
         redisCall('HDEL', jobs, unpack(valid))
       else
-        local envelopes = redisCall('HMGET', jobs, unpack(valid))
-        local fields, entries = {}, {}
-        local prefix = 'C' .. nowText
-        for i = 1, at do
-          local envelope = envelopes[i] or '1\nnull' -- the envelope was deleted by hand: the end is still told
-          local kept = prefix .. results[i] .. '\n' .. envelope
-          local id = valid[i]
-          fields[i * 2 - 1] = id
-          fields[i * 2] = kept
-          local userId = hasIds and userIdOf(envelope)
-          entries[i] = userId and (id .. ':' .. #kept .. ':' .. userId) or (id .. ':' .. #kept)
-          completedBytes = completedBytes + #kept
+        local bytes = 0
+        if op == 'K' then
+          local envelopes = redisCall('HMGET', jobs, unpack(valid))
+          for i = 1, at do fields[i * 2] = fields[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
         end
-        redisCall('HSET', jobs, unpack(fields))
-        local over = redisCall('RPUSH', completed, unpack(entries)) - completedHoles - keepCount
+        if fields then
+          redisCall('HSET', jobs, unpack(fields))
+          for i = 2, at * 2, 2 do bytes = bytes + #fields[i] end
+        else
+          redisCall('HSET', jobs, unpack(ARGV, first, argument - 1))
+          for i = first + 1, argument - 1, 2 do bytes = bytes + #ARGV[i] end
+        end
+        -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
+        redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. at .. ' ' .. table.concat(valid, ' '))
+        completedCount = completedCount + at
+        completedBytes = completedBytes + bytes
         metaDirty = true
-        if over <= 0 and completedBytes > keepBytes then over = 1 end
         local rounds = 0
-        while over > 0 and rounds < 4 do
+        while (completedCount > keepCount or completedBytes > keepBytes) and rounds < 8 do
           rounds = rounds + 1
-          local popped = redisCall('LPOP', completed, over > 1000 and 1000 or over)
-          if not popped then break end
+          local head = redisCall('LINDEX', completed, 0)
+          if not head then break end
+          local size, number, from = string.match(head, '^%d+ (%d+) (%d+) ()')
+          -- The oldest ones go together: never fewer than the limit stay, unless they take too much room.
+          if completedCount - tonumber(number) < keepCount and completedBytes <= keepBytes then break end
+          redisCall('LPOP', completed)
           local old = {}
-          for i = 1, #popped do
-            local entry = popped[i]
-            local colon = string.find(entry, ':', 1, true)
-            local id = string.sub(entry, 1, colon - 1)
-            old[i] = id
-            local bytes = tonumber(string.sub(entry, colon + 1))
-            if not bytes then
-              local sizeText, userId = string.match(entry, '^[^:]+:(%d+):(.*)$')
-              bytes = tonumber(sizeText)
-              if redisCall('HEXISTS', jobs, id) == 1 then forget(id, userId) end
-            elseif hasNotes then
-              forget(id, nil)
-            end
-            completedBytes = completedBytes - bytes
+          for id in string.gmatch(string.sub(head, from), '[^ ]+') do old[#old + 1] = id end
+          if hasIds or hasNotes then
+            local records = redisCall('HMGET', jobs, unpack(old))
+            for i = 1, #old do forget(old[i], records[i] and userIdOf(records[i])) end
           end
-          completedHoles = completedHoles - (#popped - redisCall('HDEL', jobs, unpack(old)))
-          over = completedBytes > keepBytes and 32 or 0
+          completedCount = completedCount - redisCall('HDEL', jobs, unpack(old))
+          completedBytes = completedBytes - tonumber(size)
         end
       end
     end
@@ -447,7 +450,7 @@ end
 local fenceText = string.format('%.0f', fence)
 if metaDirty then
   redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', string.format('%.0f', completedBytes),
-    'completedHoles', completedHoles, 'readyHoles', readyHoles)
+    'completedCount', completedCount, 'readyHoles', readyHoles)
 end
 redisCall('HSET', calls, worker,
   callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. table.concat(lost, ',') .. ' ' .. table.concat(reserved, ','))

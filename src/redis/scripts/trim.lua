@@ -26,27 +26,27 @@ local function keepCountOf(text)
 end
 
 local count, age, bytes = keepCountOf(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local state = redis.call('HMGET', meta, 'completedBytes', 'completedHoles', 'callsCursor')
-local completedBytes, holes = tonumber(state[1] or 0), tonumber(state[2] or 0)
-local length = redis.call('LLEN', completed)
-for i = 1, step do
-  local entry = redis.call('LINDEX', completed, 0)
-  if not entry then break end
-  local id, size = string.match(entry, '^([^:]+):(%d+)')
-  local record = redis.call('HGET', jobs, id)
-  if record and length - holes <= count and completedBytes <= bytes and now - tonumber(string.sub(record, 2, 14)) <= age then break end
+local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor')
+local completedBytes, completedCount = tonumber(state[1] or 0), tonumber(state[2] or 0)
+while trimmed < step do
+  -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
+  local head = redis.call('LINDEX', completed, 0)
+  if not head then break end
+  local at, size, number, from = string.match(head, '^(%d+) (%d+) (%d+) ()')
+  if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
   redis.call('LPOP', completed)
-  length = length - 1
-  completedBytes = completedBytes - tonumber(size)
-  if record then
-    forget(id, record)
-    trimmed = trimmed + 1
-  else
-    holes = holes - 1
+  for id in string.gmatch(string.sub(head, from), '[^ ]+') do
+    local record = redis.call('HGET', jobs, id)
+    if record then
+      forget(id, record)
+      completedCount = completedCount - 1
+      trimmed = trimmed + 1
+    end
   end
-  if i == step then more = 1 end
+  completedBytes = completedBytes - tonumber(size)
 end
-redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedHoles', holes)
+if trimmed >= step then more = 1 end
+redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
 
 local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
   local kept = tonumber(redis.call('HGET', meta, counter) or 0)

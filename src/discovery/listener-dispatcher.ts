@@ -1,0 +1,48 @@
+import { Logger } from '@nestjs/common';
+import type { Observable, Subscription } from 'rxjs';
+import type { QueueEventListener } from './listener-reader.js';
+
+/** Brings live events to the app's `@OnQueueEvent` methods; a queue nobody listens to costs nothing. */
+export class ListenerDispatcher {
+  private subscriptions: Subscription[] = [];
+
+  constructor(
+    private readonly eventsOf: (queue: string) => Observable<{ event: string }>,
+    private readonly logger: Pick<Logger, 'error'> = new Logger('TaskQueueModule'),
+  ) {}
+
+  start(listeners: readonly QueueEventListener[]): void {
+    for (const queue of new Set(listeners.map((listener) => listener.queue))) {
+      const concerned = listeners.filter((listener) => listener.queue === queue);
+      const subscription = this.eventsOf(queue).subscribe({
+        next: (event) => {
+          for (const listener of concerned) {
+            if (listener.event === event.event) this.call(listener, event);
+          }
+        },
+        error: (error: unknown) => this.logger.error(`Events of queue "${queue}" ended`, stackOf(error)),
+      });
+      this.subscriptions.push(subscription);
+    }
+  }
+
+  stop(): void {
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    this.subscriptions = [];
+  }
+
+  /** A listener changes no job, so what it throws, now or later, is told and goes no further. */
+  private call(listener: QueueEventListener, event: unknown): void {
+    const report = (error: unknown): void => this.logger.error(`${listener.label} threw`, stackOf(error));
+    try {
+      const returned = listener.invoke(event);
+      if (returned instanceof Promise) returned.catch(report);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,35 @@
+import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { checkKeyName } from '../core/names.js';
+import { nearestName } from '../core/nearest.js';
+import { BROKER_EVENT_NAMES, type BrokerEventName } from '../core/broker.js';
+import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
+import type { DecoratedMethod } from './decorated-method.js';
+
+/** One `@OnQueueEvent` method, ready to be called. */
+export interface QueueEventListener {
+  queue: string;
+  event: BrokerEventName;
+  label: string;
+  invoke(event: unknown): unknown;
+}
+
+/** @throws InvalidValueError, ConfigurationError for a listener that has no instance outside of a request */
+export function readListener({ queue, event }: QueueEventMetadata, method: DecoratedMethod): QueueEventListener {
+  const place = `@OnQueueEvent on ${method.label}`;
+  checkKeyName(queue, `queue of ${place}`);
+  if (!(BROKER_EVENT_NAMES as readonly unknown[]).includes(event)) {
+    const nearest = nearestName(String(event), BROKER_EVENT_NAMES);
+    throw new InvalidValueError(
+      `event of ${place}`,
+      event,
+      (nearest ? `did you mean "${nearest}"? ` : '') + `events: ${BROKER_EVENT_NAMES.join(', ')}`,
+    );
+  }
+  if (!method.isStatic) {
+    throw new ConfigurationError(
+      `${place}: ${method.classRef.name} is made per request, and an event belongs to none. Listen in a default-scoped provider.`,
+    );
+  }
+  const instance = method.wrapper.instance as Record<string, (event: unknown) => unknown>;
+  return { queue, event, label: method.label, invoke: (occurred) => instance[method.method](occurred) };
+}

@@ -1,0 +1,70 @@
+import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { checkJobName, checkKeyName } from '../core/names.js';
+import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processor.decorator.js';
+import {
+  GIVEN_JOB_KEYS,
+  GIVEN_WORKER_KEYS,
+  readGivenJobOptions,
+  readGivenWorkerOptions,
+} from '../task-queue.job-options-reader.js';
+import { readInbox } from '../task-queue.options-reader.js';
+import type { GivenJobOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
+
+const PROCESSOR_KEYS = [
+  ...GIVEN_JOB_KEYS,
+  ...GIVEN_WORKER_KEYS,
+  'name',
+  'inbox',
+] as const satisfies readonly (keyof ProcessorOptions)[];
+
+/** One `@Processor`, checked and in engine units. */
+export interface ProcessorDeclaration {
+  queue: string;
+  name: string | undefined;
+  schema: StandardSchemaV1 | undefined;
+  job: GivenJobOptions;
+  worker: Partial<ResolvedWorkerOptions>;
+  inbox: string | undefined;
+}
+
+/**
+ * @param label `Class.method`
+ * @throws UnknownOptionError, InvalidValueError, ConfigurationError
+ */
+export function readProcessor(
+  { target, options }: ProcessorMetadata,
+  label: string,
+  strategies: readonly string[],
+): ProcessorDeclaration {
+  const place = `@Processor on ${label}`;
+  requireObject(options, `options of ${place}`, 'pass an object');
+  refuseUnknownKeys(options, PROCESSOR_KEYS, place);
+  const definition = typeof target === 'object' && target !== null ? target : undefined;
+  const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
+  return {
+    queue,
+    name: nameOf(definition?.name, options.name, place),
+    schema: definition?.schema,
+    // Producers of the definition write its options into each job; these are for jobs that came another way.
+    job: { ...readGivenJobOptions(options, place, strategies), ...definition?.options },
+    worker: readGivenWorkerOptions(options, place),
+    inbox: readInbox(options.inbox, place),
+  };
+}
+
+function nameOf(defined: string | undefined, given: unknown, place: string): string | undefined {
+  if (given === undefined) return defined;
+  if (defined !== undefined && defined !== given) {
+    throw new ConfigurationError(
+      `${place} takes the jobs of a definition named "${defined}" and says name: "${String(given)}". Leave the name out.`,
+    );
+  }
+  try {
+    return checkJobName(given);
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) throw error;
+    throw new InvalidValueError(`name in ${place}`, error.value, error.remedy);
+  }
+}

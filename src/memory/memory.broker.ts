@@ -1,0 +1,282 @@
+import type {
+  BeatReply,
+  Broker,
+  BrokerEvent,
+  CancelAnswer,
+  DueSchedule,
+  EnqueueReceipt,
+  HeldJob,
+  JobPage,
+  NewJob,
+  NewSchedule,
+  QueueSignal,
+  ReclaimReply,
+  Reservation,
+  RunReport,
+  ScheduleFire,
+  SettledNotice,
+  StoredJob,
+  StoredSchedule,
+  StoreFacts,
+  Unsubscribe,
+  WorkerTurn,
+} from '../core/broker.js';
+import type { Clock } from '../core/clock.js';
+import { BrokerUnavailableError } from '../core/errors.js';
+import type { JobState, RetentionRule, SettledState } from '../core/job.js';
+import * as curator from './curator.js';
+import type { MemoryQueue } from './memory-queue.js';
+import { MemoryStore } from './memory-store.js';
+import { adoptElements, enqueue } from './producer.js';
+import * as reader from './reader.js';
+import * as reclaimer from './reclaimer.js';
+import { takeTurn } from './reserver.js';
+
+export interface MemoryBrokerOptions {
+  /** Default: real time. */
+  clock?: Clock;
+  /** Brokers of one name in one process share one store; without a name it is private. */
+  name?: string;
+}
+
+/**
+ * Jobs in the memory of this process: they end with it. The embedded default, the test mode, and the model the Redis
+ * broker is compared with. Leases end when a test moves the clock or calls {@link kill}, never by real time.
+ */
+export class MemoryBroker implements Broker {
+  readonly capabilities = { shared: false };
+  private readonly store: MemoryStore;
+  private readonly name: string | undefined;
+  private readonly subscriptions = new Set<() => void>();
+  private readonly ended = new AbortController();
+
+  /** @throws ConfigurationError when the store of this name has another clock */
+  constructor(options: MemoryBrokerOptions = {}) {
+    this.name = options.name;
+    this.store =
+      options.name === undefined ? new MemoryStore(options.clock) : MemoryStore.named(options.name, options.clock);
+  }
+
+  async open(): Promise<StoreFacts> {
+    this.assertOpen();
+    return {
+      kind: 'memory',
+      version: '1',
+      mode: 'memory',
+      appendonly: false,
+      maxmemoryPolicy: 'noeviction',
+      replicas: 0,
+      summary: `memory://${this.name ?? ''}: jobs live and end with this process`,
+      warnings: [],
+    };
+  }
+
+  async close(): Promise<void> {
+    this.ended.abort();
+    for (const unsubscribe of this.subscriptions) unsubscribe();
+    this.subscriptions.clear();
+  }
+
+  now(): number {
+    return this.store.clock.now();
+  }
+
+  /** Ends a worker's lease at once, as if its process had died; the next `reclaim` returns its jobs. For tests. */
+  kill(worker: string): void {
+    this.store.kill(worker);
+  }
+
+  /** Adds an element to a plain list, as another program would with LPUSH. */
+  pushInbox(inbox: string, element: string): void {
+    this.store.inboxes.push(inbox, element);
+  }
+
+  async enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
+    return enqueue(this.queue(queue), jobs);
+  }
+
+  async takeInbox(queue: string, inbox: string, limit: number): Promise<number> {
+    const target = this.queue(queue);
+    const elements = this.store.inboxes.take(inbox, limit);
+    adoptElements(target, elements);
+    return elements.length;
+  }
+
+  async awaitInbox(inbox: string, timeoutMs: number): Promise<void> {
+    this.assertOpen();
+    await this.store.inboxes.wait(inbox, timeoutMs, this.ended.signal);
+  }
+
+  async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
+    return takeTurn(this.queue(queue), turn);
+  }
+
+  async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
+    return reclaimer.beat(this.queue(queue), worker, leaseMs);
+  }
+
+  async reconcile(
+    queue: string,
+    worker: string,
+    held: readonly HeldJob[],
+  ): Promise<{ lost: string[]; released: number }> {
+    return reclaimer.reconcile(this.queue(queue), worker, held);
+  }
+
+  async leave(queue: string, worker: string): Promise<void> {
+    reclaimer.leave(this.queue(queue), worker);
+  }
+
+  async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
+    return reclaimer.report(this.queue(queue), reports);
+  }
+
+  async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
+    const target = this.queue(queue);
+    const promoted = target.promoteDue(limit);
+    if (promoted > 0) target.wake();
+    return { promoted, nextDueAt: target.nextDueAt() };
+  }
+
+  async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
+    return reclaimer.reclaim(this.queue(queue), leaseMs);
+  }
+
+  async trim(
+    queue: string,
+    retention: Record<SettledState, RetentionRule>,
+  ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
+    return curator.trim(this.queue(queue), retention);
+  }
+
+  async read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]> {
+    return reader.read(this.queue(queue), ids);
+  }
+
+  async logs(queue: string, id: string): Promise<string[]> {
+    return [...(this.queue(queue).find(id)?.logs ?? [])];
+  }
+
+  async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
+    return reader.list(this.queue(queue), state, cursor, limit);
+  }
+
+  async counts(queue: string): Promise<Record<JobState, number>> {
+    return { ...this.queue(queue).counts };
+  }
+
+  async setPaused(queue: string, paused: boolean): Promise<void> {
+    const target = this.queue(queue);
+    if (target.paused === paused) return;
+    target.paused = paused;
+    const type = paused ? 'paused' : 'resumed';
+    target.signal({ type });
+    target.tell(type, '', '');
+    if (!paused) target.wakeAll();
+  }
+
+  async isPaused(queue: string): Promise<boolean> {
+    return this.queue(queue).paused;
+  }
+
+  async cancel(queue: string, id: string): Promise<CancelAnswer> {
+    return curator.cancel(this.queue(queue), id);
+  }
+
+  async retryDead(
+    queue: string,
+    id: string,
+    settledAt: number,
+    envelope: string,
+  ): Promise<'retried' | 'changed' | 'not-found'> {
+    return curator.retryDead(this.queue(queue), id, settledAt, envelope);
+  }
+
+  async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
+    return curator.remove(this.queue(queue), id);
+  }
+
+  async purge(
+    queue: string,
+    state: Exclude<JobState, 'active'>,
+    limit: number,
+  ): Promise<{ removed: number; more: boolean }> {
+    return curator.purge(this.queue(queue), state, limit);
+  }
+
+  async awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined> {
+    return reader.readAwaited(this.queue(queue), id, ttlMs);
+  }
+
+  async registerSchedule(
+    queue: string,
+    schedule: NewSchedule,
+  ): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
+    this.assertOpen();
+    return this.store.timetable(queue).register(schedule);
+  }
+
+  async dueSchedules(
+    queue: string,
+    limit: number,
+  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
+    this.assertOpen();
+    return this.store.timetable(queue).due(limit);
+  }
+
+  async fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'> {
+    this.assertOpen();
+    return this.store.timetable(queue).fire(fire);
+  }
+
+  async schedules(queue: string): Promise<StoredSchedule[]> {
+    this.assertOpen();
+    return this.store.timetable(queue).all();
+  }
+
+  async removeSchedule(queue: string, name: string): Promise<boolean> {
+    this.assertOpen();
+    return this.store.timetable(queue).remove(name);
+  }
+
+  async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
+    this.assertOpen();
+    return this.keep(this.store.announcer.wakes.subscribe(worker, listener));
+  }
+
+  async onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe> {
+    this.assertOpen();
+    return this.keep(this.store.announcer.signals.subscribe(queue, listener));
+  }
+
+  async onSettled(queue: string, listener: (end: SettledNotice | 'resync') => void): Promise<Unsubscribe> {
+    this.assertOpen();
+    return this.keep(this.store.announcer.ends.subscribe(queue, listener));
+  }
+
+  async onEvents(queue: string, listener: (events: BrokerEvent[]) => void): Promise<Unsubscribe> {
+    this.assertOpen();
+    return this.keep(this.store.announcer.events.subscribe(queue, listener));
+  }
+
+  private queue(name: string): MemoryQueue {
+    this.assertOpen();
+    return this.store.queue(name);
+  }
+
+  private keep(unsubscribe: () => void): Unsubscribe {
+    this.subscriptions.add(unsubscribe);
+    return async () => {
+      this.subscriptions.delete(unsubscribe);
+      unsubscribe();
+    };
+  }
+
+  private assertOpen(): void {
+    if (this.ended.signal.aborted) {
+      throw new BrokerUnavailableError(
+        'The memory store of this broker is closed. Make no calls after the application has closed.',
+      );
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { parseDuration, type Duration } from '../core/duration.js';
+import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
+import { checkJobName, checkUserId } from '../core/names.js';
+import { requireObject } from '../core/option-checks.js';
+import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
+import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
+
+/** Options of one job of a definition, which brings its name along. */
+export interface DefinedEnqueueOptions extends JobOptions {
+  /**
+   * Idempotency: while a job with this id is kept, in any state, another one is not stored, and the handle says
+   * `created: false`. 1–128 printable ASCII characters without spaces and without `: { } * ? [ ] \` and backtick.
+   */
+  id?: string;
+  /** The job is due this long from now, by the store's clock. Not together with `runAt`. */
+  delay?: Duration;
+  /** The job is due at this instant: a Date or ms since the epoch. The past is at once. */
+  runAt?: Date | number;
+}
+
+/** Options of one job. They win over those of its definition, its queue, its processor and the module. */
+export interface EnqueueOptions extends DefinedEnqueueOptions {
+  /** Picks the handler inside the queue. Default `default`. */
+  name?: string;
+}
+
+/** One job of `enqueueMany`: the payload and its options side by side. */
+export type BulkJob<P, O = EnqueueOptions> = O & { payload: P };
+
+/** What one call says, in engine units. */
+export interface EnqueueRequest {
+  name: string | undefined;
+  userId: string | undefined;
+  delayMs: number | undefined;
+  runAt: number | undefined;
+  job: GivenJobOptions;
+}
+
+const REQUEST_KEYS = new Set<string>(['name', 'id', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
+/** Milliseconds have 13 digits until the year 2286. */
+const LAST_INSTANT = 9_999_999_999_999;
+
+/**
+ * @param place where the options stand, for the error
+ * @param within `payload` stands beside the options
+ * @throws UnknownOptionError, InvalidValueError
+ */
+export function readEnqueueOptions(
+  given: EnqueueOptions,
+  place: string,
+  backoffNames: readonly string[],
+  within?: 'bulk',
+): EnqueueRequest {
+  requireObject(given, `options of ${place}`, 'pass an object such as { delay: "10s" }');
+  for (const key of Object.keys(given)) {
+    if (!REQUEST_KEYS.has(key) && !(within === 'bulk' && key === 'payload')) throw new UnknownOptionError(key, place, REQUEST_KEYS);
+  }
+  if (given.delay !== undefined && given.runAt !== undefined) {
+    throw new InvalidValueError('runAt', given.runAt, 'pass either delay or runAt, not both');
+  }
+  return {
+    name: given.name === undefined ? undefined : checkJobName(given.name),
+    userId: given.id === undefined ? undefined : checkUserId(given.id),
+    delayMs: given.delay === undefined ? undefined : readDelay(given.delay),
+    runAt: given.runAt === undefined ? undefined : readInstant(given.runAt),
+    job: readGivenJobOptions(given, place, backoffNames),
+  };
+}
+
+/** A computed delay may have passed already: that is at once, as an instant in the past is. */
+function readDelay(given: Duration): number | undefined {
+  const ms = typeof given === 'number' && given < 0 && Number.isFinite(given) ? 0 : parseDuration(given, 'delay');
+  return ms === 0 ? undefined : ms;
+}
+
+function readInstant(given: unknown): number {
+  const at = given instanceof Date ? given.getTime() : given;
+  if (typeof at === 'number' && at >= 0 && at <= LAST_INSTANT) return Math.round(at);
+  throw new InvalidValueError('runAt', given, 'use a Date or milliseconds since the epoch');
+}

@@ -1,0 +1,26 @@
+import { Observable, share } from 'rxjs';
+import type { Unsubscribe } from '../core/broker.js';
+import { toJobEvent, type JobEvent } from './job-event.js';
+import type { QueueScope } from './queue-scope.js';
+
+/** Events of a queue: the first subscriber subscribes at the store, the last one that leaves ends it. */
+export function openEventStream({ queue, broker, codec }: QueueScope): Observable<JobEvent> {
+  return new Observable<JobEvent>((subscriber) => {
+    let unsubscribe: Unsubscribe | undefined;
+    const stop = (): void => {
+      unsubscribe?.().catch(() => {}); // the connection is gone, and the subscription with it
+    };
+    broker
+      .onEvents(queue, (events) => {
+        for (const told of events) subscriber.next(toJobEvent(queue, codec, told));
+      })
+      .then(
+        (end) => {
+          unsubscribe = end;
+          if (subscriber.closed) stop();
+        },
+        (error: unknown) => subscriber.error(error),
+      );
+    return stop;
+  }).pipe(share());
+}

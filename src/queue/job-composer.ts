@@ -1,0 +1,62 @@
+import type { NewJob } from '../core/broker.js';
+import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
+import { InvalidValueError } from '../core/errors.js';
+import { DEFAULT_JOB_NAME } from '../core/job.js';
+import type { EnqueueRequest } from './enqueue-options.js';
+import type { JobDefinition } from './job-definition.js';
+import type { QueueScope } from './queue-scope.js';
+
+/** The name a job gets: the definition's, else the call's, else the default. @throws InvalidValueError where they differ */
+export function jobNameFor(definition: JobDefinition | undefined, request: EnqueueRequest | undefined): string {
+  const asked = request?.name;
+  if (definition === undefined) return asked ?? DEFAULT_JOB_NAME;
+  if (asked !== undefined && asked !== definition.name) {
+    throw new InvalidValueError('name', asked, `the definition names its jobs "${definition.name}"; leave the option out`);
+  }
+  return definition.name;
+}
+
+/**
+ * Makes the stored form of a job. The header gets what the call and the definition say; of queue configuration and
+ * defaults only what acts before a worker sees the job, because everything else a worker reads from its own configuration.
+ */
+export function composeJob(
+  scope: QueueScope,
+  definition: JobDefinition | undefined,
+  request: EnqueueRequest | undefined,
+  jobName: string,
+  payload: string,
+): NewJob {
+  const now = scope.broker.now();
+  const call = request?.job;
+  const defined = definition?.options;
+  const header: EnvelopeHeader = {};
+  // The name comes first: scripts that park a job look for the first one they see.
+  if (jobName !== DEFAULT_JOB_NAME) header.n = jobName;
+
+  const maxAttempts = call?.maxAttempts ?? defined?.maxAttempts;
+  if (maxAttempts !== undefined) header.m = maxAttempts;
+  const backoff = call?.backoff ?? defined?.backoff;
+  if (backoff !== undefined) header.b = backoff;
+  const timeoutMs = call?.timeoutMs ?? defined?.timeoutMs;
+  if (timeoutMs !== undefined) header.t = timeoutMs;
+  if (call?.retention !== undefined || defined?.retention !== undefined) {
+    header.r = { ...defined?.retention, ...call?.retention };
+  }
+  const priority = call?.priority ?? defined?.priority ?? scope.settings.priority;
+  if (priority > 0) header.p = priority;
+
+  const dueAt = request?.delayMs === undefined ? request?.runAt : now + request.delayMs;
+  if (dueAt !== undefined) header.s = dueAt;
+  const expiresInMs = call?.expiresInMs ?? defined?.expiresInMs ?? scope.settings.expiresInMs;
+  // A delayed job begins to wait when it is due.
+  if (expiresInMs !== undefined) header.x = Math.max(now, dueAt ?? 0) + expiresInMs;
+
+  return {
+    envelope: encodeEnvelope(now, request?.userId, header, payload),
+    userId: request?.userId,
+    delayMs: request?.delayMs,
+    runAt: request?.runAt,
+    priority,
+  };
+}

@@ -1,0 +1,69 @@
+import { InvalidValueError } from '../core/errors.js';
+import { checkJobName, checkKeyName } from '../core/names.js';
+import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
+import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
+import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
+
+// A registered symbol, so that neither copies of this package nor bundlers can hide what a value is.
+const DEFINITION: unique symbol = Symbol.for('task-queue:definition') as never;
+
+/**
+ * What both sides of a job agree on; made by {@link defineJob}.
+ * @typeParam P what a handler gets
+ * @typeParam R what a handler returns
+ * @typeParam I what a producer passes: differs from P where the schema fills in or transforms
+ */
+export interface JobDefinition<P = unknown, R = unknown, I = P> {
+  readonly queue: string;
+  readonly name: string;
+  readonly schema: StandardSchemaV1<I, P> | undefined;
+  /** Its job options in engine units: only what was given. */
+  readonly options: GivenJobOptions;
+  readonly [DEFINITION]: { readonly result?: R };
+}
+
+/** What {@link defineJob} takes: where the job goes, and the options of each of its jobs. */
+export interface JobDefinitionSpec extends JobOptions {
+  queue: string;
+  /** Picks the handler inside the queue. */
+  name: string;
+}
+
+const SPEC_KEYS = ['queue', 'name', 'schema', ...GIVEN_JOB_KEYS] as const;
+
+/**
+ * One object that producers and handlers import: `enqueue(welcome, payload)` and `@Processor(welcome)` agree on queue,
+ * name, payload and result.
+ *
+ * With a `schema` (any Standard Schema: zod, valibot, arktype) payloads are checked before they are stored and again
+ * before they are handled. What is stored is the schema's output as JSON, so a schema has to accept its own output.
+ *
+ * @example
+ * ```ts
+ * export const welcome = defineJob<{ to: string }, { messageId: string }>({ queue: 'mail', name: 'welcome', maxAttempts: 5 });
+ * export const report = defineJob({ queue: 'files', name: 'report', schema: z.object({ path: z.string() }) });
+ * ```
+ * @throws InvalidValueError, UnknownOptionError
+ */
+export function defineJob<S extends StandardSchemaV1>(
+  spec: JobDefinitionSpec & { schema: S },
+): JobDefinition<StandardSchemaV1.InferOutput<S>, unknown, StandardSchemaV1.InferInput<S>>;
+export function defineJob<Payload = unknown, Result = unknown, Input = Payload>(
+  spec: JobDefinitionSpec & { schema?: StandardSchemaV1<Input, Payload> },
+): JobDefinition<Payload, Result, Input>;
+export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 }): JobDefinition {
+  requireObject(spec, 'job definition', 'pass { queue, name, schema?, …job options }');
+  refuseUnknownKeys(spec, SPEC_KEYS, 'defineJob');
+  const queue = checkKeyName(spec.queue, 'queue in defineJob');
+  const name = checkJobName(spec.name);
+  if (spec.schema !== undefined && !isStandardSchema(spec.schema)) {
+    throw new InvalidValueError('schema in defineJob', spec.schema, 'pass a Standard Schema, such as one of zod, valibot or arktype');
+  }
+  const options = readGivenJobOptions(spec, `defineJob("${queue}/${name}")`);
+  return Object.freeze({ queue, name, schema: spec.schema, options: Object.freeze(options), [DEFINITION]: {} });
+}
+
+export function isJobDefinition(value: unknown): value is JobDefinition {
+  return typeof value === 'object' && value !== null && DEFINITION in value;
+}

@@ -1,0 +1,249 @@
+import type { EnqueueReceipt, StoredJob } from '../core/broker.js';
+import { parseDuration, type Duration } from '../core/duration.js';
+import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
+import {
+  JobCancelledError,
+  JobDeadError,
+  JobNotFoundError,
+  ResultTimeoutError,
+  UnreadableRecordError,
+} from '../core/errors.js';
+import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
+import type { Job } from '../core/job-view.js';
+import { DEFAULTS } from '../task-queue.options.js';
+import { JobRecord, readEndDetail } from './job-record.js';
+import type { QueueScope } from './queue-scope.js';
+
+type Shared<P> = Pick<
+  Job<P>,
+  'id' | 'queue' | 'name' | 'payload' | 'attempt' | 'maxAttempts' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
+>;
+
+/**
+ * A stored job, seen from outside: what it was at the call that returned the handle, and ways to ask again. Nothing is
+ * decoded before it is asked for.
+ * @typeParam P payload
+ * @typeParam R what the handler returns
+ */
+export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
+  readonly #scope: QueueScope;
+  readonly #number: string;
+  #state: JobState;
+  #text: string;
+  #stored: StoredJob | undefined;
+  #record: JobRecord | undefined;
+
+  private constructor(
+    scope: QueueScope,
+    number: string,
+    state: JobState,
+    text: string,
+    stored: StoredJob | undefined,
+    /** Whether the call that returned this handle stored the job; false: it was there already. */
+    readonly created: boolean,
+  ) {
+    this.#scope = scope;
+    this.#number = number;
+    this.#state = state;
+    this.#text = text;
+    this.#stored = stored;
+  }
+
+  /** @internal */
+  static ofEnqueued<P, R>(scope: QueueScope, receipt: EnqueueReceipt, envelope: string): JobHandle<P, R> {
+    return new JobHandle(scope, receipt.id, receipt.state, envelope, undefined, receipt.created);
+  }
+
+  /** @internal */
+  static ofStored<P, R>(scope: QueueScope, stored: StoredJob): JobHandle<P, R> {
+    return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false);
+  }
+
+  /** The id the producer gave, else the number the store gave. */
+  get id(): string {
+    return this.#read().userId ?? this.#number;
+  }
+
+  get queue(): string {
+    return this.#scope.queue;
+  }
+
+  get name(): string {
+    return this.#read().name;
+  }
+
+  /** The payload as stored, decoded; undefined where it is {@link unreadable}. */
+  get payload(): P {
+    return this.#read().payload as P;
+  }
+
+  /** State as of the call that returned this handle, or of the last {@link refresh}. */
+  get state(): JobState {
+    return this.#state;
+  }
+
+  /** Number of the current or next run, from 1. */
+  get attempt(): number {
+    return this.#read().header.a ?? 1;
+  }
+
+  /** What the job itself says, else this process's configuration; a `@Processor` elsewhere may say otherwise. */
+  get maxAttempts(): number {
+    return this.#read().header.m ?? this.#scope.settings.maxAttempts;
+  }
+
+  get priority(): number {
+    return this.#read().header.p ?? 0;
+  }
+
+  /** Store time of the enqueue, ms since the epoch; 0 where a foreign producer gave none. */
+  get enqueuedAt(): number {
+    return this.#read().enqueuedAt;
+  }
+
+  /** When the job was meant to run (delay, `runAt` or a schedule's tick), ms; undefined for a job that was ready at once. */
+  get scheduledFor(): number | undefined {
+    return this.#read().header.s;
+  }
+
+  get schedule(): { readonly name: string; readonly missed: number } | undefined {
+    return this.#read().header.c;
+  }
+
+  /** When a scheduled job (delayed, snoozed, or waiting for its next attempt) is due, ms. */
+  get dueAt(): number | undefined {
+    if (this.#state !== 'scheduled') return undefined;
+    return this.#stored === undefined ? this.scheduledFor : this.#stored.dueAt;
+  }
+
+  /** A run may not start later than this, ms. */
+  get expiresAt(): number | undefined {
+    return this.#read().header.x;
+  }
+
+  /** When the job ended, ms; undefined while it has not. */
+  get settledAt(): number | undefined {
+    return this.#read().settled?.settledAt;
+  }
+
+  /** Why a dead job is dead. */
+  get deadReason(): DeadReason | undefined {
+    const { settled } = this.#read();
+    return settled?.state === 'dead' ? (readEndDetail(settled.detail).reason as DeadReason) : undefined;
+  }
+
+  /** What ended a dead job, in words. */
+  get deadMessage(): string | undefined {
+    const { settled } = this.#read();
+    return settled?.state === 'dead' ? readEndDetail(settled.detail).message : undefined;
+  }
+
+  /** Failed runs, oldest first: the last ten, 8 KiB together. */
+  get errors(): readonly ErrorRecord[] {
+    return this.#read().errors;
+  }
+
+  /** The last value its handler passed to `progress()`; undefined where there is none. */
+  get lastProgress(): unknown {
+    const text = this.#stored?.progress;
+    if (text === undefined) return undefined;
+    try {
+      return this.#read().decode(text, 'progress');
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Its cancellation was asked for while it runs. */
+  get cancelling(): boolean {
+    return this.#stored?.cancelling ?? false;
+  }
+
+  /** The stored text cannot be decoded: payload is undefined, {@link raw} has the text. */
+  get unreadable(): boolean {
+    return this.#read().unreadable;
+  }
+
+  /** The record as stored: for people who look into a dead letter that is {@link unreadable}. */
+  get raw(): string {
+    return this.#text;
+  }
+
+  /**
+   * Reads the job again; the fields of this handle follow.
+   * @throws JobNotFoundError when it is no longer kept
+   */
+  async refresh(): Promise<this> {
+    const { broker, queue } = this.#scope;
+    const [stored] = await broker.read(queue, [this.#number]);
+    if (stored === undefined) throw new JobNotFoundError(queue, this.id);
+    this.#state = stored.state;
+    this.#text = stored.record;
+    this.#stored = stored;
+    this.#record = undefined;
+    return this;
+  }
+
+  /**
+   * What the handler returned, waiting for it, from whatever process it runs in.
+   * @param options `timeout`: default 30 s; 0 asks only whether it is there. A timeout does not cancel the job.
+   * @throws ResultTimeoutError
+   * @throws JobDeadError, JobCancelledError when it ended so
+   * @throws JobNotFoundError when it was removed, trimmed, or its result is not kept and came before the call
+   */
+  async result<T = R>(options: { timeout?: Duration } = {}): Promise<T> {
+    const timeoutMs = options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDuration(options.timeout, 'timeout');
+    const { queue } = this.#scope;
+    // A completed or cancelled job stays what it is; a dead one may have been retried since.
+    const known = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;
+    const end = known ?? (await this.#wait(timeoutMs));
+    if (end === 'timeout') throw new ResultTimeoutError(queue, this.id, timeoutMs);
+    if (end === 'gone') throw new JobNotFoundError(queue, this.id);
+    return this.#resultOf(end) as T;
+  }
+
+  /** What its handler logged: the last 100 lines of at most 1 KiB. */
+  logs(): Promise<string[]> {
+    return this.#scope.broker.logs(this.#scope.queue, this.#number);
+  }
+
+  /** The fields as a plain object: what a controller that returns a handle answers. */
+  toJSON(): Record<string, unknown> {
+    const { id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule } = this;
+    const { dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable } = this;
+    return {
+      ...{ id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule },
+      ...{ dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable },
+    };
+  }
+
+  async #wait(timeoutMs: number): Promise<SettledLine | 'timeout' | 'gone'> {
+    try {
+      return await this.#scope.waiter.wait(this.#number, timeoutMs);
+    } catch (error) {
+      if (error instanceof UnreadableEnvelopeError) {
+        throw new UnreadableRecordError(this.queue, this.id, 'envelope', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #resultOf(end: SettledLine): unknown {
+    if (end.state === 'cancelled') throw new JobCancelledError(this.queue, this.id);
+    if (end.state === 'dead') {
+      const { reason, name, message } = readEndDetail(end.detail);
+      throw new JobDeadError(this.queue, this.id, reason, message === undefined ? undefined : { name: name ?? 'Error', message });
+    }
+    if (end.detail === '') return undefined;
+    try {
+      return this.#read().decode(end.detail, 'result');
+    } catch (error) {
+      throw new UnreadableRecordError(this.queue, this.id, 'result', { cause: error });
+    }
+  }
+
+  #read(): JobRecord {
+    this.#record ??= new JobRecord(this.#scope.queue, this.#scope.codec, this.#text);
+    return this.#record;
+  }
+}

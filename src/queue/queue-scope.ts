@@ -1,0 +1,20 @@
+import type { Broker } from '../core/broker.js';
+import type { Codec } from '../core/codec.js';
+import type { ResolvedJobOptions } from '../task-queue.options.js';
+import type { ResultWaiter } from './result-waiter.js';
+
+/** What every verb, handle and stream of one queue shares: made once, at the first use of the queue. */
+export interface QueueScope {
+  readonly queue: string;
+  readonly broker: Broker;
+  readonly codec: Codec;
+  /** Bytes of one encoded payload. */
+  readonly payloadLimit: number;
+  readonly waiter: ResultWaiter;
+  /** Strategies that `backoff.type` may name beside the built-in ones. */
+  readonly backoffNames: readonly string[];
+  /** Queue configuration over module defaults over the package's: as far as a producer can know. */
+  readonly settings: ResolvedJobOptions;
+  /** A job without options of its own needs no header: neither priority nor expiry is configured. */
+  readonly plain: boolean;
+}

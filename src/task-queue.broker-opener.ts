@@ -1,0 +1,36 @@
+import { Logger } from '@nestjs/common';
+import type { Broker } from './core/broker.js';
+import { MemoryBroker } from './memory/memory.broker.js';
+import { RedisBroker } from './redis/redis.broker.js';
+import { usesMemory } from './task-queue.connection-reader.js';
+import { DEFAULTS, type ResolvedOptions } from './task-queue.options.js';
+
+/**
+ * The broker of the app's connection, connected and found fit: providers that depend on it may enqueue at once.
+ * @throws BrokerUnavailableError, IncompatibleStoreError
+ */
+export async function openBroker(options: ResolvedOptions, logger = new Logger('TaskQueueModule')): Promise<Broker> {
+  const broker = createBroker(options);
+  const facts = await broker.open();
+  logger.log(facts.summary);
+  for (const warning of facts.warnings) logger.warn(warning);
+  return broker;
+}
+
+function createBroker(options: ResolvedOptions): Broker {
+  const { connection } = options;
+  if (usesMemory(connection)) {
+    const name = connection.slice('memory://'.length);
+    return new MemoryBroker(name === '' ? {} : { name });
+  }
+  return new RedisBroker({
+    connection,
+    prefix: options.prefix,
+    commandTimeoutMs: options.commandTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs,
+    waitForRedis: options.waitForRedis,
+    allowEviction: options.allowEviction,
+    maxCrashes: DEFAULTS.maxCrashes,
+    logLines: DEFAULTS.logs.lines,
+  });
+}

@@ -1,0 +1,124 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Broker } from './core/broker.js';
+import { HandlerRegistry } from './discovery/handler-registry.js';
+import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
+import { QueueService } from './queue/queue.service.js';
+import { Maintenance } from './scheduler/maintenance.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import { BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
+import { layerJobOptions } from './task-queue.job-options-reader.js';
+import type { ResolvedOptions } from './task-queue.options.js';
+import { WorkerSupervisor } from './worker/worker-supervisor.js';
+
+/** What shutdown may take beyond the grace, with some of that second left to Redis and to Nest. */
+const AFTER_GRACE_MS = 850;
+/** Users enable shutdown hooks before or right after `listen()`. */
+const HOOKS_CHECK_MS = 1000;
+
+/**
+ * Starts what works in the background when the whole app has initialised, and ends it before any provider of the app is
+ * destroyed: its module stands innermost in the order of hooks.
+ */
+@Injectable()
+export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly supervisor: WorkerSupervisor;
+  /** Undefined until the app has started, and in producers. */
+  scheduler: Scheduler | undefined;
+  maintenance: Maintenance | undefined;
+  private readonly logger = new Logger('TaskQueueModule');
+  private readonly listeners: ListenerDispatcher;
+  private hooksCheck: NodeJS.Timeout | undefined;
+  private ending: Promise<void> | undefined;
+
+  constructor(
+    @Inject(TASK_QUEUE_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(BROKER) private readonly broker: Broker,
+    private readonly registry: HandlerRegistry,
+    private readonly queues: QueueService,
+  ) {
+    const { logger } = this;
+    this.listeners = new ListenerDispatcher((queue) => queues.events(queue), logger);
+    this.supervisor = new WorkerSupervisor({
+      broker,
+      options,
+      handlersOf: (queue) => registry.handlersOf(queue),
+      workerOptionsOf: (queue) => registry.workerOptionsOf(queue),
+      processorJobOptionsOf: (handler) => registry.jobOptionsOf(handler),
+      inboxOf: (queue) => registry.inboxOf(queue),
+      logger,
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.ending) return;
+    this.listeners.start(this.registry.listeners);
+    if (this.options.role === 'producer') return;
+    const { broker, logger, options, registry, supervisor } = this;
+    this.scheduler = new Scheduler({
+      broker,
+      declarations: registry.schedules,
+      logger,
+      codec: options.codec,
+      jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
+    });
+    this.maintenance = new Maintenance({
+      broker,
+      logger,
+      queues: registry.queues.map((name) => ({
+        name,
+        leaseMs: registry.workerOptionsOf(name).leaseMs,
+        retention: registry.retentionOf(name),
+      })),
+      onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
+    });
+    await supervisor.start(registry.queues);
+    this.maintenance.start();
+    await this.scheduler.start();
+    this.tellMissingHooks();
+  }
+
+  /** Comes before the hooks of every other module: handlers that finish still have their providers and may enqueue. */
+  onModuleDestroy(): Promise<void> {
+    this.ending ??= this.end();
+    return this.ending;
+  }
+
+  private async end(): Promise<void> {
+    clearTimeout(this.hooksCheck);
+    const { graceMs } = this.options;
+    const endBy = performance.now() + graceMs + AFTER_GRACE_MS;
+    this.supervisor.stopReserving();
+    // Neither is waited for while the grace runs: with the store away they end at their command's deadline.
+    const duties = Promise.allSettled([this.scheduler?.stop(), this.maintenance?.stop()]);
+    try {
+      await this.supervisor.drain(graceMs);
+    } catch (error) {
+      this.logger.error(`Draining failed: ${String(error)}`);
+    }
+    this.listeners.stop();
+    await until(endBy, Promise.allSettled([duties, this.supervisor.close()]));
+  }
+
+  /** Without them a SIGTERM ends the process at once, and other workers find its jobs only when their leases end. */
+  private tellMissingHooks(): void {
+    if (!this.broker.capabilities.shared || this.registry.queues.length === 0) return;
+    this.hooksCheck = setTimeout(() => {
+      if (process.listenerCount('SIGTERM') > 0) return;
+      this.logger.warn('Nothing listens to SIGTERM, so running jobs are not drained on shutdown: call app.enableShutdownHooks().');
+    }, HOOKS_CHECK_MS);
+    this.hooksCheck.unref();
+  }
+}
+
+/** Waits for `work`, but no longer than the given instant (performance.now()). */
+export async function until(instant: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, instant - performance.now()));
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

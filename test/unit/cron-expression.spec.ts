@@ -1,0 +1,163 @@
+import { describe, expect, it } from '@jest/globals';
+import { CronExpression } from '../../src/core/cron-expression.js';
+import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
+
+const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString().replace('.000Z', 'Z'));
+
+/** The first ticks after an instant. */
+function ticks(expression: string, timeZone: string, after: string, count: number): (string | undefined)[] {
+  const cron = CronExpression.parse(expression, timeZone);
+  const found: (string | undefined)[] = [];
+  let at: number | undefined = Date.parse(after);
+  while (found.length < count && at !== undefined) {
+    at = cron.nextTick(at);
+    found.push(iso(at));
+  }
+  return found;
+}
+
+function refusalOf(expression: unknown, timeZone?: string): InvalidCronError {
+  try {
+    CronExpression.parse(expression as string, timeZone);
+  } catch (error) {
+    if (error instanceof InvalidCronError) return error;
+    throw error;
+  }
+  throw new Error(`${String(expression)} was not refused`);
+}
+
+describe('a cron expression', () => {
+  it.each([
+    ['five fields', '30 9 * * 1-5', '2026-01-02T10:00:00Z', '2026-01-05T09:30:00Z'],
+    ['six fields, second first', '15 30 9 * * *', '2026-01-02T10:00:00Z', '2026-01-03T09:30:15Z'],
+    ['seven fields, year last', '0 0 0 1 1 * 2030', '2026-01-02T10:00:00Z', '2030-01-01T00:00:00Z'],
+    ['names', '0 0 * FEB MON', '2026-01-02T10:00:00Z', '2026-02-02T00:00:00Z'],
+    ['a nickname', '@daily', '2026-01-02T10:00:00Z', '2026-01-03T00:00:00Z'],
+    ['a nickname in capitals', ' @MONTHLY ', '2026-01-02T10:00:00Z', '2026-02-01T00:00:00Z'],
+    ['the last day of the month', '0 0 L * *', '2026-02-02T10:00:00Z', '2026-02-28T00:00:00Z'],
+    ['the last Friday', '0 0 * * 5L', '2026-01-02T10:00:00Z', '2026-01-30T00:00:00Z'],
+    ['the working day nearest to the 15th', '0 0 15W * *', '2026-02-02T10:00:00Z', '2026-02-16T00:00:00Z'],
+    ['the second Friday', '0 0 * * FRI#2', '2026-01-02T10:00:00Z', '2026-01-09T00:00:00Z'],
+    ['Sunday as 7', '0 0 * * 7', '2026-01-02T10:00:00Z', '2026-01-04T00:00:00Z'],
+    ['a day of month or a day of week', '0 0 13 * FRI', '2026-01-02T10:00:00Z', '2026-01-09T00:00:00Z'],
+    ['months without a 31st', '0 0 31 * *', '2026-01-31T00:00:00Z', '2026-03-31T00:00:00Z'],
+    ['29 February', '0 0 29 2 *', '2026-01-02T10:00:00Z', '2028-02-29T00:00:00Z'],
+    ['29 February over a century that has none', '0 0 29 2 *', '2096-03-01T00:00:00Z', '2104-02-29T00:00:00Z'],
+    ['many spaces', '  0   0  1\t1 * ', '2026-01-02T10:00:00Z', '2027-01-01T00:00:00Z'],
+  ])('reads %s', (_, expression, after, next) => {
+    expect(ticks(expression, 'UTC', after, 1)).toEqual([next]);
+  });
+
+  it('ticks later than the given instant, never at it', () => {
+    const minutely = CronExpression.parse('* * * * *');
+    expect(iso(minutely.nextTick(Date.parse('2026-01-01T00:01:00.000Z')))).toBe('2026-01-01T00:02:00Z');
+    expect(iso(minutely.nextTick(Date.parse('2026-01-01T00:00:59.999Z')))).toBe('2026-01-01T00:01:00Z');
+    expect(iso(minutely.nextTick(Date.parse('2026-01-01T00:01:00.001Z')))).toBe('2026-01-01T00:02:00Z');
+  });
+
+  it('knows when no tick is left', () => {
+    expect(CronExpression.parse('0 0 0 1 1 * 2020').nextTick(Date.parse('2026-01-01T00:00:00Z'))).toBeUndefined();
+  });
+});
+
+describe('a cron expression when the clock changes', () => {
+  it.each([
+    // A fixed time inside the gap ticks once, right after it.
+    ['Berlin, spring', '30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z']],
+    ['Lisbon, spring', '30 1 * * *', 'Europe/Lisbon', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z']],
+    ['a gap at midnight in Sao Paulo', '0 0 * * *', 'America/Sao_Paulo', '2018-11-03T12:00:00Z', ['2018-11-04T03:00:00Z', '2018-11-05T02:00:00Z']],
+    ['a gap at midnight in Cairo', '15 0 * * *', 'Africa/Cairo', '2026-04-23T12:00:00Z', ['2026-04-23T22:00:00Z', '2026-04-24T21:15:00Z']],
+    ['half an hour in Lord Howe', '15 2 * * *', 'Australia/Lord_Howe', '2026-10-02T23:00:00Z', ['2026-10-03T15:30:00Z', '2026-10-04T15:15:00Z']],
+    ['one date alone', '30 2 29 3 *', 'Europe/Berlin', '2026-01-01T00:00:00Z', ['2026-03-29T01:00:00Z', '2027-03-29T00:30:00Z']],
+    ['two times that meet right after the gap', '0 2,3 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:00:00Z', '2026-03-30T01:00:00Z']],
+    // A fixed time in the repeated hour ticks once, at its first occurrence.
+    ['Berlin, autumn', '30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z']],
+    ['a list in autumn', '30 2,14 * * *', 'Europe/Berlin', '2026-10-24T13:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-25T13:30:00Z', '2026-10-26T01:30:00Z']],
+    ['Sao Paulo, midnight comes twice', '30 23 * * *', 'America/Sao_Paulo', '2018-02-17T12:00:00Z', ['2018-02-18T01:30:00Z', '2018-02-19T02:30:00Z']],
+    ['Lord Howe, autumn', '45 1 * * *', 'Australia/Lord_Howe', '2026-04-04T12:00:00Z', ['2026-04-04T14:45:00Z', '2026-04-05T15:15:00Z']],
+    // Wildcards and steps follow elapsed time.
+    ['every half hour, autumn', '*/30 * * * *', 'Europe/Berlin', '2026-10-25T00:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-25T01:00:00Z', '2026-10-25T01:30:00Z', '2026-10-25T02:00:00Z']],
+    ['every half hour, spring', '*/30 * * * *', 'Europe/Berlin', '2026-03-29T00:00:00Z', ['2026-03-29T00:30:00Z', '2026-03-29T01:00:00Z', '2026-03-29T01:30:00Z']],
+    ['EVERY_HOUR of @nestjs/schedule', '0 0-23/1 * * *', 'Europe/Berlin', '2026-10-24T23:00:00Z', ['2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z', '2026-10-25T02:00:00Z']],
+    // A day that a country skipped has no ticks.
+    ['Apia without 30 December 2011, noon', '0 12 * * *', 'Pacific/Apia', '2011-12-29T12:00:00Z', ['2011-12-29T22:00:00Z', '2011-12-30T22:00:00Z']],
+    ['Apia, midnight', '0 0 * * *', 'Pacific/Apia', '2011-12-28T12:00:00Z', ['2011-12-29T10:00:00Z', '2011-12-30T10:00:00Z', '2011-12-31T10:00:00Z']],
+    ['Apia, only that day', '0 0 30 12 *', 'Pacific/Apia', '2011-11-01T00:00:00Z', ['2012-12-29T10:00:00Z']],
+    // Offsets that are no whole hours.
+    ['Kathmandu', '0 12 * * *', 'Asia/Kathmandu', '2026-01-01T00:00:00Z', ['2026-01-01T06:15:00Z', '2026-01-02T06:15:00Z']],
+  ])('%s: %s', (_, expression, timeZone, after, expected) => {
+    expect(ticks(expression, timeZone, after, expected.length)).toEqual(expected);
+  });
+});
+
+describe('a cron expression that cannot be used', () => {
+  it.each([
+    ['60 * * * *', 'minute', 1],
+    ['* 24 * * *', 'hour', 3],
+    ['0 0 32 * *', 'day of month', 5],
+    ['0 0 1,5,32 * *', 'day of month', 9],
+    ['0 0 * FOO *', 'month', 7],
+    ['0 0 * * 8', 'day of week', 9],
+    ['0  0 * *  MON-XYZ', 'day of week', 11],
+    ['99 * * * * *', 'second', 1],
+    ['0 0 0 * * * 20x6', 'year', 13],
+    ['*/0 * * * *', 'minute', 1],
+    ['5-1 * * * *', 'minute', 1],
+    ['1/5 * * * *', 'minute', 1],
+    ['H * * * *', 'minute', 1],
+    ['0 0 * * MON#6', 'day of week', 9],
+  ])('%s names field and position', (expression, field, position) => {
+    const error = refusalOf(expression);
+    expect(error).toMatchObject({ code: 'TASK_QUEUE_INVALID_CRON', value: expression, place: { field, position } });
+    expect(error.message).toContain(`field "${field}"`);
+    expect(error.message).toContain(`at character ${position}`);
+  });
+
+  it.each([
+    ['', 'It has 0 fields'],
+    ['* * * *', 'It has 4 fields'],
+    ['* * * * * * * *', 'It has 8 fields'],
+    ['2026-05-01T00:00:00Z', 'It has 1 fields'],
+    ['@dayly', 'Did you mean "@daily"'],
+    ['@reboot', 'Known nicknames'],
+    [undefined, 'Use a text'],
+    [42, 'Use a text'],
+    [{}, 'Use a text'],
+  ])('%p says what is wrong', (expression, words) => {
+    expect(refusalOf(expression).message).toContain(words);
+  });
+
+  it.each(['0 0 30 2 *', '0 0 31 2,4,6,9,11 *', '0 0 30W 2 *', '0 0 0 29 2 * 2027', '0 0 0 30 2 * 1970-9999', '0 0 31 4 +1'])(
+    '%s never ticks',
+    (expression) => {
+      expect(refusalOf(expression).message).toContain('never tick');
+    },
+  );
+
+  it('is refused unread when it is too long', () => {
+    const long = `${'1,'.repeat(5000)}1 * * * *`;
+    const error = refusalOf(long);
+    expect(error.message).toContain('at most 256 characters');
+    expect(error.message.length).toBeLessThan(250);
+  });
+
+  it('says whose it is', () => {
+    expect(() => CronExpression.parse('x', 'UTC', 'cron expression of DigestService.run')).toThrow(
+      /^Invalid cron expression of DigestService\.run: "x"/,
+    );
+  });
+});
+
+describe('a time zone', () => {
+  it.each(['Europe/Berlin', 'UTC', 'Etc/GMT+3', 'America/Argentina/Buenos_Aires'])('%s is known', (timeZone) => {
+    expect(CronExpression.parse('0 0 * * *', timeZone).timeZone).toBe(timeZone);
+  });
+
+  it.each(['Mars/Base', '', '+02:00', 'Europe/Berlin\n', 'x'.repeat(300)])('%p is not', (timeZone) => {
+    expect(() => CronExpression.parse('0 0 * * *', timeZone)).toThrow(InvalidValueError);
+  });
+
+  it('is suggested for a mistyped one', () => {
+    expect(() => CronExpression.parse('0 0 * * *', 'Europe/Berln')).toThrow(/Did you mean "Europe\/Berlin"/);
+  });
+});
