@@ -4,6 +4,9 @@ export const TASK_QUEUE_OPTIONS = Symbol('TASK_QUEUE_OPTIONS');
 /** Injection token of the `Broker`. */
 export const BROKER = Symbol('TASK_QUEUE_BROKER');
 
+/** Injection token of the app's `QueueService`; the description is what Nest's error shows where `forRoot` is missing. */
+export const QUEUE_SERVICE = Symbol('TaskQueueModule.forRoot()');
+
 /** Injection token of what one `registerQueue` call was given. */
 export const QUEUE_REGISTRATIONS = Symbol('TASK_QUEUE_REGISTRATIONS');
 

@@ -5,6 +5,8 @@ import { nearestName } from './nearest.js';
 /** Far over every honest expression; a longer one is refused before anything reads it. */
 const LONGEST_EXPRESSION = 256;
 const FIELDS = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week', 'year'] as const;
+/** Each further year may have to be searched for a date that none has. */
+const LAST_YEAR = 2199;
 const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
 /**
  * A year has one of fourteen calendars, and 28 years without a century show them all. Croner looks no further than the
@@ -45,6 +47,7 @@ export class CronExpression {
     }
     checkTimeZone(timeZone, what);
     const fields = fieldsOf(text, what);
+    checkYears(text, fields[6], what);
     let parsed: CronExpression;
     try {
       parsed = new CronExpression(text, timeZone);
@@ -98,6 +101,14 @@ function fieldsOf(expression: string, what: string): Field[] {
   }
   const names = words.length === 5 ? FIELDS.slice(1, 6) : FIELDS;
   return words.map((word, at) => ({ name: names[at], text: word[0], position: word.index + 1 }));
+}
+
+function checkYears(expression: string, field: Field | undefined, what: string): void {
+  const late = field?.text.match(/\d+/g)?.find((year) => Number(year) > LAST_YEAR);
+  if (field === undefined || late === undefined) return;
+  const place = { field: field.name, position: field.position + field.text.indexOf(late) };
+  const where = `field "${field.name}", ${describeValue(late)} at character ${place.position}`;
+  throw new InvalidCronError(what, expression, `check ${where}: use years up to ${LAST_YEAR}`, place);
 }
 
 /** Finds the field at fault by reading each entry of each field alone. */

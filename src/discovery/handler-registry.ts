@@ -2,8 +2,10 @@ import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
 import type { Handler } from '../core/handler.js';
+import type { RetentionRule, RetentionRules } from '../core/job.js';
 import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import { DEFAULTS, type GivenJobOptions, type ResolvedOptions, type ResolvedWorkerOptions } from '../task-queue.options.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
@@ -66,6 +68,10 @@ export class HandlerRegistry {
     return [...this.byQueue.keys()];
   }
 
+  has(queue: string): boolean {
+    return this.byQueue.has(queue);
+  }
+
   handlersOf(queue: string): Handler<Job>[] {
     return (this.byQueue.get(queue) ?? []).map(({ handler }) => handler);
   }
@@ -81,6 +87,16 @@ export class HandlerRegistry {
       [...(this.claims.get(queue) ?? [])].filter(([option]) => option !== 'inbox').map(([option, { value }]) => [option, value]),
     ) as Partial<ResolvedWorkerOptions>;
     return { ...DEFAULTS.worker, ...claimed, ...this.options.queues[queue]?.worker };
+  }
+
+  /** What the queue keeps of settled jobs: as much as the most generous of its handlers asks for. */
+  retentionOf(queue: string): RetentionRules {
+    const configured = this.options.queues[queue]?.job ?? {};
+    const asked = (this.byQueue.get(queue) ?? []).map(
+      ({ job }) => layerJobOptions(configured, job, this.options.defaults).retention,
+    );
+    const [first = layerJobOptions(configured, this.options.defaults).retention, ...others] = asked;
+    return others.reduce(moreGenerous, first);
   }
 
   inboxOf(queue: string): string | undefined {
@@ -146,6 +162,23 @@ export class HandlerRegistry {
     }
     claims.set(option, claim);
   }
+}
+
+function moreGenerous(one: RetentionRules, other: RetentionRules): RetentionRules {
+  return {
+    completed: largerRule(one.completed, other.completed),
+    cancelled: largerRule(one.cancelled, other.cancelled),
+    dead: largerRule(one.dead, other.dead),
+  };
+}
+
+function largerRule(one: RetentionRule, other: RetentionRule): RetentionRule {
+  if (one === false || other === false) return one || other;
+  return {
+    count: Math.max(one.count, other.count),
+    ageMs: Math.max(one.ageMs, other.ageMs),
+    bytes: Math.max(one.bytes, other.bytes),
+  };
 }
 
 /** The label alone tells two methods apart unless one class is provided twice. */

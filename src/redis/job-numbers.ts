@@ -1,3 +1,4 @@
+import type { QueueKeys } from './keys.js';
 import type { Link } from './link.js';
 import type { Script } from './script-library.js';
 import { IncompatibleStoreError } from '../core/errors.js';
@@ -25,7 +26,7 @@ export class JobNumbers {
   constructor(
     private readonly link: Link,
     private readonly script: Script,
-    private readonly metaKey: string,
+    private readonly keys: QueueKeys,
   ) {}
 
   /** `count` numbers if they are at hand, else undefined: then {@link take} fetches them. */
@@ -71,10 +72,11 @@ export class JobNumbers {
   private async fetchBlock(): Promise<string> {
     for (;;) {
       const epoch = this.link.epoch;
-      const [, number, found] = (await this.link.run(this.script, [this.metaKey], [BLOCK_SIZE, STORE_FORMAT])) as string[];
+      const { meta, jobs, inflight } = this.keys;
+      const [, number, found] = (await this.link.run(this.script, [meta, jobs, inflight], [BLOCK_SIZE, STORE_FORMAT])) as string[];
       if (number === 'format') {
         throw new IncompatibleStoreError(
-          `${this.metaKey} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ` +
+          `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ` +
             'Use another prefix, or the version that wrote it.',
         );
       }

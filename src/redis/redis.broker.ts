@@ -370,7 +370,7 @@ export class RedisBroker implements Broker {
     if (access === undefined) {
       const link = this.opened();
       const keys = new QueueKeys(this.options.prefix, queue);
-      const numbers = new JobNumbers(link, this.scripts['take-ids'], keys.meta);
+      const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
       const onClock = (nowText: string) => this.clock.learn(nowText);
       const enqueuer = new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock);
       access = { keys, numbers, enqueuer };

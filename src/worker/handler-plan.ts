@@ -1,6 +1,6 @@
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import { DEFAULTS, type ResolvedJobOptions, type ResolvedOptions } from '../task-queue.options.js';
+import { DEFAULTS, type GivenJobOptions, type ResolvedJobOptions, type ResolvedOptions } from '../task-queue.options.js';
 
 /** A handler with the job options that hold where the job itself says nothing. */
 export interface HandlerPlan {
@@ -12,7 +12,7 @@ export interface HandlerPlan {
 export function settingsOf(
   queue: string,
   options: ResolvedOptions,
-  processor: Partial<ResolvedJobOptions> | undefined,
+  processor: GivenJobOptions | undefined,
 ): ResolvedJobOptions {
   const levels = [DEFAULTS.job, options.defaults, processor, options.queues[queue]?.job];
   const settings: ResolvedJobOptions = { ...DEFAULTS.job };

@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { Broker, QueueSignal, Unsubscribe } from '../core/broker.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import type { ResolvedJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
+import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
 import { HandlerTable, settingsOf } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
 import { Worker } from './worker.js';
@@ -13,7 +13,7 @@ export interface WorkerSupervisorContext {
   options: ResolvedOptions;
   handlersOf(queue: string): readonly Handler<Job>[];
   workerOptionsOf(queue: string): ResolvedWorkerOptions;
-  processorJobOptionsOf(handler: Handler<Job>): Partial<ResolvedJobOptions> | undefined;
+  processorJobOptionsOf(handler: Handler<Job>): GivenJobOptions | undefined;
   /** The plain list that feeds this queue, if any. */
   inboxOf(queue: string): string | undefined;
   logger: Pick<Logger, 'log' | 'warn' | 'error'>;

@@ -16,7 +16,7 @@ if not record then
   id = ARGV[1]
   record = redis.call('HGET', jobs, id)
 end
-if not record then return 'not-found' end
+if not record or id == '-' then return 'not-found' end -- '-' keeps the hash a table
 local head = string.byte(record)
 if head == 67 or head == 88 or head == 68 then return 'finished' end
 local base = string.sub(meta, 1, -5)

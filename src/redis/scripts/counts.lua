@@ -10,7 +10,7 @@ local state = redis.call('HMGET', KEYS[1], 'readyHoles', 'completedCount')
 return {
   redis.call('ZCARD', KEYS[5]),
   redis.call('LLEN', KEYS[2]) - tonumber(state[1] or 0) + redis.call('ZCARD', KEYS[3]) + redis.call('LLEN', KEYS[4]),
-  redis.call('HLEN', KEYS[6]),
+  redis.call('HLEN', KEYS[6]) - redis.call('HEXISTS', KEYS[6], '-'), -- the field that keeps the hash a table
   redis.call('ZCARD', KEYS[7]),
   0,
   tonumber(state[2] or 0),

@@ -15,7 +15,9 @@ if state == 'active' then
   skip = tonumber(skip or 0)
   local scan = redis.call('HSCAN', KEYS[5], position or '0', 'COUNT', limit)
   local page = {}
-  for i = 1, #scan[2], 2 do page[#page + 1] = scan[2][i] end
+  for i = 1, #scan[2], 2 do
+    if scan[2][i] ~= '-' then page[#page + 1] = scan[2][i] end -- '-' keeps the hash a table
+  end
   table.sort(page)
   for i = skip + 1, math.min(#page, skip + limit) do found[#found + 1] = page[i] end
   if #page > skip + limit then return { (position or '0') .. ':' .. (skip + limit), found } end

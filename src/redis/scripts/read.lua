@@ -17,7 +17,7 @@ for i = 2, #ARGV do
     id = ARGV[i]
     record = redis.call('HGET', jobs, id)
   end
-  if not record then
+  if not record or id == '-' then -- '-' keeps the hash a table
     reply[i] = {}
   else
     local head = string.byte(record)

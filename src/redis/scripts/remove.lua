@@ -17,7 +17,7 @@ if not record then
   id = ARGV[1]
   record = redis.call('HGET', jobs, id)
 end
-if not record then return 'not-found' end
+if not record or id == '-' then return 'not-found' end -- '-' keeps the hash a table
 if redis.call('HEXISTS', inflight, id) == 1 then return 'active' end
 local head = string.byte(record)
 local envelope = record

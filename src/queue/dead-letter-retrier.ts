@@ -1,0 +1,86 @@
+import type { StoredJob } from '../core/broker.js';
+import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
+import { JobNotFoundError, JobStateError } from '../core/errors.js';
+import { readEndDetail } from './job-record.js';
+import type { QueueScope } from './queue-scope.js';
+
+/** Dead letters of one step. */
+const PAGE = 100;
+/** Somebody else may retry and lose the same job again while we look; more often than this is no coincidence. */
+const TRIES = 5;
+
+/**
+ * Gives a dead job its attempts again; its error history stays.
+ * @returns the number the store gave the job
+ * @throws JobNotFoundError, JobStateError
+ */
+export async function retryDeadJob(scope: QueueScope, id: string): Promise<string> {
+  const { broker, queue } = scope;
+  let state = 'dead';
+  for (let tries = 0; tries < TRIES; tries++) {
+    const [stored] = await broker.read(queue, [id]);
+    if (stored === undefined) throw new JobNotFoundError(queue, id);
+    state = stored.state;
+    if (state !== 'dead') throw new JobStateError(queue, id, state, 'retry', 'Only dead jobs can be retried.');
+    const fresh = reviveRecord(stored, broker.now());
+    if (fresh === undefined) {
+      throw new JobStateError(queue, id, 'dead and unreadable', 'retry', 'Look at its raw text, enqueue it anew, and remove it.');
+    }
+    const answer = await broker.retryDead(queue, stored.id, fresh.settledAt, fresh.envelope);
+    if (answer === 'retried') return stored.id;
+    if (answer === 'not-found') throw new JobNotFoundError(queue, id);
+  }
+  throw new JobStateError(queue, id, state, 'retry', 'It changed while it was retried; try again.');
+}
+
+/**
+ * Retries every dead job once, a page at a time. Pages shift as their jobs leave, so passes go on until one finds nothing
+ * new; a job that dies again meanwhile is left alone.
+ * @returns how many were retried
+ */
+export async function retryAllDead({ broker, queue }: QueueScope): Promise<number> {
+  const seen = new Set<string>();
+  let retried = 0;
+  for (let found = true; found; ) {
+    found = false;
+    let cursor: string | undefined;
+    do {
+      const page = await broker.list(queue, 'dead', cursor, PAGE);
+      cursor = page.cursor;
+      const fresh = page.jobs.filter(({ id }) => !seen.has(id));
+      for (const { id } of fresh) seen.add(id);
+      found ||= fresh.length > 0;
+      const answers = await Promise.all(
+        fresh.map((stored) => {
+          const revived = reviveRecord(stored, broker.now());
+          return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
+        }),
+      );
+      retried += answers.filter((answer) => answer === 'retried').length;
+    } while (cursor !== undefined);
+  }
+  return retried;
+}
+
+/** The envelope with which a dead job begins anew; undefined where its record cannot be read. */
+function reviveRecord(stored: StoredJob, now: number): { settledAt: number; envelope: string } | undefined {
+  try {
+    const { settled, envelope: text } = splitRecord(stored.record);
+    if (settled === undefined) return undefined;
+    const envelope = decodeEnvelope(text);
+    const { a: _attempt, x: expiresAt, ...kept } = envelope.header;
+    const header: EnvelopeHeader = kept;
+    const expired = readEndDetail(settled.detail).reason === 'expired';
+    if (expiresAt !== undefined || expired) {
+      // As much time to begin as it had the first time, counted from now.
+      const waitedFrom = Math.max(envelope.enqueuedAt, header.s ?? 0);
+      header.x = now + Math.max(0, (expiresAt ?? settled.settledAt) - waitedFrom);
+    }
+    return {
+      settledAt: settled.settledAt,
+      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, envelope.payload),
+    };
+  } catch {
+    return undefined;
+  }
+}

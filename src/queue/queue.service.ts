@@ -1,0 +1,313 @@
+import { setImmediate } from 'node:timers/promises';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { Broker, CancelAnswer, EnqueueReceipt, NewJob } from '../core/broker.js';
+import { encodeEnvelope } from '../core/envelope.js';
+import { InvalidValueError, JobNotFoundError, JobStateError, UnknownQueueError } from '../core/errors.js';
+import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
+import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { encodePayload } from '../core/payload-encoder.js';
+import { layerJobOptions } from '../task-queue.job-options-reader.js';
+import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
+import { prepareBulk, readChunk, refuseLargeBulk, storeChunks, type BulkChunk, type EnqueueManyOptions } from './bulk-enqueuer.js';
+import { retryAllDead, retryDeadJob } from './dead-letter-retrier.js';
+import { readEnqueueOptions, type BulkJob, type DefinedEnqueueOptions, type EnqueueOptions } from './enqueue-options.js';
+import { openEventStream } from './event-stream.js';
+import { isJobDefinition, type JobDefinition } from './job-definition.js';
+import type { JobEvent } from './job-event.js';
+import { JobHandle } from './job-handle.js';
+import { handlesOf, prepareJob, storeJobs, withHandles } from './job-producer.js';
+import type { KnownQueues } from './known-queues.js';
+import type { QueueScope } from './queue-scope.js';
+import { ResultWaiter } from './result-waiter.js';
+
+/** What a handler returns where nobody said it: name the type at `enqueue`, at `result`, or by a definition. */
+export type UntypedResult = Record<string, unknown>;
+
+/** One page of a listing. */
+export interface JobsPage<P = unknown, R = unknown> {
+  jobs: JobHandle<P, R>[];
+  /** Pass it on for the next page; undefined at the end. A page may hold fewer jobs than the limit before that. */
+  cursor: string | undefined;
+}
+
+export interface JobsQuery {
+  state: JobState;
+  /** Of the page before. */
+  cursor?: string;
+  /** Default 50, at most 500. */
+  limit?: number;
+}
+
+type Target = string | JobDefinition;
+
+/** Jobs deleted by one step. */
+const PURGE_STEP = 1000;
+/** No id that was ever stored looks otherwise. */
+const STORABLE_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Enqueues jobs and looks after queues. Wherever a queue is named, a definition made by `defineJob` may stand instead.
+ * Every verb rejects with `UnknownQueueError` for a queue that this application does not know, and with
+ * `BrokerUnavailableError` while the store is away.
+ */
+@Injectable()
+export class QueueService implements OnApplicationShutdown {
+  private readonly scopes = new Map<string, QueueScope>();
+  private readonly streams = new Map<string, Observable<JobEvent>>();
+  private readonly backoffNames: readonly string[];
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly options: ResolvedOptions,
+    private readonly queues: KnownQueues,
+  ) {
+    this.backoffNames = Object.keys(options.backoffs);
+  }
+
+  /**
+   * Stores a job; once this resolves, it is handed to a handler until it ends.
+   * @throws InvalidPayloadError, PayloadTooLargeError, InvalidValueError, UnknownOptionError
+   * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError (repeat by its `retry()`), StoreFullError
+   */
+  enqueue<P, R, I>(
+    definition: JobDefinition<P, R, I>,
+    payload: NoInfer<I>,
+    options?: DefinedEnqueueOptions,
+  ): Promise<JobHandle<P, R>>;
+  enqueue<P = unknown, R = UntypedResult>(queue: string, payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>>;
+  async enqueue(target: Target, payload: unknown, options?: EnqueueOptions): Promise<JobHandle> {
+    const scope = typeof target === 'string' ? (this.scopes.get(target) ?? this.scopeOf(target)) : this.scopeOf(target);
+    // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
+    if (options === undefined && scope.plain && typeof target === 'string') {
+      const text = encodePayload(scope.codec, payload, target, DEFAULT_JOB_NAME, scope.payloadLimit);
+      const job: NewJob = { envelope: encodeEnvelope(scope.broker.now(), undefined, undefined, text) };
+      let receipts: EnqueueReceipt[];
+      try {
+        receipts = await scope.broker.enqueue(target, [job]);
+      } catch (error) {
+        throw withHandles(error, async (late) => (await handlesOf(scope, [job], late))[0]);
+      }
+      return JobHandle.ofEnqueued(scope, receipts[0], job.envelope);
+    }
+    const request = options === undefined ? undefined : readEnqueueOptions(options, `enqueue("${scope.queue}")`, this.backoffNames);
+    const job = await prepareJob(scope, definitionOf(target), payload, request);
+    return (await storeJobs(scope, [job]))[0];
+  }
+
+  /**
+   * Stores all jobs or none: at most 1000 and 4 MiB in one call.
+   * @returns a handle each, in order; with `{ chunk: true }` what became of each chunk
+   * @throws as `enqueue`, with the index of the job; BulkTooLargeError
+   */
+  enqueueMany<P, R, I>(
+    definition: JobDefinition<P, R, I>,
+    jobs: readonly BulkJob<NoInfer<I>, DefinedEnqueueOptions>[],
+    options?: { chunk?: false },
+  ): Promise<JobHandle<P, R>[]>;
+  enqueueMany<P, R, I>(
+    definition: JobDefinition<P, R, I>,
+    jobs: readonly BulkJob<NoInfer<I>, DefinedEnqueueOptions>[],
+    options: { chunk: true },
+  ): Promise<BulkChunk<P, R>[]>;
+  enqueueMany<P = unknown, R = UntypedResult>(
+    queue: string,
+    jobs: readonly BulkJob<P>[],
+    options?: { chunk?: false },
+  ): Promise<JobHandle<P, R>[]>;
+  enqueueMany<P = unknown, R = UntypedResult>(
+    queue: string,
+    jobs: readonly BulkJob<P>[],
+    options: { chunk: true },
+  ): Promise<BulkChunk<P, R>[]>;
+  async enqueueMany(
+    target: Target,
+    jobs: readonly BulkJob<unknown>[],
+    options?: EnqueueManyOptions,
+  ): Promise<JobHandle[] | BulkChunk[]> {
+    const scope = this.scopeOf(target);
+    const chunk = readChunk(options);
+    const prepared = await prepareBulk(scope, definitionOf(target), jobs);
+    if (chunk) return storeChunks(scope, prepared);
+    if (prepared.length === 0) return [];
+    refuseLargeBulk(prepared);
+    return storeJobs(scope, prepared);
+  }
+
+  /** The job of this id (a producer's own, or the number the store gave); undefined where none is kept. */
+  getJob<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R> | undefined>;
+  getJob<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R> | undefined>;
+  async getJob(target: Target, id: string): Promise<JobHandle | undefined> {
+    const scope = this.scopeOf(target);
+    if (!isStorableId(id)) return undefined;
+    const [stored] = await scope.broker.read(scope.queue, [id]);
+    return stored && JobHandle.ofStored(scope, stored);
+  }
+
+  /** One page of the jobs in a state: `ready` and `scheduled` next to run first, ended ones newest first. */
+  jobs<P, R, I>(definition: JobDefinition<P, R, I>, query: JobsQuery): Promise<JobsPage<P, R>>;
+  jobs<P = unknown, R = UntypedResult>(queue: string, query: JobsQuery): Promise<JobsPage<P, R>>;
+  async jobs(target: Target, query: JobsQuery): Promise<JobsPage> {
+    const scope = this.scopeOf(target);
+    requireObject(query, 'query of jobs', 'pass an object such as { state: "dead" }');
+    refuseUnknownKeys(query, ['state', 'cursor', 'limit'], 'jobs');
+    const state = requireState(query.state);
+    const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
+    if (query.cursor !== undefined && (typeof query.cursor !== 'string' || !STORABLE_ID.test(query.cursor))) {
+      throw new InvalidValueError('cursor', query.cursor, 'pass the cursor of the page before, or none for the first page');
+    }
+    const page = await scope.broker.list(scope.queue, state, query.cursor, limit);
+    return { jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)), cursor: page.cursor };
+  }
+
+  /** How many jobs the queue holds in each state. */
+  async counts(target: Target): Promise<Record<JobState, number>> {
+    const { broker, queue } = this.scopeOf(target);
+    return broker.counts(queue);
+  }
+
+  /** No process takes another job of this queue until it is resumed; running ones finish. Enqueues go on. */
+  async pause(target: Target): Promise<void> {
+    const { broker, queue } = this.scopeOf(target);
+    await broker.setPaused(queue, true);
+  }
+
+  async resume(target: Target): Promise<void> {
+    const { broker, queue } = this.scopeOf(target);
+    await broker.setPaused(queue, false);
+  }
+
+  async isPaused(target: Target): Promise<boolean> {
+    const { broker, queue } = this.scopeOf(target);
+    return broker.isPaused(queue);
+  }
+
+  /**
+   * `cancelled`: it had not started and never will. `requested`: it runs; its `signal` is aborted within a heartbeat, and
+   * no further attempt follows. `finished`: it had ended already.
+   */
+  async cancel(target: Target, id: string): Promise<CancelAnswer> {
+    const { broker, queue } = this.scopeOf(target);
+    return isStorableId(id) ? broker.cancel(queue, id) : 'not-found';
+  }
+
+  /**
+   * Makes a dead job ready again, counting attempts from 1 and keeping its error history. A job with an expiry gets as
+   * much time as it had the first time.
+   * @throws JobNotFoundError; JobStateError when it is not dead
+   */
+  retry<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R>>;
+  retry<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R>>;
+  async retry(target: Target, id: string): Promise<JobHandle> {
+    const scope = this.scopeOf(target);
+    if (!isStorableId(id)) throw new JobNotFoundError(scope.queue, String(id));
+    const number = await retryDeadJob(scope, id);
+    const [stored] = await scope.broker.read(scope.queue, [number]);
+    if (stored === undefined) throw new JobNotFoundError(scope.queue, id);
+    return JobHandle.ofStored(scope, stored);
+  }
+
+  /** Retries every dead job of the queue that can be read, page by page. @returns how many */
+  async retryAll(target: Target): Promise<number> {
+    return retryAllDead(this.scopeOf(target));
+  }
+
+  /**
+   * Deletes a job that does not run.
+   * @returns false where none of that id is kept
+   * @throws JobStateError when it is active: cancel it
+   */
+  async remove(target: Target, id: string): Promise<boolean> {
+    const { broker, queue } = this.scopeOf(target);
+    const answer = isStorableId(id) ? await broker.remove(queue, id) : 'not-found';
+    if (answer === 'active') throw new JobStateError(queue, id, 'active', 'remove', 'Cancel it, and remove it once it has ended.');
+    return answer === 'removed';
+  }
+
+  /**
+   * Deletes the jobs that are in this state now, in steps that let other work in between. Jobs that run are never deleted.
+   * @returns how many were deleted
+   */
+  async purge(target: Target, query: { state: Exclude<JobState, 'active'> }): Promise<number> {
+    const { broker, queue } = this.scopeOf(target);
+    requireObject(query, 'query of purge', 'pass an object such as { state: "completed" }');
+    refuseUnknownKeys(query, ['state'], 'purge');
+    const state = requireState(query.state);
+    if (state === 'active') throw new InvalidValueError('state', state, 'jobs that run cannot be deleted; cancel them');
+    // Producers may add as fast as we delete: what comes later is not meant.
+    let left = (await broker.counts(queue))[state];
+    let removed = 0;
+    while (left > 0) {
+      const step = await broker.purge(queue, state, Math.min(left, PURGE_STEP));
+      removed += step.removed;
+      left -= step.removed;
+      if (!step.more) break;
+      await setImmediate();
+    }
+    return removed;
+  }
+
+  /**
+   * What happens in the queue, live and at most once, in every process that subscribes. While nobody subscribes, events
+   * cost nothing. It never completes; it fails where the store cannot be reached at the first subscription.
+   */
+  events(target: Target): Observable<JobEvent> {
+    const scope = this.scopeOf(target);
+    let stream = this.streams.get(scope.queue);
+    if (stream === undefined) {
+      stream = openEventStream(scope);
+      this.streams.set(scope.queue, stream);
+    }
+    return stream;
+  }
+
+  /** Fails what still awaits a result. Nest calls it after the workers have drained, before the store is left. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.scopes.values()].map(({ waiter }) => waiter.close()));
+  }
+
+  private scopeOf(target: Target): QueueScope {
+    const queue = queueNameOf(target);
+    const known = this.scopes.get(queue);
+    if (known !== undefined) return known;
+    // A definition that somebody uses makes its queue known.
+    if (typeof target === 'string' && !this.queues.has(queue)) {
+      throw new UnknownQueueError(queue, new Set([...this.queues.names(), ...this.scopes.keys()]));
+    }
+    const settings = layerJobOptions(this.queues.get(queue)?.job ?? {}, this.options.defaults);
+    const scope: QueueScope = {
+      queue,
+      broker: this.broker,
+      codec: this.options.codec,
+      payloadLimit: this.options.payloadLimit,
+      waiter: new ResultWaiter(queue, this.broker),
+      backoffNames: this.backoffNames,
+      settings,
+      plain: settings.priority === 0 && settings.expiresInMs === undefined,
+    };
+    this.scopes.set(queue, scope);
+    return scope;
+  }
+}
+
+function queueNameOf(target: unknown): string {
+  if (typeof target === 'string') return target;
+  if (isJobDefinition(target)) return target.queue;
+  throw new InvalidValueError('queue', target, 'pass the name of a queue, or a definition made by defineJob');
+}
+
+function definitionOf(target: Target): JobDefinition | undefined {
+  return typeof target === 'string' ? undefined : target;
+}
+
+/** An id that nothing was ever stored under needs no call to the store. @throws InvalidValueError for what is no string */
+function isStorableId(id: unknown): id is string {
+  if (typeof id !== 'string') throw new InvalidValueError('id', id, 'pass the id of a job as a string');
+  return STORABLE_ID.test(id);
+}
+
+function requireState(given: unknown): JobState {
+  const state = readOneOf(given, JOB_STATES, 'state');
+  if (state === undefined) throw new InvalidValueError('state', given, `use one of: ${JOB_STATES.join(', ')}`);
+  return state;
+}

@@ -1,0 +1,78 @@
+import type { Observable } from 'rxjs';
+import type { CancelAnswer } from '../core/broker.js';
+import type { JobState } from '../core/job.js';
+import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
+import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
+import type { JobEvent } from './job-event.js';
+import type { JobHandle } from './job-handle.js';
+import type { JobsPage, JobsQuery, QueueService, UntypedResult } from './queue.service.js';
+
+/**
+ * One queue, as `@InjectQueue(name)` gives it: the verbs of `QueueService` without the queue argument.
+ * @typeParam P payload of its jobs
+ * @typeParam R what their handlers return
+ */
+export class Queue<P = unknown, R = UntypedResult> {
+  constructor(
+    readonly name: string,
+    private readonly queues: QueueService,
+  ) {}
+
+  enqueue(payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>> {
+    return this.queues.enqueue<P, R>(this.name, payload, options);
+  }
+
+  enqueueMany(jobs: readonly BulkJob<P>[], options?: { chunk?: false }): Promise<JobHandle<P, R>[]>;
+  enqueueMany(jobs: readonly BulkJob<P>[], options: { chunk: true }): Promise<BulkChunk<P, R>[]>;
+  enqueueMany(jobs: readonly BulkJob<P>[], options?: EnqueueManyOptions): Promise<JobHandle<P, R>[] | BulkChunk<P, R>[]> {
+    return this.queues.enqueueMany<P, R>(this.name, jobs, options as { chunk: true });
+  }
+
+  getJob(id: string): Promise<JobHandle<P, R> | undefined> {
+    return this.queues.getJob<P, R>(this.name, id);
+  }
+
+  jobs(query: JobsQuery): Promise<JobsPage<P, R>> {
+    return this.queues.jobs<P, R>(this.name, query);
+  }
+
+  counts(): Promise<Record<JobState, number>> {
+    return this.queues.counts(this.name);
+  }
+
+  pause(): Promise<void> {
+    return this.queues.pause(this.name);
+  }
+
+  resume(): Promise<void> {
+    return this.queues.resume(this.name);
+  }
+
+  isPaused(): Promise<boolean> {
+    return this.queues.isPaused(this.name);
+  }
+
+  cancel(id: string): Promise<CancelAnswer> {
+    return this.queues.cancel(this.name, id);
+  }
+
+  retry(id: string): Promise<JobHandle<P, R>> {
+    return this.queues.retry<P, R>(this.name, id);
+  }
+
+  retryAll(): Promise<number> {
+    return this.queues.retryAll(this.name);
+  }
+
+  remove(id: string): Promise<boolean> {
+    return this.queues.remove(this.name, id);
+  }
+
+  purge(query: { state: Exclude<JobState, 'active'> }): Promise<number> {
+    return this.queues.purge(this.name, query);
+  }
+
+  events(): Observable<JobEvent> {
+    return this.queues.events(this.name);
+  }
+}

@@ -1,0 +1,81 @@
+import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import type { Broker } from './core/broker.js';
+import { ConfigurationError } from './core/errors.js';
+import { Explorer } from './discovery/explorer.js';
+import { HandlerInvoker } from './discovery/handler-invoker.js';
+import { HandlerRegistry } from './discovery/handler-registry.js';
+import { OUTERMOST, placeInHookOrder } from './task-queue.hook-order.js';
+import { QueueService } from './queue/queue.service.js';
+import { openBroker } from './task-queue.broker-opener.js';
+import { BROKER, QUEUE_SERVICE, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
+import { until } from './task-queue.lifecycle.js';
+import { ConfigurableModuleClass, GIVEN_OPTIONS } from './task-queue.module-definition.js';
+import { readModuleOptions } from './task-queue.options-reader.js';
+import type { ResolvedOptions } from './task-queue.options.js';
+import { collectRegistrations } from './task-queue.registrations.js';
+import { AppQueues } from './task-queue.known-queues.js';
+
+/** Part of the second that shutdown may take beyond the grace; the rest went to draining. */
+const CLOSE_MS = 100;
+
+/** What one app has of this package, once: options, store, handlers. Users see it through `TaskQueueModule`. */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    Explorer,
+    HandlerInvoker,
+    {
+      provide: TASK_QUEUE_OPTIONS,
+      inject: [GIVEN_OPTIONS, ModulesContainer],
+      useFactory: (given: unknown, modules: ModulesContainer): ResolvedOptions => {
+        refuseSecondRoot(modules);
+        placeInHookOrder(modules, TaskQueueCoreModule, TASK_QUEUE_OPTIONS, OUTERMOST);
+        return collectRegistrations(readModuleOptions(given), modules);
+      },
+    },
+    { provide: BROKER, inject: [TASK_QUEUE_OPTIONS], useFactory: (options: ResolvedOptions) => openBroker(options) },
+    {
+      provide: HandlerRegistry,
+      inject: [Explorer, HandlerInvoker, ApplicationConfig, TASK_QUEUE_OPTIONS],
+      useFactory: (explorer: Explorer, invoker: HandlerInvoker, config: ApplicationConfig, options: ResolvedOptions) =>
+        new HandlerRegistry(explorer, invoker, config, options),
+    },
+    {
+      provide: QUEUE_SERVICE,
+      inject: [BROKER, TASK_QUEUE_OPTIONS, HandlerRegistry],
+      useFactory: (broker: Broker, options: ResolvedOptions, registry: HandlerRegistry) =>
+        new QueueService(broker, options, new AppQueues(options, registry)),
+    },
+  ],
+  exports: [TASK_QUEUE_OPTIONS, BROKER, HandlerRegistry, QUEUE_SERVICE],
+})
+export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly registry: HandlerRegistry,
+    @Inject(BROKER) private readonly broker: Broker,
+  ) {
+    super();
+  }
+
+  /** Before the hooks of every other module, so that a user's `onModuleInit` may enqueue on any queue. */
+  onModuleInit(): void {
+    this.registry.collect();
+  }
+
+  /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */
+  async onApplicationShutdown(): Promise<void> {
+    await until(performance.now() + CLOSE_MS, this.broker.close());
+  }
+}
+
+function refuseSecondRoot(modules: ModulesContainer): void {
+  const roots = [...modules.values()].filter(({ metatype }) => metatype === TaskQueueCoreModule);
+  if (roots.length > 1) {
+    throw new ConfigurationError(
+      'TaskQueueModule.forRoot is imported twice with different options, and an app has one store. Call it once, in the root ' +
+        'module, and use TaskQueueModule.registerQueue elsewhere.',
+    );
+  }
+}

@@ -1,0 +1,21 @@
+import type { ResolvedOptions, ResolvedQueueOptions } from './task-queue.options.js';
+
+/** Known queues: registered or configured ∪ processed ∪ scheduled into. Definitions are known to who enqueues by them. */
+export class AppQueues {
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly handlers: { readonly queues: readonly string[]; has(queue: string): boolean },
+  ) {}
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.options.queues, name) || this.handlers.has(name);
+  }
+
+  names(): Iterable<string> {
+    return new Set([...Object.keys(this.options.queues), ...this.handlers.queues]);
+  }
+
+  get(name: string): ResolvedQueueOptions | undefined {
+    return Object.hasOwn(this.options.queues, name) ? this.options.queues[name] : undefined;
+  }
+}

@@ -1,0 +1,81 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { ConfigurationError } from './core/errors.js';
+import { QueueService } from './queue/queue.service.js';
+import { getQueueToken, QUEUE_REGISTRATIONS, QUEUE_SERVICE } from './task-queue.constants.js';
+import { TaskQueueCoreModule } from './task-queue.core-module.js';
+import { INNERMOST, placeInHookOrder } from './task-queue.hook-order.js';
+import { TaskQueueLifecycle } from './task-queue.lifecycle.js';
+import type {
+  QueueRegistration,
+  TaskQueueModuleAsyncOptions,
+  TaskQueueModuleExtras,
+} from './task-queue.module-definition.js';
+import type { TaskQueueModuleOptions } from './task-queue.options.js';
+
+const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
+
+/**
+ * Distributed jobs and schedules of an app.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [TaskQueueModule.forRoot({ connection: process.env.REDIS_URL || 'memory://' })] })
+ * export class AppModule {}
+ * ```
+ */
+@Module({})
+export class TaskQueueModule {
+  /**
+   * Once per app, in its root module.
+   * @throws at boot: UnknownOptionError, InvalidValueError, ConfigurationError, BrokerUnavailableError
+   */
+  static forRoot(options: TaskQueueModuleOptions & TaskQueueModuleExtras = {}): DynamicModule {
+    const { isGlobal, ...given } = options;
+    return rootModule(TaskQueueCoreModule.forRoot(given), isGlobal);
+  }
+
+  /** `forRoot` with options from other providers, such as a `ConfigService`. */
+  static forRootAsync(options: TaskQueueModuleAsyncOptions): DynamicModule {
+    const { isGlobal, ...given } = options;
+    const sources = [given.useFactory, given.useClass, given.useExisting].filter((source) => source !== undefined);
+    if (sources.length !== 1) {
+      throw new ConfigurationError('forRootAsync takes exactly one of useFactory, useClass and useExisting.');
+    }
+    return rootModule(TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]), isGlobal);
+  }
+
+  /** Names queues next to the feature that owns them, with their options; `@InjectQueue(name)` works where it is imported. */
+  static registerQueue(...queues: QueueRegistration[]): DynamicModule {
+    const injectables = queues.map(
+      ({ name }): Provider => ({
+        provide: getQueueToken(name),
+        inject: [QUEUE_SERVICE],
+        useFactory: (service: QueueService) => service.queue(name),
+      }),
+    );
+    return {
+      module: TaskQueueModule,
+      providers: [{ provide: QUEUE_REGISTRATIONS, useValue: queues }, ...injectables],
+      exports: queues.map(({ name }) => getQueueToken(name)),
+    };
+  }
+}
+
+function rootModule(core: DynamicModule, isGlobal = true): DynamicModule {
+  return {
+    module: TaskQueueModule,
+    global: isGlobal,
+    imports: [core],
+    providers: [
+      TaskQueueLifecycle,
+      { provide: QueueService, useExisting: QUEUE_SERVICE },
+      {
+        provide: HOOK_PLACE,
+        inject: [ModulesContainer],
+        useFactory: (modules: ModulesContainer) => placeInHookOrder(modules, TaskQueueModule, HOOK_PLACE, INNERMOST),
+      },
+    ],
+    exports: [QueueService],
+  };
+}
