@@ -34,7 +34,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     @Inject(TASK_QUEUE_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(BROKER) private readonly broker: Broker,
     private readonly registry: HandlerRegistry,
-    private readonly queues: QueueService,
+    queues: QueueService,
   ) {
     const { logger } = this;
     this.listeners = new ListenerDispatcher((queue) => queues.events(queue), logger);

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from './core/errors.js';
+import { Queue } from './queue/queue.js';
 import { QueueService } from './queue/queue.service.js';
 import { getQueueToken, QUEUE_REGISTRATIONS, QUEUE_SERVICE } from './task-queue.constants.js';
 import { TaskQueueCoreModule } from './task-queue.core-module.js';
@@ -51,7 +52,7 @@ export class TaskQueueModule {
       ({ name }): Provider => ({
         provide: getQueueToken(name),
         inject: [QUEUE_SERVICE],
-        useFactory: (service: QueueService) => service.queue(name),
+        useFactory: (service: QueueService) => new Queue(name, service),
       }),
     );
     return {

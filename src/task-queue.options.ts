@@ -42,7 +42,10 @@ export interface JobOptions {
   backoff?: Backoff;
   /** Longest one run may take: its `signal` is aborted and the attempt counts as failed. Default none. */
   timeout?: Duration;
-  /** A run may not start later than this after the enqueue; the job is then dead with reason `expired`. Default none. */
+  /**
+   * A run may not start later than this after the enqueue, or after the job was due if it was delayed; the job is then dead
+   * with reason `expired`. Default none.
+   */
   expiresIn?: Duration;
   /** 0–9, higher first, default 0. */
   priority?: number;

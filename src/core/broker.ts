@@ -143,7 +143,7 @@ export interface HeldJob {
 /** What a finished run becomes. One exhaustive switch (worker/job-runner) makes them, one broker verb applies them. */
 export type Settlement =
   /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
-  | { op: 'complete'; id: string; token: Token; result: string; envelope: string | undefined; keep: RetentionRule }
+  | { op: 'complete'; id: string; token: Token; result: string; envelope?: string; keep: RetentionRule }
   /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope. */
   | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string; error: string }
   | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }

@@ -43,7 +43,11 @@ export class CronExpression {
     const text: unknown = expression;
     if (typeof text !== 'string') throw new InvalidCronError(what, text, `use a text ${EXAMPLES}`);
     if (text.length > LONGEST_EXPRESSION) {
-      throw new InvalidCronError(what, text, `use at most ${LONGEST_EXPRESSION} characters; this one has ${text.length}`);
+      throw new InvalidCronError(
+        what,
+        text,
+        `use at most ${LONGEST_EXPRESSION} characters; this one has ${text.length}`,
+      );
     }
     checkTimeZone(timeZone, what);
     const fields = fieldsOf(text, what);
@@ -97,7 +101,11 @@ function fieldsOf(expression: string, what: string): Field[] {
     );
   }
   if (words.length < 5 || words.length > 7) {
-    throw new InvalidCronError(what, expression, `it has ${words.length} fields, not five to seven; use one ${EXAMPLES}`);
+    throw new InvalidCronError(
+      what,
+      expression,
+      `it has ${words.length} fields, not five to seven; use one ${EXAMPLES}`,
+    );
   }
   const names = words.length === 5 ? FIELDS.slice(1, 6) : FIELDS;
   return words.map((word, at) => ({ name: names[at], text: word[0], position: word.index + 1 }));
@@ -149,9 +157,10 @@ function checkTimeZone(timeZone: string, what: string): void {
   const remedy = 'use an IANA name such as "Europe/Berlin" or "UTC"';
   const text: unknown = timeZone;
   // Newer Nodes also read offsets such as "+02:00", which know no summer time and older ones refuse.
-  if (typeof text !== 'string' || !/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text)) throw new InvalidValueError(place, text, remedy);
+  if (typeof text !== 'string' || !/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text))
+    throw new InvalidValueError(place, text, remedy);
   try {
-    new Intl.DateTimeFormat('en', { timeZone: text });
+    Intl.DateTimeFormat('en', { timeZone: text });
   } catch {
     const nearest = nearestName(text, Intl.supportedValuesOf('timeZone'));
     throw new InvalidValueError(place, text, nearest ? `did you mean "${nearest}"? Else ${remedy}` : remedy);

@@ -15,7 +15,8 @@ const LOSSY =
  * walk that every enqueue pays, so it knows the common shapes alone and keeps no path.
  */
 export function isSurelyFaithful(value: unknown, depth = 0): boolean {
-  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean' || isFiniteNumber(value);
+  if (typeof value !== 'object')
+    return typeof value === 'string' || typeof value === 'boolean' || isFiniteNumber(value);
   if (value === null) return true;
   if (depth >= MAX_PAYLOAD_DEPTH) return false;
   if (Array.isArray(value)) {
@@ -26,7 +27,8 @@ export function isSurelyFaithful(value: unknown, depth = 0): boolean {
     return true;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value instanceof Date && !Number.isNaN(value.getTime());
+  if (prototype !== Object.prototype && prototype !== null)
+    return value instanceof Date && !Number.isNaN(value.getTime());
   for (const key in value) {
     const child = (value as Record<string, unknown>)[key];
     // An absent property and an undefined one read the same on the other side.
@@ -67,7 +69,8 @@ export function findIssues(value: unknown): SchemaIssue[] {
       }
     } else if (typeof (item as { toJSON?: unknown }).toJSON === 'function') {
       // Its author decides what is stored; an invalid Date alone turns into null behind everyone's back.
-      if (item instanceof Date && Number.isNaN(item.getTime())) issues.push({ path, message: 'an invalid Date cannot be stored' });
+      if (item instanceof Date && Number.isNaN(item.getTime()))
+        issues.push({ path, message: 'an invalid Date cannot be stored' });
     } else {
       const tag = Object.prototype.toString.call(item);
       if (LOSSY.test(tag)) {
@@ -88,7 +91,9 @@ function refusalOfPrimitive(value: unknown, place: 'top' | 'item' | 'property'):
   switch (typeof value) {
     case 'undefined':
       if (place === 'property') return undefined;
-      return place === 'top' ? 'undefined is not a payload: pass null or {}' : 'undefined in an array would be stored as null';
+      return place === 'top'
+        ? 'undefined is not a payload: pass null or {}'
+        : 'undefined in an array would be stored as null';
     case 'function':
     case 'symbol':
       return `a ${typeof value} cannot be stored as JSON`;

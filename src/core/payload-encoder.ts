@@ -1,6 +1,9 @@
 import { jsonCodec, type Codec } from './codec.js';
-import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from './errors.js';
+import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError, describeValue } from './errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
+import type { SchemaIssue } from './standard-schema.js';
+
+const NO_ISSUES: readonly SchemaIssue[] = [];
 
 /**
  * Text of a payload, as it is stored.
@@ -23,30 +26,35 @@ export function encodePayload(codec: Codec, value: unknown, queue: string, jobNa
 }
 
 function encodeJson(value: unknown, queue: string, jobName: string): string {
-  if (!isSurelyFaithful(value)) {
-    const issues = whatever(() => findIssues(value), queue, jobName);
-    if (issues.length > 0) throw new InvalidPayloadError(queue, jobName, issues);
+  // toJSON of the payload itself may return undefined, and JSON.stringify then does.
+  let issues: readonly SchemaIssue[] = [{ path: '', message: 'JSON makes nothing of it' }];
+  let text: string | undefined;
+  try {
+    const found = isSurelyFaithful(value) ? NO_ISSUES : findIssues(value);
+    if (found.length === 0) text = JSON.stringify(value);
+    else issues = found;
+  } catch (error) {
+    issues = [failureOf(error)];
   }
-  const text = whatever(() => JSON.stringify(value), queue, jobName);
-  // toJSON of the payload itself may return undefined.
-  if (text === undefined) throw new InvalidPayloadError(queue, jobName, [{ path: '', message: 'JSON makes nothing of it' }]);
+  if (text === undefined) throw new InvalidPayloadError(queue, jobName, issues);
   return text;
 }
 
 function encodeByCodec(codec: Codec, value: unknown, queue: string, jobName: string): string {
-  const text: unknown = whatever(() => codec.encode(value, { queue, jobName, field: 'payload' }), queue, jobName);
-  if (typeof text !== 'string' || text.includes('\n')) {
-    throw new ConfigurationError(`The codec must encode to a string without newlines; for a payload of "${queue}/${jobName}" it did not.`);
+  let text: unknown;
+  try {
+    text = codec.encode(value, { queue, jobName, field: 'payload' });
+  } catch (error) {
+    throw new InvalidPayloadError(queue, jobName, [failureOf(error)]);
   }
-  return text;
+  if (typeof text === 'string' && !text.includes('\n')) return text;
+  throw new ConfigurationError(
+    `The codec must encode to a string without newlines; for a payload of "${queue}/${jobName}" it did not.`,
+  );
 }
 
 /** Getters, toJSON and codecs are the user's code: what they throw becomes the reason of a typed error. */
-function whatever<T>(encode: () => T, queue: string, jobName: string): T {
-  try {
-    return encode();
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
-    throw new InvalidPayloadError(queue, jobName, [{ path: '', message: `it cannot be encoded: ${message}` }]);
-  }
+function failureOf(error: unknown): SchemaIssue {
+  const message = error instanceof Error ? error.message.split('\n', 1)[0] : describeValue(error);
+  return { path: '', message: `it cannot be encoded: ${message}` };
 }

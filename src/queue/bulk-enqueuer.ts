@@ -3,7 +3,7 @@ import type { NewJob } from '../core/broker.js';
 import { BulkTooLargeError, InvalidPayloadError, InvalidValueError } from '../core/errors.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../task-queue.options.js';
-import { readEnqueueOptions, type BulkJob, type EnqueueOptions } from './enqueue-options.js';
+import { readEnqueueOptions, type BulkJob } from './enqueue-options.js';
 import type { JobDefinition } from './job-definition.js';
 import type { JobHandle } from './job-handle.js';
 import { prepareJob, storeJobs } from './job-producer.js';
@@ -47,13 +47,14 @@ export async function prepareBulk(
   definition: JobDefinition | undefined,
   items: readonly BulkJob<unknown>[],
 ): Promise<NewJob[]> {
-  if (!Array.isArray(items)) throw new InvalidValueError('jobs of enqueueMany', items, 'pass an array of { payload, …options }');
+  if (!Array.isArray(items))
+    throw new InvalidValueError('jobs of enqueueMany', items, 'pass an array of { payload, …options }');
   const jobs: NewJob[] = [];
   for (const [index, item] of (items as readonly BulkJob<unknown>[]).entries()) {
     if (index > 0 && index % DEFAULTS.bulk.jobs === 0) await setImmediate();
     try {
       const place = `enqueueMany("${scope.queue}")[${index}]`;
-      const request = readEnqueueOptions(item as EnqueueOptions, place, scope.backoffNames, 'bulk');
+      const request = readEnqueueOptions(item, place, scope.backoffNames, 'bulk');
       const job = prepareJob(scope, definition, item.payload, request);
       jobs.push(job instanceof Promise ? await job : job);
     } catch (error) {
@@ -64,7 +65,10 @@ export async function prepareBulk(
 }
 
 function atIndex(error: InvalidPayloadError, index: number): InvalidPayloadError {
-  const issues = error.issues.map(({ path, message }) => ({ path: path === '' ? `[${index}]` : `[${index}].${path}`, message }));
+  const issues = error.issues.map(({ path, message }) => ({
+    path: path === '' ? `[${index}]` : `[${index}].${path}`,
+    message,
+  }));
   return new InvalidPayloadError(error.queue, error.jobName, issues);
 }
 

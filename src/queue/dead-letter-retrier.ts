@@ -24,7 +24,13 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
     if (state !== 'dead') throw new JobStateError(queue, id, state, 'retry', 'Only dead jobs can be retried.');
     const fresh = reviveRecord(stored, broker.now());
     if (fresh === undefined) {
-      throw new JobStateError(queue, id, 'dead and unreadable', 'retry', 'Look at its raw text, enqueue it anew, and remove it.');
+      throw new JobStateError(
+        queue,
+        id,
+        'dead and unreadable',
+        'retry',
+        'Look at its raw text, enqueue it anew, and remove it.',
+      );
     }
     const answer = await broker.retryDead(queue, stored.id, fresh.settledAt, fresh.envelope);
     if (answer === 'retried') return stored.id;
@@ -41,7 +47,7 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
 export async function retryAllDead({ broker, queue }: QueueScope): Promise<number> {
   const seen = new Set<string>();
   let retried = 0;
-  for (let found = true; found; ) {
+  for (let found = true; found;) {
     found = false;
     let cursor: string | undefined;
     do {
@@ -51,7 +57,7 @@ export async function retryAllDead({ broker, queue }: QueueScope): Promise<numbe
       for (const { id } of fresh) seen.add(id);
       found ||= fresh.length > 0;
       const answers = await Promise.all(
-        fresh.map((stored) => {
+        fresh.map(async (stored) => {
           const revived = reviveRecord(stored, broker.now());
           return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
         }),

@@ -53,7 +53,8 @@ export function readEnqueueOptions(
 ): EnqueueRequest {
   requireObject(given, `options of ${place}`, 'pass an object such as { delay: "10s" }');
   for (const key of Object.keys(given)) {
-    if (!REQUEST_KEYS.has(key) && !(within === 'bulk' && key === 'payload')) throw new UnknownOptionError(key, place, REQUEST_KEYS);
+    if (!REQUEST_KEYS.has(key) && !(within === 'bulk' && key === 'payload'))
+      throw new UnknownOptionError(key, place, REQUEST_KEYS);
   }
   if (given.delay !== undefined && given.runAt !== undefined) {
     throw new InvalidValueError('runAt', given.runAt, 'pass either delay or runAt, not both');

@@ -11,7 +11,11 @@ export function jobNameFor(definition: JobDefinition | undefined, request: Enque
   const asked = request?.name;
   if (definition === undefined) return asked ?? DEFAULT_JOB_NAME;
   if (asked !== undefined && asked !== definition.name) {
-    throw new InvalidValueError('name', asked, `the definition names its jobs "${definition.name}"; leave the option out`);
+    throw new InvalidValueError(
+      'name',
+      asked,
+      `the definition names its jobs "${definition.name}"; leave the option out`,
+    );
   }
   return definition.name;
 }

@@ -58,7 +58,11 @@ export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 
   const queue = checkKeyName(spec.queue, 'queue in defineJob');
   const name = checkJobName(spec.name);
   if (spec.schema !== undefined && !isStandardSchema(spec.schema)) {
-    throw new InvalidValueError('schema in defineJob', spec.schema, 'pass a Standard Schema, such as one of zod, valibot or arktype');
+    throw new InvalidValueError(
+      'schema in defineJob',
+      spec.schema,
+      'pass a Standard Schema, such as one of zod, valibot or arktype',
+    );
   }
   const options = readGivenJobOptions(spec, `defineJob("${queue}/${name}")`);
   return Object.freeze({ queue, name, schema: spec.schema, options: Object.freeze(options), [DEFINITION]: {} });

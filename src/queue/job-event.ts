@@ -18,7 +18,16 @@ interface EventOfJob<E extends string> extends EventOf<E> {
 /** What happens to a queue and its jobs, as `events()` and `@OnQueueEvent` tell it: live, at most once. */
 export type JobEvent =
   | EventOfJob<
-      'enqueued' | 'scheduled' | 'active' | 'snoozed' | 'released' | 'parked' | 'reclaimed' | 'promoted' | 'removed' | 'cancelled'
+      | 'enqueued'
+      | 'scheduled'
+      | 'active'
+      | 'snoozed'
+      | 'released'
+      | 'parked'
+      | 'reclaimed'
+      | 'promoted'
+      | 'removed'
+      | 'cancelled'
     >
   | (EventOfJob<'completed'> & { readonly result: unknown })
   | (EventOfJob<'progress'> & { readonly progress: unknown })

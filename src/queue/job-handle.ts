@@ -192,7 +192,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
    * @throws JobNotFoundError when it was removed, trimmed, or its result is not kept and came before the call
    */
   async result<T = R>(options: { timeout?: Duration } = {}): Promise<T> {
-    const timeoutMs = options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDuration(options.timeout, 'timeout');
+    const timeoutMs =
+      options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDuration(options.timeout, 'timeout');
     const { queue } = this.#scope;
     // A completed or cancelled job stays what it is; a dead one may have been retried since.
     const known = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;
@@ -209,7 +210,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
 
   /** The fields as a plain object: what a controller that returns a handle answers. */
   toJSON(): Record<string, unknown> {
-    const { id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule } = this;
+    const { id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule } =
+      this;
     const { dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable } = this;
     return {
       ...{ id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule },
@@ -232,7 +234,12 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     if (end.state === 'cancelled') throw new JobCancelledError(this.queue, this.id);
     if (end.state === 'dead') {
       const { reason, name, message } = readEndDetail(end.detail);
-      throw new JobDeadError(this.queue, this.id, reason, message === undefined ? undefined : { name: name ?? 'Error', message });
+      throw new JobDeadError(
+        this.queue,
+        this.id,
+        reason,
+        message === undefined ? undefined : { name: name ?? 'Error', message },
+      );
     }
     if (end.detail === '') return undefined;
     try {

@@ -25,7 +25,8 @@ export function prepareJob(
   request: EnqueueRequest | undefined,
 ): NewJob | Promise<NewJob> {
   const jobName = jobNameFor(definition, request);
-  const encode = (value: unknown): string => encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit);
+  const encode = (value: unknown): string =>
+    encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit);
   if (definition?.schema === undefined) return composeJob(scope, definition, request, jobName, encode(payload));
 
   const { schema } = definition;

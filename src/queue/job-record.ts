@@ -1,5 +1,12 @@
 import type { Codec } from '../core/codec.js';
-import { decodeEnvelope, jobNameOf, splitRecord, type Envelope, type EnvelopeHeader, type SettledLine } from '../core/envelope.js';
+import {
+  decodeEnvelope,
+  jobNameOf,
+  splitRecord,
+  type Envelope,
+  type EnvelopeHeader,
+  type SettledLine,
+} from '../core/envelope.js';
 import { DEFAULT_JOB_NAME, type ErrorRecord } from '../core/job.js';
 
 /** How a dead or cancelled job ended. */
@@ -89,7 +96,8 @@ export function readEndDetail(detail: string): EndDetail {
   } catch {
     parsed = undefined;
   }
-  if (typeof parsed !== 'object' || parsed === null) return { reason: 'unknown', name: undefined, message: detail || undefined };
+  if (typeof parsed !== 'object' || parsed === null)
+    return { reason: 'unknown', name: undefined, message: detail || undefined };
   const { reason, name, message } = parsed as Record<string, unknown>;
   return {
     reason: typeof reason === 'string' ? reason : 'unknown',

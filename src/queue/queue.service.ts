@@ -9,9 +9,21 @@ import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/
 import { encodePayload } from '../core/payload-encoder.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
-import { prepareBulk, readChunk, refuseLargeBulk, storeChunks, type BulkChunk, type EnqueueManyOptions } from './bulk-enqueuer.js';
+import {
+  prepareBulk,
+  readChunk,
+  refuseLargeBulk,
+  storeChunks,
+  type BulkChunk,
+  type EnqueueManyOptions,
+} from './bulk-enqueuer.js';
 import { retryAllDead, retryDeadJob } from './dead-letter-retrier.js';
-import { readEnqueueOptions, type BulkJob, type DefinedEnqueueOptions, type EnqueueOptions } from './enqueue-options.js';
+import {
+  readEnqueueOptions,
+  type BulkJob,
+  type DefinedEnqueueOptions,
+  type EnqueueOptions,
+} from './enqueue-options.js';
 import { openEventStream } from './event-stream.js';
 import { isJobDefinition, type JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
@@ -75,7 +87,11 @@ export class QueueService implements OnApplicationShutdown {
     payload: NoInfer<I>,
     options?: DefinedEnqueueOptions,
   ): Promise<JobHandle<P, R>>;
-  enqueue<P = unknown, R = UntypedResult>(queue: string, payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>>;
+  enqueue<P = unknown, R = UntypedResult>(
+    queue: string,
+    payload: P,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<P, R>>;
   async enqueue(target: Target, payload: unknown, options?: EnqueueOptions): Promise<JobHandle> {
     const scope = typeof target === 'string' ? (this.scopes.get(target) ?? this.scopeOf(target)) : this.scopeOf(target);
     // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
@@ -90,7 +106,8 @@ export class QueueService implements OnApplicationShutdown {
       }
       return JobHandle.ofEnqueued(scope, receipts[0], job.envelope);
     }
-    const request = options === undefined ? undefined : readEnqueueOptions(options, `enqueue("${scope.queue}")`, this.backoffNames);
+    const request =
+      options === undefined ? undefined : readEnqueueOptions(options, `enqueue("${scope.queue}")`, this.backoffNames);
     const job = await prepareJob(scope, definitionOf(target), payload, request);
     return (await storeJobs(scope, [job]))[0];
   }
@@ -154,7 +171,11 @@ export class QueueService implements OnApplicationShutdown {
     const state = requireState(query.state);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     if (query.cursor !== undefined && (typeof query.cursor !== 'string' || !STORABLE_ID.test(query.cursor))) {
-      throw new InvalidValueError('cursor', query.cursor, 'pass the cursor of the page before, or none for the first page');
+      throw new InvalidValueError(
+        'cursor',
+        query.cursor,
+        'pass the cursor of the page before, or none for the first page',
+      );
     }
     const page = await scope.broker.list(scope.queue, state, query.cursor, limit);
     return { jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)), cursor: page.cursor };
@@ -220,7 +241,8 @@ export class QueueService implements OnApplicationShutdown {
   async remove(target: Target, id: string): Promise<boolean> {
     const { broker, queue } = this.scopeOf(target);
     const answer = isStorableId(id) ? await broker.remove(queue, id) : 'not-found';
-    if (answer === 'active') throw new JobStateError(queue, id, 'active', 'remove', 'Cancel it, and remove it once it has ended.');
+    if (answer === 'active')
+      throw new JobStateError(queue, id, 'active', 'remove', 'Cancel it, and remove it once it has ended.');
     return answer === 'removed';
   }
 
@@ -262,8 +284,9 @@ export class QueueService implements OnApplicationShutdown {
   }
 
   /** Fails what still awaits a result. Nest calls it after the workers have drained, before the store is left. */
-  async onApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.scopes.values()].map(({ waiter }) => waiter.close()));
+  onApplicationShutdown(): void {
+    // Not awaited: with Redis frozen an unsubscribe is never answered, and the broker closes right after this.
+    for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
   }
 
   private scopeOf(target: Target): QueueScope {

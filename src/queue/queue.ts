@@ -24,7 +24,10 @@ export class Queue<P = unknown, R = UntypedResult> {
 
   enqueueMany(jobs: readonly BulkJob<P>[], options?: { chunk?: false }): Promise<JobHandle<P, R>[]>;
   enqueueMany(jobs: readonly BulkJob<P>[], options: { chunk: true }): Promise<BulkChunk<P, R>[]>;
-  enqueueMany(jobs: readonly BulkJob<P>[], options?: EnqueueManyOptions): Promise<JobHandle<P, R>[] | BulkChunk<P, R>[]> {
+  enqueueMany(
+    jobs: readonly BulkJob<P>[],
+    options?: EnqueueManyOptions,
+  ): Promise<JobHandle<P, R>[] | BulkChunk<P, R>[]> {
     return this.queues.enqueueMany<P, R>(this.name, jobs, options as { chunk: true });
   }
 

@@ -74,8 +74,13 @@ export class ResultWaiter {
   async close(): Promise<void> {
     this.closed = true;
     for (const waits of this.waits.values()) for (const wait of waits) wait.fail(closedError());
-    const unsubscribe = await this.subscription?.catch(() => undefined);
-    await unsubscribe?.();
+    try {
+      await (
+        await this.subscription
+      )?.();
+    } catch {
+      // It never was, or the connection is gone and the subscription with it.
+    }
   }
 
   private async listen(): Promise<void> {

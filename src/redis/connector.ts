@@ -47,6 +47,8 @@ export class Connector {
       enableOfflineQueue: purpose === 'subscriber',
       autoResendUnfulfilledCommands: false,
       autoResubscribe: true,
+      // How long a socket that has gone already keeps the process alive after close(): ioredis waits 2 s.
+      disconnectTimeout: 200,
       maxRetriesPerRequest: null,
       // Jitter: processes that lost one server together must not come back together.
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2),

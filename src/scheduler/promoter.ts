@@ -10,7 +10,11 @@ export class Promoter {
   constructor(private readonly broker: Broker) {}
 
   /** @returns how many jobs it made ready */
-  async catchUp(queue: string, { now, nextDueAt }: Pick<ReclaimReply, 'now' | 'nextDueAt'>, isStopping: () => boolean): Promise<number> {
+  async catchUp(
+    queue: string,
+    { now, nextDueAt }: Pick<ReclaimReply, 'now' | 'nextDueAt'>,
+    isStopping: () => boolean,
+  ): Promise<number> {
     let dueAt = nextDueAt;
     let total = 0;
     while (dueAt !== undefined && dueAt <= now - LEFT_FOR_MS && !isStopping()) {

@@ -47,6 +47,8 @@ export class Reclaimer {
   private tellPoisoned(queue: string, ids: readonly string[]): void {
     if (ids.length === 0) return;
     const shown = ids.slice(0, IDS_IN_LOG).join(', ') + (ids.length > IDS_IN_LOG ? ', …' : '');
-    this.logger.error(`Queue "${queue}": ${ids.length} job(s) are dead as poison, each crashed its worker too often: ${shown}`);
+    this.logger.error(
+      `Queue "${queue}": ${ids.length} job(s) are dead as poison, each crashed its worker too often: ${shown}`,
+    );
   }
 }

@@ -15,9 +15,9 @@ export class ScheduleBook {
 
   constructor(readonly queue: string) {}
 
-  /** @throws InvalidCronError, InvalidValueError, ConfigurationError */
-  declare(declaration: ScheduleDeclaration, codec: Codec): void {
-    const schedule = Schedule.declared(declaration, codec);
+  /** @throws InvalidCronError, InvalidValueError, InvalidPayloadError, PayloadTooLargeError */
+  declare(declaration: ScheduleDeclaration, codec: Codec, payloadLimit: number): void {
+    const schedule = Schedule.declared(declaration, codec, payloadLimit);
     if (declaration.disabled) {
       this.disabled.add(schedule.name);
       return;

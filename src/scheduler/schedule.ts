@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { DueSchedule, NewSchedule, ScheduleFire } from '../core/broker.js';
-import type { Codec } from '../core/codec.js';
+import { jsonCodec, type Codec } from '../core/codec.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
 import type { CronTick } from '../core/job-view.js';
+import { encodePayload } from '../core/payload-encoder.js';
 import type { ScheduleDeclaration, ScheduleJobOptions } from '../core/schedule-declaration.js';
 import { tickCounterOf, type TickCounter } from './tick-counter.js';
 
@@ -39,8 +40,8 @@ export class Schedule {
     this.ticks = tickCounterOf(spec.rule, label);
   }
 
-  /** @throws InvalidCronError, InvalidValueError, ConfigurationError */
-  static declared(declaration: ScheduleDeclaration, codec: Codec): Schedule {
+  /** @throws InvalidCronError, InvalidValueError, InvalidPayloadError, PayloadTooLargeError */
+  static declared(declaration: ScheduleDeclaration, codec: Codec, payloadLimit: number): Schedule {
     const { queue, name, label, rule, missed, overlap, job } = declaration;
     if (!NAME.test(name)) {
       throw new InvalidValueError(
@@ -52,7 +53,7 @@ export class Schedule {
     const spec: ScheduleSpec = { v: SPEC_VERSION, rule: orderedRule(rule), missed, overlap, job };
     let contents = JSON.stringify(spec);
     if (declaration.payload !== undefined) {
-      const { text, identity } = encodePayload(declaration, codec);
+      const { text, identity } = payloadOf(declaration, codec, payloadLimit);
       spec.payload = text;
       contents += identity;
     }
@@ -98,8 +99,11 @@ export class Schedule {
     const { job } = this.spec;
     const priority = job.priority ?? queueOptions.priority ?? 0;
     const expiresInMs = job.expiresInMs ?? queueOptions.expiresInMs;
-    const header: EnvelopeHeader = { s: last, c: { name: this.name, missed } };
+    const header: EnvelopeHeader = {};
+    // The name comes first: scripts that park a job look for the first one they see.
     if (this.name !== DEFAULT_JOB_NAME) header.n = this.name;
+    header.s = last;
+    header.c = { name: this.name, missed };
     if (job.maxAttempts !== undefined) header.m = job.maxAttempts;
     if (job.backoff !== undefined) header.b = job.backoff;
     if (job.timeoutMs !== undefined) header.t = job.timeoutMs;
@@ -146,16 +150,12 @@ function orderedRule(rule: ScheduleDeclaration['rule']): ScheduleDeclaration['ru
 }
 
 /** `identity` is the same at every boot, also where the codec encrypts and gives another text each time. */
-function encodePayload({ queue, name, label, payload }: ScheduleDeclaration, codec: Codec): { text: string; identity: string } {
-  const encode = () => codec.encode(payload, { queue, jobName: name, field: 'payload' });
-  try {
-    const text = encode();
-    if (typeof text !== 'string') throw new TypeError('the codec made no text of it');
-    return { text, identity: encode() === text ? text : JSON.stringify(payload) };
-  } catch (error) {
-    throw new ConfigurationError(
-      `The payload of schedule "${name}" (${label}) cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
-  }
+function payloadOf(
+  { queue, name, payload }: ScheduleDeclaration,
+  codec: Codec,
+  limit: number,
+): { text: string; identity: string } {
+  const text = encodePayload(codec, payload, queue, name, limit);
+  const again = codec === jsonCodec ? text : encodePayload(codec, payload, queue, name, limit);
+  return { text, identity: again === text ? text : JSON.stringify(payload) };
 }

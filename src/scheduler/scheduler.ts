@@ -2,6 +2,7 @@ import type { Broker, DueSchedule } from '../core/broker.js';
 import { jsonCodec, type Codec } from '../core/codec.js';
 import { isSettled } from '../core/job.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import { DEFAULTS } from '../task-queue.options.js';
 import type { DutyLogger } from './duty-logger.js';
 import { OutageLog } from './outage-log.js';
 import { PeriodicLoop } from './periodic-loop.js';
@@ -24,6 +25,8 @@ export interface SchedulerOptions {
   logger: DutyLogger;
   /** Default JSON. */
   codec?: Codec;
+  /** Largest encoded payload in bytes, default 262144. */
+  payloadLimit?: number;
   /** Job options of a queue that must be written with the job: priority and expiry. Default none. */
   jobOptionsOf?: (queue: string) => ProducerJobOptions;
   outages?: OutageLog;
@@ -48,14 +51,17 @@ export class Scheduler {
   private readonly random: () => number;
   private stopping = false;
 
-  /** @throws InvalidCronError, InvalidValueError, ConfigurationError when a declaration can not be used */
+  /** @throws InvalidCronError, InvalidValueError, InvalidPayloadError, PayloadTooLargeError for a declaration */
   constructor(options: SchedulerOptions) {
     this.broker = options.broker;
     this.logger = options.logger;
     this.codec = options.codec ?? jsonCodec;
     this.jobOptionsOf = options.jobOptionsOf ?? (() => ({}));
     this.random = options.random ?? Math.random;
-    for (const declaration of options.declarations) this.bookOf(declaration.queue).declare(declaration, this.codec);
+    const { payloadLimit = DEFAULTS.payloadLimit } = options;
+    for (const declaration of options.declarations) {
+      this.bookOf(declaration.queue).declare(declaration, this.codec, payloadLimit);
+    }
     const outages = options.outages ?? new OutageLog(this.logger);
     for (const book of this.books.values()) {
       if (book.isIdle) continue;
@@ -113,7 +119,8 @@ export class Scheduler {
         const first = new Date(registration.nextTick).toISOString();
         if (answer === 'created') this.logger.log(`Schedule "${schedule.name}" is new; first tick ${first}.`);
         if (answer === 'replaced') this.logger.log(`Schedule "${schedule.name}" has changed; next tick ${first}.`);
-        if (answer === 'outdated') this.logger.warn(`Schedule "${schedule.name}" was changed by a newer deployment: its rule stays.`);
+        if (answer === 'outdated')
+          this.logger.warn(`Schedule "${schedule.name}" was changed by a newer deployment: its rule stays.`);
       }
       book.unregistered.delete(schedule);
     }
@@ -124,7 +131,9 @@ export class Scheduler {
     const schedule = book.find(due);
     if (typeof schedule === 'string') {
       if (schedule === 'unreadable-anew') {
-        this.logger.warn(`Schedule "${due.name}" was stored by another version and cannot be read here: others must fire it.`);
+        this.logger.warn(
+          `Schedule "${due.name}" was stored by another version and cannot be read here: others must fire it.`,
+        );
       }
       return undefined;
     }

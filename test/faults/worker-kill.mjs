@@ -21,10 +21,12 @@ const RECOVERY_MS = 10_000;
 
 const redis = await startRedisServer();
 const folder = mkdtempSync(join(tmpdir(), 'task-queue-kill-'));
+/** @type {import('node:child_process').ChildProcess[]} */
 const children = [];
 let failed = true;
 try {
   class AppModule {}
+  // Everything is kept, so that it can be counted.
   const queues = { [QUEUE]: { retention: { completed: { count: JOBS * 2, bytes: 1e9 } } } };
   Module({ imports: [TaskQueueModule.forRoot({ connection: redis.url, role: 'producer', queues })] })(AppModule);
   const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
@@ -40,7 +42,7 @@ try {
   const histories = Array.from({ length: WORKERS }, (_, n) => join(folder, `worker-${n}.jsonl`));
   for (const history of histories) {
     writeFileSync(history, '');
-    const config = { url: redis.url, history, queue: QUEUE, concurrency: CONCURRENCY };
+    const config = { url: redis.url, history, queue: QUEUE, concurrency: CONCURRENCY, queues };
     const child = fork(new URL('./worker-process.mjs', import.meta.url), [JSON.stringify(config)]);
     children.push(child);
     await new Promise((resolve) => child.once('message', resolve));

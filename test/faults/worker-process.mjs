@@ -7,7 +7,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Processor, TaskQueueModule } from '../../dist/index.js';
 
-const { url, history, queue, concurrency } = JSON.parse(process.argv[2]);
+const { url, history, queue, concurrency, queues } = JSON.parse(process.argv[2]);
 
 /** @param {object} entry */
 function note(entry) {
@@ -29,7 +29,7 @@ Reflect.defineMetadata('design:paramtypes', [Object], Handlers.prototype, 'run')
 Processor(queue, { concurrency })(Handlers.prototype, 'run', /** @type {PropertyDescriptor} */ (method));
 
 class AppModule {}
-Module({ imports: [TaskQueueModule.forRoot({ connection: url })], providers: [Handlers] })(AppModule);
+Module({ imports: [TaskQueueModule.forRoot({ connection: url, queues })], providers: [Handlers] })(AppModule);
 
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
 app.enableShutdownHooks();

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { CronExpression } from '../../src/core/cron-expression.js';
 import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
 
-const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString().replace('.000Z', 'Z'));
+const iso = (ms: number | undefined) =>
+  ms === undefined ? undefined : new Date(ms).toISOString().replace('.000Z', 'Z');
 
 /** The first ticks after an instant. */
 function ticks(expression: string, timeZone: string, after: string, count: number): (string | undefined)[] {
@@ -63,28 +64,130 @@ describe('a cron expression', () => {
 describe('a cron expression when the clock changes', () => {
   it.each([
     // A fixed time inside the gap ticks once, right after it.
-    ['Berlin, spring', '30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z']],
-    ['Lisbon, spring', '30 1 * * *', 'Europe/Lisbon', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z']],
-    ['a gap at midnight in Sao Paulo', '0 0 * * *', 'America/Sao_Paulo', '2018-11-03T12:00:00Z', ['2018-11-04T03:00:00Z', '2018-11-05T02:00:00Z']],
-    ['a gap at midnight in Cairo', '15 0 * * *', 'Africa/Cairo', '2026-04-23T12:00:00Z', ['2026-04-23T22:00:00Z', '2026-04-24T21:15:00Z']],
-    ['half an hour in Lord Howe', '15 2 * * *', 'Australia/Lord_Howe', '2026-10-02T23:00:00Z', ['2026-10-03T15:30:00Z', '2026-10-04T15:15:00Z']],
-    ['one date alone', '30 2 29 3 *', 'Europe/Berlin', '2026-01-01T00:00:00Z', ['2026-03-29T01:00:00Z', '2027-03-29T00:30:00Z']],
-    ['two times that meet right after the gap', '0 2,3 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['2026-03-29T01:00:00Z', '2026-03-30T00:00:00Z', '2026-03-30T01:00:00Z']],
+    [
+      'Berlin, spring',
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2026-03-28T12:00:00Z',
+      ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z'],
+    ],
+    [
+      'Lisbon, spring',
+      '30 1 * * *',
+      'Europe/Lisbon',
+      '2026-03-28T12:00:00Z',
+      ['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z'],
+    ],
+    [
+      'a gap at midnight in Sao Paulo',
+      '0 0 * * *',
+      'America/Sao_Paulo',
+      '2018-11-03T12:00:00Z',
+      ['2018-11-04T03:00:00Z', '2018-11-05T02:00:00Z'],
+    ],
+    [
+      'a gap at midnight in Cairo',
+      '15 0 * * *',
+      'Africa/Cairo',
+      '2026-04-23T12:00:00Z',
+      ['2026-04-23T22:00:00Z', '2026-04-24T21:15:00Z'],
+    ],
+    [
+      'half an hour in Lord Howe',
+      '15 2 * * *',
+      'Australia/Lord_Howe',
+      '2026-10-02T23:00:00Z',
+      ['2026-10-03T15:30:00Z', '2026-10-04T15:15:00Z'],
+    ],
+    [
+      'one date alone',
+      '30 2 29 3 *',
+      'Europe/Berlin',
+      '2026-01-01T00:00:00Z',
+      ['2026-03-29T01:00:00Z', '2027-03-29T00:30:00Z'],
+    ],
+    [
+      'two times that meet right after the gap',
+      '0 2,3 * * *',
+      'Europe/Berlin',
+      '2026-03-28T12:00:00Z',
+      ['2026-03-29T01:00:00Z', '2026-03-30T00:00:00Z', '2026-03-30T01:00:00Z'],
+    ],
     // A fixed time in the repeated hour ticks once, at its first occurrence.
-    ['Berlin, autumn', '30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z']],
-    ['a list in autumn', '30 2,14 * * *', 'Europe/Berlin', '2026-10-24T13:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-25T13:30:00Z', '2026-10-26T01:30:00Z']],
-    ['Sao Paulo, midnight comes twice', '30 23 * * *', 'America/Sao_Paulo', '2018-02-17T12:00:00Z', ['2018-02-18T01:30:00Z', '2018-02-19T02:30:00Z']],
-    ['Lord Howe, autumn', '45 1 * * *', 'Australia/Lord_Howe', '2026-04-04T12:00:00Z', ['2026-04-04T14:45:00Z', '2026-04-05T15:15:00Z']],
+    [
+      'Berlin, autumn',
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2026-10-24T12:00:00Z',
+      ['2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'],
+    ],
+    [
+      'a list in autumn',
+      '30 2,14 * * *',
+      'Europe/Berlin',
+      '2026-10-24T13:00:00Z',
+      ['2026-10-25T00:30:00Z', '2026-10-25T13:30:00Z', '2026-10-26T01:30:00Z'],
+    ],
+    [
+      'Sao Paulo, midnight comes twice',
+      '30 23 * * *',
+      'America/Sao_Paulo',
+      '2018-02-17T12:00:00Z',
+      ['2018-02-18T01:30:00Z', '2018-02-19T02:30:00Z'],
+    ],
+    [
+      'Lord Howe, autumn',
+      '45 1 * * *',
+      'Australia/Lord_Howe',
+      '2026-04-04T12:00:00Z',
+      ['2026-04-04T14:45:00Z', '2026-04-05T15:15:00Z'],
+    ],
     // Wildcards and steps follow elapsed time.
-    ['every half hour, autumn', '*/30 * * * *', 'Europe/Berlin', '2026-10-25T00:00:00Z', ['2026-10-25T00:30:00Z', '2026-10-25T01:00:00Z', '2026-10-25T01:30:00Z', '2026-10-25T02:00:00Z']],
-    ['every half hour, spring', '*/30 * * * *', 'Europe/Berlin', '2026-03-29T00:00:00Z', ['2026-03-29T00:30:00Z', '2026-03-29T01:00:00Z', '2026-03-29T01:30:00Z']],
-    ['EVERY_HOUR of @nestjs/schedule', '0 0-23/1 * * *', 'Europe/Berlin', '2026-10-24T23:00:00Z', ['2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z', '2026-10-25T02:00:00Z']],
+    [
+      'every half hour, autumn',
+      '*/30 * * * *',
+      'Europe/Berlin',
+      '2026-10-25T00:00:00Z',
+      ['2026-10-25T00:30:00Z', '2026-10-25T01:00:00Z', '2026-10-25T01:30:00Z', '2026-10-25T02:00:00Z'],
+    ],
+    [
+      'every half hour, spring',
+      '*/30 * * * *',
+      'Europe/Berlin',
+      '2026-03-29T00:00:00Z',
+      ['2026-03-29T00:30:00Z', '2026-03-29T01:00:00Z', '2026-03-29T01:30:00Z'],
+    ],
+    [
+      'EVERY_HOUR of @nestjs/schedule',
+      '0 0-23/1 * * *',
+      'Europe/Berlin',
+      '2026-10-24T23:00:00Z',
+      ['2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z', '2026-10-25T02:00:00Z'],
+    ],
     // A day that a country skipped has no ticks.
-    ['Apia without 30 December 2011, noon', '0 12 * * *', 'Pacific/Apia', '2011-12-29T12:00:00Z', ['2011-12-29T22:00:00Z', '2011-12-30T22:00:00Z']],
-    ['Apia, midnight', '0 0 * * *', 'Pacific/Apia', '2011-12-28T12:00:00Z', ['2011-12-29T10:00:00Z', '2011-12-30T10:00:00Z', '2011-12-31T10:00:00Z']],
+    [
+      'Apia without 30 December 2011, noon',
+      '0 12 * * *',
+      'Pacific/Apia',
+      '2011-12-29T12:00:00Z',
+      ['2011-12-29T22:00:00Z', '2011-12-30T22:00:00Z'],
+    ],
+    [
+      'Apia, midnight',
+      '0 0 * * *',
+      'Pacific/Apia',
+      '2011-12-28T12:00:00Z',
+      ['2011-12-29T10:00:00Z', '2011-12-30T10:00:00Z', '2011-12-31T10:00:00Z'],
+    ],
     ['Apia, only that day', '0 0 30 12 *', 'Pacific/Apia', '2011-11-01T00:00:00Z', ['2012-12-29T10:00:00Z']],
     // Offsets that are no whole hours.
-    ['Kathmandu', '0 12 * * *', 'Asia/Kathmandu', '2026-01-01T00:00:00Z', ['2026-01-01T06:15:00Z', '2026-01-02T06:15:00Z']],
+    [
+      'Kathmandu',
+      '0 12 * * *',
+      'Asia/Kathmandu',
+      '2026-01-01T00:00:00Z',
+      ['2026-01-01T06:15:00Z', '2026-01-02T06:15:00Z'],
+    ],
   ])('%s: %s', (_, expression, timeZone, after, expected) => {
     expect(ticks(expression, timeZone, after, expected.length)).toEqual(expected);
   });
@@ -128,12 +231,17 @@ describe('a cron expression that cannot be used', () => {
     expect(refusalOf(expression).message).toContain(words);
   });
 
-  it.each(['0 0 30 2 *', '0 0 31 2,4,6,9,11 *', '0 0 30W 2 *', '0 0 0 29 2 * 2027', '0 0 0 30 2 * 1970-2199', '* * * 30 * +SUN#1,MON#1', '0 0 31 4 +1'])(
-    '%s never ticks',
-    (expression) => {
-      expect(refusalOf(expression).message).toContain('never tick');
-    },
-  );
+  it.each([
+    '0 0 30 2 *',
+    '0 0 31 2,4,6,9,11 *',
+    '0 0 30W 2 *',
+    '0 0 0 29 2 * 2027',
+    '0 0 0 30 2 * 1970-2199',
+    '* * * 30 * +SUN#1,MON#1',
+    '0 0 31 4 +1',
+  ])('%s never ticks', (expression) => {
+    expect(refusalOf(expression).message).toContain('never tick');
+  });
 
   it('is refused unread when it is too long', () => {
     const long = `${'1,'.repeat(5000)}1 * * * *`;

@@ -1,0 +1,143 @@
+// What a system takes up: memory in Redis and in a worker, the cost of idling, costs behind a long backlog.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nowUs, quantiles, round } from '../gauges.mjs';
+
+const HOUR_MS = 3_600_000;
+const MB = 1024 * 1024;
+
+export async function memory(stage) {
+  const { jobs, concurrency } = stage.params;
+  const producer = await stage.openProducer({ keepAll: true });
+  await stage.preload(producer, 1);
+  await sleep(100);
+  const empty = (await stage.counters()).memory;
+  await stage.preload(producer, jobs);
+  await sleep(200);
+  const waiting = (await stage.counters()).memory;
+  const worker = stage.workerProcess({ behaviour: 'result', milestones: [jobs + 1], concurrency, keepAll: true });
+  const done = worker.reached(jobs + 1);
+  await worker.start();
+  await done;
+  await stage.finished(producer);
+  await worker.close();
+  await sleep(300);
+  const completed = (await stage.counters()).memory;
+  await producer.close();
+  return { waitingBytes: round((waiting - empty) / jobs, 1), completedBytes: round((completed - empty) / jobs, 1) };
+}
+
+export async function idle(stage) {
+  const { workers, seconds } = stage.params;
+  const producer = await stage.openProducer();
+  await producer.add(stage.payload(0));
+  const without = (await stage.counters()).clients;
+  const host = stage.workerProcess({ concurrency: 1, instances: workers, milestones: [1] });
+  const done = host.reached(1);
+  await host.start();
+  await done;
+  await sleep(1500);
+  const monitor = await stage.admin.monitor();
+  let sent = 0;
+  // Commands inside scripts are not sent by anybody, and ours do not count.
+  monitor.on('monitor', (_time, [command], source) => {
+    if (source !== 'lua' && command.toLowerCase() !== 'info') sent++;
+  });
+  const before = await stage.counters();
+  const from = await host.ask('state');
+  sent = 0;
+  await sleep(seconds * 1000);
+  const counted = sent;
+  const after = await stage.counters();
+  const until = await host.ask('state');
+  monitor.disconnect();
+  await host.close();
+  await producer.close();
+  const elapsed = (until.at - from.at) / 1e6;
+  return {
+    clientCommandsPerSec: round(counted / elapsed, 2),
+    readsPerSec: round((after.reads - before.reads - 1) / elapsed, 2),
+    commandsPerSec: round((after.commands - before.commands - 1) / elapsed, 2),
+    workerCpuMsPerSec: round(((until.cpu - from.cpu) * 1000) / elapsed, 2),
+    redisCpuMsPerSec: round(((after.cpu - before.cpu) * 1000) / elapsed, 2),
+    connectionsPerWorker: round((before.clients - 1 - without) / workers, 1),
+  };
+}
+
+export async function residentMemory(stage) {
+  const { first, last, portion, concurrency } = stage.params;
+  const producer = await stage.openProducer();
+  const worker = stage.workerProcess({ concurrency });
+  await worker.start();
+  let handled = 0;
+  const handleUntil = async (target) => {
+    while (handled < target) {
+      const jobs = Math.min(portion, target - handled);
+      await stage.preload(producer, jobs);
+      await stage.finished(producer, 10);
+      handled += jobs;
+    }
+    return worker.ask('memory');
+  };
+  const early = await handleUntil(first);
+  const late = await handleUntil(last);
+  await worker.close();
+  await producer.close();
+  return {
+    growth: round(late.rss / early.rss, 3),
+    firstMb: round(early.rss / MB, 1),
+    lastMb: round(late.rss / MB, 1),
+    heapGrowth: round(late.heapUsed / early.heapUsed, 3),
+  };
+}
+
+export async function growth(stage) {
+  const { kind, sizes, compare, fetch } = stage.params;
+  const adds = 3000;
+  const warm = 500;
+  const producer = await stage.openProducer();
+  const extra = kind === 'delayed' ? { dueAt: Date.now() + HOUR_MS } : undefined;
+  const result = {};
+  let backlog = 0;
+  for (const size of sizes) {
+    await stage.preload(producer, size - backlog, { extra });
+    for (let i = 0; i < warm; i++) await producer.add(stage.payload(i), extra);
+    const latencies = new Float64Array(adds);
+    const costs = await stage.timed(adds, async () => {
+      for (let i = 0; i < adds; i++) {
+        const from = nowUs();
+        await producer.add(stage.payload(i), extra);
+        latencies[i] = nowUs() - from;
+      }
+    });
+    backlog = size + adds + warm;
+    result[`add@${size}`] = { p50Us: quantiles(latencies).p50, redisUsPerJob: costs.redisUsPerJob };
+    result[`fetch@${size}`] = await fetchSome();
+    if (kind === 'waiting') backlog -= fetch;
+  }
+  const [small, large] = compare;
+  const ratio = (what) => round(result[`${what}@${large}`].redisUsPerJob / result[`${what}@${small}`].redisUsPerJob, 3);
+  result.addGrowth = ratio('add');
+  result.fetchGrowth = ratio('fetch');
+  result.redisMb = round((await stage.counters()).memory / 1e6);
+  await producer.close();
+  return result;
+
+  /** A worker that stops after `fetch` jobs; jobs of a scheduled backlog are not due, so these are added for it. */
+  async function fetchSome() {
+    if (kind === 'delayed') await stage.preload(producer, fetch + warm);
+    const worker = stage.workerProcess({ concurrency: 10, milestones: [warm, fetch], hasDelays: kind === 'delayed' });
+    await worker.ready;
+    const warmed = worker.reached(warm).then(async (start) => ({ start, before: await stage.counters() }));
+    const done = worker.reached(fetch);
+    await worker.start();
+    const { start, before } = await warmed;
+    const end = await done;
+    const after = await stage.counters();
+    await worker.close();
+    const jobs = fetch - warm;
+    return {
+      jobsPerSec: round(jobs / ((end.at - start.at) / 1e6)),
+      redisUsPerJob: round(((after.cpu - before.cpu) / jobs) * 1e6, 2),
+    };
+  }
+}

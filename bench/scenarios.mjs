@@ -1,0 +1,199 @@
+// What can be measured, under which conditions, and which figures decide. Names, counts and conditions stay as they
+// are: figures of other runs, and of other harnesses with the same names, are to be compared with these.
+//
+// A figure is "better" when it is more or less of its unit. The first one of a scenario is its headline.
+
+const more = (key, unit) => ({ key, unit, better: 'more' });
+const less = (key, unit) => ({ key, unit, better: 'less' });
+
+const COSTS = [less('redisUsPerJob', 'µs'), less('nodeUsPerJob', 'µs'), less('commandsPerJob', '')];
+const ADDS = [more('jobsPerSec', 'jobs/s'), ...COSTS];
+const LATENCY = [less('latencyUs.p50', 'µs'), less('latencyUs.p99', 'µs')];
+
+const MILLION = 1_000_000;
+const LONG_MS = 900_000;
+
+/**
+ * @param {{ payload: number, scale: number, queues: number, workers: number }} options
+ * @returns the catalogue; `measure` names a function of measures/, `without` the systems a plain run leaves out
+ */
+export function createScenarios({ payload, scale, queues, workers }) {
+  // Large payloads: as many jobs as Redis holds comfortably, in calls of some 3 MB.
+  const fit = (count) => (payload <= 100 ? count : Math.min(count, Math.max(500, Math.floor(256e6 / payload))));
+  const n = (count) => fit(Math.max(100, Math.round(count * scale)));
+  const chunk = Math.min(1000, Math.floor(3e6 / payload));
+  const inflight = Math.min(1000, chunk);
+
+  const scenarios = {
+    'enqueue-one': {
+      about: 'one awaited add at a time',
+      measure: 'enqueueOne',
+      params: { jobs: n(20_000), warm: n(2000) },
+      figures: [...ADDS, ...LATENCY],
+    },
+    'enqueue-conc': {
+      about: '1000 adds in flight',
+      measure: 'enqueueInFlight',
+      params: { jobs: n(50_000), warm: n(5000), inflight },
+      figures: ADDS,
+    },
+    'enqueue-conc-ap': {
+      about: '1000 adds in flight, auto-pipelining of ioredis on',
+      measure: 'enqueueInFlight',
+      params: { jobs: n(50_000), warm: n(5000), inflight, autoPipelining: true },
+      figures: ADDS,
+      extra: true,
+    },
+    'enqueue-loops': {
+      about: '50 callers, each awaiting its own add before the next',
+      measure: 'enqueueLoops',
+      params: { jobs: n(40_000), warm: n(4000), loops: 50 },
+      figures: ADDS,
+    },
+    'enqueue-bulk': {
+      about: 'bulk calls of 1000',
+      measure: 'enqueueBulk',
+      params: { jobs: n(100_000), warm: n(5000), chunk },
+      figures: ADDS,
+    },
+    ...Object.fromEntries([1, 10, 100].map((concurrency) => [`drain-${concurrency}`, drain(concurrency)])),
+    'latency-idle': {
+      about: 'enqueue call to handler start: 100 jobs/s, concurrency 1',
+      measure: 'latency',
+      params: { jobs: n(600), warm: 100, perSecond: 100, concurrency: 1 },
+      figures: LATENCY,
+    },
+    'latency-2000': {
+      about: 'enqueue call to handler start: 2000 jobs/s, concurrency 10',
+      measure: 'latency',
+      params: { jobs: n(8000), warm: 2000, perSecond: 2000, concurrency: 10 },
+      figures: LATENCY,
+    },
+    memory: {
+      about: 'Redis memory of a waiting job, and of a completed one kept with a 60-byte result',
+      measure: 'memory',
+      params: { jobs: n(20_000), concurrency: 50, chunk },
+      figures: [less('waitingBytes', 'B'), less('completedBytes', 'B')],
+    },
+    idle: {
+      about: 'ten idle workers in one process, 60 s',
+      measure: 'idle',
+      params: { workers: 10, seconds: Math.max(2, Math.round(60 * Math.min(1, scale))) },
+      figures: [
+        less('clientCommandsPerSec', '/s'),
+        less('readsPerSec', '/s'),
+        less('commandsPerSec', '/s'),
+        less('workerCpuMsPerSec', 'ms/s'),
+        less('connectionsPerWorker', ''),
+      ],
+    },
+    delayed: {
+      about: '10,000 jobs due at one instant 2 s ahead, concurrency 100: lateness of their starts',
+      measure: 'delayed',
+      params: { jobs: n(10_000), aheadMs: 2000, concurrency: 100, chunk },
+      figures: [less('drainMs', 'ms'), less('latenessMs.p50', 'ms'), less('latenessMs.max', 'ms'), less('early', 'jobs')],
+    },
+    retry: {
+      about: '10,000 jobs that fail once, no backoff, concurrency 10',
+      measure: 'retry',
+      params: { jobs: n(10_000), concurrency: 10, chunk },
+      figures: [more('jobsPerSec', 'jobs/s'), less('redisUsPerJob', 'µs'), less('nodeUsPerJob', 'µs')],
+    },
+    'growth-waiting': growth('waiting', [21_000, n(MILLION)]),
+    'growth-delayed': growth('delayed', [1000, n(MILLION)], [20_000]),
+    split: {
+      about: 'two workers (concurrency 10), 200 jobs of 50 ms: time over the perfect split',
+      measure: 'split',
+      params: { workers: 2, concurrency: 10, jobs: 200, jobMs: 50, quickJobs: 2000 },
+      figures: [less('coldOverPerfect', '×'), less('warmOverPerfect', '×'), less('coldMs', 'ms'), less('warmMs', 'ms')],
+    },
+    rss: {
+      about: 'resident memory of a worker after 1,000,000 jobs against after 100,000, concurrency 100',
+      measure: 'residentMemory',
+      params: { first: n(100_000), last: n(MILLION), portion: n(50_000), concurrency: 100, chunk },
+      figures: [less('growth', '×'), less('firstMb', 'MB'), less('lastMb', 'MB'), less('heapGrowth', '×')],
+      limitMs: LONG_MS,
+      extra: true,
+    },
+    queues: {
+      about: `${queues} queues in one worker process, concurrency 10 each, against one queue`,
+      measure: 'queues',
+      params: { jobs: n(50_000), warm: n(5000), queues, concurrency: 10, chunk },
+      figures: [
+        more('jobsPerSec', 'jobs/s'),
+        more('againstOneQueue', '×'),
+        less('connections', ''),
+        less('redisUsPerJob', 'µs'),
+        less('nodeUsPerJob', 'µs'),
+      ],
+    },
+    workers: {
+      about: `${workers} worker processes, concurrency 10 each, while one producer adds in bulk`,
+      measure: 'workers',
+      params: { jobs: n(50_000), workers, concurrency: 10, chunk },
+      figures: [more('jobsPerSec', 'jobs/s'), less('redisUsPerJob', 'µs'), more('leastShare', '×')],
+    },
+    profile: {
+      about: 'where the time of a job goes, in Redis by command and in Node by folder',
+      measure: 'profile',
+      params: { jobs: n(100_000), warm: n(10_000), concurrency: 100, chunk },
+      figures: [less('redisUs.total', 'µs'), less('nodeUs.total', 'µs')],
+      extra: true,
+    },
+  };
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    scenario.name = name;
+    scenario.kind = KINDS[scenario.measure];
+  }
+  return scenarios;
+
+  function drain(concurrency) {
+    const jobs = concurrency === 1 ? 20_000 : 50_000;
+    return {
+      about: `preloaded queue, a worker that does nothing, concurrency ${concurrency}`,
+      measure: 'drain',
+      params: { jobs: n(jobs), warm: n(jobs / 10), concurrency, chunk },
+      figures: ADDS,
+    };
+  }
+
+  function growth(kind, sizes, between = []) {
+    // Three sizes where the small one is too small to be compared with the large one.
+    const all = [...sizes.slice(0, 1), ...between.map(n), ...sizes.slice(1)];
+    return {
+      about: `cost of an add and of a reserve behind a backlog of ${kind} jobs`,
+      measure: 'growth',
+      params: { kind, sizes: all, compare: [kind === 'waiting' ? all[0] : all[1], all.at(-1)], fetch: n(20_000), chunk },
+      figures: [
+        less('addGrowth', '×'),
+        less('fetchGrowth', '×'),
+        ...all.flatMap((size) => [
+          less(`add@${size}.redisUsPerJob`, 'µs'),
+          less(`fetch@${size}.redisUsPerJob`, 'µs'),
+          more(`fetch@${size}.jobsPerSec`, 'jobs/s'),
+        ]),
+      ],
+      limitMs: LONG_MS,
+      extra: true,
+    };
+  }
+}
+
+const KINDS = {
+  enqueueOne: 'enqueue',
+  enqueueInFlight: 'enqueue',
+  enqueueLoops: 'enqueue',
+  enqueueBulk: 'enqueue',
+  drain: 'drain',
+  latency: 'latency',
+  memory: 'memory',
+  idle: 'idle',
+  delayed: 'delayed',
+  retry: 'retry',
+  growth: 'growth',
+  split: 'split',
+  residentMemory: 'rss',
+  queues: 'drain',
+  workers: 'drain',
+  profile: 'drain',
+};

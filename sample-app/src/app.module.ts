@@ -1,0 +1,48 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { TaskQueueModule } from 'nestjs-task-queue';
+import { Digest } from './digest.js';
+import { FileAnalyst } from './files/file-analyst.js';
+import { Folders } from './files/folders.js';
+import { DeadLettersController } from './publishing/dead-letters.controller.js';
+import { Publisher } from './publishing/publisher.js';
+import { ReportWriter } from './reports/report-writer.js';
+import { ReportsController } from './reports/reports.controller.js';
+import { ReportsService } from './reports/reports.service.js';
+import { readSettings, Settings } from './settings.js';
+import { TaskQueueErrorFilter } from './task-queue-error.filter.js';
+import { WorkerProcesses } from './worker-processes.js';
+
+@Global()
+@Module({
+  providers: [{ provide: Settings, useFactory: () => readSettings(process.env) }],
+  exports: [Settings],
+})
+class SettingsModule {}
+
+@Module({
+  imports: [
+    SettingsModule,
+    TaskQueueModule.forRootAsync({
+      inject: [Settings],
+      useFactory: ({ connection, prefix, role, grace }: Settings) => ({
+        connection,
+        prefix,
+        role,
+        shutdown: { grace },
+      }),
+    }),
+  ],
+  controllers: [ReportsController, DeadLettersController],
+  providers: [
+    Folders,
+    FileAnalyst,
+    ReportsService,
+    ReportWriter,
+    Publisher,
+    Digest,
+    WorkerProcesses,
+    { provide: APP_FILTER, useClass: TaskQueueErrorFilter },
+  ],
+})
+export class AppModule {}

@@ -1,0 +1,34 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
+import { announceJob, publishJob, type FinishedReport } from './publishing.jobs.js';
+
+/** Two job names of one queue, each with a handler of its own. */
+@Injectable()
+export class Publisher {
+  private readonly logger = new Logger(Publisher.name);
+
+  constructor(private readonly queues: QueueService) {}
+
+  @Processor(announceJob)
+  announce(job: Job<FinishedReport>): { announced: string; attempts: number } {
+    if (job.attempt <= 2) {
+      const message = `The mail server is busy (attempt ${job.attempt} of ${job.maxAttempts})`;
+      this.logger.warn(message);
+      throw new Error(message);
+    }
+    this.logger.log(`Report ${job.payload.report} is announced, at attempt ${job.attempt}`);
+    return { announced: job.payload.report, attempts: job.attempt };
+  }
+
+  /** Dead at its first run: its retry by `POST /dead/:id/retry` is the approval, and the history tells of it. */
+  @Processor(publishJob)
+  async publish(job: Job<FinishedReport>): Promise<{ published: string }> {
+    const history = (await this.queues.getJob(publishJob, job.id))?.errors ?? [];
+    if (history.length === 0) {
+      this.logger.warn(`Report ${job.payload.report} waits for approval: POST /dead/${job.id}/retry`);
+      throw new UnrecoverableError('Nobody has approved the report yet');
+    }
+    this.logger.log(`Report ${job.payload.report} is published`);
+    return { published: job.payload.report };
+  }
+}

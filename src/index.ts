@@ -1,0 +1,70 @@
+export { TaskQueueModule } from './task-queue.module.js';
+export type {
+  QueueRegistration,
+  TaskQueueModuleAsyncOptions,
+  TaskQueueModuleExtras,
+  TaskQueueOptionsFactory,
+} from './task-queue.module-definition.js';
+export type {
+  Backoff,
+  Connection,
+  GlobalEnhancerKind,
+  JobOptions,
+  QueueOptions,
+  Retention,
+  Role,
+  TaskQueueModuleOptions,
+  WorkerOptions,
+} from './task-queue.options.js';
+export { getQueueToken } from './task-queue.constants.js';
+
+export { Cron, Interval, type CronOptions, type IntervalOptions, type ScheduleOptions } from './decorators/cron.decorator.js';
+export { CronExpression } from './decorators/cron-expression.js';
+export { InjectQueue } from './decorators/inject-queue.decorator.js';
+export { JobRef, Signal } from './decorators/job-ref.decorator.js';
+export { OnQueueEvent } from './decorators/on-queue-event.decorator.js';
+export { Payload } from './decorators/payload.decorator.js';
+export { Processor, type ProcessorOptions } from './decorators/processor.decorator.js';
+export { isTaskContext } from './discovery/task-context.js';
+
+export type { BulkChunk, EnqueueManyOptions } from './queue/bulk-enqueuer.js';
+export { QueueService, type JobsPage, type JobsQuery, type UntypedResult } from './queue/queue.service.js';
+export { Queue } from './queue/queue.js';
+export { JobHandle } from './queue/job-handle.js';
+export { defineJob, type JobDefinition, type JobDefinitionSpec } from './queue/job-definition.js';
+export type { BulkJob, DefinedEnqueueOptions, EnqueueOptions } from './queue/enqueue-options.js';
+export type { JobEvent, JobEventName } from './queue/job-event.js';
+
+export { currentJob } from './worker/current-job.js';
+export { CancelledError, SnoozeError, UnrecoverableError } from './worker/control-flow.errors.js';
+
+export type { BackoffStrategy } from './core/backoff.js';
+export type { CancelAnswer } from './core/broker.js';
+export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
+export type { Duration } from './core/duration.js';
+export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
+export type { CronTick, Job } from './core/job-view.js';
+export {
+  BrokerRefusedError,
+  BrokerUnavailableError,
+  BulkTooLargeError,
+  ConfigurationError,
+  EnqueueOutcomeUnknownError,
+  IncompatibleStoreError,
+  InvalidCronError,
+  InvalidPayloadError,
+  InvalidValueError,
+  JobCancelledError,
+  JobDeadError,
+  JobNotFoundError,
+  JobStateError,
+  PayloadTooLargeError,
+  ResultTimeoutError,
+  RunAbortedError,
+  StoreFullError,
+  TaskQueueError,
+  UnknownOptionError,
+  UnknownQueueError,
+  UnreadableRecordError,
+  UnsupportedError,
+} from './core/errors.js';

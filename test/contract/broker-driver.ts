@@ -1,0 +1,233 @@
+import { expect } from '@jest/globals';
+import type {
+  Broker,
+  NewJob,
+  ReclaimReply,
+  Reservation,
+  ReservedJob,
+  Settlement,
+  WorkerTurn,
+} from '../../src/core/broker.js';
+import { encodeEnvelope, splitRecord, type EnvelopeHeader } from '../../src/core/envelope.js';
+import { JOB_STATES, type JobState, type RetentionLimit } from '../../src/core/job.js';
+import type { TestStore } from '../support/brokers.js';
+import { MessageLog } from '../support/message-log.js';
+
+export const QUEUE = 'mail';
+export const LEASE_MS = 8000;
+export const DAY_MS = 86_400_000;
+export const KEEP: RetentionLimit = { count: 100, ageMs: DAY_MS, bytes: 1_000_000 };
+
+/** How a test speaks of a job that it stores. */
+export interface Seed {
+  payload?: string;
+  userId?: string;
+  name?: string;
+  delayMs?: number;
+  runAt?: number;
+  priority?: number;
+}
+
+/** Seeds, acts and reads for the contract: what all of its tests say in the same way. */
+export class BrokerDriver {
+  private readonly calls = new Map<string, number>();
+  private barriers = 0;
+
+  constructor(readonly store: TestStore) {}
+
+  get broker(): Broker {
+    return this.store.broker;
+  }
+
+  now(): number {
+    return this.store.clock.now();
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.store.clock.advance(ms);
+  }
+
+  // ---------------------------------------------------------------- seed
+
+  envelope(seed: Seed = {}): string {
+    const header: EnvelopeHeader = {};
+    if (seed.name !== undefined) header.n = seed.name;
+    if (seed.priority) header.p = seed.priority;
+    return encodeEnvelope(this.now(), seed.userId, header, seed.payload ?? '"hello"');
+  }
+
+  newJob(seed: Seed = {}): NewJob {
+    const { userId, delayMs, runAt, priority } = seed;
+    return {
+      envelope: this.envelope(seed),
+      ...(userId === undefined ? {} : { userId }),
+      ...(delayMs === undefined ? {} : { delayMs }),
+      ...(runAt === undefined ? {} : { runAt }),
+      ...(priority === undefined ? {} : { priority }),
+    };
+  }
+
+  /** Stores one job each; answers their ids. */
+  async put(...seeds: Seed[]): Promise<string[]> {
+    const receipts = await this.broker.enqueue(
+      QUEUE,
+      seeds.map((seed) => this.newJob(seed)),
+    );
+    return receipts.map(({ id }) => id);
+  }
+
+  async putOne(seed: Seed = {}): Promise<string> {
+    return (await this.put(seed))[0];
+  }
+
+  putMany(count: number, seed: Seed = {}): Promise<string[]> {
+    return this.put(...Array.from({ length: count }, () => seed));
+  }
+
+  /** Stores and ends jobs one turn at a time, so that each ends by itself; answers their ids, oldest end first. */
+  async putEnded(state: 'completed' | 'cancelled' | 'dead', count: number, keep = KEEP, seed: Seed = {}): Promise<string[]> {
+    const ids: string[] = [];
+    for (let index = 0; index < count; index++) {
+      const job = await this.start('seeder', seed);
+      ids.push(job.id);
+      await this.settle('seeder', this.ending(state, job, keep));
+    }
+    return ids;
+  }
+
+  private ending(state: 'completed' | 'cancelled' | 'dead', { id, token }: ReservedJob, keep: RetentionLimit): Settlement {
+    if (state === 'completed') return { op: 'complete', id, token, result: '1', envelope: undefined, keep };
+    if (state === 'cancelled') return { op: 'cancel', id, token, keep };
+    return { op: 'bury', id, token, detail: '{"reason":"exhausted","message":"no"}', envelope: undefined, keep };
+  }
+
+  // ---------------------------------------------------------------- act
+
+  /** A new call of this worker. */
+  turn(worker: string, turn: Partial<WorkerTurn> = {}): WorkerTurn {
+    const call = turn.call ?? (this.calls.get(worker) ?? 0) + 1;
+    this.calls.set(worker, call);
+    return { worker, leaseMs: LEASE_MS, want: 1, alone: false, adopt: undefined, settlements: [], ...turn, call };
+  }
+
+  reserve(worker: string, want = 1, turn: Partial<WorkerTurn> = {}): Promise<Reservation> {
+    return this.broker.settleAndReserve(QUEUE, this.turn(worker, { want, ...turn }));
+  }
+
+  settle(worker: string, ...settlements: Settlement[]): Promise<Reservation> {
+    return this.reserve(worker, 0, { settlements });
+  }
+
+  /** Stores a job and has this worker run it; the queue must have been without ready jobs. */
+  async start(worker: string, seed: Seed = {}): Promise<ReservedJob> {
+    const id = await this.putOne(seed);
+    const { jobs } = await this.reserve(worker);
+    expect(jobs.map((job) => job.id)).toEqual([id]);
+    return jobs[0];
+  }
+
+  complete({ id, token }: { id: string; token: string }, result = '1', keep: RetentionLimit | false = KEEP): Settlement {
+    return { op: 'complete', id, token, result, envelope: undefined, keep };
+  }
+
+  /** Leases end, and the scan that was on all the while returns what their workers held. */
+  async expireLeases(): Promise<ReclaimReply> {
+    const replies = [await this.scan()];
+    for (let step = 0; step < 4; step++) {
+      await this.advance(LEASE_MS / 4 + 1);
+      replies.push(await this.scan());
+    }
+    return {
+      ...(replies.at(-1) as ReclaimReply),
+      reclaimed: replies.reduce((sum, reply) => sum + reply.reclaimed, 0),
+      poisoned: replies.flatMap(({ poisoned }) => poisoned),
+    };
+  }
+
+  /** The reclaim scan, every step of it. */
+  async scan(): Promise<ReclaimReply> {
+    let reclaimed = 0;
+    const poisoned: string[] = [];
+    for (;;) {
+      const reply = await this.broker.reclaim(QUEUE, LEASE_MS);
+      reclaimed += reply.reclaimed;
+      poisoned.push(...reply.poisoned);
+      if (!reply.more) return { ...reply, reclaimed, poisoned };
+    }
+  }
+
+  /** The scan looked just now: nothing it does next is due to a gap. */
+  async keepScanning(): Promise<void> {
+    await this.scan();
+    await this.passGrace();
+  }
+
+  /** A first scan, as after every gap, grants one lease of grace; this lets it pass with every lease renewed. */
+  private async passGrace(): Promise<void> {
+    for (let step = 0; step < 4; step++) {
+      await this.advance(LEASE_MS / 4 + 1);
+      await this.scan();
+    }
+  }
+
+  // ---------------------------------------------------------------- read
+
+  async stateOf(id: string): Promise<JobState | undefined> {
+    return (await this.broker.read(QUEUE, [id]))[0]?.state;
+  }
+
+  async settledOf(id: string) {
+    const [stored] = await this.broker.read(QUEUE, [id]);
+    return stored && splitRecord(stored.record).settled;
+  }
+
+  /** All ids of a state, page by page. */
+  async idsIn(state: JobState, limit = 50): Promise<string[]> {
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await this.broker.list(QUEUE, state, cursor, limit);
+      ids.push(...page.jobs.map(({ id }) => id));
+      cursor = page.cursor;
+      if (++pages > 1000) throw new Error(`The listing of ${state} does not end`);
+    } while (cursor !== undefined);
+    return ids;
+  }
+
+  async expectCounts(expected: Partial<Record<JobState, number>>): Promise<void> {
+    const none = Object.fromEntries(JOB_STATES.map((state) => [state, 0]));
+    expect(await this.broker.counts(QUEUE)).toEqual({ ...none, ...expected });
+  }
+
+  /** Each job is in exactly one place, and every place agrees with the counts and with what reading says. */
+  async expectConserved(): Promise<void> {
+    const counts = await this.broker.counts(QUEUE);
+    const seen: string[] = [];
+    for (const state of JOB_STATES) {
+      const ids = await this.idsIn(state);
+      expect({ state, listed: ids.length }).toEqual({ state, listed: counts[state] });
+      for (const stored of await this.broker.read(QUEUE, ids)) expect(stored?.state).toBe(state);
+      seen.push(...ids);
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+  }
+
+  // ---------------------------------------------------------------- wait
+
+  /** What this worker is told from now on. */
+  async wakesOf(worker: string): Promise<MessageLog<string>> {
+    const log = new MessageLog<string>();
+    await this.broker.onWake(worker, log.listener);
+    return log;
+  }
+
+  /** Resolves when whatever was sent to listeners before has arrived: what is not there by then was never sent. */
+  async barrier(): Promise<void> {
+    const name = `barrier-${++this.barriers}`;
+    const log = await this.wakesOf(name);
+    await this.broker.settleAndReserve(name, this.turn(name));
+    await this.broker.enqueue(name, [this.newJob()]);
+    await log.first(1);
+  }
+}

@@ -1,0 +1,247 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import {
+  getQueueToken,
+  InjectQueue,
+  Processor,
+  QueueService,
+  TaskQueueModule,
+  type Job,
+  type Queue,
+  type TaskQueueModuleOptions,
+  type TaskQueueOptionsFactory,
+} from 'nestjs-task-queue';
+import { TASK_QUEUE_OPTIONS } from '../../src/task-queue.constants.js';
+import type { ResolvedOptions } from '../../src/task-queue.options.js';
+import { closeApps, gate, startApp, startModule, STORES } from '../support/apps.js';
+
+afterEach(closeApps);
+
+const memory = { connection: 'memory://' };
+
+@Injectable()
+class Mailer {
+  @Processor('mail')
+  send(job: Job<{ to: string }>) {
+    return `to ${job.payload.to}`;
+  }
+}
+
+describe.each(STORES)('on $name', ({ options }) => {
+  it('runs a job end to end', async () => {
+    const { app } = await startApp({ providers: [Mailer] }, options());
+    const job = await app.get(QueueService).enqueue<{ to: string }, string>('mail', { to: 'ada' });
+    expect(await job.result({ timeout: '10s' })).toBe('to ada');
+  });
+
+  it('runs the jobs of a producer in a worker of another app', async () => {
+    const store = options();
+    const producer = await startApp({ providers: [Mailer] }, { ...store, role: 'producer' });
+    const job = await producer.app.get(QueueService).enqueue<{ to: string }, string>('mail', { to: 'bob' });
+    await new Promise(setImmediate);
+    expect(await producer.app.get(QueueService).counts('mail')).toMatchObject({ ready: 1, active: 0 });
+    await startApp({ providers: [Mailer] }, { ...store, role: 'worker' });
+    expect(await job.result({ timeout: '10s' })).toBe('to bob');
+  });
+});
+
+describe('forRoot', () => {
+  it('serves every module, unless it is told not to', async () => {
+    @Injectable()
+    class Anywhere {
+      constructor(readonly queues: QueueService) {}
+    }
+    @Module({ providers: [Anywhere] })
+    class Feature {}
+    const { app } = await startApp({ imports: [Feature] }, memory);
+    expect(app.get(Anywhere).queues).toBe(app.get(QueueService));
+
+    const closed = startModule({ imports: [TaskQueueModule.forRoot({ ...memory, isGlobal: false }), Feature] });
+    await expect(closed).rejects.toThrow(/can't resolve dependencies of the Anywhere/i);
+    @Module({ imports: [TaskQueueModule.registerQueue({ name: 'mail' })] })
+    class Local {
+      constructor(@InjectQueue('mail') readonly mail: Queue) {}
+    }
+    const local = await startModule({
+      imports: [TaskQueueModule.forRoot({ ...memory, isGlobal: false }), Local],
+      providers: [Anywhere],
+    });
+    expect(local.app.get(Anywhere).queues).toBeInstanceOf(QueueService);
+  });
+
+  it('says where it is missing', async () => {
+    const boot = startModule({ imports: [TaskQueueModule.registerQueue({ name: 'mail' })] });
+    await expect(boot).rejects.toThrow(/TaskQueueModule\.forRoot\(\)/);
+  });
+
+  it('may be imported twice as one dynamic module', async () => {
+    const root = TaskQueueModule.forRoot(memory);
+    @Module({ imports: [root] })
+    class Feature {}
+    const { app } = await startModule({ imports: [root, Feature] });
+    expect(app.get(QueueService)).toBeInstanceOf(QueueService);
+  });
+
+  it('says once what store it found', async () => {
+    const { logs } = await startApp({}, memory);
+    expect(logs.matching(/memory:\/\//)).toHaveLength(1);
+  });
+
+  it('fails within its deadline, with the reason, where the store is not reached', async () => {
+    const boot = startApp({}, { connection: 'redis://user:hunter2@127.0.0.1:1', connectTimeout: 300 });
+    const error = await boot.then(
+      () => undefined,
+      (thrown: Error & { code: string }) => thrown,
+    );
+    expect(error?.code).toBe('TASK_QUEUE_BROKER_UNAVAILABLE');
+    expect(error?.message).toContain('127.0.0.1:1');
+    expect(error?.message).not.toContain('hunter2');
+  });
+});
+
+describe('forRootAsync', () => {
+  @Injectable()
+  class Config {
+    readonly prefix = 'configured';
+  }
+  @Module({ providers: [Config], exports: [Config] })
+  class ConfigModule {}
+  @Injectable()
+  class OptionsFactory implements TaskQueueOptionsFactory {
+    constructor(private readonly config: Config) {}
+    async createTaskQueueOptions(): Promise<TaskQueueModuleOptions> {
+      return { ...memory, prefix: this.config.prefix, queues: { mail: { concurrency: 3 } } };
+    }
+  }
+  @Module({ imports: [ConfigModule], providers: [OptionsFactory], exports: [OptionsFactory] })
+  class FactoryModule {}
+
+  it.each([
+    [
+      'useFactory',
+      TaskQueueModule.forRootAsync({
+        imports: [ConfigModule],
+        inject: [Config],
+        useFactory: async (config: Config) => ({ ...memory, prefix: config.prefix, queues: { mail: { concurrency: 3 } } }),
+      }),
+    ],
+    ['useClass', TaskQueueModule.forRootAsync({ imports: [ConfigModule], useClass: OptionsFactory })],
+    ['useExisting', TaskQueueModule.forRootAsync({ imports: [FactoryModule], useExisting: OptionsFactory })],
+  ])('takes options from %s', async (_source, root) => {
+    const { app } = await startModule({ imports: [root], providers: [Mailer] });
+    const options = app.get<ResolvedOptions>(TASK_QUEUE_OPTIONS);
+    expect(options).toMatchObject({ prefix: 'configured', queues: { mail: { worker: { concurrency: 3 } } } });
+    const job = await app.get(QueueService).enqueue('mail', { to: 'ada' });
+    expect(await job.result({ timeout: '5s' })).toBe('to ada');
+  });
+
+  it('needs exactly one source', () => {
+    expect(() => TaskQueueModule.forRootAsync({})).toThrow('exactly one of useFactory, useClass and useExisting');
+  });
+
+  it('checks what the source gives', async () => {
+    const root = TaskQueueModule.forRootAsync({ useFactory: () => ({ conection: 'memory://' }) as never });
+    await expect(startModule({ imports: [root] })).rejects.toThrow('Did you mean "connection"?');
+  });
+});
+
+describe('registerQueue', () => {
+  it('names a queue, configures it, and makes it injectable', async () => {
+    @Injectable()
+    class Feature {
+      constructor(
+        @InjectQueue('mail') readonly mail: Queue<{ to: string }, string>,
+        @Inject(getQueueToken('plain')) readonly plain: Queue,
+      ) {}
+    }
+    @Module({
+      imports: [TaskQueueModule.registerQueue({ name: 'mail', maxAttempts: 7, concurrency: 2 }, { name: 'plain' })],
+      providers: [Feature],
+    })
+    class FeatureModule {}
+    const { app } = await startApp(
+      { imports: [FeatureModule], providers: [Mailer] },
+      { ...memory, queues: { mail: { concurrency: 4 } } },
+    );
+    const { mail, plain } = app.get(Feature);
+    expect(plain.name).toBe('plain');
+    expect(await (await mail.enqueue({ to: 'ada' })).result({ timeout: '5s' })).toBe('to ada');
+    // What forRoot says of a queue comes from configuration and wins, option by option.
+    expect(app.get<ResolvedOptions>(TASK_QUEUE_OPTIONS).queues.mail).toMatchObject({
+      job: { maxAttempts: 7 },
+      worker: { concurrency: 4 },
+    });
+  });
+
+  it('may be repeated by name alone, but not with other options', async () => {
+    const named = TaskQueueModule.registerQueue({ name: 'mail' });
+    const configured = TaskQueueModule.registerQueue({ name: 'mail', maxAttempts: 7 });
+    const { app } = await startApp({ imports: [named, configured] }, memory);
+    expect(app.get<ResolvedOptions>(TASK_QUEUE_OPTIONS).queues.mail.job).toEqual({ maxAttempts: 7 });
+    const other = TaskQueueModule.registerQueue({ name: 'mail', maxAttempts: 8 });
+    await expect(startApp({ imports: [configured, other] }, memory)).rejects.toThrow('"mail" is registered twice');
+  });
+
+  it('checks its options and names the place', async () => {
+    const typo = TaskQueueModule.registerQueue({ name: 'mail', concurency: 1 } as never);
+    await expect(startApp({ imports: [typo] }, memory)).rejects.toThrow('Unknown option "concurency" in registerQueue("mail")');
+  });
+});
+
+describe('queues', () => {
+  it('that nobody named are unknown, with the nearest known one', async () => {
+    const { app } = await startApp({ providers: [Mailer] }, { ...memory, queues: { reports: {} } });
+    const queues = app.get(QueueService);
+    await expect(queues.enqueue('mial', {})).rejects.toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_QUEUE', nearest: 'mail' });
+    await expect(queues.counts('report')).rejects.toThrow('Did you mean "reports"?');
+    expect((await queues.enqueue('reports', {})).created).toBe(true);
+  });
+});
+
+describe('start', () => {
+  it('lets onModuleInit enqueue, and runs jobs after every module has initialised and bootstrapped', async () => {
+    const order: string[] = [];
+    const ran = gate();
+    @Injectable()
+    class Early implements OnModuleInit, OnApplicationBootstrap {
+      constructor(private readonly queues: QueueService) {}
+      async onModuleInit() {
+        await this.queues.enqueue('early', {});
+        order.push('enqueued');
+      }
+      async onApplicationBootstrap() {
+        await new Promise(setImmediate);
+        order.push('bootstrapped');
+      }
+      @Processor('early')
+      work() {
+        order.push('ran');
+        ran.open();
+      }
+    }
+    @Module({ providers: [Early] })
+    class Feature {}
+    await startModule({ imports: [Feature, TaskQueueModule.forRoot(memory)] });
+    await ran.promise;
+    expect(order).toEqual(['enqueued', 'bootstrapped', 'ran']);
+  });
+
+  it('gives @Processor the worker options of its queue, configuration first', async () => {
+    let most = 0;
+    let running = 0;
+    @Injectable()
+    class Work {
+      @Processor('work', { concurrency: 50 })
+      async work() {
+        running++;
+        most = Math.max(most, running);
+        await new Promise(setImmediate);
+        running--;
+      }
+    }
+    const { app } = await startApp({ providers: [Work] }, { ...memory, queues: { work: { concurrency: 2 } } });
+    const jobs = await app.get(QueueService).enqueueMany('work', Array.from({ length: 10 }, () => ({ payload: {} })));
+    await Promise.all(jobs.map((job) => job.result({ timeout: '5s' })));
+    expect(most).toBe(2);
+  });
+});

@@ -1,0 +1,315 @@
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { QueueService } from 'nestjs-task-queue';
+import { AppModule } from '../../sample-app/src/app.module.js';
+import { Digest } from '../../sample-app/src/digest.js';
+import { fileJob } from '../../sample-app/src/files/file.job.js';
+import { statisticsOf } from '../../sample-app/src/files/text-statistics.js';
+import { publishJob } from '../../sample-app/src/publishing/publishing.jobs.js';
+import { reportJob } from '../../sample-app/src/reports/report.job.js';
+import { ReportsService, type ReportView } from '../../sample-app/src/reports/reports.service.js';
+import { readSettings, Settings } from '../../sample-app/src/settings.js';
+import { showFirstReport } from '../../sample-app/src/terminal/first-report.js';
+
+const STORES = [
+  { name: 'memory', connectionOf: (name: string) => `memory://${name}` },
+  ...(process.env.TEST_REDIS_URL ? [{ name: 'redis', connectionOf: () => process.env.TEST_REDIS_URL as string }] : []),
+];
+
+describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
+  let root: string;
+  let settings: Settings;
+  let apps: INestApplication[];
+
+  beforeEach(async () => {
+    const name = `sample${randomBytes(6).toString('hex')}`;
+    root = await mkdtemp(join(tmpdir(), 'task-queue-sample-'));
+    settings = { ...readSettings({}), connection: connectionOf(name), prefix: name, root, port: 0, grace: '50ms' };
+    apps = [];
+    await writeTree({
+      'src/a.ts': 'const apple = apple + pear;\nplum();\n',
+      'src/deep/b.ts': 'pear(apple)\n',
+      'src/deep/empty.md': '',
+      'src/node_modules/skipped.ts': 'skipped',
+      'other/c.txt': 'only words here',
+    });
+  });
+
+  afterEach(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await rm(root, { recursive: true });
+  });
+
+  async function writeTree(files: Record<string, string>): Promise<void> {
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(join(root, path, '..'), { recursive: true });
+      await writeFile(join(root, path), text);
+    }
+  }
+
+  async function startSample(changes: Partial<Settings> = {}): Promise<INestApplication> {
+    const moduleRef = await Test.createTestingModule({ imports: [AppModule] })
+      .overrideProvider(Settings)
+      .useValue({ ...settings, ...changes })
+      .setLogger(false)
+      .compile();
+    const app = moduleRef.createNestApplication({ logger: false, forceCloseConnections: true });
+    apps.push(app);
+    await app.listen(0, '127.0.0.1');
+    return app;
+  }
+
+  async function call<T = any>(app: INestApplication, method: string, path: string, body?: unknown) {
+    const response = await fetch(`${await app.getUrl()}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
+  const startReport = (app: INestApplication, path: unknown) => call<ReportView>(app, 'POST', '/reports', { path });
+
+  /** The views that a stream of a report tells, until it ends. */
+  async function* viewsOf(app: INestApplication, id: string): AsyncGenerator<ReportView> {
+    const response = await fetch(`${await app.getUrl()}/reports/${id}/events`);
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    let text = '';
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString();
+      const messages = text.split('\n\n');
+      text = messages.pop() as string;
+      for (const message of messages) {
+        const data = /^data: (.*)$/m.exec(message)?.[1];
+        if (data !== undefined) yield JSON.parse(data) as ReportView;
+      }
+    }
+  }
+
+  async function untilSettled(app: INestApplication, id: string): Promise<ReportView> {
+    let last: ReportView | undefined;
+    for await (const view of viewsOf(app, id)) last = view;
+    return last as ReportView;
+  }
+
+  it('sums up the files of a folder, a job each', async () => {
+    const app = await startSample();
+    const { status, body } = await startReport(app, 'src');
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ path: ['src'] });
+
+    const { state, report, progress } = await untilSettled(app, body.id);
+    expect(state).toBe('completed');
+    expect(progress).toEqual({ done: 3, total: 3 });
+    expect(report).toMatchObject({ files: 3, lines: 3, words: 8, size: 48, failedFiles: 0, truncated: false });
+    expect(report?.identifiers).toEqual([
+      ['apple', 3],
+      ['pear', 2],
+      ['plum', 1],
+    ]);
+    expect(report?.byExtension.map(({ extension, files }) => [extension, files])).toEqual([
+      ['.ts', 2],
+      ['.md', 1],
+    ]);
+    expect(await app.get(QueueService).counts(fileJob)).toMatchObject({ completed: 3 });
+
+    const again = await call<ReportView>(app, 'GET', `/reports/${body.id}`);
+    expect(again).toEqual({ status: 200, body: expect.objectContaining({ state: 'completed', report }) });
+  });
+
+  it('takes several folders, and counts afresh when a report that has ended is asked for again', async () => {
+    const app = await startSample();
+    const first = await untilSettled(app, (await startReport(app, ['src', './other/'])).body.id);
+    expect(first.report).toMatchObject({ files: 4 });
+
+    await writeTree({ 'other/d.txt': 'one more' });
+    const second = await untilSettled(app, (await startReport(app, ['src', 'other'])).body.id);
+    expect(second.id).toBe(first.id);
+    expect(second.report).toMatchObject({ files: 5 });
+  });
+
+  it('announces at the third attempt, and publishes when a dead letter is retried', async () => {
+    const app = await startSample();
+    const { id, report } = await untilSettled(app, (await startReport(app, 'other')).body.id);
+    expect(report?.announcedAtAttempt).toBe(3);
+
+    const queues = app.get(QueueService);
+    const dead = await firstDead(queues);
+    expect(dead).toMatchObject({ name: 'publish', payload: { report: id }, deadReason: 'unrecoverable' });
+    expect((await call<any[]>(app, 'GET', '/dead')).body).toMatchObject([{ id: dead.id }]);
+
+    expect((await call(app, 'POST', `/dead/${dead.id}/retry`)).status).toBe(202);
+    const published = await queues.getJob(publishJob, dead.id);
+    expect(await published?.result()).toEqual({ published: id });
+    expect(await call(app, 'POST', `/dead/${dead.id}/retry`)).toMatchObject({
+      status: 409,
+      body: { code: 'TASK_QUEUE_JOB_STATE' },
+    });
+  });
+
+  /** The publication of the only report; it may still be on its way. */
+  async function firstDead(queues: QueueService) {
+    for (const state of ['ready', 'active', 'dead'] as const) {
+      for (const job of (await queues.jobs(publishJob, { state })).jobs) {
+        if (job.name !== publishJob.name) continue;
+        await expect(job.result()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_DEAD' });
+        return job.refresh();
+      }
+    }
+    throw new Error('Nothing is dead');
+  }
+
+  it('refuses paths that are not folders inside its root', async () => {
+    await symlink(tmpdir(), join(root, 'way-out'));
+    const app = await startSample();
+    const refusals: [unknown, RegExp][] = [
+      ['..', /outside/],
+      ['src/../../..', /outside/],
+      ['/', /outside/],
+      ['way-out', /outside/],
+      ['missing', /does not exist/],
+      ['src/a.ts', /not a folder/],
+      ['src/a.ts/deeper', /does not exist/],
+      ['a\0b', /NUL/],
+      ['x'.repeat(2000), /1 to 1024/],
+      ['', /1 to 1024/],
+      [5, /1 to 1024/],
+      [undefined, /1 to 1024/],
+      [[], /1 to 10 folders/],
+      [['src', 7], /path\.1/],
+    ];
+    for (const [path, reason] of refusals) {
+      const { status, body } = await startReport(app, path);
+      expect({ path, status }).toEqual({ path, status: 400 });
+      expect(String((body as any).message)).toMatch(reason);
+    }
+    expect(await app.get(QueueService).counts(reportJob)).toMatchObject({ ready: 0, active: 0, completed: 0 });
+  });
+
+  it('answers 404 for what is not kept', async () => {
+    const app = await startSample();
+    expect((await call(app, 'GET', '/reports/unknown')).status).toBe(404);
+    expect((await call(app, 'GET', '/reports/unknown/events')).status).toBe(404);
+    expect((await call(app, 'POST', '/dead/unknown/retry')).status).toBe(404);
+  });
+
+  it('gives up files that cannot be read, and ends at its limits', async () => {
+    await writeTree({ 'other/large.txt': 'x'.repeat(200) });
+    const app = await startSample({ maxFileBytes: 100, maxFiles: 4 });
+    const report = (await untilSettled(app, (await startReport(app, ['other', 'src'])).body.id)).report;
+    expect(report).toMatchObject({ files: 3, failedFiles: 1, truncated: true });
+    expect(report?.failed).toEqual([{ path: 'other/large.txt', reason: expect.stringContaining('200 bytes') }]);
+  });
+
+  it('does not trust the payload of a file job', async () => {
+    const app = await startSample();
+    const queues = app.get(QueueService);
+    const job = await queues.enqueue(fileJob, { path: '../outside.txt' });
+    await expect(job.result()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_DEAD', reason: 'unrecoverable' });
+    await expect(queues.enqueue(fileJob, { path: '' })).rejects.toMatchObject({ code: 'TASK_QUEUE_INVALID_PAYLOAD' });
+  });
+
+  it('takes a report up again after a restart, without a second job for any file', async () => {
+    const before = await startSample();
+    await before.get(QueueService).pause(fileJob);
+    const { id } = (await startReport(before, ['src', 'other'])).body;
+    for await (const { progress } of viewsOf(before, id)) if (progress?.total === 4) break;
+    await before.close();
+
+    const after = await startSample();
+    await after.get(QueueService).resume(fileJob);
+    expect((await untilSettled(after, id)).report).toMatchObject({ files: 4, failedFiles: 0 });
+    expect(await after.get(QueueService).counts(fileJob)).toMatchObject({ completed: 4, ready: 0 });
+  });
+
+  it('closes while somebody follows a report', async () => {
+    const app = await startSample();
+    await app.get(QueueService).pause(reportJob);
+    const { id } = (await startReport(app, 'src')).body;
+    const views = viewsOf(app, id);
+    expect((await views.next()).value).toMatchObject({ id, state: 'ready' });
+    const [, end] = await Promise.all([app.close(), drained(views)]);
+    expect(end).toBe('ended');
+  });
+
+  async function drained(views: AsyncGenerator<ReportView>): Promise<'ended'> {
+    for await (const view of views) expect(view.state).toBe('ready');
+    return 'ended';
+  }
+
+  it('tells at the end of its first report whether there is one', async () => {
+    const written: string[] = [];
+    let onWrite = (_text: string): void => {};
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      jest.spyOn(stream, 'write').mockImplementation((text) => {
+        onWrite(String(text));
+        return written.push(String(text)) > 0;
+      }),
+    );
+    try {
+      const app = await startSample();
+      expect(await showFirstReport(app.get(ReportsService), root)).toBe(true);
+      expect(written.join('')).toMatch(/^all +3 +3 +8 +48 B$/m);
+
+      const queues = app.get(QueueService);
+      await queues.pause(reportJob);
+      const started = new Promise<string>((resolve) => {
+        onWrite = (text) => void (/^Report (\w+):/.test(text) && resolve(text.slice(7, 23)));
+      });
+      const failing = showFirstReport(app.get(ReportsService), root);
+      expect(await queues.cancel(reportJob, await started)).toBe('cancelled');
+      expect(await failing).toBe(false);
+      expect(written.at(-1)).toMatch(/is cancelled/);
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  });
+
+  it('writes a digest of its queues', async () => {
+    const app = await startSample();
+    await untilSettled(app, (await startReport(app, 'src')).body.id);
+    expect(await app.get(Digest).write()).toContain('files: 0 ready, 0 active, 3 completed, 0 dead');
+  });
+});
+
+describe('settings of the sample app', () => {
+  it.each([
+    [{ PORT: 'x' }, /PORT="x"/],
+    [{ PORT: '70000' }, /PORT/],
+    [{ WORKERS: '-1', REDIS_URL: 'redis://localhost' }, /WORKERS/],
+    [{ WORKERS: '3' }, /WORKERS needs REDIS_URL/],
+  ])('refuses %p', (env, reason) => {
+    expect(() => readSettings(env)).toThrow(reason);
+  });
+
+  it('splits the roles when there are worker processes', () => {
+    const env = { REDIS_URL: 'redis://localhost', WORKERS: '3' };
+    expect(readSettings(env)).toMatchObject({ role: 'producer', workers: 3 });
+    expect(readSettings({ ...env, SAMPLE_WORKER_PROCESS: '1' })).toMatchObject({ role: 'worker', workers: 0 });
+    expect(readSettings({ REDIS_URL: '' })).toMatchObject({ role: 'all', workers: 0, connection: 'memory://' });
+  });
+});
+
+describe('statistics of a text', () => {
+  it.each([
+    ['', 0, 0],
+    ['one', 1, 1],
+    ['one\n', 1, 1],
+    ['one two\n\n three', 3, 3],
+  ])('of %p', (text, lines, words) => {
+    expect(statisticsOf(text)).toMatchObject({ lines, words });
+  });
+
+  it('counts names, not keywords', () => {
+    expect(statisticsOf('const constructor = hasOwnProperty; __proto__(hasOwnProperty)').identifiers).toEqual([
+      ['hasOwnProperty', 2],
+      ['__proto__', 1],
+    ]);
+  });
+});

@@ -1,0 +1,18 @@
+/** Keeps what a listener is told; tests await the n-th message instead of sleeping. */
+export class MessageLog<T> {
+  readonly messages: T[] = [];
+  private waiting: { count: number; resolve: () => void }[] = [];
+
+  readonly listener = (message: T): void => {
+    this.messages.push(message);
+    const due = this.waiting.filter(({ count }) => count <= this.messages.length);
+    this.waiting = this.waiting.filter((waiter) => !due.includes(waiter));
+    for (const { resolve } of due) resolve();
+  };
+
+  /** The first `count` messages, once they are there. */
+  async first(count: number): Promise<T[]> {
+    if (this.messages.length < count) await new Promise<void>((resolve) => this.waiting.push({ count, resolve }));
+    return this.messages.slice(0, count);
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Codec } from '../../src/core/codec.js';
+import { jsonCodec } from '../../src/core/codec.js';
+import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from '../../src/core/errors.js';
+import { encodePayload } from '../../src/core/payload-encoder.js';
+
+const encode = (value: unknown, limit = 262_144, codec: Codec = jsonCodec) =>
+  encodePayload(codec, value, 'mail', 'welcome', limit);
+
+function issuesOf(value: unknown): readonly { path: string; message: string }[] {
+  try {
+    encode(value);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidPayloadError);
+    return (error as InvalidPayloadError).issues;
+  }
+  throw new Error('The payload was taken');
+}
+
+function nested(levels: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < levels; level++) value = { in: value };
+  return value;
+}
+
+describe('encodePayload', () => {
+  it.each([
+    ['null', null],
+    ['a text', 'x\ny'],
+    ['zero', 0],
+    ['false', false],
+    ['nested containers', { a: [1, [2, { b: null }]], c: '' }],
+    ['an object without prototype', Object.assign(Object.create(null), { a: 1 })],
+    ['lone surrogates', { text: '\ud800 \udfff' }],
+    ['an own __proto__', JSON.parse('{"__proto__":{"admin":true}}')],
+    ['1000 levels', nested(1000)],
+  ])('carries %s', (_what, value) => {
+    expect(JSON.parse(encode(value))).toEqual(value);
+  });
+
+  it('keeps an own __proto__ as data', () => {
+    const text = encode(JSON.parse('{"__proto__":{"admin":true}}'));
+    expect(text).toBe('{"__proto__":{"admin":true}}');
+    expect(JSON.parse(text).admin).toBeUndefined();
+  });
+
+  it('leaves undefined properties out and writes what writes itself', () => {
+    class Point {
+      constructor(readonly x: number) {}
+      norm() {
+        return this.x;
+      }
+    }
+    const value = {
+      gone: undefined,
+      at: new Date(0),
+      point: new Point(1),
+      money: { toJSON: () => '5 EUR' },
+      bytes: Buffer.from('a'),
+    };
+    expect(encode(value)).toBe(
+      '{"at":"1970-01-01T00:00:00.000Z","point":{"x":1},"money":"5 EUR","bytes":{"type":"Buffer","data":[97]}}',
+    );
+  });
+
+  it('ignores enumerable functions that are inherited, as JSON does', () => {
+    const value = Object.assign(Object.create({ method: () => 1 }), { a: 1 });
+    expect(encode({ value })).toBe('{"value":{"a":1}}');
+  });
+
+  it.each([
+    ['undefined', undefined, '', /undefined is not a payload/],
+    ['a function', () => 1, '', /function/],
+    ['a symbol', Symbol('x'), '', /symbol/],
+    ['a BigInt', { user: { id: 5n } }, 'user.id', /BigInt.*string/],
+    ['a function inside', { a: [{ run: () => 1 }] }, 'a[0].run', /function/],
+    ['a symbol inside', { a: Symbol('x') }, 'a', /symbol/],
+    ['NaN', { a: [1, Number.NaN] }, 'a[1]', /NaN would be stored as null/],
+    ['Infinity', { a: -Infinity }, 'a', /-Infinity would be stored as null/],
+    ['undefined in an array', { a: [undefined] }, 'a[0]', /null/],
+    ['a Map', { seen: new Map() }, 'seen', /Map cannot/],
+    ['a Set', { seen: new Set([1]) }, 'seen', /Set cannot/],
+    ['a forgotten await', { user: Promise.resolve(1) }, 'user', /await/],
+    ['an Error', { error: new TypeError('x') }, 'error', /name and message/],
+    ['a RegExp', { pattern: /x/ }, 'pattern', /RegExp/],
+    ['a typed array', { bytes: new Uint8Array(2) }, 'bytes', /Uint8Array/],
+    ['an invalid Date', { at: new Date(Number.NaN) }, 'at', /invalid Date/],
+    ['a getter that throws', { get a() { throw new Error('closed'); } }, '', /closed/], // prettier-ignore
+    ['a toJSON that throws', { a: { toJSON: () => { throw new Error('no'); } } }, '', /no/], // prettier-ignore
+    ['a toJSON that gives undefined', { toJSON: () => undefined }, '', /nothing/],
+  ])('refuses %s and says where', (_what, value, path, message) => {
+    const [issue] = issuesOf(value);
+    expect(issue.path).toBe(path);
+    expect(issue.message).toMatch(message);
+  });
+
+  it('finds cycles and bottomless payloads', () => {
+    const cyclic: Record<string, unknown> = { a: {} };
+    (cyclic.a as Record<string, unknown>).back = cyclic;
+    expect(issuesOf(cyclic)).toEqual([{ path: 'a.back', message: expect.stringMatching(/cycle/) }]);
+    const [issue] = issuesOf(nested(100_000));
+    expect(issue.message).toMatch(/1000 levels/);
+    expect(issue.path.length).toBeLessThanOrEqual(120);
+  });
+
+  it('takes the same object twice side by side', () => {
+    const shared = { n: Number.MAX_SAFE_INTEGER };
+    expect(encode({ a: shared, b: [shared], when: new Date(0) })).toContain('"b":[{"n":9007199254740991}]');
+  });
+
+  it('names a few culprits at most', () => {
+    expect(issuesOf(Array.from({ length: 50 }, () => () => 1)).length).toBe(5);
+  });
+
+  it('counts bytes, not characters', () => {
+    expect(encode('é'.repeat(4), 10)).toBe('"éééé"');
+    expect(() => encode('é'.repeat(5), 10)).toThrow(PayloadTooLargeError);
+    try {
+      encode('€'.repeat(5), 10);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'TASK_QUEUE_PAYLOAD_TOO_LARGE', bytes: 17, limit: 10 });
+    }
+  });
+
+  it('leaves another codec to decide what it carries', () => {
+    const codec: Codec = { encode: (value) => `<${String(value)}>`, decode: (text) => text };
+    expect(encode(5n, 100, codec)).toBe('<5>');
+    expect(() => encode(1, 100, { ...codec, encode: () => 'a\nb' })).toThrow(ConfigurationError);
+    const failing = { ...codec, encode: () => { throw new Error('no key'); } }; // prettier-ignore
+    expect(() => encode(1, 100, failing)).toThrow(/no key/);
+  });
+});
