@@ -11,13 +11,13 @@ const [REDIS_CPU, NODE_CPU] = [0, 1];
 /**
  * Measures scenario by scenario; inside a repeat every system has its turn, so that noise meets all of them.
  * @param run { conditions, scenarios, systems? }
- * @param onScenario called with the rows of a scenario as soon as it is through
+ * @param onScenario called with a series, one row a system, as soon as its scenario is through
  */
 export async function conduct({ conditions, scenarios, systems }, repeats, onScenario, onServer) {
   const catalogue = createScenarios(conditions);
   for (const name of scenarios) {
     const scenario = catalogue[name];
-    const rows = systemsFor(scenario, systems).map((system) => ({ scenario: name, system, conditions, runs: [] }));
+    const rows = systemsFor(scenario, systems).map((system) => ({ system, runs: [] }));
     for (let repeat = 0; repeat < repeats; repeat++) {
       for (const row of rows) {
         showProgress(`${name} ${row.system} ${repeat + 1}/${repeats}`);
@@ -25,7 +25,7 @@ export async function conduct({ conditions, scenarios, systems }, repeats, onSce
       }
     }
     showProgress('');
-    onScenario(scenario, rows);
+    onScenario(scenario, { scenario: name, conditions, finishedAt: new Date().toISOString(), rows });
   }
 }
 

@@ -108,7 +108,7 @@ const PLANS = {
     })),
     { scenarios: ['enqueue-loops', 'drain-10'], conditions: { rtt: 1 }, systems: [...RIVALS, 'task-queue', 'task-queue:p0'] },
     { scenarios: ['drain-100'], systems: ['task-queue', 'task-queue:forget', 'task-queue:events', 'task-queue:direct'] },
-    { scenarios: ['profile'], systems: ['bullmq:rm', 'task-queue', 'task-queue:direct'] },
+    { scenarios: ['profile'], conditions: { pin: true }, systems: ['bullmq:rm', 'task-queue', 'task-queue:direct'] },
   ],
 };
 

@@ -10,7 +10,7 @@ const PEERS = ['bullmq', 'bee-queue', 'ioredis'];
 export class ResultsFile {
   constructor(path = join(FOLDER, `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`)) {
     this.path = path;
-    this.content = readExisting(path) ?? { version: 1, rows: [] };
+    this.content = readExisting(path) ?? { version: 1, series: [] };
   }
 
   describe(server) {
@@ -28,15 +28,14 @@ export class ResultsFile {
     ]);
   }
 
-  /** Takes the place of what the file has for the same scenario, conditions and system; ratios need whole scenarios. */
-  put(rows) {
-    const key = (row) => JSON.stringify([row.scenario, row.conditions]);
-    const fresh = new Set(rows.map(key));
-    const kept = this.content.rows.filter((row) => !fresh.has(key(row)) || !rows.some(({ system }) => system === row.system));
-    this.content.rows = [...kept, ...rows];
-    this.content.finishedAt = new Date().toISOString();
+  /** Takes the place of what the file has for the same scenario, conditions and systems. */
+  put(series) {
+    const keyOf = ({ scenario, conditions, rows }) => JSON.stringify([scenario, conditions, rows.map(({ system }) => system)]);
+    const kept = this.content.series.filter((other) => keyOf(other) !== keyOf(series));
+    this.content.series = [...kept, series];
+    this.content.finishedAt = series.finishedAt;
     mkdirSync(dirname(this.path), { recursive: true });
-    writeFileSync(this.path, `${JSON.stringify(this.content, undefined, 1)}\n`);
+    writeFileSync(this.path, `${JSON.stringify(this.content, undefined, 2)}\n`);
   }
 }
 

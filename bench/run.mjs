@@ -28,9 +28,9 @@ async function measure() {
   const { printScenario } = await import('./table.mjs');
   const file = new ResultsFile(options.out);
   for (const run of options.runs) {
-    const onScenario = (scenario, rows) => {
-      file.put(rows);
-      printScenario(scenario, rows);
+    const onScenario = (scenario, series) => {
+      file.put(series);
+      printScenario(scenario, series);
     };
     await conduct(run, options.repeats, onScenario, (server) => file.describe(server));
   }
@@ -39,7 +39,7 @@ async function measure() {
 
 async function report() {
   const { writeReport } = await import('./report.mjs');
-  writeReport(options.from ? readResults(options.from) : readNewestResults());
+  await writeReport(options.from ? readResults(options.from) : readNewestResults());
   console.log('docs/performance.md and docs/charts/ are written');
 }
 

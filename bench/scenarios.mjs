@@ -159,11 +159,11 @@ export function createScenarios({ payload, scale, queues, workers }) {
 
   function growth(kind, sizes, between = []) {
     // Three sizes where the small one is too small to be compared with the large one.
-    const all = [...sizes.slice(0, 1), ...between.map(n), ...sizes.slice(1)];
+    const all = [...new Set([...sizes.slice(0, 1), ...between.map(n), ...sizes.slice(1)])];
     return {
       about: `cost of an add and of a reserve behind a backlog of ${kind} jobs`,
       measure: 'growth',
-      params: { kind, sizes: all, compare: [kind === 'waiting' ? all[0] : all[1], all.at(-1)], fetch: n(20_000), chunk },
+      params: { kind, sizes: all, compare: all.slice(-2), fetch: n(20_000), chunk },
       figures: [
         less('addGrowth', '×'),
         less('fetchGrowth', '×'),

@@ -4,13 +4,13 @@ import { OURS } from './systems/catalogue.mjs';
 const isOurs = (system) => system === OURS || system.startsWith(`${OURS}:`);
 
 /** The rows of one scenario as text: medians with min–max, and ours against the better bullmq. */
-export function printScenario(scenario, rows) {
+export function printScenario(scenario, { rows, conditions }) {
   const figures = scenario.figures.filter(({ key }) => rows.some((row) => figureOf(row, key)));
   const head = ['', ...figures.map(({ key, unit }) => (unit ? `${key} [${unit}]` : key))];
   if (figures.length > 0) head.push(`× bullmq: ${figures[0].key}`);
   const lines = rows.map((row) => [row.system, ...cellsOf(row, rows, figures)]);
   const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)));
-  console.log(`\n${scenario.name}: ${scenario.about}${describeConditions(rows[0].conditions)}`);
+  console.log(`\n${scenario.name}: ${scenario.about}${describeConditions(conditions)}`);
   for (const line of [head, ...lines]) {
     console.log(`  ${line.map((cell, column) => cell.padEnd(widths[column])).join('  ')}`.trimEnd());
   }

@@ -18,7 +18,13 @@ export type {
 } from './task-queue.options.js';
 export { getQueueToken } from './task-queue.constants.js';
 
-export { Cron, Interval, type CronOptions, type IntervalOptions, type ScheduleOptions } from './decorators/cron.decorator.js';
+export {
+  Cron,
+  Interval,
+  type CronOptions,
+  type IntervalOptions,
+  type ScheduleOptions,
+} from './decorators/cron.decorator.js';
 export { CronExpression } from './decorators/cron-expression.js';
 export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { JobRef, Signal } from './decorators/job-ref.decorator.js';

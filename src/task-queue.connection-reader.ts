@@ -6,7 +6,8 @@ import type { Connection, TaskQueueModuleOptions } from './task-queue.options.js
 /** What ioredis itself connects to when it is told nothing. */
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const PRIVATE_MEMORY = 'memory://';
-const REMEDY = 'use a redis://, rediss:// or memory:// URL, ioredis options, { nodes, options } of a cluster, or an ioredis instance';
+const REMEDY =
+  'use a redis://, rediss:// or memory:// URL, ioredis options, { nodes, options } of a cluster, or an ioredis instance';
 
 /**
  * An option that is absent means the local Redis; one that is there and undefined is an environment variable that
@@ -51,7 +52,10 @@ function readUrl(url: string): string {
 export function maskPassword(url: string): string {
   // Greedy up to the last "@": a password that was not URL-encoded is often why a URL can not be read.
   return url
-    .replace(/^([a-z+]*:?\/{0,2})(?:([^:@/]*):)?.*@/i, (_match, scheme: string, user: string | undefined) => `${scheme}${user ?? ''}:***@`)
+    .replace(
+      /^([a-z+]*:?\/{0,2})(?:([^:@/]*):)?.*@/i,
+      (_match, scheme: string, user: string | undefined) => `${scheme}${user ?? ''}:***@`,
+    )
     .replace(/([?&]password=)[^&]*/i, '$1***');
 }
 
@@ -59,7 +63,11 @@ function readCluster(connection: object): void {
   refuseUnknownKeys(connection, ['nodes', 'options'], 'connection');
   const { nodes } = connection as { nodes: unknown };
   if (!Array.isArray(nodes) || nodes.length === 0) {
-    throw new InvalidValueError('connection: nodes', nodes, 'name at least one node of the cluster, such as { host, port }');
+    throw new InvalidValueError(
+      'connection: nodes',
+      nodes,
+      'name at least one node of the cluster, such as { host, port }',
+    );
   }
 }
 
@@ -68,9 +76,10 @@ function readCluster(connection: object): void {
  * somewhere else.
  */
 function refuseKeyPrefix(connection: object): void {
-  const levels = [connection, optionsOf(connection), redisOptionsOf(connection), redisOptionsOf(optionsOf(connection))];
-  for (const level of levels) {
-    const keyPrefix = (level as { keyPrefix?: unknown } | undefined)?.keyPrefix;
+  const given: Level = connection;
+  const { options } = given;
+  for (const level of [given, options, given.redisOptions, options?.redisOptions]) {
+    const keyPrefix = level?.keyPrefix;
     if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix !== '') {
       throw new ConfigurationError(
         `The connection has the ioredis option keyPrefix (${JSON.stringify(keyPrefix)}), which pub/sub channels do not get. ` +
@@ -80,10 +89,9 @@ function refuseKeyPrefix(connection: object): void {
   }
 }
 
-function optionsOf(value: object | undefined): object | undefined {
-  return (value as { options?: object } | undefined)?.options;
-}
-
-function redisOptionsOf(value: object | undefined): object | undefined {
-  return (value as { redisOptions?: object } | undefined)?.redisOptions;
+/** Where ioredis keeps options: in themselves, in an instance, in those of each node of a cluster. */
+interface Level {
+  keyPrefix?: unknown;
+  options?: Level;
+  redisOptions?: Level;
 }

@@ -12,7 +12,12 @@ export const INNERMOST = -1;
  * its database closed. So the two modules of this package take the two ends of that order. The distance is an accessor
  * of Nest's `Module` in 11 and 12, and nothing sorts by it before every provider exists.
  */
-export function placeInHookOrder(modules: ModulesContainer, moduleClass: unknown, provider: unknown, distance: number): void {
+export function placeInHookOrder(
+  modules: ModulesContainer,
+  moduleClass: unknown,
+  provider: unknown,
+  distance: number,
+): void {
   for (const module of modules.values()) {
     if (module.metatype === moduleClass && module.providers.has(provider as never)) module.distance = distance;
   }

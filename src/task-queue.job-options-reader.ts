@@ -21,7 +21,11 @@ export const GIVEN_JOB_KEYS = [
   'retention',
 ] as const satisfies readonly (keyof JobOptions)[];
 
-export const GIVEN_WORKER_KEYS = ['concurrency', 'prefetch', 'lease'] as const satisfies readonly (keyof WorkerOptions)[];
+export const GIVEN_WORKER_KEYS = [
+  'concurrency',
+  'prefetch',
+  'lease',
+] as const satisfies readonly (keyof WorkerOptions)[];
 
 const BUILT_IN_BACKOFFS = ['fixed', 'exponential'];
 const MOST_ATTEMPTS = 1_000_000;
@@ -66,7 +70,9 @@ export function readGivenWorkerOptions(given: WorkerOptions, place: string): Par
   }
   if (given.prefetch !== undefined) {
     read.prefetch =
-      given.prefetch === 'auto' ? 'auto' : readCount(given.prefetch, `prefetch in ${place} (or "auto")`, 0, MOST_PREFETCH);
+      given.prefetch === 'auto'
+        ? 'auto'
+        : readCount(given.prefetch, `prefetch in ${place} (or "auto")`, 0, MOST_PREFETCH);
   }
   if (given.lease !== undefined) read.leaseMs = readMs(given.lease, `lease in ${place}`, SHORTEST_LEASE, LONGEST_LEASE);
   return read;

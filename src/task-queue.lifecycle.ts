@@ -7,11 +7,11 @@ import { Maintenance } from './scheduler/maintenance.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
 import { layerJobOptions } from './task-queue.job-options-reader.js';
-import type { ResolvedOptions } from './task-queue.options.js';
+import { DEFAULTS, type ResolvedOptions, type ResolvedWorkerOptions } from './task-queue.options.js';
 import { WorkerSupervisor } from './worker/worker-supervisor.js';
 
 /** What shutdown may take beyond the grace, with some of that second left to Redis and to Nest. */
-const AFTER_GRACE_MS = 850;
+const AFTER_GRACE_MS = 800;
 /** Users enable shutdown hooks before or right after `listen()`. */
 const HOOKS_CHECK_MS = 1000;
 
@@ -42,7 +42,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       broker,
       options,
       handlersOf: (queue) => registry.handlersOf(queue),
-      workerOptionsOf: (queue) => registry.workerOptionsOf(queue),
+      workerOptionsOf: (queue) => this.workerOptionsOf(queue),
       processorJobOptionsOf: (handler) => registry.jobOptionsOf(handler),
       inboxOf: (queue) => registry.inboxOf(queue),
       logger,
@@ -66,11 +66,17 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       logger,
       queues: registry.queues.map((name) => ({
         name,
-        leaseMs: registry.workerOptionsOf(name).leaseMs,
+        leaseMs: this.workerOptionsOf(name).leaseMs,
         retention: registry.retentionOf(name),
       })),
       onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
     });
+    if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
+      logger.log(
+        `This connection cannot be handed to a heartbeat thread, so the main loop renews leases: ` +
+          `default lease ${DEFAULTS.leaseWithoutHeartbeatMs} ms, and a handler that blocks longer loses its jobs`,
+      );
+    }
     await supervisor.start(registry.queues);
     this.maintenance.start();
     await this.scheduler.start();
@@ -81,6 +87,11 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   onModuleDestroy(): Promise<void> {
     this.ending ??= this.end();
     return this.ending;
+  }
+
+  private workerOptionsOf(queue: string): ResolvedWorkerOptions {
+    const { shared, heartbeat } = this.broker.capabilities;
+    return this.registry.workerOptionsOf(queue, shared && !heartbeat ? DEFAULTS.leaseWithoutHeartbeatMs : DEFAULTS.worker.leaseMs);
   }
 
   private async end(): Promise<void> {
@@ -104,7 +115,9 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     if (!this.broker.capabilities.shared || this.registry.queues.length === 0) return;
     this.hooksCheck = setTimeout(() => {
       if (process.listenerCount('SIGTERM') > 0) return;
-      this.logger.warn('Nothing listens to SIGTERM, so running jobs are not drained on shutdown: call app.enableShutdownHooks().');
+      this.logger.warn(
+        'Nothing listens to SIGTERM, so running jobs are not drained on shutdown: call app.enableShutdownHooks().',
+      );
     }, HOOKS_CHECK_MS);
     this.hooksCheck.unref();
   }

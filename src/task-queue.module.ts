@@ -43,18 +43,19 @@ export class TaskQueueModule {
     if (sources.length !== 1) {
       throw new ConfigurationError('forRootAsync takes exactly one of useFactory, useClass and useExisting.');
     }
-    return rootModule(TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]), isGlobal);
+    return rootModule(
+      TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]),
+      isGlobal,
+    );
   }
 
   /** Names queues next to the feature that owns them, with their options; `@InjectQueue(name)` works where it is imported. */
   static registerQueue(...queues: QueueRegistration[]): DynamicModule {
-    const injectables = queues.map(
-      ({ name }): Provider => ({
-        provide: getQueueToken(name),
-        inject: [QUEUE_SERVICE],
-        useFactory: (service: QueueService) => new Queue(name, service),
-      }),
-    );
+    const injectables = queues.map(({ name }): Provider => ({
+      provide: getQueueToken(name),
+      inject: [QUEUE_SERVICE],
+      useFactory: (service: QueueService) => new Queue(name, service),
+    }));
     return {
       module: TaskQueueModule,
       providers: [{ provide: QUEUE_REGISTRATIONS, useValue: queues }, ...injectables],

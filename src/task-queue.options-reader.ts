@@ -3,7 +3,13 @@ import { checkKeyName } from './core/names.js';
 import { jsonCodec, type Codec } from './core/codec.js';
 import type { BackoffStrategy } from './core/backoff.js';
 import { isPrivateMemory, readConnection, usesMemory } from './task-queue.connection-reader.js';
-import { GIVEN_JOB_KEYS, GIVEN_WORKER_KEYS, readGivenJobOptions, readGivenWorkerOptions, readJobOptions } from './task-queue.job-options-reader.js';
+import {
+  GIVEN_JOB_KEYS,
+  GIVEN_WORKER_KEYS,
+  readGivenJobOptions,
+  readGivenWorkerOptions,
+  readJobOptions,
+} from './task-queue.job-options-reader.js';
 import { readBoolean, readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from './core/option-checks.js';
 import {
   DEFAULTS,
@@ -34,7 +40,11 @@ const MODULE_KEYS = [
   'shutdown',
 ] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
 
-const QUEUE_KEYS = [...GIVEN_JOB_KEYS, ...GIVEN_WORKER_KEYS, 'inbox'] as const satisfies readonly (keyof QueueOptions)[];
+const QUEUE_KEYS = [
+  ...GIVEN_JOB_KEYS,
+  ...GIVEN_WORKER_KEYS,
+  'inbox',
+] as const satisfies readonly (keyof QueueOptions)[];
 
 const ROLES = ['all', 'producer', 'worker'] as const satisfies readonly Role[];
 const ENHANCER_KINDS = ['guards', 'interceptors', 'pipes', 'filters'] as const satisfies readonly GlobalEnhancerKind[];
@@ -110,10 +120,18 @@ function readBackoffs(given: unknown): Record<string, BackoffStrategy> {
   requireObject(given, 'backoffs', 'pass an object of functions (attempt, error) => milliseconds');
   for (const [name, strategy] of Object.entries(given)) {
     if (BUILT_IN_BACKOFFS.includes(name)) {
-      throw new InvalidValueError('name in backoffs', name, '"fixed" and "exponential" are built in; choose another name');
+      throw new InvalidValueError(
+        'name in backoffs',
+        name,
+        '"fixed" and "exponential" are built in; choose another name',
+      );
     }
     if (typeof strategy !== 'function') {
-      throw new InvalidValueError(`backoffs.${name}`, strategy, 'a strategy is a function (attempt, error) => milliseconds');
+      throw new InvalidValueError(
+        `backoffs.${name}`,
+        strategy,
+        'a strategy is a function (attempt, error) => milliseconds',
+      );
     }
   }
   return { ...(given as Record<string, BackoffStrategy>) };
@@ -121,11 +139,15 @@ function readBackoffs(given: unknown): Record<string, BackoffStrategy> {
 
 function readCodec(given: unknown): Codec {
   if (given === undefined) return jsonCodec;
-  const codec = given as Partial<Codec> | null;
+  const codec: Partial<Codec> | null = given;
   if (typeof codec === 'object' && typeof codec?.encode === 'function' && typeof codec.decode === 'function') {
     return codec as Codec;
   }
-  throw new InvalidValueError('codec', given, 'a codec has the methods encode(value, context) and decode(text, context)');
+  throw new InvalidValueError(
+    'codec',
+    given,
+    'a codec has the methods encode(value, context) and decode(text, context)',
+  );
 }
 
 function readEnhancerKinds(given: unknown): readonly GlobalEnhancerKind[] {
@@ -147,7 +169,7 @@ function refuseLossyMemory(options: ResolvedOptions, nodeEnv: string | undefined
   if (!usesMemory(options.connection)) return;
   if (nodeEnv === 'production' && !options.allowMemory) {
     throw new ConfigurationError(
-      `Connection "${String(options.connection)}" keeps jobs in this process alone: a restart loses them, and every instance fires ` +
+      `Connection "${options.connection}" keeps jobs in this process alone: a restart loses them, and every instance fires ` +
         'every schedule. With NODE_ENV=production pass a redis:// connection, or allowMemory: true if that is what you want.',
     );
   }

@@ -11,12 +11,7 @@ export type Role = 'all' | 'producer' | 'worker';
  * Where jobs are stored: a `redis://`, `rediss://` or `memory://` URL, ioredis options, cluster nodes, or an ioredis
  * instance of yours (it is duplicated, never closed).
  */
-export type Connection =
-  | string
-  | RedisOptions
-  | { nodes: ClusterNode[]; options?: ClusterOptions }
-  | Redis
-  | Cluster;
+export type Connection = string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
 
 /** A delay between attempts: a duration, or a curve with a bound and jitter. */
 export type Backoff =
@@ -193,6 +188,10 @@ export const DEFAULTS = {
   list: { limit: 50, maxLimit: 500 },
   /** Runs a crashing job may take its workers with it before it is dead as `poison`. */
   maxCrashes: 3,
+  /** Where the main loop has to renew leases itself: a handler may block it for a while. */
+  leaseWithoutHeartbeatMs: 30 * SECOND,
+  /** A main loop that a handler blocked for longer loses its leases. */
+  stallLimitMs: 60 * SECOND,
   errorHistory: { count: 10, bytes: 8 * 1024 },
   logs: { lines: 100, lineBytes: 1024 },
 } as const;

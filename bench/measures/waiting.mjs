@@ -63,9 +63,12 @@ export async function split(stage) {
   const spread = async () => {
     const from = nowUs();
     await stage.preload(producer, jobs, { more: { ms: jobMs } });
-    await stage.finished(producer, 5);
-    const ends = await Promise.all(workers.map((worker) => worker.ask('samples')));
-    return (Math.max(...ends.flatMap(({ samples }) => samples)) - from) / 1000;
+    const ends = [];
+    while (ends.length < jobs) {
+      await sleep(10);
+      for (const { samples } of await Promise.all(workers.map((worker) => worker.ask('samples')))) ends.push(...samples);
+    }
+    return (Math.max(...ends) - from) / 1000;
   };
   const coldMs = await spread();
   await stage.preload(producer, quickJobs);

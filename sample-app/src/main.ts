@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { ReportsService } from './reports/reports.service.js';
-import { readSettings, type Settings } from './settings.js';
+import { readSettings, SettingsError, type Settings } from './settings.js';
 import { showFirstReport } from './terminal/first-report.js';
 import { SampleLogger } from './terminal/sample-logger.js';
 
@@ -19,8 +19,7 @@ try {
 
 /** `--once` ends after the first report and opens no port. */
 async function run(settings: Settings, once: boolean): Promise<void> {
-  // Clients that keep their connections alive would hold the shutdown up for seconds.
-  const app = await NestFactory.create(AppModule, { ...OPTIONS, forceCloseConnections: true });
+  const app = await NestFactory.create(AppModule, OPTIONS);
   app.enableShutdownHooks();
   if (once) {
     await app.init();
@@ -55,6 +54,6 @@ function invite(url: string): void {
 function explain(error: unknown): string {
   const { code, message, stack } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') return `${message}. Choose another port: PORT=3001 npm start`;
-  if (code?.startsWith('TASK_QUEUE_') || (error as Error).name === 'SettingsError') return message;
+  if (code?.startsWith('TASK_QUEUE_') || error instanceof SettingsError) return message;
   return stack ?? String(error);
 }

@@ -1,23 +1,24 @@
-import { Catch, HttpException, type ArgumentsHost } from '@nestjs/common';
-import { BaseExceptionFilter } from '@nestjs/core';
+import { Catch, HttpStatus, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { TaskQueueError } from 'nestjs-task-queue';
 
-/** Every error of the package has a stable code: here they become answers. */
-const STATUS_OF_CODE: Record<string, number> = {
-  TASK_QUEUE_INVALID_PAYLOAD: 400,
-  TASK_QUEUE_PAYLOAD_TOO_LARGE: 413,
-  TASK_QUEUE_JOB_NOT_FOUND: 404,
-  TASK_QUEUE_JOB_STATE: 409,
-  TASK_QUEUE_BROKER_UNAVAILABLE: 503,
-  TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN: 503,
-  TASK_QUEUE_STORE_FULL: 503,
+const STATUS_OF_CODE: Record<string, HttpStatus> = {
+  TASK_QUEUE_INVALID_PAYLOAD: HttpStatus.BAD_REQUEST,
+  TASK_QUEUE_PAYLOAD_TOO_LARGE: HttpStatus.PAYLOAD_TOO_LARGE,
+  TASK_QUEUE_JOB_NOT_FOUND: HttpStatus.NOT_FOUND,
+  TASK_QUEUE_JOB_STATE: HttpStatus.CONFLICT,
+  TASK_QUEUE_BROKER_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
+  TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN: HttpStatus.SERVICE_UNAVAILABLE,
+  TASK_QUEUE_STORE_FULL: HttpStatus.SERVICE_UNAVAILABLE,
 };
 
+/** Every error of the package has a stable code: here they become answers. */
 @Catch(TaskQueueError)
-export class TaskQueueErrorFilter extends BaseExceptionFilter {
-  override catch(error: TaskQueueError, host: ArgumentsHost): void {
-    const status = STATUS_OF_CODE[error.code];
-    if (status === undefined) return super.catch(error, host);
-    super.catch(new HttpException({ statusCode: status, code: error.code, message: error.message }, status), host);
+export class TaskQueueErrorFilter implements ExceptionFilter<TaskQueueError> {
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  catch({ code, message }: TaskQueueError, host: ArgumentsHost): void {
+    const statusCode = STATUS_OF_CODE[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+    this.host.httpAdapter.reply(host.switchToHttp().getResponse(), { statusCode, code, message }, statusCode);
   }
 }

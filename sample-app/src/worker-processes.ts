@@ -34,7 +34,9 @@ export class WorkerProcesses implements OnApplicationBootstrap, OnApplicationShu
       this.running.delete(child);
       if (this.closing) return;
       // Its jobs go to the others as soon as its lease ends.
-      this.logger.error(`Worker ${number} (process ${child.pid}) ended: ${signal ?? `exit code ${code}`}; ${this.running.size} left`);
+      this.logger.error(
+        `Worker ${number} (process ${child.pid}) ended: ${signal ?? `exit code ${code}`}; ${this.running.size} left`,
+      );
     });
   }
 }

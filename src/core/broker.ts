@@ -38,6 +38,11 @@ export interface Broker {
   settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation>;
   /** Renews the worker's lease. `lapsed` when it had run out: the worker must {@link reconcile}. */
   beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply>;
+  /**
+   * Renews the leases of a worker that holds jobs from outside of its main loop, so that a handler which blocks the loop
+   * does not lose them. Undefined where this store can not: then the worker calls {@link beat} itself.
+   */
+  startHeartbeat?(plan: HeartbeatPlan): Heartbeat | undefined;
   /** Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost. */
   reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }>;
   /** The worker leaves: its lease and registrations go; jobs it still holds are released to the front, no attempt burned. */
@@ -99,6 +104,8 @@ export type Unsubscribe = () => Promise<void>;
 export interface BrokerCapabilities {
   /** Other processes can use the same store. */
   shared: boolean;
+  /** {@link Broker.startHeartbeat} will work: a handler that blocks the main loop keeps its jobs. */
+  heartbeat: boolean;
 }
 
 /** What the server is and guarantees; `undefined` where it would not say. */
@@ -205,6 +212,24 @@ export interface BeatReply {
   lapsed: boolean;
   /** Own active jobs that somebody asked to cancel. */
   cancelling: string[];
+}
+
+export interface HeartbeatPlan {
+  worker: string;
+  leases: readonly { queue: string; leaseMs: number }[];
+  /** A main loop that stands still for longer than this loses its leases. */
+  stallLimitMs: number;
+  onBeat(queue: string, reply: BeatReply): void;
+  /** The main loop stood still beyond the limit; told once it moves again. */
+  onStalled(forMs: number): void;
+  /** The heartbeat itself ended: beat from the main loop. */
+  onFailure(error: Error): void;
+}
+
+export interface Heartbeat {
+  /** Whether the worker holds jobs of this queue: only then is its lease renewed. */
+  holds(queue: string, holding: boolean): void;
+  stop(): Promise<void>;
 }
 
 export interface RunReport {

@@ -1,7 +1,7 @@
 import type { SchemaIssue } from './standard-schema.js';
 
 /** Deeper payloads are refused: parsers of other languages stop at 1000 or sooner. */
-export const MAX_PAYLOAD_DEPTH = 1000;
+const MAX_PAYLOAD_DEPTH = 1000;
 
 const MAX_ISSUES = 5;
 const MAX_PATH_LENGTH = 120;

@@ -24,6 +24,11 @@ export function Payload(...schemaOrPipes: PayloadPipe[]): ParameterDecorator {
     const key = `${PAYLOAD_PARAMETER}:${index}`;
     const pipes = schemaOrPipes.map((item) => (isStandardSchema(item) ? new PayloadSchemaPipe(item) : item));
     const known = (Reflect.getOwnMetadata(PARAMETERS_METADATA, target.constructor, method) ?? {}) as object;
-    Reflect.defineMetadata(PARAMETERS_METADATA, { ...known, [key]: { index, data: undefined, pipes } }, target.constructor, method);
+    Reflect.defineMetadata(
+      PARAMETERS_METADATA,
+      { ...known, [key]: { index, data: undefined, pipes } },
+      target.constructor,
+      method,
+    );
   };
 }

@@ -21,9 +21,12 @@ export class EnhancerInspector {
    * @throws ConfigurationError naming the handler and the remedy
    */
   inspect(method: DecoratedMethod): HandlerNeeds {
-    const implementation = (method.classRef.prototype as Record<string, object>)[method.method] as object;
+    const implementation = (method.classRef.prototype as Record<string, object>)[method.method];
     const parameters = this.accessor.parametersOf(method.classRef, method.method);
-    this.refuseForeignParameters(method, parameters.map(({ key }) => key));
+    this.refuseForeignParameters(
+      method,
+      parameters.map(({ key }) => key),
+    );
 
     let enhancers = false;
     for (const kind of ENHANCER_KINDS) {
@@ -39,7 +42,11 @@ export class EnhancerInspector {
         );
       }
     }
-    this.refuseSkipped(method, 'pipes', parameters.flatMap(({ pipes }) => pipes));
+    this.refuseSkipped(
+      method,
+      'pipes',
+      parameters.flatMap(({ pipes }) => pipes),
+    );
     return { enhancers, parameters: parameters.length > 0 };
   }
 

@@ -116,7 +116,7 @@ export class Explorer {
 function classOf(wrapper: ProviderWrapper): Type<object> | undefined {
   const metatype = wrapper.metatype as Type<object> | null;
   if (!wrapper.isNotMetatype) return metatype?.prototype ? metatype : undefined;
-  const instance = wrapper.instance as unknown;
+  const instance: unknown = wrapper.instance;
   if (typeof instance !== 'object' || instance === null) return undefined;
   const prototype = Object.getPrototypeOf(instance) as { constructor?: unknown } | null;
   const classRef = prototype?.constructor;

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { ApplicationConfig, ContextIdFactory, ModuleRef, ModulesContainer, type ContextId, type ExternalContextCreator } from '@nestjs/core';
+import {
+  ApplicationConfig,
+  ContextIdFactory,
+  ModuleRef,
+  ModulesContainer,
+  type ContextId,
+  type ExternalContextCreator,
+} from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 import { ConfigurationError } from '../core/errors.js';
 import type { Job } from '../core/job-view.js';
@@ -83,7 +90,7 @@ function around(
     instance[method],
     method,
     PARAMETERS_METADATA,
-    parameters as never,
+    parameters,
     contextId,
     inquirerId,
     options,

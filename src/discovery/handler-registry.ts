@@ -6,7 +6,12 @@ import type { RetentionRule, RetentionRules } from '../core/job.js';
 import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
-import { DEFAULTS, type GivenJobOptions, type ResolvedOptions, type ResolvedWorkerOptions } from '../task-queue.options.js';
+import {
+  DEFAULTS,
+  type GivenJobOptions,
+  type ResolvedOptions,
+  type ResolvedWorkerOptions,
+} from '../task-queue.options.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
 import { leavesValidationOut } from './global-enhancers.js';
@@ -51,8 +56,10 @@ export class HandlerRegistry {
     this.collected = true;
     const strategies = Object.keys(this.options.backoffs);
     for (const method of this.explorer.explore()) {
-      for (const metadata of method.processors) this.addProcessor(method, readProcessor(metadata, method.label, strategies));
-      for (const metadata of method.schedules) this.addSchedule(method, readSchedule(metadata, method.label, strategies));
+      for (const metadata of method.processors)
+        this.addProcessor(method, readProcessor(metadata, method.label, strategies));
+      for (const metadata of method.schedules)
+        this.addSchedule(method, readSchedule(metadata, method.label, strategies));
       for (const metadata of method.queueEvents) this.eventListeners.push(readListener(metadata, method));
     }
     if (this.byQueue.size > 0 && leavesValidationOut(this.config, this.options.globalEnhancers)) {
@@ -82,11 +89,14 @@ export class HandlerRegistry {
   }
 
   /** Queue configuration > `@Processor` > defaults. */
-  workerOptionsOf(queue: string): ResolvedWorkerOptions {
+  /** @param leaseMs where neither the queue nor its handlers give one */
+  workerOptionsOf(queue: string, leaseMs = DEFAULTS.worker.leaseMs): ResolvedWorkerOptions {
     const claimed = Object.fromEntries(
-      [...(this.claims.get(queue) ?? [])].filter(([option]) => option !== 'inbox').map(([option, { value }]) => [option, value]),
+      [...(this.claims.get(queue) ?? [])]
+        .filter(([option]) => option !== 'inbox')
+        .map(([option, { value }]) => [option, value]),
     ) as Partial<ResolvedWorkerOptions>;
-    return { ...DEFAULTS.worker, ...claimed, ...this.options.queues[queue]?.worker };
+    return { ...DEFAULTS.worker, leaseMs, ...claimed, ...this.options.queues[queue]?.worker };
   }
 
   /** What the queue keeps of settled jobs: as much as the most generous of its handlers asks for. */
@@ -185,4 +195,3 @@ function largerRule(one: RetentionRule, other: RetentionRule): RetentionRule {
 function locate(method: DecoratedMethod, other: DecoratedMethod): string {
   return method.label === other.label ? `${method.label} (${method.place})` : method.label;
 }
-

@@ -23,7 +23,7 @@ export function lastValue(source: Observable<unknown>, job: Job): Promise<unknow
       },
       error: (error: unknown) => {
         settle();
-        reject(error as Error);
+        reject(error);
       },
       complete: () => {
         settle();

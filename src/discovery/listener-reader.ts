@@ -18,7 +18,8 @@ export function readListener({ queue, event }: QueueEventMetadata, method: Decor
   const place = `@OnQueueEvent on ${method.label}`;
   checkKeyName(queue, `queue of ${place}`);
   if (!(BROKER_EVENT_NAMES as readonly unknown[]).includes(event)) {
-    const nearest = nearestName(String(event), BROKER_EVENT_NAMES);
+    const given: unknown = event;
+    const nearest = typeof given === 'string' ? nearestName(given, BROKER_EVENT_NAMES) : undefined;
     throw new InvalidValueError(
       `event of ${place}`,
       event,

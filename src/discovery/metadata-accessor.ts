@@ -31,15 +31,15 @@ type Method = (...args: unknown[]) => unknown;
 /** Reads what decorators wrote; decides nothing. */
 export class MetadataAccessor {
   processorsOf(method: Method): readonly ProcessorMetadata[] {
-    return listOf<ProcessorMetadata>(PROCESSOR_METADATA, method);
+    return listOf(PROCESSOR_METADATA, method) as readonly ProcessorMetadata[];
   }
 
   schedulesOf(method: Method): readonly ScheduleMetadata[] {
-    return listOf<ScheduleMetadata>(SCHEDULE_METADATA, method);
+    return listOf(SCHEDULE_METADATA, method) as readonly ScheduleMetadata[];
   }
 
   queueEventsOf(method: Method): readonly QueueEventMetadata[] {
-    return listOf<QueueEventMetadata>(QUEUE_EVENT_METADATA, method);
+    return listOf(QUEUE_EVENT_METADATA, method) as readonly QueueEventMetadata[];
   }
 
   /** Whether this very function carries what `decorator` writes. */
@@ -50,7 +50,7 @@ export class MetadataAccessor {
 
   /** Where decorators of this package were written on a prototype, or on a class itself for its static methods. */
   declaredOn(target: object): readonly DeclaredDecorator[] {
-    return listOf<DeclaredDecorator>(DECLARED_METADATA, target);
+    return listOf(DECLARED_METADATA, target) as readonly DeclaredDecorator[];
   }
 
   /** Whether a class or one it extends has any decorator of this package. */
@@ -71,6 +71,6 @@ export class MetadataAccessor {
   }
 }
 
-function listOf<T>(key: string, target: object): readonly T[] {
-  return (Reflect.getOwnMetadata(key, target) ?? []) as T[];
+function listOf(key: string, target: object): readonly unknown[] {
+  return (Reflect.getOwnMetadata(key, target) ?? []) as unknown[];
 }

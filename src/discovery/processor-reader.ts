@@ -1,4 +1,4 @@
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
@@ -58,7 +58,7 @@ function nameOf(defined: string | undefined, given: unknown, place: string): str
   if (given === undefined) return defined;
   if (defined !== undefined && defined !== given) {
     throw new ConfigurationError(
-      `${place} takes the jobs of a definition named "${defined}" and says name: "${String(given)}". Leave the name out.`,
+      `${place} takes the jobs of a definition named "${defined}" and says name: ${describeValue(given)}. Leave the name out.`,
     );
   }
   try {

@@ -16,7 +16,11 @@ const SHORTEST_INTERVAL = 1000;
  * @param label `Class.method`
  * @throws UnknownOptionError, InvalidValueError, InvalidCronError
  */
-export function readSchedule(metadata: ScheduleMetadata, label: string, strategies: readonly string[]): ScheduleDeclaration {
+export function readSchedule(
+  metadata: ScheduleMetadata,
+  label: string,
+  strategies: readonly string[],
+): ScheduleDeclaration {
   const { kind, options } = metadata;
   const place = `${kind === 'cron' ? '@Cron' : '@Interval'} on ${label}`;
   requireObject(options, `options of ${place}`, 'pass an object');

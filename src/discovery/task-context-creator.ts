@@ -1,5 +1,10 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { ExternalContextCreator, type ApplicationConfig, type ModulesContainer, type NestContainer } from '@nestjs/core';
+import {
+  ExternalContextCreator,
+  type ApplicationConfig,
+  type ModulesContainer,
+  type NestContainer,
+} from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { InvalidPayloadError } from '../core/errors.js';
 import { controlFlowOf, CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
@@ -11,7 +16,7 @@ import { lastValue } from './last-value.js';
 type Call = (...args: unknown[]) => Promise<unknown>;
 
 interface FilterChain {
-  /** Undefined: no filter took the exception. */
+  /** Nothing: no filter took the exception. */
   invokeCustomFilters(exception: unknown, host: ArgumentsHost): unknown;
 }
 
@@ -67,7 +72,8 @@ async function filterFailure(thrown: unknown, host: ArgumentsHost, filters: Filt
   if (controlFlowOf(thrown) !== undefined) throw thrown;
   // Not Nest's own `next`, which also logs what it passes on: the worker logs a failed attempt, with its job.
   const answer = await filters.invokeCustomFilters(thrown, host);
-  if (answer === undefined) throw thrown;
+  // Nest 11 says null where no filter took it, Nest 12 says undefined: neither makes a success of a failure.
+  if (answer === undefined || answer === null) throw thrown;
   return isObservable(answer) ? lastValueFrom(answer, { defaultValue: undefined }) : answer;
 }
 

@@ -32,6 +32,9 @@ export interface EndedJobs {
 /** The end of a job that a cancellation met before its own retention was known. */
 export const CANCEL_KEEP: RetentionRule = { count: 1000, ageMs: 86_400_000, bytes: 64 * 1024 * 1024 };
 
+/** Runs a job may take its worker with it: then it is dead. One less: it is a suspect. */
+export const MAX_CRASHES = 3;
+
 /**
  * One queue: where each job is, and the steps from place to place that every verb is made of. A job is in exactly one
  * place, and `counts` moves with it.
@@ -108,9 +111,19 @@ export class MemoryQueue {
     else this.ready.pushFront(job);
   }
 
+  /** It runs alone next time: what took two workers with it must not take neighbours. */
   makeSuspect(job: KeptJob): void {
     this.place(job, 'ready');
-    this.ready.pushSuspect(job);
+    this.ready.pushSuspect(job, 'back');
+  }
+
+  /** An unfinished run goes back to the front; a suspect that goes back is still one. */
+  giveBack(job: KeptJob): void {
+    if (job.crashes < MAX_CRASHES - 1) this.makeReady(job, 'front');
+    else {
+      this.place(job, 'ready');
+      this.ready.pushSuspect(job, 'front');
+    }
   }
 
   schedule(job: KeptJob, dueAt: number): void {

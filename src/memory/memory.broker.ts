@@ -44,7 +44,7 @@ export interface MemoryBrokerOptions {
  * broker is compared with. Leases end when a test moves the clock or calls {@link kill}, never by real time.
  */
 export class MemoryBroker implements Broker {
-  readonly capabilities = { shared: false };
+  readonly capabilities = { shared: false, heartbeat: false };
   private readonly store: MemoryStore;
   private readonly name: string | undefined;
   private readonly subscriptions = new Set<() => void>();

@@ -19,8 +19,9 @@ export class ReadyLine {
     this.levels[job.priority].pushFront(job);
   }
 
-  pushSuspect(job: KeptJob): void {
-    this.suspects.pushBack(job);
+  pushSuspect(job: KeptJob, end: 'back' | 'front'): void {
+    if (end === 'back') this.suspects.pushBack(job);
+    else this.suspects.pushFront(job);
   }
 
   takeSuspect(): KeptJob | undefined {

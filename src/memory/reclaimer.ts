@@ -1,11 +1,9 @@
 import type { BeatReply, HeldJob, ReclaimReply, RunReport } from '../core/broker.js';
 import type { KeptJob } from './kept-job.js';
-import type { MemoryQueue } from './memory-queue.js';
+import { MAX_CRASHES, type MemoryQueue } from './memory-queue.js';
 import { cancellingOf } from './reserver.js';
 import { endIfCancelling } from './settler.js';
 
-/** Runs a job may take its worker with it: then it is dead. One less: it runs alone. */
-const MAX_CRASHES = 3;
 const LOG_LINES = 100;
 
 export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatReply {
@@ -26,8 +24,7 @@ export function reconcile(
   const orphans = ownedBy(queue, worker).filter(({ id }) => !ids.has(id));
   for (const job of orphans.reverse()) {
     if (endIfCancelling(queue, job)) continue;
-    if (job.crashes === MAX_CRASHES - 1) queue.makeSuspect(job);
-    else queue.makeReady(job, 'front');
+    queue.giveBack(job);
     queue.tell('released', job.id, '');
   }
   if (orphans.length > 0) queue.wake();
@@ -37,8 +34,8 @@ export function reconcile(
 export function leave(queue: MemoryQueue, worker: string): void {
   queue.idle.delete(worker);
   reconcile(queue, worker, []);
+  // Its call record stays until it is old: a late copy of a turn reserves nothing.
   queue.leases.delete(worker);
-  queue.calls.delete(worker);
 }
 
 export function report(queue: MemoryQueue, reports: readonly RunReport[]): { lost: string[] } {
@@ -76,7 +73,6 @@ export function reclaim(queue: MemoryQueue, leaseMs: number): ReclaimReply {
     }
     queue.leases.delete(worker);
     queue.idle.delete(worker);
-    queue.calls.delete(worker);
   }
   if (reclaimed > 0) queue.wake();
   return {

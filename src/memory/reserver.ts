@@ -8,7 +8,7 @@ const PROMOTE_STEP = 500;
 /** One turn of a worker: what ended is settled, what is due promoted, what is wanted reserved. */
 export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   const last = queue.calls.get(turn.worker);
-  if (last?.call === turn.call) return repeatAnswer(queue, turn.worker, last);
+  if (last !== undefined && last.call >= turn.call) return repeatAnswer(queue, turn, last);
 
   const { lost, trimmedDead } = settle(queue, turn.settlements);
   queue.promoteDue(PROMOTE_STEP);
@@ -31,19 +31,23 @@ export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   };
 }
 
-/** The reply of the first was lost: the same again, without what was settled or reclaimed meanwhile. */
-function repeatAnswer(queue: MemoryQueue, worker: string, last: CallRecord): Reservation {
-  const token = `${worker}:${last.fence}`;
-  const jobs = last.ids.flatMap((id) => {
+/**
+ * The reply of the first was lost: the same again, without what was settled or reclaimed meanwhile. A call older than the
+ * last one does nothing: what it reserved, nobody would run.
+ */
+function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): Reservation {
+  const token = `${turn.worker}:${last.fence}`;
+  const repeated = last.call === turn.call;
+  const jobs = (repeated ? last.ids : []).flatMap((id) => {
     const job = queue.active.get(id);
     return job?.token === token ? [job] : [];
   });
   return {
     ...answerOf(queue, jobs),
     fence: last.fence,
-    lost: last.lost,
+    lost: repeated ? last.lost : [],
     cancelling: [],
-    nextDueAt: undefined,
+    nextDueAt: jobs.length < turn.want ? queue.nextDueAt() : undefined,
     trimmedDead: 0,
   };
 }

@@ -18,7 +18,6 @@ export function settle(
       lost.push(settlement.id);
       continue;
     }
-    job.crashes = 0;
     if (settlement.op === 'release') {
       // Its token dies now, its place comes at the end: the first one released shall be the first to run again.
       job.token = '';
@@ -68,6 +67,8 @@ function runLater(
 ): void {
   if (envelope !== undefined) job.record = envelope;
   if (endIfCancelling(queue, job)) return;
+  // What the run came to is counted: it did not take its worker with it.
+  job.crashes = 0;
   if (delayMs > 0) queue.schedule(job, queue.now() + delayMs);
   else queue.makeReady(job, 'back');
   queue.tell(event, job.id, oneLine(detail));
@@ -75,7 +76,7 @@ function runLater(
 
 function release(queue: MemoryQueue, job: KeptJob): void {
   if (endIfCancelling(queue, job)) return;
-  queue.makeReady(job, 'front');
+  queue.giveBack(job);
   queue.tell('released', job.id, '');
 }
 

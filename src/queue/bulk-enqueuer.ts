@@ -84,7 +84,7 @@ export function refuseLargeBulk(jobs: readonly NewJob[]): void {
 }
 
 /** Cuts a bulk into spans that one atomic call may carry, in order. */
-export function planChunks(jobs: readonly NewJob[]): Span[] {
+function planChunks(jobs: readonly NewJob[]): Span[] {
   const limit = DEFAULTS.bulk;
   const spans: Span[] = [];
   let from = 0;

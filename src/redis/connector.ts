@@ -44,6 +44,8 @@ export class Connector {
       connectTimeout: this.connectTimeoutMs,
       connectionName: `${this.prefix}:${purpose}`,
       keepAlive: 10_000,
+      // The scripts answer with numbers; a user's instance may turn them into texts.
+      stringNumbers: false,
       enableOfflineQueue: purpose === 'subscriber',
       autoResendUnfulfilledCommands: false,
       autoResubscribe: true,
@@ -61,6 +63,8 @@ export class Connector {
     return {
       ...given,
       lazyConnect: false,
+      // A replica may be behind: a worker that reads there would think its jobs lost.
+      scaleReads: 'master',
       clusterRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2),
       redisOptions: { ...given.redisOptions, ...perNode },
     };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
-import { EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
@@ -15,6 +15,8 @@ const LANES = 4;
 
 interface Group {
   jobs: readonly NewJob[];
+  /** performance.now() at which the call must have settled. */
+  deadline: number;
   resolve(receipts: EnqueueReceipt[]): void;
   reject(error: unknown): void;
 }
@@ -32,6 +34,9 @@ interface Lane {
 export class Enqueuer {
   private groups: Group[] = [];
   private flushing = false;
+  private deadline = 0;
+  /** A batch waits for job numbers: those behind it wait, too, so that calls keep their order. */
+  private numbering = false;
   private readonly lanes: Lane[] = Array.from({ length: LANES }, newLane);
   private readonly flush = () => {
     this.flushing = false;
@@ -54,24 +59,57 @@ export class Enqueuer {
   private readonly fullKeys: string[];
 
   enqueue(jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
+    if (jobs.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      this.groups.push({ jobs, resolve, reject });
       if (!this.flushing) {
         this.flushing = true;
+        this.deadline = performance.now() + this.link.timeoutMs;
         process.nextTick(this.flush);
       }
+      this.groups.push({ jobs, deadline: this.deadline, resolve, reject });
     });
   }
 
   private send(): void {
-    while (this.groups.length > 0 && this.lanes.length > 0) {
-      const lane = this.lanes.pop() as Lane;
+    while (!this.numbering && this.lanes.length > 0) {
+      this.refuseLate();
+      if (this.groups.length === 0) return;
       const batch = this.nextBatch();
-      void this.sendBatch(lane, batch).then((usable) => {
-        this.lanes.push(usable);
-        this.send();
-      });
+      const count = batch.reduce((sum, group) => sum + group.jobs.length, 0);
+      const ids = this.numbers.tryTake(count);
+      if (ids === undefined) void this.awaitNumbers(batch, count);
+      else this.dispatch(batch, ids);
     }
+  }
+
+  /** Calls that waited behind others until their time was over were never sent. */
+  private refuseLate(): void {
+    const now = performance.now();
+    let late = 0;
+    while (late < this.groups.length && this.groups[late].deadline <= now) late++;
+    for (const group of this.groups.splice(0, late)) group.reject(notSent(this.link.timeoutMs));
+  }
+
+  private async awaitNumbers(batch: Group[], count: number): Promise<void> {
+    this.numbering = true;
+    try {
+      this.dispatch(batch, await this.numbers.take(count, batch[0].deadline));
+    } catch (error) {
+      // Taking numbers stores no job, whatever became of it.
+      const reason = error instanceof ReplyLostError ? notSent(this.link.timeoutMs, error) : error;
+      for (const group of batch) group.reject(reason);
+    } finally {
+      this.numbering = false;
+      this.send();
+    }
+  }
+
+  private dispatch(batch: Group[], ids: string[]): void {
+    const lane = this.lanes.pop() as Lane;
+    void this.sendBatch(lane, batch, ids).then((usable) => {
+      this.lanes.push(usable);
+      this.send();
+    });
   }
 
   private nextBatch(): Group[] {
@@ -82,21 +120,15 @@ export class Enqueuer {
   }
 
   /** @returns the lane to use next: a fresh one when the outcome of this call stays open */
-  private async sendBatch(lane: Lane, batch: Group[]): Promise<Lane> {
+  private async sendBatch(lane: Lane, batch: Group[], ids: string[]): Promise<Lane> {
     const jobs = batch.length === 1 ? batch[0].jobs : batch.flatMap((group) => group.jobs);
-    let ids: string[];
-    try {
-      ids = this.numbers.tryTake(jobs.length) ?? (await this.numbers.take(jobs.length));
-    } catch (error) {
-      for (const group of batch) group.reject(error);
-      return lane;
-    }
     const plain = jobs.every(isPlain);
     const args = [lane.caller, String(++lane.call), plain ? 'plain' : 'full', ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids))];
     const keys = plain ? this.plainKeys : this.fullKeys;
-    const execute = async () => receiptsOf(await this.link.run(this.script, keys, args), jobs, ids, this.onClock);
+    const execute = async (deadline?: number) =>
+      receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
     try {
-      const receipts = await execute();
+      const receipts = await execute(batch[0].deadline);
       let first = 0;
       for (const group of batch) group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
       return lane;
@@ -109,12 +141,27 @@ export class Enqueuer {
       for (const group of batch) {
         const from = first;
         const to = (first += group.jobs.length);
-        const retry = async () => (await execute()).slice(from, to);
-        group.reject(new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause: error }));
+        group.reject(this.outcomeUnknown(execute, ids, from, to, error));
       }
       return newLane(); // the old one remembers the open call until somebody asks again
     }
   }
+
+  /** The store remembers the call: asking again tells what became of it, as often as it takes. */
+  private outcomeUnknown(execute: () => Promise<EnqueueReceipt[]>, ids: string[], from: number, to: number, cause: unknown): Error {
+    const retry = async (): Promise<EnqueueReceipt[]> => {
+      try {
+        return (await execute()).slice(from, to);
+      } catch (error) {
+        throw error instanceof ReplyLostError ? this.outcomeUnknown(execute, ids, from, to, error) : error;
+      }
+    };
+    return new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause });
+  }
+}
+
+function notSent(timeoutMs: number, cause?: unknown): BrokerUnavailableError {
+  return new BrokerUnavailableError(`Redis could not be reached within ${timeoutMs} ms; nothing was stored`, { cause });
 }
 
 function newLane(): Lane {

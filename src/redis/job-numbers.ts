@@ -49,41 +49,42 @@ export class JobNumbers {
     return ids;
   }
 
-  async take(count: number): Promise<string[]> {
+  /** @param deadline performance.now() at which to give up; by default that of the link */
+  async take(count: number, deadline?: number): Promise<string[]> {
+    if (count > BLOCK_SIZE) throw new RangeError(`One call takes at most ${BLOCK_SIZE} job numbers, not ${count}`);
     for (;;) {
       const ids = this.tryTake(count);
       if (ids !== undefined) return ids;
-      await this.fetchSpare();
+      await this.fetchSpare(deadline);
     }
   }
 
-  /** Gives back numbers that no call has carried; only the last ones taken can be. */
-  giveBack(ids: readonly string[]): void {
-    if (ids.length > 0 && ids[ids.length - 1] === this.block + SUFFIXES[this.next - 1] && this.next >= ids.length) this.next -= ids.length;
-  }
-
-  private fetchSpare(): Promise<string> {
-    this.fetching ??= this.fetchBlock().finally(() => {
+  private fetchSpare(deadline?: number): Promise<string> {
+    this.fetching ??= this.fetchBlock(deadline).finally(() => {
       this.fetching = undefined;
     });
     return this.fetching;
   }
 
-  private async fetchBlock(): Promise<string> {
+  private async fetchBlock(deadline: number | undefined): Promise<string> {
     for (;;) {
       const epoch = this.link.epoch;
       const { meta, jobs, inflight } = this.keys;
-      const [, number, found] = (await this.link.run(this.script, [meta, jobs, inflight], [BLOCK_SIZE, STORE_FORMAT])) as string[];
-      if (number === 'format') {
-        throw new IncompatibleStoreError(
-          `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ` +
-            'Use another prefix, or the version that wrote it.',
-        );
-      }
+      const reply = await this.link.run(this.script, [meta, jobs, inflight], [BLOCK_SIZE, STORE_FORMAT], deadline);
+      const [, number, found] = reply as string[];
+      if (number === 'format') throw wrongFormat(meta, found);
       if (epoch !== this.link.epoch) continue;
+      if (epoch !== this.epoch) this.next = BLOCK_SIZE; // what is left of the block in use is of an older connection
       this.epoch = epoch;
       this.spare = Number(number).toString(36);
       return this.spare;
     }
   }
+}
+
+export function wrongFormat(meta: string, found: string): IncompatibleStoreError {
+  return new IncompatibleStoreError(
+    `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ` +
+      'Use another prefix, or the version that wrote it.',
+  );
 }

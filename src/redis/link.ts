@@ -12,6 +12,8 @@ interface Pending {
 }
 
 const SWEEP_MS = 100;
+/** A server that forgets the text at once is broken: from then on the call waits like any other. */
+const SEND_TEXT_TRIES = 3;
 
 /**
  * One connection for commands. Every call settles within its deadline: ioredis alone leaves a promise pending for ever
@@ -23,18 +25,24 @@ export class Link {
   private sweeper: NodeJS.Timeout | undefined;
   private waiting: (() => void)[] = [];
   private closed = false;
+  /** The connection is being replaced: its client may still call it ready. */
+  private replacing = false;
   /** Rises with every new connection: what was learned on an older one may be void. */
   epoch = 0;
 
   constructor(
     readonly client: Client,
     /** Every call settles within this many ms. */
-    private readonly timeoutMs: number,
+    readonly timeoutMs: number,
   ) {
+    const renew = () => this.epoch++;
     client.on('ready', () => {
-      this.epoch++;
+      renew();
+      this.replacing = false;
       this.release();
     });
+    // A cluster is ready once; its nodes come and go with every failover.
+    client.on('+node', renew).on('-node', renew);
     client.on('close', () => this.rejectPending('the connection was closed'));
     client.on('end', () => {
       this.rejectPending('the connection has ended');
@@ -45,54 +53,30 @@ export class Link {
   }
 
   get ready(): boolean {
-    return this.client.status === 'ready';
+    return this.client.status === 'ready' && !this.replacing;
   }
 
-  /** Runs a script; repeats it while its outcome is open and the deadline allows. */
-  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    const deadline = performance.now() + this.timeoutMs;
-    let sent = false;
-    let lastError: unknown;
-    for (let attempt = 0; ; attempt++) {
-      if (!this.ready) await this.untilReady(deadline, sent, lastError);
-      try {
-        sent = true;
-        return await this.attempt('evalsha', script.sha, keys, args, deadline);
-      } catch (error) {
-        lastError = error;
-        const code = replyCode(error);
-        const verdict = code === undefined ? 'retry' : verdictOf(code);
-        if (code === undefined && !(error instanceof ReplyLostError)) sent = sent && !wasNeverSent(error);
-        if (verdict === 'send-text') {
-          sent = false;
-          try {
-            sent = true;
-            return await this.attempt('eval', script.text, keys, args, deadline);
-          } catch (again) {
-            lastError = again;
-            const inner = replyCode(again);
-            if (inner !== undefined && verdictOf(inner) === 'refuse') throw refusalOf(inner, again);
-          }
-        } else if (verdict === 'refuse') {
-          throw refusalOf(code as string, error);
-        } else if (verdict === 'reconnect') {
-          sent = false; // the server refused it
-          this.client.disconnect(true);
-        } else if (code !== undefined) {
-          sent = false;
-        }
-        if (this.closed) throw new BrokerUnavailableError('The store was closed while the call was on its way', { cause: lastError });
-        const left = deadline - performance.now();
-        if (left <= 0) throw this.gaveUp(sent, lastError);
-        await pause(Math.min(left, backoff(attempt)));
-      }
-    }
+  /**
+   * Runs a script; repeats it while its outcome is open and the deadline allows.
+   * @param deadline performance.now() at which to give up; by default the link's time from now
+   * @throws ReplyLostError when some attempt may have been executed, BrokerUnavailableError when none can have been,
+   *   BrokerRefusedError when the server refused it
+   */
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[], deadline?: number): Promise<unknown> {
+    let textWanted = false;
+    const attempt = (giveUpAt: number) => {
+      const [verb, body] = textWanted ? ['eval', script.text] : ['evalsha', script.sha];
+      textWanted = false;
+      return this.send(verb, [body, keys.length, ...keys, ...args], giveUpAt);
+    };
+    return this.untilAnswered(attempt, true, deadline, () => {
+      textWanted = true;
+    });
   }
 
-  /** One plain command, not repeated. */
+  /** A plain command that reads: repeated like a script, and nothing is open when its reply was lost. */
   command(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.ready) return Promise.reject(new BrokerUnavailableError(`Not connected to Redis: ${name} was not sent`));
-    return this.send(name, args as (string | number)[], performance.now() + this.timeoutMs);
+    return this.untilAnswered((giveUpAt) => this.send(name, args as (string | number)[], giveUpAt), false);
   }
 
   close(): void {
@@ -103,16 +87,44 @@ export class Link {
     this.release();
   }
 
-  private attempt(
-    verb: 'eval' | 'evalsha',
-    body: string,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-    deadline: number,
+  private async untilAnswered(
+    attempt: (giveUpAt: number) => Promise<unknown>,
+    writes: boolean,
+    deadline = performance.now() + this.timeoutMs,
+    sendText?: () => void,
   ): Promise<unknown> {
-    // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
-    const giveUpAt = Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100));
-    return this.send(verb, [body, keys.length, ...keys, ...args], giveUpAt);
+    // Some attempt left, and neither a reply nor a refusal says what became of it. Only a reply ends that.
+    let open = false;
+    let lastError: unknown;
+    for (let number = 0; ; number++) {
+      if (!this.ready) await this.untilReady(deadline, open, lastError);
+      try {
+        // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
+        return await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
+      } catch (error) {
+        lastError = error;
+        const code = replyCode(error);
+        if (code === undefined) {
+          open ||= writes && !wasNeverSent(error);
+        } else {
+          const verdict = verdictOf(code);
+          if (verdict === 'refuse') {
+            const refusal = refusalOf(code, error);
+            if (!open) throw refusal;
+            throw new ReplyLostError(`The reply was lost, and the repeated call refused (${code})`, { cause: refusal });
+          }
+          if (verdict === 'reconnect') this.replace();
+          if (verdict === 'send-text') {
+            sendText?.();
+            if (!this.closed && number < SEND_TEXT_TRIES) continue;
+          }
+        }
+        if (this.closed) throw this.gaveUp(open, lastError, 'the store was closed');
+        const left = deadline - performance.now();
+        if (left <= 0) throw this.gaveUp(open, lastError);
+        await pause(Math.min(left, backoff(number)));
+      }
+    }
   }
 
   private send(name: string, args: (string | number)[], giveUpAt: number): Promise<unknown> {
@@ -145,8 +157,14 @@ export class Link {
       silent = true;
     }
     // A connection that passed a deadline is never trusted again: it may be half open.
-    if (silent && !this.closed && this.ready) this.client.disconnect(true);
+    if (silent) this.replace();
     if (this.pending.size > 0) this.sweeper = setTimeout(() => this.sweep(), SWEEP_MS);
+  }
+
+  private replace(): void {
+    if (this.closed || !this.ready) return;
+    this.replacing = true;
+    this.client.disconnect(true);
   }
 
   private rejectPending(why: string): void {
@@ -155,11 +173,11 @@ export class Link {
     for (const entry of lost) entry.reject(new ReplyLostError(`The reply was lost: ${why}`));
   }
 
-  private async untilReady(deadline: number, sent: boolean, cause: unknown): Promise<void> {
+  private async untilReady(deadline: number, open: boolean, cause: unknown): Promise<void> {
     while (!this.ready) {
-      if (this.closed) throw new BrokerUnavailableError('The store is closed', { cause });
+      if (this.closed) throw this.gaveUp(open, cause, 'the store was closed');
       const left = deadline - performance.now();
-      if (left <= 0) throw this.gaveUp(sent, cause);
+      if (left <= 0) throw this.gaveUp(open, cause);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left);
         const waiting = this.waiting;
@@ -178,15 +196,16 @@ export class Link {
     for (const done of [...this.waiting]) done();
   }
 
-  private gaveUp(sent: boolean, cause: unknown): Error {
-    if (sent) return new ReplyLostError(`Redis did not answer within ${this.timeoutMs} ms; the call may have been executed`, { cause });
-    return new BrokerUnavailableError(`Redis could not be reached within ${this.timeoutMs} ms; nothing was stored`, { cause });
+  private gaveUp(open: boolean, cause: unknown, why = `Redis did not answer within ${this.timeoutMs} ms`): Error {
+    const text = why.charAt(0).toUpperCase() + why.slice(1);
+    if (open) return new ReplyLostError(`${text}; the call may have been executed`, { cause });
+    return new BrokerUnavailableError(`${text}; nothing was stored`, { cause });
   }
 }
 
-/** ioredis refuses such commands before a byte leaves the process. */
+/** ioredis refuses such commands before a byte leaves the process; "Connection is closed" it says of sent ones, too. */
 function wasNeverSent(error: unknown): boolean {
-  return error instanceof Error && /isn't writeable|Connection is closed|enableOfflineQueue/.test(error.message);
+  return error instanceof Error && error.message.startsWith("Stream isn't writeable");
 }
 
 function backoff(attempt: number): number {

@@ -7,6 +7,8 @@ import type {
   CancelAnswer,
   DueSchedule,
   EnqueueReceipt,
+  Heartbeat,
+  HeartbeatPlan,
   HeldJob,
   JobPage,
   NewJob,
@@ -24,12 +26,14 @@ import type {
   WorkerTurn,
 } from '../core/broker.js';
 import { decodeEnvelope } from '../core/envelope.js';
-import { BrokerUnavailableError, TaskQueueError } from '../core/errors.js';
+import { BrokerUnavailableError, InvalidValueError, TaskQueueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import { Connector, describeConnection, type RedisConnection } from './connector.js';
 import { Enqueuer } from './enqueuer.js';
+import { InboxMover } from './inbox-mover.js';
+import { HeartbeatThread } from './heartbeat.js';
 import { InboxWatch } from './inbox-watch.js';
-import { JobNumbers } from './job-numbers.js';
+import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link } from './link.js';
 import { loadScripts, type ScriptLibrary, type ScriptName } from './script-library.js';
@@ -55,21 +59,41 @@ export interface RedisBrokerOptions {
 /** Items that one script of a sweep looks at: some 1 ms of Redis. */
 const STEP = 200;
 const PROMOTE_STEP = 500;
+/** Records that one script reads: each may be half a megabyte. */
+const READ_STEP = 50;
 /** Call records and lanes are remembered this long: a lost reply is asked for again within it. */
 const CALL_MEMORY_S = 600;
 const LISTEN_MS = 30_000;
 const LISTEN_REFRESH_MS = 10_000;
+
+const NEVER = /^(?!)/;
+const OFFSET = /^\d{1,15}$/;
+const PAIR = /^\d{1,20}:\d{1,15}$/;
+/** What a cursor of each state looks like. */
+const CURSORS: Record<JobState, RegExp> = {
+  scheduled: OFFSET,
+  ready: OFFSET,
+  active: PAIR,
+  parked: OFFSET,
+  blocked: NEVER,
+  completed: PAIR,
+  cancelled: OFFSET,
+  dead: OFFSET,
+};
 
 /** What belongs to one queue on this connection. */
 interface QueueAccess {
   keys: QueueKeys;
   numbers: JobNumbers;
   enqueuer: Enqueuer;
+  inboxes: InboxMover;
+  /** Settled once the store was seen to hold this version's format, or nothing. */
+  format: Promise<void> | undefined;
 }
 
 /** The broker on Redis: one short method per script; the scripts hold the promises. */
 export class RedisBroker implements Broker {
-  readonly capabilities: BrokerCapabilities = { shared: true };
+  readonly capabilities: BrokerCapabilities;
   private readonly clock = new StoreClock();
   private readonly scripts: ScriptLibrary;
   private readonly connector: Connector;
@@ -77,9 +101,11 @@ export class RedisBroker implements Broker {
   private link: Link | undefined;
   private subscriptions: Subscriptions | undefined;
   private inboxWatch: InboxWatch | undefined;
+  private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
     this.scripts = options.scripts ?? loadScripts();
+    this.capabilities = { shared: true, heartbeat: HeartbeatThread.isPossible(options.connection) };
     this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
   }
 
@@ -92,6 +118,7 @@ export class RedisBroker implements Broker {
       const info = (await link.command('info', [])) as string;
       const facts = readServerFacts(info, this.connector.mode);
       refuseUnsafeServer(facts, this.options.allowEviction);
+      await this.teachScripts(link);
       const [seconds, micros] = (await link.command('time', [])) as string[];
       this.clock.learn(String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)));
       return facts;
@@ -102,6 +129,7 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.subscriptions?.close();
     this.inboxWatch?.close();
     this.link?.close();
@@ -112,25 +140,28 @@ export class RedisBroker implements Broker {
   }
 
   enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
-    return this.access(queue).enqueuer.enqueue(jobs);
+    try {
+      return this.access(queue).enqueuer.enqueue(jobs);
+    } catch (error) {
+      return Promise.reject(error); // not an async method: it would cost every job three turns of the microtask queue
+    }
   }
 
   async takeInbox(queue: string, inbox: string, limit: number): Promise<number> {
-    const { keys, numbers } = this.access(queue);
-    const ids = numbers.tryTake(limit) ?? (await numbers.take(limit));
-    const head = '1' + this.now().toString(36);
-    const [, moved] = await this.run<[string, number]>('take-inbox', [keys.meta, keys.jobs, keys.ready, keys.idle, inbox], [head, ...ids]);
-    return moved;
+    return this.access(queue).inboxes.move(inbox, limit);
   }
 
-  awaitInbox(inbox: string, timeoutMs: number): Promise<void> {
+  async awaitInbox(inbox: string, timeoutMs: number): Promise<void> {
+    this.opened();
     this.inboxWatch ??= new InboxWatch(() => this.connector.connect('inbox'));
     return this.inboxWatch.wait(inbox, timeoutMs);
   }
 
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
-    const { keys: k } = this.access(queue);
-    const reply = await this.run('settle-and-reserve', turnKeysOf(k), encodeTurn(turn, this.now()));
+    const access = this.access(queue);
+    if (access.format === undefined) await this.checkFormat(access);
+    const args = encodeTurn(turn, this.now(), this.options.maxCrashes);
+    const reply = await this.run('settle-and-reserve', turnKeysOf(access.keys), args);
     return decodeReservation(turn.worker, reply);
   }
 
@@ -144,26 +175,27 @@ export class RedisBroker implements Broker {
     return { now: Number(now), lapsed: lapsed === 1, cancelling };
   }
 
+  startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
+    const { connection, prefix, commandTimeoutMs, connectTimeoutMs } = this.options;
+    const data = { connection, prefix, beat: this.scripts.beat, timeoutMs: commandTimeoutMs, connectTimeoutMs };
+    return HeartbeatThread.start(plan, data);
+  }
+
   async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }> {
-    const { keys: k } = this.access(queue);
-    let cursor = '0';
-    let released = 0;
-    do {
-      const [, next, count] = await this.run<[string, string, number]>(
-        'reconcile',
-        [k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle],
-        [worker, cursor, STEP, ...held.map(({ id }) => id)],
-      );
-      cursor = next;
-      released += count;
-    } while (cursor !== '0');
-    return { lost: await this.lostOf(k, held), released };
+    const { keys } = this.access(queue);
+    const { released } = await this.giveBackOrphans(keys, worker, held);
+    return { lost: await this.lostOf(keys, held), released };
   }
 
   async leave(queue: string, worker: string): Promise<void> {
-    const { keys: k } = this.access(queue);
-    await this.reconcile(queue, worker, []);
-    await this.run('leave', [k.workers, k.idle, k.calls], [worker]);
+    const { keys } = this.access(queue);
+    const leave = (expiry: string) => this.run<number>('leave', [keys.workers, keys.idle], [worker, expiry]);
+    await leave(''); // nobody wakes it for what it gives back
+    for (let tries = 0; tries < 3; tries++) {
+      const { expiry } = await this.giveBackOrphans(keys, worker, []);
+      if ((await leave(expiry)) === 1) return;
+    }
+    // A turn of it is still on its way again and again: the lease brings those jobs back.
   }
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
@@ -186,7 +218,7 @@ export class RedisBroker implements Broker {
   async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
     const { keys: k } = this.access(queue);
     const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
-    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.calls);
+    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked);
     type Reply = [string, string[], string[], number, number, string, number, string, number];
     const reply = await this.run<Reply>('reclaim', keys, [leaseMs, this.options.maxCrashes, STEP]);
     const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked] = reply;
@@ -235,13 +267,20 @@ export class RedisBroker implements Broker {
 
   async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
     const { keys: k } = this.access(queue);
+    if (cursor !== undefined && !CURSORS[state].test(cursor)) {
+      throw new InvalidValueError('cursor', cursor, `pass the cursor that the page of ${state} jobs before this one gave`);
+    }
     const [next, ids] = await this.run<[string, string[]]>(
       'list',
       [k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead],
       [state, cursor ?? '', limit],
     );
     // Between the two calls a job may have moved on: then it is of another page.
-    const jobs = (await this.read(queue, ids)).filter((job) => job !== undefined && job.state === state) as StoredJob[];
+    const jobs: StoredJob[] = [];
+    for (let first = 0; first < ids.length; first += READ_STEP) {
+      const found = await this.readWaiting(queue, ids.slice(first, first + READ_STEP), '', true);
+      for (const job of found) if (job?.state === state) jobs.push(job);
+    }
     return { jobs, cursor: next === '' ? undefined : next };
   }
 
@@ -271,7 +310,7 @@ export class RedisBroker implements Broker {
     const { keys: k } = this.access(queue);
     return this.run(
       'retry-dead',
-      [k.meta, k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle],
+      [k.meta, k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
     );
   }
@@ -320,8 +359,7 @@ export class RedisBroker implements Broker {
 
   async removeSchedule(queue: string, name: string): Promise<boolean> {
     const { keys: k } = this.access(queue);
-    await this.opened().command('zrem', [k.ticks, name]);
-    return (await this.opened().command('hdel', [k.schedules, name])) === 1;
+    return (await this.run('remove-schedule', [k.schedules, k.ticks], [name])) === 1;
   }
 
   async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
@@ -366,14 +404,15 @@ export class RedisBroker implements Broker {
   }
 
   private access(queue: string): QueueAccess {
+    const link = this.opened();
     let access = this.queues.get(queue);
     if (access === undefined) {
-      const link = this.opened();
       const keys = new QueueKeys(this.options.prefix, queue);
       const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
       const onClock = (nowText: string) => this.clock.learn(nowText);
       const enqueuer = new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock);
-      access = { keys, numbers, enqueuer };
+      const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
+      access = { keys, numbers, enqueuer, inboxes, format: undefined };
       this.queues.set(queue, access);
     }
     return access;
@@ -386,27 +425,34 @@ export class RedisBroker implements Broker {
     return reply as T;
   }
 
+  /** @throws BrokerUnavailableError */
   private opened(): Link {
+    if (this.closed) throw new BrokerUnavailableError('The store is closed. Make no calls after the application has closed.');
     if (this.link === undefined) throw new BrokerUnavailableError('The store is not open yet');
     return this.link;
   }
 
   private subscriber(): Subscriptions {
+    this.opened();
     if (this.subscriptions === undefined) {
-      this.opened();
-      this.subscriptions = new Subscriptions(this.connector.connect('subscriber'));
+      this.subscriptions = new Subscriptions(this.connector.connect('subscriber'), this.options.commandTimeoutMs);
       this.subscriptions.watch();
     }
     return this.subscriptions;
   }
 
-  private async readWaiting(queue: string, ids: readonly string[], ttl: string): Promise<(StoredJob | undefined)[]> {
+  private async readWaiting(
+    queue: string,
+    ids: readonly string[],
+    ttl: string,
+    numbersOnly = false,
+  ): Promise<(StoredJob | undefined)[]> {
     const { keys: k } = this.access(queue);
     type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
     const [, ...found] = await this.run<Reply>(
       'read',
       [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters],
-      [ttl, ...ids],
+      [ttl, numbersOnly ? '1' : '0', ...ids],
     );
     return found.map((entry) => {
       if (entry.length === 0) return undefined;
@@ -420,6 +466,38 @@ export class RedisBroker implements Broker {
         cancelling: cancelling === '1',
       };
     });
+  }
+
+  /** A process that only works takes no job numbers, so nothing else has looked before its first write. */
+  private async checkFormat(access: QueueAccess): Promise<void> {
+    const { meta } = access.keys;
+    const checked = this.opened()
+      .command('hget', [meta, 'format'])
+      .then((found) => {
+        if (found !== null && found !== STORE_FORMAT) throw wrongFormat(meta, String(found));
+      });
+    await checked;
+    access.format = checked;
+  }
+
+  /** @returns how many went back, and when the worker's lease ended before the first of them did */
+  private async giveBackOrphans(k: QueueKeys, worker: string, held: readonly HeldJob[]): Promise<{ released: number; expiry: string }> {
+    const keys = [k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle, k.jobs, k.crashes, k.suspects];
+    keys.push(k.cancelling, k.cancelled, k.waiters, k.workers);
+    const { maxCrashes } = this.options;
+    const heldIds = held.map(({ id }) => id);
+    let expiry: string | undefined;
+    let cursor = '0';
+    let fence = '';
+    let released = 0;
+    do {
+      const args = [worker, cursor, STEP, maxCrashes, fence, ...heldIds];
+      const reply = await this.run<[string, string, number, string, string]>('reconcile', keys, args);
+      [, cursor, , fence] = reply;
+      released += reply[2];
+      expiry ??= reply[4];
+    } while (cursor !== '0');
+    return { released, expiry };
   }
 
   private async lostOf(keys: QueueKeys, held: readonly HeldJob[]): Promise<string[]> {
@@ -439,6 +517,15 @@ export class RedisBroker implements Broker {
       found.push({ name, specHash, spec: record.slice(newline + 1), tick: Number(tick), lastTick: instantOf(lastTick) });
     }
     return { now: Number(now), nextTickAt: instantOf(next), found };
+  }
+
+  /**
+   * The server knows the scripts before the first call needs one: a script that is sent as text on its first use would
+   * come after calls that were made behind it. Where loading is not permitted, calls still send the text.
+   */
+  private async teachScripts(link: Link): Promise<void> {
+    const loads = Object.values(this.scripts).map(({ text }) => link.command('script', ['LOAD', text]));
+    await Promise.allSettled(loads);
   }
 
   private async untilConnected(link: Link): Promise<void> {

@@ -26,6 +26,7 @@ export type ScriptName =
   | 'reconcile'
   | 'register-schedule'
   | 'remove'
+  | 'remove-schedule'
   | 'report'
   | 'retry-dead'
   | 'set-paused'

@@ -1,5 +1,6 @@
 import type { Redis, Cluster } from 'ioredis';
 import type { Unsubscribe } from '../core/broker.js';
+import { BrokerUnavailableError } from '../core/errors.js';
 
 type Listener = (message: string | undefined) => void;
 
@@ -12,10 +13,17 @@ const PING_DEADLINE_MS = 3000;
  */
 export class Subscriptions {
   private readonly listeners = new Map<string, Set<Listener>>();
+  /** The first subscription of each channel, which later listeners wait for, too. */
+  private readonly subscribed = new Map<string, Promise<unknown>>();
+  private readonly ended = new AbortController();
   private watchdog: NodeJS.Timeout | undefined;
   private connectedBefore = false;
 
-  constructor(private readonly client: Redis | Cluster) {
+  constructor(
+    private readonly client: Redis | Cluster,
+    /** A subscription settles within this many ms. */
+    private readonly timeoutMs: number,
+  ) {
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
     });
@@ -35,29 +43,58 @@ export class Subscriptions {
     this.watchdog.unref();
   }
 
+  /** @throws BrokerUnavailableError */
   async add(channel: string, listener: Listener): Promise<Unsubscribe> {
-    let set = this.listeners.get(channel);
-    if (set === undefined) {
-      set = new Set();
-      this.listeners.set(channel, set);
-      set.add(listener);
-      await this.client.subscribe(channel);
-    } else {
-      set.add(listener);
+    const listeners = this.listeners.get(channel) ?? new Set();
+    this.listeners.set(channel, listeners.add(listener));
+    let subscription = this.subscribed.get(channel);
+    if (subscription === undefined) this.subscribed.set(channel, (subscription = this.subscribe(channel)));
+    try {
+      await subscription;
+    } catch (error) {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.listeners.get(channel) === listeners) this.forget(channel);
+      throw error;
     }
-    const listeners = set;
     return async () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.listeners.get(channel) !== listeners) return;
-      this.listeners.delete(channel);
+      this.forget(channel);
       if (this.client.status === 'ready') await this.client.unsubscribe(channel).catch(() => {});
     };
   }
 
   close(): void {
     clearInterval(this.watchdog);
+    this.ended.abort();
     this.listeners.clear();
+    this.subscribed.clear();
     this.client.disconnect();
+  }
+
+  private forget(channel: string): void {
+    this.listeners.delete(channel);
+    this.subscribed.delete(channel);
+  }
+
+  /** The client itself would wait for ever for a server that is away, and for a reply that was lost. */
+  private async subscribe(channel: string): Promise<void> {
+    const { signal } = this.ended;
+    let timer: NodeJS.Timeout | undefined;
+    let onEnd!: () => void;
+    const given = new Promise<never>((_, reject) => {
+      const giveUp = (why: string) => reject(new BrokerUnavailableError(`Redis could not be subscribed to: ${why}`));
+      onEnd = () => giveUp('the store was closed');
+      timer = setTimeout(() => giveUp(`no answer within ${this.timeoutMs} ms`), this.timeoutMs);
+      signal.addEventListener('abort', onEnd, { once: true });
+      if (signal.aborted) onEnd();
+    });
+    try {
+      await Promise.race([this.client.subscribe(channel), given]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onEnd);
+    }
   }
 
   private async resubscribe(): Promise<void> {

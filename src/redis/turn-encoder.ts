@@ -8,9 +8,9 @@ function keepArgs(keep: RetentionRule): [string, string] {
 }
 
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
-export function encodeTurn(turn: WorkerTurn, now: number): string[] {
+export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): string[] {
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
-  const args = [turn.worker, String(turn.call), String(turn.leaseMs), String(turn.want), turn.alone ? '1' : '0', adopt];
+  const args = [turn.worker, String(turn.call), String(turn.leaseMs), String(turn.want), turn.alone ? '1' : '0', adopt, String(maxCrashes)];
   const { settlements } = turn;
   const completedLine = LETTER_OF_STATE.completed + String(now);
   let index = 0;

@@ -46,7 +46,8 @@ export class JobRunner {
     const name = jobNameOf(envelope);
     const plan = handlers.find(name);
     const { header } = envelope;
-    if (header.x !== undefined && this.context.now() > header.x) {
+    const expiresAt = header.x ?? expiryOf(envelope, plan?.settings ?? fallback);
+    if (expiresAt !== undefined && this.context.now() > expiresAt) {
       const keep = keepOf('dead', envelope, plan?.settings ?? fallback);
       return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
     }
@@ -198,6 +199,12 @@ function reservedOf(job: RunningJob): { id: string; token: string } {
 
 function keepOf(state: SettledState, envelope: Envelope, settings: ResolvedJobOptions): RetentionRule {
   return envelope.header.r?.[state] ?? settings.retention[state];
+}
+
+/** Where the job itself carries no expiry, its queue's or processor's counts from when it was meant to run. */
+function expiryOf({ enqueuedAt, header }: Envelope, { expiresInMs }: ResolvedJobOptions): number | undefined {
+  if (expiresInMs === undefined || (enqueuedAt === 0 && header.s === undefined)) return undefined;
+  return Math.max(enqueuedAt, header.s ?? 0) + expiresInMs;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

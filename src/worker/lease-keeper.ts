@@ -1,4 +1,4 @@
-import type { Broker, HeldJob } from '../core/broker.js';
+import type { BeatReply, Broker, HeldJob, Heartbeat } from '../core/broker.js';
 
 export interface LeaseKeeperContext {
   broker: Broker;
@@ -15,26 +15,44 @@ const BEATS_PER_LEASE = 4;
 
 /**
  * Keeps the worker's lease alive while it holds jobs; an idle worker costs the store nothing. Learns from each beat what
- * happened while it could not look: jobs to cancel, or a lease that ran out.
+ * happened while it could not look: jobs to cancel, or a lease that ran out. A heartbeat outside of the main loop does
+ * the renewing where there is one.
  */
 export class LeaseKeeper {
   private timer: NodeJS.Timeout | undefined;
+  private heartbeat: Heartbeat | undefined;
+  private holding = false;
   private beating = false;
-  private renewedAt = 0;
 
   constructor(private readonly context: LeaseKeeperContext) {}
 
-  start(): void {
-    this.timer = setInterval(() => void this.beat(), this.context.leaseMs / BEATS_PER_LEASE);
+  start(heartbeat: Heartbeat | undefined): void {
+    this.heartbeat = heartbeat;
+    if (heartbeat === undefined) this.beatFromLoop();
+  }
+
+  /** The heartbeat thread is gone: better late beats than none. */
+  beatFromLoop(): void {
+    this.heartbeat = undefined;
+    this.timer ??= setInterval(() => void this.beat(), this.context.leaseMs / BEATS_PER_LEASE);
   }
 
   stop(): void {
     clearInterval(this.timer);
+    this.holds(false);
   }
 
-  /** A turn that reserved has renewed the lease as well. */
-  renewed(byReservation: boolean): void {
-    if (byReservation) this.renewedAt = performance.now();
+  /** Whether there is anything to keep a lease for. */
+  holds(holding: boolean): void {
+    if (holding === this.holding) return;
+    this.holding = holding;
+    this.heartbeat?.holds(this.context.queue, holding);
+  }
+
+  /** What a beat was answered, wherever it was made. */
+  async heed({ lapsed, cancelling }: BeatReply): Promise<void> {
+    if (cancelling.length > 0) this.context.onCancelling(cancelling);
+    if (lapsed) await this.reconcile();
   }
 
   async reconcile(): Promise<void> {
@@ -48,23 +66,15 @@ export class LeaseKeeper {
   }
 
   private async beat(): Promise<void> {
-    const { broker, queue, workerId, leaseMs, held, onCancelling } = this.context;
-    if (this.beating || held().length === 0) return;
+    const { broker, queue, workerId, leaseMs } = this.context;
+    if (this.beating || !this.holding) return;
     this.beating = true;
     try {
-      const { lapsed, cancelling } = await broker.beat(queue, workerId, leaseMs);
-      this.renewedAt = performance.now();
-      if (cancelling.length > 0) onCancelling(cancelling);
-      if (lapsed) await this.reconcile();
+      await this.heed(await broker.beat(queue, workerId, leaseMs));
     } catch {
       // The next beat comes by itself; while Redis is away no lease runs out.
     } finally {
       this.beating = false;
     }
-  }
-
-  /** Milliseconds since the store last confirmed the lease. */
-  get sinceRenewal(): number {
-    return performance.now() - this.renewedAt;
   }
 }

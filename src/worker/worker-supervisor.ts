@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
-import type { Broker, QueueSignal, Unsubscribe } from '../core/broker.js';
+import type { Broker, Heartbeat, QueueSignal, Unsubscribe } from '../core/broker.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
+import { DEFAULTS, type GivenJobOptions, type ResolvedOptions, type ResolvedWorkerOptions } from '../task-queue.options.js';
 import { HandlerTable, settingsOf } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
 import { Worker } from './worker.js';
@@ -26,6 +26,7 @@ export class WorkerSupervisor {
   private readonly workers = new Map<string, Worker>();
   private readonly feeders: InboxFeeder[] = [];
   private readonly unsubscribes: Unsubscribe[] = [];
+  private heartbeat: Heartbeat | undefined;
   private stopped = false;
 
   constructor(private readonly context: WorkerSupervisorContext) {}
@@ -41,7 +42,8 @@ export class WorkerSupervisor {
     if (this.workers.size === 0) return;
     this.unsubscribes.push(await broker.onWake(this.workerId, (queue) => this.workers.get(queue)?.wake()));
     if (this.stopped) return; // the app began to close while it started
-    for (const worker of this.workers.values()) worker.start();
+    this.heartbeat = this.startHeartbeat();
+    for (const worker of this.workers.values()) worker.start(this.heartbeat);
     for (const queue of this.workers.keys()) {
       const inbox = this.context.inboxOf(queue);
       if (inbox === undefined) continue;
@@ -87,13 +89,32 @@ export class WorkerSupervisor {
       worker.close();
       return idle ? broker.leave(queue, this.workerId) : Promise.resolve();
     });
-    await settlesWithin(Promise.allSettled([...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())]), RELEASE_MS);
+    const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe()), this.heartbeat?.stop()];
+    await settlesWithin(Promise.allSettled(ends), RELEASE_MS);
     this.workers.clear();
   }
 
   /** When each queue's worker last reserved successfully, performance.now(). */
   lastReservedAt(queue: string): number | undefined {
     return this.workers.get(queue)?.lastReservedAt;
+  }
+
+  private startHeartbeat(): Heartbeat | undefined {
+    const { broker, logger, workerOptionsOf } = this.context;
+    return broker.startHeartbeat?.({
+      worker: this.workerId,
+      leases: [...this.workers.keys()].map((queue) => ({ queue, leaseMs: workerOptionsOf(queue).leaseMs })),
+      stallLimitMs: DEFAULTS.stallLimitMs,
+      onBeat: (queue, reply) => this.workers.get(queue)?.heed(reply),
+      onStalled: (forMs) => {
+        logger.error(`The event loop stood still for ${forMs} ms: a handler blocked it, and its jobs were given to other workers`);
+      },
+      onFailure: (error) => {
+        logger.error(`The heartbeat thread ended (${error.message}): leases are renewed from the main loop from now on`);
+        this.heartbeat = undefined;
+        for (const worker of this.workers.values()) worker.beatFromLoop();
+      },
+    });
   }
 
   private createWorker(queue: string): Worker {

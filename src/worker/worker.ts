@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Broker, HeldJob, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import type { BeatReply, Broker, HeldJob, Heartbeat, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import type { HandlerTable } from './handler-plan.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
@@ -93,9 +93,19 @@ export class Worker {
     });
   }
 
-  start(): void {
-    this.lease.start();
+  /** @param heartbeat renews the lease from outside of the main loop, where the store has one */
+  start(heartbeat: Heartbeat | undefined): void {
+    this.lease.start(heartbeat);
     this.schedule();
+  }
+
+  /** The heartbeat was answered. */
+  heed(reply: BeatReply): void {
+    this.lease.heed(reply).catch(() => {}); // the next beat says it again
+  }
+
+  beatFromLoop(): void {
+    this.lease.beatFromLoop();
   }
 
   /** When the last turn that could reserve was answered, performance.now(); 0 before the first. */
@@ -267,10 +277,11 @@ export class Worker {
     if (reservation.trimmedDead > 0) {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
     }
-    this.lease.renewed(jobs.length > 0);
     this.paused = reservation.paused;
     this.clearing = reservation.suspects && !turn.alone;
     for (const reserved of jobs) this.held.push({ reserved, fence });
+    // Before a handler starts: it may block the loop for longer than the lease.
+    this.lease.holds(!this.isIdle);
     // A full answer, or a backlog left behind: there is more where this came from.
     this.hungry ||= turn.want > 0 && (jobs.length === turn.want || reservation.backlog);
     if (this.clearing) this.hungry = true;
@@ -388,7 +399,9 @@ export class Worker {
   }
 
   private tellIdle(): void {
-    if (!this.isIdle || this.idleWaiters.length === 0) return;
+    if (!this.isIdle) return;
+    this.lease.holds(false);
+    if (this.idleWaiters.length === 0) return;
     const waiters = this.idleWaiters;
     this.idleWaiters = [];
     for (const resolve of waiters) resolve();

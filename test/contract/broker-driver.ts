@@ -85,7 +85,12 @@ export class BrokerDriver {
   }
 
   /** Stores and ends jobs one turn at a time, so that each ends by itself; answers their ids, oldest end first. */
-  async putEnded(state: 'completed' | 'cancelled' | 'dead', count: number, keep = KEEP, seed: Seed = {}): Promise<string[]> {
+  async putEnded(
+    state: 'completed' | 'cancelled' | 'dead',
+    count: number,
+    keep = KEEP,
+    seed: Seed = {},
+  ): Promise<string[]> {
     const ids: string[] = [];
     for (let index = 0; index < count; index++) {
       const job = await this.start('seeder', seed);
@@ -95,7 +100,11 @@ export class BrokerDriver {
     return ids;
   }
 
-  private ending(state: 'completed' | 'cancelled' | 'dead', { id, token }: ReservedJob, keep: RetentionLimit): Settlement {
+  private ending(
+    state: 'completed' | 'cancelled' | 'dead',
+    { id, token }: ReservedJob,
+    keep: RetentionLimit,
+  ): Settlement {
     if (state === 'completed') return { op: 'complete', id, token, result: '1', envelope: undefined, keep };
     if (state === 'cancelled') return { op: 'cancel', id, token, keep };
     return { op: 'bury', id, token, detail: '{"reason":"exhausted","message":"no"}', envelope: undefined, keep };
@@ -126,11 +135,15 @@ export class BrokerDriver {
     return jobs[0];
   }
 
-  complete({ id, token }: { id: string; token: string }, result = '1', keep: RetentionLimit | false = KEEP): Settlement {
+  complete(
+    { id, token }: { id: string; token: string },
+    result = '1',
+    keep: RetentionLimit | false = KEEP,
+  ): Settlement {
     return { op: 'complete', id, token, result, envelope: undefined, keep };
   }
 
-  /** Leases end, and the scan that was on all the while returns what their workers held. */
+  /** Every lease ends, and the scan that is on all the while returns what their workers held: no grace is due. */
   async expireLeases(): Promise<ReclaimReply> {
     const replies = [await this.scan()];
     for (let step = 0; step < 4; step++) {
@@ -153,20 +166,6 @@ export class BrokerDriver {
       reclaimed += reply.reclaimed;
       poisoned.push(...reply.poisoned);
       if (!reply.more) return { ...reply, reclaimed, poisoned };
-    }
-  }
-
-  /** The scan looked just now: nothing it does next is due to a gap. */
-  async keepScanning(): Promise<void> {
-    await this.scan();
-    await this.passGrace();
-  }
-
-  /** A first scan, as after every gap, grants one lease of grace; this lets it pass with every lease renewed. */
-  private async passGrace(): Promise<void> {
-    for (let step = 0; step < 4; step++) {
-      await this.advance(LEASE_MS / 4 + 1);
-      await this.scan();
     }
   }
 

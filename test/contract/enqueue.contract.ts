@@ -123,7 +123,8 @@ export function enqueueContract(use: () => BrokerDriver): void {
       const driver = use();
       const seed = { userId: 'a', name: 'resize' };
       let id: string;
-      if (state === 'completed' || state === 'cancelled' || state === 'dead') [id] = await driver.putEnded(state, 1, undefined, seed);
+      if (state === 'completed' || state === 'cancelled' || state === 'dead')
+        [id] = await driver.putEnded(state, 1, undefined, seed);
       else if (state === 'scheduled') id = await driver.putOne({ ...seed, delayMs: 1000 });
       else if (state === 'ready') id = await driver.putOne(seed);
       else {

@@ -107,7 +107,9 @@ describe('handlers are found', () => {
       override work() {}
     }
     const { app } = await startApp({ providers: [Concrete] });
-    await expect(app.get(QueueService).enqueue('dropped', {})).rejects.toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_QUEUE' });
+    await expect(app.get(QueueService).enqueue('dropped', {})).rejects.toMatchObject({
+      code: 'TASK_QUEUE_UNKNOWN_QUEUE',
+    });
   });
 
   it('once behind an alias, a factory or a value', async () => {
@@ -204,7 +206,9 @@ describe('the app does not start', () => {
       deliver() {}
     }
     const error = await bootError({ providers: [One] });
-    expect(error.message).toMatch(/every job name of queue "mail": One\.send and One\.deliver|One\.deliver and One\.send/);
+    expect(error.message).toMatch(
+      /every job name of queue "mail": One\.send and One\.deliver|One\.deliver and One\.send/,
+    );
   });
 
   it('with one class under two tokens, and shows where each is provided', async () => {
@@ -242,13 +246,25 @@ describe('the app does not start', () => {
   });
 
   it.each([
-    ['an unknown option', () => Processor('mail', { concurency: 1 } as never), /Unknown option "concurency" in @Processor on One\.work.*"concurrency"/],
-    ['a bad duration', () => Processor('mail', { timeout: 'soon' }), /Invalid timeout in @Processor on One\.work: "soon"/],
+    [
+      'an unknown option',
+      () => Processor('mail', { concurency: 1 } as never),
+      /Unknown option "concurency" in @Processor on One\.work.*"concurrency"/,
+    ],
+    [
+      'a bad duration',
+      () => Processor('mail', { timeout: 'soon' }),
+      /Invalid timeout in @Processor on One\.work: "soon"/,
+    ],
     ['a bad queue name', () => Processor('my mail'), /Invalid queue of @Processor on One\.work: "my mail"/],
     ['a bad job name', () => Processor('mail', { name: 'my mail' }), /Invalid name in @Processor on One\.work/],
     ['a bad cron expression', () => Cron('61 * * * *'), /cron expression in @Cron on One\.work: "61 \* \* \* \*"/],
     ['an unknown time zone', () => Cron('0 0 * * *', { timeZone: 'Europe/Berln' }), /Europe\/Berlin/],
-    ['an unknown option of a schedule', () => Cron('0 0 * * *', { timezone: 'UTC' } as never), /Did you mean "timeZone"\?/],
+    [
+      'an unknown option of a schedule',
+      () => Cron('0 0 * * *', { timezone: 'UTC' } as never),
+      /Did you mean "timeZone"\?/,
+    ],
     ['a UTC offset', () => Cron('0 0 * * *', { utcOffset: 60 } as never), /Name a time zone/],
     ['an interval under a second', () => Interval(999), /at least 1000 ms/],
     ['an unknown event', () => OnQueueEvent('mail', 'complete' as never), /Did you mean "completed"\?/],
@@ -283,7 +299,9 @@ describe('the app does not start', () => {
       @Processor('mail')
       static send() {}
     }
-    expect((await bootError({ providers: [One] })).message).toContain('One.send: a static method belongs to no provider');
+    expect((await bootError({ providers: [One] })).message).toContain(
+      'One.send: a static method belongs to no provider',
+    );
   });
 
   it('with a listener in a request-scoped provider', async () => {
@@ -298,7 +316,9 @@ describe('the app does not start', () => {
   it('with a second forRoot', async () => {
     @Module({ imports: [TaskQueueModule.forRoot({ connection: 'memory://' })] })
     class Feature {}
-    const boot = startModule({ imports: [TaskQueueModule.forRoot({ connection: 'memory://', prefix: 'other' }), Feature] });
+    const boot = startModule({
+      imports: [TaskQueueModule.forRoot({ connection: 'memory://', prefix: 'other' }), Feature],
+    });
     await expect(boot).rejects.toMatchObject({ code: 'TASK_QUEUE_CONFIGURATION' });
   });
 });

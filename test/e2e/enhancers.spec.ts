@@ -48,7 +48,10 @@ afterEach(closeApps);
 
 const ONE_RUN = { maxAttempts: 1 };
 
-function start(providers: ModuleMetadata['providers'], options: Partial<TaskQueueModuleOptions> = {}): Promise<RunningApp> {
+function start(
+  providers: ModuleMetadata['providers'],
+  options: Partial<TaskQueueModuleOptions> = {},
+): Promise<RunningApp> {
   return startApp({ providers }, { connection: 'memory://', defaults: ONE_RUN, ...options });
 }
 
@@ -76,7 +79,9 @@ class TraceGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}
   canActivate(context: ExecutionContext): boolean {
     const mark = this.reflector.get<string>('mark', context.getHandler());
-    trace.push(`guard ${context.getType<string>()} ${isTaskContext(context)} ${context.getClass().name} ${mark ?? '-'}`);
+    trace.push(
+      `guard ${context.getType<string>()} ${isTaskContext(context)} ${context.getClass().name} ${mark ?? '-'}`,
+    );
     return context.getArgByIndex<Job<{ deny?: boolean }>>(0).payload.deny !== true;
   }
 }
@@ -137,7 +142,9 @@ describe('parameters', () => {
     }
     const app = await start([Work]);
     expect(await run(app, { n: '7' })).toEqual({ n: 7, more: 'more' });
-    expect(await deathOf(app, { n: 'seven' })).toMatch(/^invalid-payload: InvalidPayloadError: Invalid payload for "work\/default": n: /);
+    expect(await deathOf(app, { n: 'seven' })).toMatch(
+      /^invalid-payload: InvalidPayloadError: Invalid payload for "work\/default": n: /,
+    );
   });
 
   it('pass through their pipes and those of the method', async () => {
@@ -190,7 +197,9 @@ describe('parameters', () => {
   });
 
   it('may be decorated by createParamDecorator, and not by those of HTTP', async () => {
-    const Attempt = createParamDecorator((_data: unknown, context: ExecutionContext) => context.getArgByIndex<Job>(0).attempt);
+    const Attempt = createParamDecorator(
+      (_data: unknown, context: ExecutionContext) => context.getArgByIndex<Job>(0).attempt,
+    );
     @Injectable()
     class Work {
       @Processor('work')
@@ -205,7 +214,9 @@ describe('parameters', () => {
       @Processor('work')
       work(@Body() _payload: unknown, @Query() _query: unknown) {}
     }
-    expect((await bootError({ providers: [Wrong] })).message).toMatch(/Wrong\.work: parameter 2 asks for a part of an HTTP request/);
+    expect((await bootError({ providers: [Wrong] })).message).toMatch(
+      /Wrong\.work: parameter 2 asks for a part of an HTTP request/,
+    );
   });
 });
 
@@ -225,7 +236,13 @@ describe('guards, interceptors and filters', () => {
     }
     const app = await start([Work]);
     expect(await run(app, { n: 2 })).toEqual({ n: 2 });
-    expect(trace).toEqual(['guard task true Work marked', 'interceptor in', 'pipe {"n":2}', 'handler', 'interceptor out']);
+    expect(trace).toEqual([
+      'guard task true Work marked',
+      'interceptor in',
+      'pipe {"n":2}',
+      'handler',
+      'interceptor out',
+    ]);
     expect(await deathOf(app, { deny: true })).toMatch(/^exhausted: ForbiddenException/);
   });
 
@@ -309,7 +326,11 @@ describe('guards, interceptors and filters', () => {
       @Processor('work')
       work(job: Job<string>) {
         if (job.payload === 'empty') return EMPTY;
-        if (job.payload === 'failing') return concat(of(1), throwError(() => new Error('halfway')));
+        if (job.payload === 'failing')
+          return concat(
+            of(1),
+            throwError(() => new Error('halfway')),
+          );
         return from([10, 50, 'done']);
       }
     }
@@ -350,7 +371,10 @@ describe('guards, interceptors and filters', () => {
 describe('global enhancers', () => {
   const globals = [
     { provide: APP_GUARD, useValue: { canActivate: () => (trace.push('guard'), true) } satisfies CanActivate },
-    { provide: APP_INTERCEPTOR, useValue: { intercept: (_: unknown, next: CallHandler) => (trace.push('interceptor'), next.handle()) } },
+    {
+      provide: APP_INTERCEPTOR,
+      useValue: { intercept: (_: unknown, next: CallHandler) => (trace.push('interceptor'), next.handle()) },
+    },
     { provide: APP_PIPE, useValue: { transform: (value: unknown) => (trace.push('pipe'), value) } },
     { provide: APP_FILTER, useValue: { catch: () => (trace.push('filter'), 'filtered') } },
   ];

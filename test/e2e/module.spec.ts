@@ -122,7 +122,11 @@ describe('forRootAsync', () => {
       TaskQueueModule.forRootAsync({
         imports: [ConfigModule],
         inject: [Config],
-        useFactory: async (config: Config) => ({ ...memory, prefix: config.prefix, queues: { mail: { concurrency: 3 } } }),
+        useFactory: async (config: Config) => ({
+          ...memory,
+          prefix: config.prefix,
+          queues: { mail: { concurrency: 3 } },
+        }),
       }),
     ],
     ['useClass', TaskQueueModule.forRootAsync({ imports: [ConfigModule], useClass: OptionsFactory })],
@@ -184,7 +188,9 @@ describe('registerQueue', () => {
 
   it('checks its options and names the place', async () => {
     const typo = TaskQueueModule.registerQueue({ name: 'mail', concurency: 1 } as never);
-    await expect(startApp({ imports: [typo] }, memory)).rejects.toThrow('Unknown option "concurency" in registerQueue("mail")');
+    await expect(startApp({ imports: [typo] }, memory)).rejects.toThrow(
+      'Unknown option "concurency" in registerQueue("mail")',
+    );
   });
 });
 
@@ -192,7 +198,10 @@ describe('queues', () => {
   it('that nobody named are unknown, with the nearest known one', async () => {
     const { app } = await startApp({ providers: [Mailer] }, { ...memory, queues: { reports: {} } });
     const queues = app.get(QueueService);
-    await expect(queues.enqueue('mial', {})).rejects.toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_QUEUE', nearest: 'mail' });
+    await expect(queues.enqueue('mial', {})).rejects.toMatchObject({
+      code: 'TASK_QUEUE_UNKNOWN_QUEUE',
+      nearest: 'mail',
+    });
     await expect(queues.counts('report')).rejects.toThrow('Did you mean "reports"?');
     expect((await queues.enqueue('reports', {})).created).toBe(true);
   });
@@ -240,7 +249,10 @@ describe('start', () => {
       }
     }
     const { app } = await startApp({ providers: [Work] }, { ...memory, queues: { work: { concurrency: 2 } } });
-    const jobs = await app.get(QueueService).enqueueMany('work', Array.from({ length: 10 }, () => ({ payload: {} })));
+    const jobs = await app.get(QueueService).enqueueMany(
+      'work',
+      Array.from({ length: 10 }, () => ({ payload: {} })),
+    );
     await Promise.all(jobs.map((job) => job.result({ timeout: '5s' })));
     expect(most).toBe(2);
   });

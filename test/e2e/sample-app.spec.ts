@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
@@ -16,6 +18,7 @@ import { reportJob } from '../../sample-app/src/reports/report.job.js';
 import { ReportsService, type ReportView } from '../../sample-app/src/reports/reports.service.js';
 import { readSettings, Settings } from '../../sample-app/src/settings.js';
 import { showFirstReport } from '../../sample-app/src/terminal/first-report.js';
+import { LogBook } from '../support/apps.js';
 
 const STORES = [
   { name: 'memory', connectionOf: (name: string) => `memory://${name}` },
@@ -30,7 +33,8 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
   beforeEach(async () => {
     const name = `sample${randomBytes(6).toString('hex')}`;
     root = await mkdtemp(join(tmpdir(), 'task-queue-sample-'));
-    settings = { ...readSettings({}), connection: connectionOf(name), prefix: name, root, port: 0, grace: '50ms' };
+    const changes = { connection: connectionOf(name), prefix: name, root, grace: '50ms' };
+    settings = Object.assign(readSettings({}), changes);
     apps = [];
     await writeTree({
       'src/a.ts': 'const apple = apple + pear;\nplum();\n',
@@ -56,33 +60,40 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
   async function startSample(changes: Partial<Settings> = {}): Promise<INestApplication> {
     const moduleRef = await Test.createTestingModule({ imports: [AppModule] })
       .overrideProvider(Settings)
-      .useValue({ ...settings, ...changes })
-      .setLogger(false)
+      .useValue(Object.assign({}, settings, changes))
+      .setLogger(new LogBook())
       .compile();
-    const app = moduleRef.createNestApplication({ logger: false, forceCloseConnections: true });
+    const app = moduleRef.createNestApplication({ logger: false });
     apps.push(app);
     await app.listen(0, '127.0.0.1');
     return app;
   }
 
-  async function call<T = any>(app: INestApplication, method: string, path: string, body?: unknown) {
+  async function call(
+    app: INestApplication,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: any }> {
     const response = await fetch(`${await app.getUrl()}${path}`, {
       method,
       headers: { 'content-type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    return { status: response.status, body: (await response.json()) as T };
+    return { status: response.status, body: await response.json() };
   }
 
-  const startReport = (app: INestApplication, path: unknown) => call<ReportView>(app, 'POST', '/reports', { path });
+  const startReport = (app: INestApplication, path: unknown) => call(app, 'POST', '/reports', { path });
 
   /** The views that a stream of a report tells, until it ends. */
   async function* viewsOf(app: INestApplication, id: string): AsyncGenerator<ReportView> {
-    const response = await fetch(`${await app.getUrl()}/reports/${id}/events`);
-    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    // Without an agent nothing keeps the connection for later: only the stream itself could hold up app.close().
+    const request = get(`${await app.getUrl()}/reports/${id}/events`, { agent: false });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect(response.headers['content-type']).toContain('text/event-stream');
     let text = '';
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      text += Buffer.from(chunk).toString();
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += chunk;
       const messages = text.split('\n\n');
       text = messages.pop() as string;
       for (const message of messages) {
@@ -119,7 +130,7 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     ]);
     expect(await app.get(QueueService).counts(fileJob)).toMatchObject({ completed: 3 });
 
-    const again = await call<ReportView>(app, 'GET', `/reports/${body.id}`);
+    const again = await call(app, 'GET', `/reports/${body.id}`);
     expect(again).toEqual({ status: 200, body: expect.objectContaining({ state: 'completed', report }) });
   });
 
@@ -142,7 +153,7 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     const queues = app.get(QueueService);
     const dead = await firstDead(queues);
     expect(dead).toMatchObject({ name: 'publish', payload: { report: id }, deadReason: 'unrecoverable' });
-    expect((await call<any[]>(app, 'GET', '/dead')).body).toMatchObject([{ id: dead.id }]);
+    expect((await call(app, 'GET', '/dead')).body).toMatchObject([{ id: dead.id }]);
 
     expect((await call(app, 'POST', `/dead/${dead.id}/retry`)).status).toBe(202);
     const published = await queues.getJob(publishJob, dead.id);
@@ -187,7 +198,7 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     for (const [path, reason] of refusals) {
       const { status, body } = await startReport(app, path);
       expect({ path, status }).toEqual({ path, status: 400 });
-      expect(String((body as any).message)).toMatch(reason);
+      expect(String(body.message)).toMatch(reason);
     }
     expect(await app.get(QueueService).counts(reportJob)).toMatchObject({ ready: 0, active: 0, completed: 0 });
   });

@@ -142,7 +142,10 @@ withRedis('while Redis is away', () => {
         }
       }
       const graceMs = 50;
-      const { app } = await startApp({ providers: [Stubborn] }, { connection: server.url, shutdown: { grace: graceMs } });
+      const { app } = await startApp(
+        { providers: [Stubborn] },
+        { connection: server.url, shutdown: { grace: graceMs } },
+      );
       const queues = app.get(QueueService);
       const job = await queues.enqueue('work', {});
       await started.promise;

@@ -5,7 +5,7 @@ import type { INestApplicationContext, INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TaskQueueModule, type TaskQueueModuleOptions } from 'nestjs-task-queue';
 
-/** Every line that Nest and this package log, as `level context: message`. */
+/** Every line that Nest and this package log, as `level context | message`. */
 export class LogBook implements LoggerService {
   readonly lines: string[] = [];
   log = (message: unknown, ...rest: unknown[]): void => this.write('log', message, rest);
@@ -19,7 +19,7 @@ export class LogBook implements LoggerService {
   }
 
   private write(level: string, message: unknown, rest: unknown[]): void {
-    this.lines.push(`${level} ${String(rest.at(-1) ?? '')}: ${String(message)}`);
+    this.lines.push(`${level} ${[...rest, message].join(' | ')}`);
   }
 }
 
@@ -53,7 +53,10 @@ export async function startApp(
   options: TaskQueueModuleOptions = { connection: 'memory://' },
   prepare: (app: INestApplication) => void = () => {},
 ): Promise<RunningApp> {
-  return startModule({ ...metadata, imports: [TaskQueueModule.forRoot(options), ...(metadata.imports ?? [])] }, prepare);
+  return startModule(
+    { ...metadata, imports: [TaskQueueModule.forRoot(options), ...(metadata.imports ?? [])] },
+    prepare,
+  );
 }
 
 export async function startModule(
@@ -64,6 +67,12 @@ export async function startModule(
   const moduleRef = await Test.createTestingModule(metadata).setLogger(logs).compile();
   const app = moduleRef.createNestApplication({ logger: logs });
   running.add(app);
+  const close = app.close.bind(app);
+  // Nest 11 runs every hook again at a second close: what a test closes, closeApps leaves alone.
+  app.close = (...args) => {
+    running.delete(app);
+    return close(...args);
+  };
   prepare(app);
   await app.init();
   return { app, logs };
@@ -92,4 +101,3 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
   const promise = new Promise<T>((resolve) => (open = resolve));
   return { promise, open };
 }
-

@@ -46,7 +46,14 @@ describe('readModuleOptions', () => {
         role: 'worker',
         defaults: { maxAttempts: 7, backoff: '5s', timeout: '1m', expiresIn: '1h', priority: 3 },
         queues: {
-          mail: { concurrency: 20, prefetch: 0, lease: '30s', backoff: { type: 'curve' }, retention: { dead: false }, inbox: 'in' },
+          mail: {
+            concurrency: 20,
+            prefetch: 0,
+            lease: '30s',
+            backoff: { type: 'curve' },
+            retention: { dead: false },
+            inbox: 'in',
+          },
         },
         backoffs: { curve },
         payloadLimit: 1024,
@@ -84,7 +91,10 @@ describe('readModuleOptions', () => {
 
   it.each([
     [{ ...memory, conection: 1 }, 'Unknown option "conection" in forRoot. Did you mean "connection"?'],
-    [{ ...memory, defaults: { maxAttemps: 1 } }, 'Unknown option "maxAttemps" in defaults. Did you mean "maxAttempts"?'],
+    [
+      { ...memory, defaults: { maxAttemps: 1 } },
+      'Unknown option "maxAttemps" in defaults. Did you mean "maxAttempts"?',
+    ],
     [{ ...memory, defaults: { concurrency: 1 } }, 'Unknown option "concurrency" in defaults.'],
     [
       { ...memory, queues: { mail: { concurency: 1 } } },
@@ -103,7 +113,10 @@ describe('readModuleOptions', () => {
       { ...memory, defaults: { retention: { dead: { cuont: 1 } } } },
       'Unknown option "cuont" in retention in defaults: dead. Did you mean "count"?',
     ],
-    [{ connection: { nodes: [{ host: 'a' }], option: {} } }, 'Unknown option "option" in connection. Did you mean "options"?'],
+    [
+      { connection: { nodes: [{ host: 'a' }], option: {} } },
+      'Unknown option "option" in connection. Did you mean "options"?',
+    ],
   ])('names the unknown option of %j and the nearest known one', (given, message) => {
     const error = refusalOf(given);
     expect(error.message).toContain(message);
@@ -119,7 +132,10 @@ describe('readModuleOptions', () => {
     [{ ...memory, defaults: { priority: 10 } }, 'Invalid priority in defaults: 10. Use a whole number from 0 to 9'],
     [{ ...memory, defaults: { backoff: 'soon' } }, 'Invalid backoff in defaults: "soon"'],
     [{ ...memory, defaults: { backoff: { type: 'expnential' } } }, 'Did you mean "exponential"?'],
-    [{ ...memory, defaults: { backoff: { type: 'fixed', jitter: 2 } } }, 'jitter: 2. Use a number from 0 (none) to 1 (full)'],
+    [
+      { ...memory, defaults: { backoff: { type: 'fixed', jitter: 2 } } },
+      'jitter: 2. Use a number from 0 (none) to 1 (full)',
+    ],
     [{ ...memory, defaults: { timeout: -1 } }, 'Invalid timeout in defaults: -1'],
     [{ ...memory, defaults: { timeout: '10 parsecs' } }, 'Invalid timeout in defaults: "10 parsecs"'],
     [{ ...memory, queues: { 'my queue': {} } }, 'Invalid queue name in queues: "my queue"'],
@@ -191,7 +207,9 @@ describe('job options', () => {
 
   it('takes any backoff type where it cannot know the registered ones', () => {
     expect(readJobOptions({ backoff: { type: 'curve' } }, 'here').backoff).toMatchObject({ type: 'curve' });
-    expect(() => readJobOptions({ backoff: { type: 'curve' } }, 'here', [])).toThrow('register a strategy of that name');
+    expect(() => readJobOptions({ backoff: { type: 'curve' } }, 'here', [])).toThrow(
+      'register a strategy of that name',
+    );
   });
 
   it('fills a missing limit of a retention rule with its default', () => {

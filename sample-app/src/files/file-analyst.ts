@@ -28,7 +28,8 @@ export class FileAnalyst {
       return { path, size, ...statistics };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (error instanceof OutsideError || FINAL.has(code ?? '')) throw new UnrecoverableError(message, { cause: error });
+      if (error instanceof OutsideError || FINAL.has(code ?? ''))
+        throw new UnrecoverableError(message, { cause: error });
       throw error;
     }
   }

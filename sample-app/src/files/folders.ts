@@ -26,7 +26,8 @@ export class Folders {
   async check(path: string): Promise<string> {
     const folder = await this.locate(path).catch((error: NodeJS.ErrnoException) => {
       if (error instanceof OutsideError) throw new BadRequestException(error.message);
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw new BadRequestException(`"${path}" does not exist.`);
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+        throw new BadRequestException(`"${path}" does not exist.`);
       throw new BadRequestException(`"${path}" cannot be read (${error.code ?? error.message}).`);
     });
     if (!(await stat(folder)).isDirectory()) throw new BadRequestException(`"${path}" is not a folder.`);

@@ -20,7 +20,11 @@ const KEYWORDS = new Set(
 );
 
 export function statisticsOf(text: string): TextStatistics {
-  return { lines: countLines(text), words: countWords(text), identifiers: topOf(countIdentifiers(text), KEPT_IDENTIFIERS) };
+  return {
+    lines: countLines(text),
+    words: countWords(text),
+    identifiers: topOf(countIdentifiers(text), KEPT_IDENTIFIERS),
+  };
 }
 
 export function topOf(counts: ReadonlyMap<string, number>, limit: number): [string, number][] {

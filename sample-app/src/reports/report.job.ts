@@ -17,7 +17,8 @@ const MOST_FOLDERS = 10;
 export const reportRequest = schemaOf<ReportInput, ReportRequest>((value) => {
   const path = propertyOf(value, 'path');
   if (!Array.isArray(path)) return { path: [textOf(path, ['path'])] };
-  if (path.length === 0 || path.length > MOST_FOLDERS) throw new Mismatch(['path'], `must name 1 to ${MOST_FOLDERS} folders`);
+  if (path.length === 0 || path.length > MOST_FOLDERS)
+    throw new Mismatch(['path'], `must name 1 to ${MOST_FOLDERS} folders`);
   return { path: path.map((one, index) => textOf(one, ['path', index])) };
 });
 

@@ -53,7 +53,8 @@ export class ReportSum {
       sums.lines += facts.lines;
       sums.words += facts.words;
     }
-    for (const [name, count] of facts.identifiers) this.identifiers.set(name, (this.identifiers.get(name) ?? 0) + count);
+    for (const [name, count] of facts.identifiers)
+      this.identifiers.set(name, (this.identifiers.get(name) ?? 0) + count);
   }
 
   fail(path: string, reason: string): void {

@@ -25,7 +25,7 @@ if redis.call('HEXISTS', inflight, id) == 1 then
   redis.call('PUBLISH', base .. 'signals', 'cancel ' .. id)
   return 'requested'
 end
-local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
 if redis.call('ZREM', scheduled, id) == 0 and redis.call('ZREM', priority, id) == 0
     and redis.call('ZREM', parked, name .. ' ' .. id) == 0
     and (redis.call('EXISTS', suspects) == 0 or redis.call('LREM', suspects, 1, id) == 0) then

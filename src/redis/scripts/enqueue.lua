@@ -8,8 +8,8 @@
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
--- returns { now, outcomes }, outcomes = {} when every job was created, else one entry per job:
---         '' created | state ' ' id of the job that has this user id already
+-- returns { now, outcomes }, outcomes = {} when every job was created, or when the call is older than the caller's last;
+--         else one entry per job: '' created | state ' ' id of the job that has this user id already
 local meta, jobs, ready, calls, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -19,6 +19,8 @@ local nowText = string.format('%.0f', now)
 local record = redisCall('HGET', calls, ARGV[1])
 if record then
   local number, outcomeText = string.match(record, '^(%d+) %d+ (.*)$')
+  -- A socket that was given up may deliver its bytes long after the repeated call: nobody waits for that reply.
+  if tonumber(number) > tonumber(ARGV[2]) then return { nowText, {} } end
   if number == ARGV[2] then
     local outcomes = {}
     if outcomeText ~= '' then
@@ -52,13 +54,14 @@ else
     if redisCall('HEXISTS', inflight, id) == 1 then return 'active' end
     if redisCall('ZSCORE', scheduled, id) then return 'scheduled' end
     if text and redisCall('EXISTS', parked) == 1 then
-      local name = string.match(string.match(text, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+      local name = string.match(string.match(text, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
       if redisCall('ZSCORE', parked, name .. ' ' .. id) then return 'parked' end
     end
     return 'ready'
   end
 
   local fields = {}
+  local placed = {}
   local levelFields = {}
   local later = {}
   for i = 4, last, 5 do
@@ -70,10 +73,8 @@ else
         outcome = stateOf(first) .. ' ' .. first
         known = true
       else
-        local inThisCall = false
-        for k = 1, #fields, 2 do if fields[k] == first then inThisCall = true end end
-        if inThisCall then
-          outcome = 'ready ' .. first
+        if placed[first] then -- it comes with this very call
+          outcome = placed[first] .. ' ' .. first
           known = true
         else
           redisCall('HSET', ids, userId, id) -- its job was lost by hand: the id is free again
@@ -89,6 +90,7 @@ else
         levelFields[#levelFields + 1] = level
       end
       local dueAt = due == '' and 0 or (string.byte(due) == 43 and now + tonumber(string.sub(due, 2)) or tonumber(due))
+      placed[id] = dueAt > now and 'scheduled' or 'ready'
       if dueAt > now then
         later[#later + 1] = string.format('%.0f', dueAt)
         later[#later + 1] = id

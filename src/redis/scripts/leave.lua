@@ -1,11 +1,14 @@
 #!lua flags=allow-oom
--- A worker's registrations go; what it held is given back before (reconcile with nothing held).
--- atomic because a worker must not be woken after it left.
+-- A worker's registrations go; what it held is given back before (reconcile with nothing held). Its call record stays
+-- until it is old, so that a late copy of a turn reserves nothing.
+-- atomic because a worker must not be woken after it left, and a lease must stay while jobs were reserved under it.
 --
--- KEYS  1 workers ZSET   2 idle SET   3 calls HASH
--- ARGV  1 worker
--- returns 1
-redis.call('ZREM', KEYS[1], ARGV[1])
+-- KEYS  1 workers ZSET   2 idle SET
+-- ARGV  1 worker   2 the lease expiry ms that was seen before its jobs were given back, or ''
+-- returns 1 it left | 0 its lease was renewed meanwhile: look again what it holds
 redis.call('SREM', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], ARGV[1])
+local expiry = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not expiry then return 1 end
+if string.format('%.0f', tonumber(expiry)) ~= ARGV[2] then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
 return 1

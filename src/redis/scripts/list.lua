@@ -32,9 +32,9 @@ if state == 'completed' then
     local text = redis.call('LINDEX', KEYS[7], -element - 1)
     if not text then return { '', found } end
     local numbers = {}
-    for id in string.gmatch(string.match(text, '^%d+ %d+ %d+ (.*)$'), '[^ ]+') do table.insert(numbers, 1, id) end
+    for id in string.gmatch(string.match(text, '^%d+ %d+ %d+ (.*)$'), '[^ ]+') do numbers[#numbers + 1] = id end
     for i = skip + 1, math.min(#numbers, skip + limit - #found) do
-      found[#found + 1] = numbers[i]
+      found[#found + 1] = numbers[#numbers - i + 1]
       skip = i
     end
     if skip >= #numbers then
@@ -69,7 +69,7 @@ elseif state == 'scheduled' then
   sorted(KEYS[4], 'ZRANGE')
 elseif state == 'parked' then
   sorted(KEYS[6], 'ZRANGE')
-  for i = 1, #found do found[i] = string.match(found[i], ' (.*)$') end
+  for i = 1, #found do found[i] = string.match(found[i], '([^ ]+)$') end -- a foreign name may hold spaces
 elseif state == 'cancelled' then
   sorted(KEYS[8], 'ZREVRANGE')
 elseif state == 'dead' then

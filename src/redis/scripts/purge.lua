@@ -38,7 +38,7 @@ elseif state == 'scheduled' then
   more = redis.call('ZCARD', scheduled)
 elseif state == 'parked' then
   popSorted(parked)
-  for i = 1, #victims do victims[i] = string.match(victims[i], ' (.*)$') end
+  for i = 1, #victims do victims[i] = string.match(victims[i], '([^ ]+)$') end -- a foreign name may hold spaces
   more = redis.call('ZCARD', parked)
 elseif state == 'completed' then
   while #victims < limit do
@@ -87,9 +87,10 @@ for i = 1, #victims do
     events[#events + 1] = 'removed ' .. id .. ' '
   end
 end
-if state == 'completed' then redis.call('HINCRBY', meta, 'completedCount', -removed) end
+-- Redis refuses the number -0.
+if state == 'completed' and removed > 0 then redis.call('HINCRBY', meta, 'completedCount', -removed) end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
-if counter then redis.call('HINCRBY', meta, counter, -bytes) end
+if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
 local listen = redis.call('HGET', meta, 'listen')
 if #events > 0 and listen and tonumber(listen) > now then
   redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))

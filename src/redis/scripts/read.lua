@@ -4,21 +4,21 @@
 --
 -- KEYS  1 jobs HASH   2 ids HASH   3 inflight HASH   4 scheduled ZSET   5 parked ZSET   6 cancelling HASH   7 notes HASH
 --       8 waiters HASH
--- ARGV  1 waiter's time to live in ms or ''   2… ids, a user's or the store's
+-- ARGV  1 waiter's time to live in ms or ''   2 '1' the ids are the store's own | '0' a user's or the store's   3… ids
 -- returns { now, per id: {} | { id, state, record, due ms or '', progress or '', cancelling '1'|'' } … }
 local jobs, ids, inflight, scheduled, parked, cancelling = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local notes, waiters = KEYS[7], KEYS[8]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local reply = { string.format('%.0f', now) }
-for i = 2, #ARGV do
-  local id = redis.call('HGET', ids, ARGV[i])
+for i = 3, #ARGV do
+  local id = ARGV[2] == '0' and redis.call('HGET', ids, ARGV[i])
   local record = id and redis.call('HGET', jobs, id)
   if not record then
     id = ARGV[i]
     record = redis.call('HGET', jobs, id)
   end
   if not record or id == '-' then -- '-' keeps the hash a table
-    reply[i] = {}
+    reply[i - 1] = {}
   else
     local head = string.byte(record)
     local state, due = 'ready', ''
@@ -32,14 +32,14 @@ for i = 2, #ARGV do
         state = 'scheduled'
         due = string.format('%.0f', tonumber(score))
       elseif redis.call('EXISTS', parked) == 1 then
-        local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+        local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
         if redis.call('ZSCORE', parked, name .. ' ' .. id) then state = 'parked' end
       end
     end
     if ARGV[1] ~= '' and head ~= 67 and head ~= 88 and head ~= 68 then
       redis.call('HSET', waiters, id, string.format('%.0f', now + tonumber(ARGV[1])))
     end
-    reply[i] = {
+    reply[i - 1] = {
       id, state, record, due,
       redis.call('HGET', notes, id .. ':progress') or '',
       redis.call('HEXISTS', cancelling, id) == 1 and '1' or '',

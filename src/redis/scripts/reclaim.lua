@@ -5,12 +5,12 @@
 --
 -- KEYS  1 meta HASH      2 workers ZSET   3 inflight HASH     4 ready LIST      5 priority ZSET   6 levels HASH
 --       7 crashes HASH   8 suspects LIST  9 cancelling HASH  10 jobs HASH      11 dead ZSET      12 cancelled ZSET
---      13 waiters HASH  14 idle SET      15 scheduled ZSET   16 parked ZSET    17 calls HASH
+--      13 waiters HASH  14 idle SET      15 scheduled ZSET   16 parked ZSET
 -- ARGV  1 lease ms   2 crashes until dead   3 items a step
 -- returns { now, reclaimed ids, poisoned ids, more 1|0, in flight, next expiry ms or '', ready, next due ms or '', parked }
 local meta, workers, inflight, ready, priority, levels = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local crashes, suspects, cancelling, jobs, dead, cancelled = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local waiters, idle, scheduled, parked, calls = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local waiters, idle, scheduled, parked = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local base = string.sub(meta, 1, -5)
@@ -83,7 +83,9 @@ if now >= graceUntil then
   local expired = redis.call('ZRANGEBYSCORE', workers, '-inf', nowText, 'LIMIT', 0, 1)[1]
   if expired then
     -- A step looks at a bounded part of what is in flight; the worker's name stays until the last step is done.
-    local cursor = (state[6] == expired and state[5]) or '0'
+    -- A lease that was renewed in between begins a new scan: what an older one passed over may be in flight again.
+    local scanned = expired .. ' ' .. redis.call('ZSCORE', workers, expired)
+    local cursor = (state[6] == scanned and state[5]) or '0'
     local scan = redis.call('HSCAN', inflight, cursor, 'COUNT', ARGV[3])
     local owner = expired .. ':'
     local mine = {}
@@ -95,11 +97,10 @@ if now >= graceUntil then
     if scan[1] == '0' then
       redis.call('ZREM', workers, expired)
       redis.call('SREM', idle, expired)
-      redis.call('HDEL', calls, expired)
       redis.call('HDEL', meta, 'scanCursor', 'scanWorker')
       more = redis.call('ZCOUNT', workers, '-inf', nowText) > 0 and 1 or 0
     else
-      redis.call('HSET', meta, 'scanCursor', scan[1], 'scanWorker', expired)
+      redis.call('HSET', meta, 'scanCursor', scan[1], 'scanWorker', scanned)
       more = 1
     end
   end

@@ -31,7 +31,7 @@ if head == 67 or head == 88 or head == 68 then
     redis.call('HINCRBY', meta, 'completedCount', -1) -- its number stays in the list until retention passes over it
   end
 else
-  local name = string.match(string.match(record, '^[^\n]*'), '"n":"([^"]*)"') or 'default'
+  local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
   if redis.call('ZREM', scheduled, id) == 0 and redis.call('ZREM', priority, id) == 0
       and redis.call('ZREM', parked, name .. ' ' .. id) == 0
       and (redis.call('EXISTS', suspects) == 0 or redis.call('LREM', suspects, 1, id) == 0) then

@@ -3,13 +3,19 @@
 -- atomic because two people may press the button at once.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 dead ZSET   4 ready LIST   5 priority ZSET   6 levels HASH   7 idle SET
--- ARGV  1 id   2 settledAt ms   3 envelope   4 priority
+--       8 ids HASH
+-- ARGV  1 id, a user's or the store's   2 settledAt ms   3 envelope   4 priority
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local id, level = ARGV[1], tonumber(ARGV[4])
-local record = redis.call('HGET', jobs, id)
-if not record then return 'not-found' end
+local level = tonumber(ARGV[4])
+local id = redis.call('HGET', KEYS[8], ARGV[1])
+local record = id and redis.call('HGET', jobs, id)
+if not record then
+  id = ARGV[1]
+  record = redis.call('HGET', jobs, id)
+end
+if not record or id == '-' then return 'not-found' end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[2] then return 'changed' end
 redis.call('HSET', jobs, id, ARGV[3])
 redis.call('ZREM', dead, id)

@@ -7,6 +7,7 @@
 --      11 cancelled ZSET  12 dead ZSET       13 ids HASH        14 levels HASH     15 crashes HASH
 --      16 cancelling HASH 17 waiters HASH    18 notes HASH      19 suspects LIST   20 parked ZSET
 -- ARGV  1 worker   2 call number   3 lease ms   4 want   5 alone '1'|'0'   6 adopt: '' none, '*' any, names joined by ' '
+--       7 crashes until dead
 --       then sections until the end, each: op, number of items, then its items:
 --         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
@@ -17,7 +18,8 @@
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
 -- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '',
---           lost ids, cancelling ids, reserved ids, envelopes, crashes by position ({} = all 0), trimmed dead }
+--           lost ids, cancelling ids, reserved ids, envelopes, crashes by position ({} = all 0), trimmed dead };
+--         a call older than the worker's last one changes nothing and reserves nothing
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, calls, idle, completed = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local cancelled, dead, ids, levels, crashes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
@@ -41,11 +43,19 @@ local function flagsOf()
   return flags
 end
 
+local function nextDueOf()
+  local head = redisCall('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+  return head[2] and string.format('%.0f', tonumber(head[2])) or ''
+end
+
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
 local record = redisCall('HGET', calls, worker)
-if record and string.match(record, '^%d+') == callNumber then
-    local fence, lostText, idText = string.match(record, '^%d+ %d+ (%d+) ([^ ]*) (.*)$')
-    local lost, reserved, envelopes, crashCounts = {}, {}, {}, {}
+local recorded = record and tonumber(string.match(record, '^%d+'))
+if recorded and recorded >= tonumber(callNumber) then
+  local fence, lostText, idText = string.match(record, '^%d+ %d+ (%d+) ([^ ]*) (.*)$')
+  local lost, reserved, envelopes, crashCounts = {}, {}, {}, {}
+  -- A socket that was given up may deliver its bytes after later calls: what it reserved, nobody would run.
+  if recorded == tonumber(callNumber) then
     for id in string.gmatch(lostText, '[^,]+') do lost[#lost + 1] = id end
     local token = worker .. ':' .. fence
     for id in string.gmatch(idText, '[^,]+') do
@@ -55,7 +65,8 @@ if record and string.match(record, '^%d+') == callNumber then
         crashCounts[#crashCounts + 1] = redisCall('HGET', crashes, id) or '0'
       end
     end
-    return { nowText, fence, flagsOf(), '', lost, {}, reserved, envelopes, crashCounts, 0 }
+  end
+  return { nowText, fence, flagsOf(), #reserved < want and nextDueOf() or '', lost, {}, reserved, envelopes, crashCounts, 0 }
 end
 
 -- ---------------------------------------------------------------- settle
@@ -66,12 +77,13 @@ local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
 local metaDirty = false
-local argument, last = 7, #ARGV
+local argument, last = 8, #ARGV
 
 -- One look tells whether any of the features that a plain job does not use is in use at all.
-local rare = last > 6 and redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes) > 0
+local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes) > 0
 local hasIds = rare and redisCall('EXISTS', ids) == 1
 local hasLevels = rare and redisCall('EXISTS', levels) == 1
+local hasCrashes = rare and redisCall('EXISTS', crashes) == 1
 local hasCancelling = rare and redisCall('EXISTS', cancelling) == 1
 local hasWaiters = rare and redisCall('EXISTS', waiters) == 1
 local hasNotes = rare and redisCall('EXISTS', notes) == 1
@@ -121,7 +133,7 @@ local function keepEnd(store, counter, id, line, envelope, keepCount, keepBytes)
   if keepCount < 0 or not text then
     redisCall('HDEL', jobs, id)
     forget(id, text and userIdOf(text))
-    return text and 1 or 0
+    return 0 -- nothing was to be kept: that is no loss
   end
   local kept = line .. '\n' .. text
   redisCall('HSET', jobs, id, kept)
@@ -151,6 +163,11 @@ local function endCancelled(id, envelope, keepCount, keepBytes)
   if listening then events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}' end
 end
 
+-- What the run came to is counted: it did not take its worker with it.
+local function absolve(id)
+  if hasCrashes then redisCall('HDEL', crashes, id) end
+end
+
 -- The lease on a running job ends here. False: a newer lease exists, or the job is gone.
 local function take(id, token)
   if redisCall('HGET', inflight, id) ~= token then
@@ -158,13 +175,13 @@ local function take(id, token)
     return false
   end
   redisCall('HDEL', inflight, id)
-  if rare then redisCall('HDEL', crashes, id) end
   return true
 end
 
 -- A running job that somebody wants cancelled gets no further attempt.
 local function mayGoOn(id, envelope)
   if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
+    absolve(id)
     if hasLevels then redisCall('HDEL', levels, id) end
     endCancelled(id, envelope, 1000, 67108864)
     return false
@@ -173,6 +190,7 @@ local function mayGoOn(id, envelope)
 end
 
 local function settleAside(id)
+  absolve(id)
   if hasLevels then redisCall('HDEL', levels, id) end
   if hasCancelling then redisCall('HDEL', cancelling, id) end
 end
@@ -221,7 +239,7 @@ while argument <= last do
     if at > 0 then
       redisCall('HDEL', inflight, unpack(valid))
       if rare then
-        redisCall('HDEL', crashes, unpack(valid))
+        if hasCrashes then redisCall('HDEL', crashes, unpack(valid)) end
         if hasLevels then redisCall('HDEL', levels, unpack(valid)) end
         if hasCancelling then redisCall('HDEL', cancelling, unpack(valid)) end
       end
@@ -281,6 +299,7 @@ while argument <= last do
     for i = 1, count do
       local id = ARGV[argument]
       if take(id, ARGV[argument + 1]) then
+        absolve(id)
         later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'retrying', ARGV[argument + 4])
       end
       argument = argument + 5
@@ -289,6 +308,7 @@ while argument <= last do
     for i = 1, count do
       local id = ARGV[argument]
       if take(id, ARGV[argument + 1]) then
+        absolve(id)
         later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'snoozed', ARGV[argument + 2])
       end
       argument = argument + 4
@@ -298,8 +318,12 @@ while argument <= last do
     for i = count - 1, 0, -1 do
       local id = ARGV[argument + i * 2]
       if take(id, ARGV[argument + i * 2 + 1]) and mayGoOn(id, '') then
+        -- A suspect that goes back unfinished is still one: elsewhere it would run beside others.
+        local crashed = hasCrashes and tonumber(redisCall('HGET', crashes, id) or 0) or 0
         local level = levelOf(id)
-        if level > 0 then pushPriority(id, level, true) else redisCall('LPUSH', ready, id) end
+        if crashed > 0 and crashed >= tonumber(ARGV[7]) - 1 then redisCall('LPUSH', suspects, id)
+        elseif level > 0 then pushPriority(id, level, true)
+        else redisCall('LPUSH', ready, id) end
         if listening then events[#events + 1] = 'released ' .. id .. ' ' end
       end
     end
@@ -418,7 +442,7 @@ if want > 0 and not paused then
       if #adopted > 0 then
         redisCall('ZREM', parked, unpack(adopted))
         local popped = {}
-        for i = 1, #adopted do popped[i] = string.match(adopted[i], ' (.*)$') end
+        for i = 1, #adopted do popped[i] = string.match(adopted[i], '([^ ]+)$') end -- a foreign name may hold spaces
         local holesBefore = readyHoles
         accept(popped)
         readyHoles = holesBefore
@@ -470,8 +494,7 @@ local nextDue = ''
 if got < want then
   -- Capacity left: whoever makes a job ready next tells this worker.
   redisCall('SADD', idle, worker)
-  local head = redisCall('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
-  if head[2] then nextDue = string.format('%.0f', tonumber(head[2])) end
+  nextDue = nextDueOf()
 end
 if #notices > 0 then redisCall('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
 if #events > 0 then redisCall('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n')) end

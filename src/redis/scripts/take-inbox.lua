@@ -3,22 +3,29 @@
 -- atomic because an element must be in the list or a job at any moment.
 -- Without allow-oom: while Redis is full the elements stay where they are.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 idle SET   5 inbox LIST
--- ARGV  1 envelope head of each job, without its newline   2… ids, one per element at most
+-- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 idle SET   5 calls HASH   6 inbox LIST
+-- ARGV  1 caller   2 call number   3 envelope head of each job, without its newline   4… ids, one per element at most
 -- returns { now, number moved }
-local meta, jobs, ready, idle, inbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, jobs, ready, idle, calls, inbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
-local elements = redis.call('RPOP', inbox, #ARGV - 1)
+-- A repeated call must not move the next elements under the ids of the first ones; an older one moves nothing.
+local record = redis.call('HGET', calls, ARGV[1])
+if record then
+  local number, moved = string.match(record, '^(%d+) %d+ (%d+)$')
+  if tonumber(number) >= tonumber(ARGV[2]) then return { nowText, number == ARGV[2] and tonumber(moved) or 0 } end
+end
+local elements = redis.call('RPOP', inbox, #ARGV - 3)
 if not elements or #elements == 0 then return { nowText, 0 } end
 local fields, pushed = {}, {}
 for i = 1, #elements do
-  pushed[i] = ARGV[i + 1]
-  fields[i * 2 - 1] = ARGV[i + 1]
-  fields[i * 2] = ARGV[1] .. '\n' .. elements[i]
+  pushed[i] = ARGV[i + 3]
+  fields[i * 2 - 1] = ARGV[i + 3]
+  fields[i * 2] = ARGV[3] .. '\n' .. elements[i]
 end
 redis.call('HSET', jobs, unpack(fields))
 redis.call('RPUSH', ready, unpack(pushed))
+redis.call('HSET', calls, ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. #elements)
 local state = redis.call('HMGET', meta, 'paused', 'listen')
 if state[2] and tonumber(state[2]) > now then
   local events = {}

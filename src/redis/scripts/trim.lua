@@ -26,15 +26,17 @@ local function keepCountOf(text)
 end
 
 local count, age, bytes = keepCountOf(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor')
+local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor')
 local completedBytes, completedCount = tonumber(state[1] or 0), tonumber(state[2] or 0)
-while trimmed < step do
+local elements = 0
+while trimmed < step and elements < step do
   -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
   local head = redis.call('LINDEX', completed, 0)
   if not head then break end
   local at, size, number, from = string.match(head, '^(%d+) (%d+) (%d+) ()')
   if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
   redis.call('LPOP', completed)
+  elements = elements + 1 -- one whose jobs were all removed by hand trims nothing
   for id in string.gmatch(string.sub(head, from), '[^ ]+') do
     local record = redis.call('HGET', jobs, id)
     if record then
@@ -45,7 +47,7 @@ while trimmed < step do
   end
   completedBytes = completedBytes - tonumber(size)
 end
-if trimmed >= step then more = 1 end
+if trimmed >= step or elements >= step then more = 1 end
 redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
 
 local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
@@ -79,8 +81,9 @@ for i = 1, #scan[2], 2 do
 end
 redis.call('HSET', meta, 'callsCursor', scan[1])
 
-local waiting = redis.call('HSCAN', waiters, 0, 'COUNT', 100)[2]
-for i = 1, #waiting, 2 do
-  if tonumber(waiting[i + 1]) < now then redis.call('HDEL', waiters, waiting[i]) end
+local waiting = redis.call('HSCAN', waiters, state[4] or '0', 'COUNT', 100)
+for i = 1, #waiting[2], 2 do
+  if tonumber(waiting[2][i + 1]) < now then redis.call('HDEL', waiters, waiting[2][i]) end
 end
+redis.call('HSET', meta, 'waitersCursor', waiting[1])
 return { string.format('%.0f', now), trimmed, trimmedDead, more }

@@ -1,0 +1,145 @@
+// Renders docs/performance.md and its charts from one file of results. Every number in it comes from there.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { drawCharts } from './report-charts.mjs';
+import { GOALS, judge, measureGoal } from './goals.mjs';
+import { describeCosts } from './report-costs.mjs';
+import { CONDITIONS } from './options.mjs';
+import { createScenarios } from './scenarios.mjs';
+import { figureOf, formatNumber, formatSummary, ratioToReference } from './statistics.mjs';
+import { describeConditions } from './table.mjs';
+import { OURS } from './systems/catalogue.mjs';
+
+const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const CHARTS = fileURLToPath(new URL('../docs/charts/', import.meta.url));
+
+export async function writeReport(results) {
+  const finder = finderOf(results.series);
+  mkdirSync(CHARTS, { recursive: true });
+  for (const old of readdirSync(CHARTS)) if (old.endsWith('.svg')) rmSync(CHARTS + old);
+  const charts = drawCharts(finder);
+  for (const { file, svg } of charts) writeFileSync(CHARTS + file, svg);
+  const page = [
+    ...heading(results),
+    ...goalTable(finder),
+    '## In pictures',
+    ...charts.filter(({ profile }) => !profile).map(({ file, title }) => `![${title}](charts/${file})`),
+    ...rivalsAhead(results.series),
+    ...describeCosts(finder, charts.filter(({ profile }) => profile)),
+    ...allFigures(results.series),
+    ...howTo(),
+  ].join('\n\n');
+  writeFileSync(PAGE, await format(page, { ...(await resolveConfig(PAGE)), parser: 'markdown' }));
+}
+
+/** Finds the newest series of a scenario under these conditions that has all these systems. */
+function finderOf(allSeries) {
+  return (scenario, conditions = {}, systems = []) =>
+    allSeries
+      .filter((series) => series.scenario === scenario && sameConditions(series.conditions, conditions))
+      .filter(({ rows }) => systems.every((system) => rows.some((row) => row.system === system && row.runs.some(measured))))
+      .toSorted((a, b) => b.rows.length - a.rows.length || (a.finishedAt < b.finishedAt ? 1 : -1))[0];
+}
+
+const measured = (run) => !run.error && !run.skipped;
+
+function sameConditions(conditions, wanted) {
+  return ['aof', 'payload', 'rtt', 'pin'].every((key) => conditions[key] === (wanted[key] ?? CONDITIONS[key]));
+}
+
+function heading({ machine, versions, finishedAt, series }) {
+  const repeats = [...new Set(series.flatMap(({ rows }) => rows.map(({ runs }) => runs.length)))].sort((a, b) => a - b);
+  const scaled = series.some(({ conditions }) => conditions.scale !== 1);
+  const peers = ['bullmq', 'bee-queue', 'ioredis'].map((name) => `${name} ${versions[name]}`);
+  return [
+    '# Performance',
+    '<!-- Written by `npm run bench -- --report`: change bench/, not this file. -->',
+    `nestjs-task-queue ${versions['nestjs-task-queue']} beside ${peers.join(', ')}, on ${machine.cpu} with ${machine.cores} cores and ${machine.memoryGb} GB (${machine.platform}), Node ${machine.node.slice(1)}, ${machine.server}; ${repeats.join(' to ')} repeats, ${finishedAt.slice(0, 10)}.`,
+    ...(scaled ? ['**Part of this was measured with smaller job counts than usual: a trial run, not a result.**'] : []),
+    'This package runs as its users run it: a Nest application, a decorated method, the module at its built-in defaults. Producer, worker and Redis are processes of their own and share those cores; each run has a fresh Redis. Systems take turns inside a repeat. Figures are medians with minimum–maximum. Ratios are taken inside each repeat, to the better of `bullmq` and `bullmq:rm`, and their median is shown: machines swing, and ratios swing less than jobs per second do.',
+    '`bullmq` keeps completed jobs, `bullmq:rm` removes them, `bee-queue` sends events and keeps succeeded jobs, `bee-queue:fast` does neither; `raw` is one LPUSH and one BRPOP a job, `raw:pipe` the same in batches: no queue, but the floor under one. `task-queue:p0` is this package with `prefetch: 0`, `task-queue:direct` its worker class without Nest around it.',
+  ];
+}
+
+function goalTable(findSeries) {
+  const verdicts = { aim: 'reached', bar: 'bar met', missed: '**missed**' };
+  const lines = GOALS.map((goal) => {
+    const summary = measureGoal(goal, findSeries);
+    const sign = goal.better === 'more' ? '≥ ' : '≤ ';
+    const times = goal.absolute && !/Growth|growth|OverPerfect/.test(goal.key) ? '' : '×';
+    const limit = (value) => `${sign}${formatRatio(value)}${times}`;
+    const verdict = summary ? verdicts[judge(goal, summary.median)] : 'not measured';
+    return [goal.what, limit(goal.bar), limit(goal.aim), summary ? formatSummary(summary) : '–', verdict];
+  });
+  return ['## Goals', table(['', 'bar', 'aim', 'ratio in this run', ''], lines)];
+}
+
+const formatRatio = (value) => String(Number(value.toFixed(3)));
+
+/** Where a rival's median beats ours, raw Redis included: nobody should have to find out by themselves. */
+function rivalsAhead(allSeries) {
+  const lines = [];
+  for (const series of allSeries) {
+    const { scenario, conditions, rows } = series;
+    const own = rows.find(({ system }) => system === OURS);
+    if (own === undefined) continue;
+    for (const { key, unit, better } of createScenarios(conditions)[scenario].figures) {
+      const ours = figureOf(own, key);
+      if (ours === undefined) continue;
+      for (const row of rows.filter(({ system }) => !system.startsWith(OURS))) {
+        const theirs = figureOf(row, key);
+        if (theirs === undefined) continue;
+        const factor = better === 'more' ? theirs.median / ours.median : ours.median / theirs.median;
+        if (factor <= 1) continue;
+        const numbers = [formatNumber(theirs.median), formatNumber(ours.median)].map((number) => `${number} ${unit}`.trim());
+        lines.push([scenario + describeConditions(conditions), key, row.system, ...numbers, `${formatNumber(factor)}×`]);
+      }
+    }
+  }
+  const head = ['scenario', 'figure', 'who', 'theirs', 'ours', 'ahead by'];
+  return ['## Where others are ahead', lines.length > 0 ? table(head, lines) : 'Nowhere in this run.'];
+}
+
+function allFigures(allSeries) {
+  return [
+    '## All figures',
+    ...allSeries.flatMap(({ scenario: name, conditions, rows }) => {
+      const scenario = createScenarios(conditions)[name];
+      const figures = scenario.figures.filter(({ key }) => rows.some((row) => figureOf(row, key)));
+      if (figures.length === 0) return [];
+      const [{ key: headline, better }] = figures;
+      const lines = rows.map((row) => {
+        const failures = row.runs.filter(({ error }) => error).length;
+        const name = failures > 0 ? `${row.system} (${failures} runs failed)` : row.system;
+        const ratio = ratioToReference(rows, row.system, (run) => run[headline], better);
+        if (row.runs.every(({ skipped }) => skipped)) return [name, 'not possible', ...figures.map(() => '')];
+        return [name, ...figures.map(({ key }) => formatSummary(figureOf(row, key))), formatSummary(ratio)];
+      });
+      const head = ['', ...figures.map(({ key, unit }) => (unit ? `${key}, ${unit}` : key)), `${headline}: × better bullmq`];
+      return [`### ${name}${describeConditions(conditions)}`, sentence(scenario.about), table(head, lines), ...pings(rows)];
+    }),
+  ];
+}
+
+function pings(rows) {
+  const [direct, proxied] = ['direct', 'proxied'].map((way) => rows.map((row) => figureOf(row, `pingUs.${way}`)).find(Boolean));
+  if (!proxied) return [];
+  return [`A PING took ${formatNumber(direct.median)} µs without the proxy and ${formatNumber(proxied.median)} µs through it.`];
+}
+
+const sentence = (about) => `${about[0].toUpperCase()}${about.slice(1)}.`;
+
+function howTo() {
+  return [
+    '## How to repeat it',
+    'Needed: a redis-server (or Valkey) in the path or named by `REDIS_SERVER`, Node, and a machine that does nothing else meanwhile. The rivals are installed into `bench/node_modules` on first use.',
+    '```sh\nnpm run bench                                  # all but the long scenarios, 3 repeats\nnpm run bench -- --scenario drain-10,retry --systems bullmq,bullmq:rm,task-queue --repeats 5\nnpm run bench -- --plan goals --repeats 5       # what the table of goals needs\nnpm run bench -- --plan full --repeats 5        # everything on this page\nnpm run bench -- --report                       # this page, from the newest results\nnpm run bench -- --help                         # AOF, payload size, round trip, pinning, queues, workers\n```',
+    'Throughput with one job in flight is the time of a round trip, and on a virtual machine mostly the time a core takes to wake up: `--pin` steadies it.',
+  ];
+}
+
+function table(head, lines) {
+  const row = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+  return [row(head), row(head.map((_cell, column) => (column === 0 ? '---' : '---:'))), ...lines.map(row)].join('\n');
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { BeatReply, Heartbeat, HeartbeatPlan } from '../core/broker.js';
+import type { RedisConnection } from './connector.js';
+import type { Script } from './script-library.js';
+
+/** What the thread is started with. */
+export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'leases' | 'stallLimitMs'> {
+  connection: RedisConnection;
+  prefix: string;
+  beat: Script;
+  /** One Int32 a lease: 1 while the worker holds jobs. */
+  slots: SharedArrayBuffer;
+  /** One Int32 that the main loop counts up while it lives. */
+  loop: SharedArrayBuffer;
+  timeoutMs: number;
+  connectTimeoutMs: number;
+}
+
+export type HeartbeatMessage = ({ type: 'beat'; queue: string } & BeatReply) | { type: 'stalled'; forMs: number };
+
+const TICK_MS = 500;
+const THREAD = new URL('./heartbeat.worker.js', import.meta.url);
+
+/** The main loop's side of the heartbeat thread. */
+export class HeartbeatThread implements Heartbeat {
+  private readonly flags: Int32Array;
+  private readonly ticks: Int32Array;
+  private readonly ticker: NodeJS.Timeout;
+
+  private constructor(
+    private readonly thread: Worker,
+    private readonly slotOf: ReadonlyMap<string, number>,
+    slots: SharedArrayBuffer,
+    loop: SharedArrayBuffer,
+  ) {
+    this.flags = new Int32Array(slots);
+    this.ticks = new Int32Array(loop);
+    this.ticker = setInterval(() => Atomics.add(this.ticks, 0, 1), TICK_MS);
+    this.ticker.unref();
+  }
+
+  /** False where a thread can not have the connection: an instance, or options that hold functions. */
+  static isPossible(connection: RedisConnection): boolean {
+    // Beside TypeScript sources, as in this package's own tests, there is no compiled thread.
+    return existsSync(fileURLToPath(THREAD)) && isCloneable(connection);
+  }
+
+  static start(plan: HeartbeatPlan, data: Omit<HeartbeatData, keyof HeartbeatPlan | 'slots' | 'loop'>): HeartbeatThread | undefined {
+    if (!HeartbeatThread.isPossible(data.connection)) return undefined;
+    const slots = new SharedArrayBuffer(4 * plan.leases.length);
+    const loop = new SharedArrayBuffer(4);
+    const { worker, leases, stallLimitMs } = plan;
+    const thread = new Worker(THREAD, { workerData: { ...data, worker, leases, stallLimitMs, slots, loop } satisfies HeartbeatData });
+    thread.unref();
+    const heartbeat = new HeartbeatThread(thread, new Map(leases.map(({ queue }, slot) => [queue, slot])), slots, loop);
+    thread.on('message', (message: HeartbeatMessage) => {
+      if (message.type === 'beat') plan.onBeat(message.queue, message);
+      else plan.onStalled(message.forMs);
+    });
+    thread.on('error', (error) => plan.onFailure(error));
+    return heartbeat;
+  }
+
+  holds(queue: string, holding: boolean): void {
+    Atomics.store(this.flags, this.slotOf.get(queue) as number, holding ? 1 : 0);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.ticker);
+    this.thread.removeAllListeners();
+    this.thread.postMessage('stop');
+    await this.thread.terminate();
+  }
+}
+
+function isCloneable(connection: RedisConnection): boolean {
+  try {
+    structuredClone(connection);
+    return true;
+  } catch {
+    return false;
+  }
+}

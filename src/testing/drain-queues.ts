@@ -1,0 +1,48 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type { Broker } from '../core/broker.js';
+import { parseDuration, type Duration } from '../core/duration.js';
+import { HandlerRegistry } from '../discovery/handler-registry.js';
+import { BROKER } from '../task-queue.constants.js';
+
+export interface DrainOptions {
+  /** Real time after which the promise rejects, naming what is left. Default 5 s. */
+  timeout?: Duration;
+}
+
+const DEFAULT_TIMEOUT = 5000;
+/** Handlers that only await what is there are done within as many turns of the event loop. */
+const EAGER_TURNS = 50;
+const POLL_MS = 2;
+
+/**
+ * Resolves once no job of the app's handlers is ready or runs. Scheduled ones, retries among them, are not waited for.
+ *
+ * @example
+ * ```ts
+ * await request(app.getHttpServer()).post('/users');
+ * await drainQueues(app);
+ * expect(mailer.sent).toHaveLength(1);
+ * ```
+ */
+export async function drainQueues(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
+  const timeoutMs = parseDuration(options.timeout ?? DEFAULT_TIMEOUT, 'timeout');
+  const deadline = performance.now() + timeoutMs;
+  for (let turn = 0; ; turn++) {
+    const left = await unfinished(app);
+    if (left === '') return;
+    if (performance.now() > deadline) throw new Error(`After ${timeoutMs} ms the queues are not drained: ${left}`);
+    await new Promise((resolve) => (turn < EAGER_TURNS ? setImmediate(resolve) : setTimeout(resolve, POLL_MS)));
+  }
+}
+
+async function unfinished(app: INestApplicationContext): Promise<string> {
+  const broker = app.get<Broker>(BROKER, { strict: false });
+  const { queues } = app.get(HandlerRegistry, { strict: false });
+  const left = await Promise.all(
+    queues.map(async (queue) => {
+      const { ready, active } = await broker.counts(queue);
+      return ready + active === 0 ? '' : `"${queue}" has ${ready} ready and ${active} active`;
+    }),
+  );
+  return left.filter((text) => text !== '').join(', ');
+}

@@ -1,0 +1,86 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { parseDuration, type Duration } from '../core/duration.js';
+import { HandlerRegistry } from '../discovery/handler-registry.js';
+import { MovableClock } from '../memory/memory-clock.js';
+import { MemoryBroker } from '../memory/memory.broker.js';
+import { BROKER } from '../task-queue.constants.js';
+import { TaskQueueLifecycle } from '../task-queue.lifecycle.js';
+import { drainQueues, type DrainOptions } from './drain-queues.js';
+
+/** What of Nest's `TestingModuleBuilder` is used here. */
+export interface ModuleBuilder {
+  overrideProvider(token: unknown): { useValue(value: unknown): unknown };
+}
+
+/** One turn of promotion looks no further. */
+const PROMOTE_LIMIT = 1000;
+
+/**
+ * A store for one test app, in memory, whatever `connection` the app names, with a clock that stands still until the
+ * test moves it: delays, backoffs and schedules cost no time.
+ *
+ * @example
+ * ```ts
+ * const queues = new TestQueues();
+ * const moduleRef = await queues.install(Test.createTestingModule({ imports: [AppModule] })).compile();
+ * const app = await moduleRef.createNestApplication().init();
+ * await app.get(ReminderService).remindIn('1h');
+ * await queues.advance(app, '1h');
+ * ```
+ */
+export class TestQueues {
+  private readonly clock: MovableClock;
+  private readonly broker: MemoryBroker;
+
+  /** @param startAt of the clock; by default a fixed instant, so that runs repeat */
+  constructor(startAt?: Date) {
+    this.clock = startAt ? new MovableClock(startAt.getTime()) : new MovableClock();
+    this.broker = new MemoryBroker({ clock: this.clock });
+  }
+
+  /** Puts this store in the place of the app's own, which is never connected to. */
+  install<B extends ModuleBuilder>(builder: B): B {
+    builder.overrideProvider(BROKER).useValue(this.broker);
+    return builder;
+  }
+
+  /** What jobs and schedules take for now. */
+  now(): Date {
+    return new Date(this.clock.now());
+  }
+
+  /**
+   * Moves the clock, stopping wherever a job is due or a schedule ticks: each runs at its instant, and is awaited.
+   * @throws Error when handlers do not finish within `timeout` of real time
+   */
+  async advance(app: INestApplicationContext, duration: Duration, options: DrainOptions = {}): Promise<void> {
+    const target = this.clock.now() + parseDuration(duration, 'duration');
+    await this.settle(app, options);
+    for (;;) {
+      const next = await this.nextInstant(app);
+      if (next === undefined || next > target) break;
+      this.clock.set(Math.max(next, this.clock.now()));
+      await this.settle(app, options);
+    }
+    this.clock.set(target);
+    await this.settle(app, options);
+  }
+
+  /** Does what is due now, and waits until no job is ready or runs. */
+  async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
+    const { maintenance, scheduler } = app.get(TaskQueueLifecycle, { strict: false });
+    await scheduler?.runOnce();
+    await maintenance?.runOnce();
+    await drainQueues(app, options);
+  }
+
+  private async nextInstant(app: INestApplicationContext): Promise<number | undefined> {
+    const instants: number[] = [];
+    for (const queue of app.get(HandlerRegistry, { strict: false }).queues) {
+      const { nextDueAt } = await this.broker.promote(queue, PROMOTE_LIMIT);
+      const { nextTickAt } = await this.broker.dueSchedules(queue, 1);
+      instants.push(...[nextDueAt, nextTickAt].filter((instant) => instant !== undefined));
+    }
+    return instants.length === 0 ? undefined : Math.min(...instants);
+  }
+}

@@ -1,0 +1,384 @@
+import { describe, expect, it } from '@jest/globals';
+import { JOB_STATES } from '../../src/core/job.js';
+import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+
+const ENDS = ['completed', 'cancelled', 'dead'] as const;
+const STATES = ['scheduled', 'ready', 'active', 'parked', ...ENDS] as const;
+const STRANGER = 'zzzzzzzzzz';
+
+/** A job that got to this state; no other job may be ready. */
+async function putIn(driver: BrokerDriver, state: (typeof STATES)[number], userId?: string): Promise<string> {
+  const seed = { name: 'resize', ...(userId === undefined ? {} : { userId }) };
+  if (state === 'completed' || state === 'cancelled' || state === 'dead') {
+    return (await driver.putEnded(state, 1, KEEP, seed))[0];
+  }
+  if (state === 'scheduled') return driver.putOne({ ...seed, delayMs: 60_000 });
+  if (state === 'ready') return driver.putOne(seed);
+  const { id, token } = await driver.start('w1', seed);
+  if (state === 'parked') await driver.settle('w1', { op: 'park', id, token, name: 'resize' });
+  return id;
+}
+
+export function curateContract(use: () => BrokerDriver): void {
+  // ------------------------------------------------------------ read, list, counts
+
+  it('counts every state, and adds up', async () => {
+    const driver = use();
+    for (const state of STATES) if (state !== 'ready') await putIn(driver, state);
+    await putIn(driver, 'ready');
+    await driver.expectCounts(Object.fromEntries(STATES.map((state) => [state, 1])));
+    expect(Object.keys(await driver.broker.counts('nothing-here')).sort()).toEqual([...JOB_STATES].sort());
+  });
+
+  it('reads jobs in the order they were asked for', async () => {
+    const driver = use();
+    const [first, second] = await driver.put({ userId: 'a' }, { delayMs: 5 });
+    const found = await driver.broker.read(QUEUE, [second, STRANGER, 'a', first, '']);
+    expect(found.map((job) => job?.id)).toEqual([second, undefined, first, first, undefined]);
+    expect(found.map((job) => job?.dueAt)).toEqual([driver.now() + 5, undefined, undefined, undefined, undefined]);
+    expect(await driver.broker.read(QUEUE, [])).toEqual([]);
+  });
+
+  it.each(STATES)('reads and lists a job that is %s', async (state) => {
+    const driver = use();
+    const id = await putIn(driver, state);
+    const [stored] = await driver.broker.read(QUEUE, [id]);
+    expect(stored?.state).toBe(state);
+    expect((await driver.broker.list(QUEUE, state, undefined, 10)).jobs).toEqual([stored]);
+  });
+
+  it.each(STATES)('lists what is %s page by page, each once', async (state) => {
+    const driver = use();
+    const ids: string[] = [];
+    if (state === 'ready') ids.push(...(await driver.putMany(25)));
+    else if (state === 'active') {
+      await driver.putMany(25);
+      ids.push(...(await driver.reserve('w1', 25)).jobs.map(({ id }) => id));
+    } else for (let index = 0; index < 25; index++) ids.push(await putIn(driver, state));
+    const listed = await driver.idsIn(state, 7);
+    expect([...listed].sort()).toEqual([...ids].sort());
+    expect(await driver.idsIn(state, 25)).toHaveLength(25);
+    for (const size of [1, 24, 26, 500]) expect(await driver.idsIn(state, size)).toHaveLength(25);
+  });
+
+  it.each(ENDS)('lists what is %s newest first', async (state) => {
+    const driver = use();
+    const ids: string[] = [];
+    for (let index = 0; index < 4; index++) {
+      ids.push(await putIn(driver, state));
+      await driver.advance(1);
+    }
+    expect(await driver.idsIn(state, 3)).toEqual(ids.reverse());
+  });
+
+  it('lists parked jobs of several names', async () => {
+    const driver = use();
+    const parked: string[] = [];
+    for (const name of ['b', 'a', 'b']) {
+      const { id, token } = await driver.start('w1', { name });
+      await driver.settle('w1', { op: 'park', id, token, name });
+      parked.push(id);
+    }
+    expect((await driver.idsIn('parked', 2)).sort()).toEqual(parked);
+  });
+
+  it.each(JOB_STATES)('lists an empty state: %s', async (state) => {
+    expect(await use().broker.list(QUEUE, state, undefined, 10)).toEqual({ jobs: [], cursor: undefined });
+  });
+
+  it.each(STATES)('ends a listing of %s while jobs are removed under it', async (state) => {
+    const driver = use();
+    if (state === 'active') return; // these cannot be removed
+    for (let index = 0; index < 12; index++) await (state === 'ready' ? driver.putOne() : putIn(driver, state));
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await driver.broker.list(QUEUE, state, cursor, 3);
+      for (const { id } of page.jobs) expect(await driver.broker.remove(QUEUE, id)).toBe('removed');
+      cursor = page.cursor;
+    } while (cursor !== undefined && ++pages < 100);
+    expect(cursor).toBeUndefined();
+  });
+
+  it('ends a listing of active jobs while they end', async () => {
+    const driver = use();
+    await driver.putMany(12);
+    const tokens = new Map((await driver.reserve('w1', 12)).jobs.map(({ id, token }) => [id, token]));
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await driver.broker.list(QUEUE, 'active', cursor, 3);
+      await driver.settle('w1', ...page.jobs.map(({ id }) => driver.complete({ id, token: tokens.get(id) ?? '' })));
+      cursor = page.cursor;
+    } while (cursor !== undefined && ++pages < 100);
+    expect(cursor).toBeUndefined();
+  });
+
+  it.each(JOB_STATES)('refuses a cursor that it never gave: %s', async (state) => {
+    const driver = use();
+    for (const cursor of ['nonsense', '-1', '1e9', '1:x']) {
+      await expect(driver.broker.list(QUEUE, state, cursor, 10)).rejects.toMatchObject({
+        code: 'TASK_QUEUE_INVALID_VALUE',
+      });
+    }
+  });
+
+  // ------------------------------------------------------------ cancel
+
+  it.each(['scheduled', 'ready', 'parked'] as const)('cancels a job that is %s at once', async (state) => {
+    const driver = use();
+    const id = await putIn(driver, state, 'a');
+    expect(await driver.broker.cancel(QUEUE, 'a')).toBe('cancelled');
+    expect(await driver.settledOf(id)).toEqual({
+      state: 'cancelled',
+      settledAt: driver.now(),
+      detail: '{"reason":"cancelled"}',
+    });
+    await driver.expectCounts({ cancelled: 1 });
+    expect(await driver.broker.cancel(QUEUE, id)).toBe('finished');
+    await driver.advance(60_000);
+    expect((await driver.reserve('w1', 5, { adopt: '*' })).jobs).toEqual([]);
+  });
+
+  it('cancels a job with a priority', async () => {
+    const driver = use();
+    const id = await driver.putOne({ priority: 3 });
+    expect(await driver.broker.cancel(QUEUE, id)).toBe('cancelled');
+    await driver.expectCounts({ cancelled: 1 });
+  });
+
+  it.each(ENDS)('answers "finished" for a job that is %s', async (state) => {
+    const driver = use();
+    const id = await putIn(driver, state);
+    expect(await driver.broker.cancel(QUEUE, id)).toBe('finished');
+    expect(await driver.stateOf(id)).toBe(state);
+  });
+
+  it('answers "not-found" for a stranger', async () => {
+    expect(await use().broker.cancel(QUEUE, STRANGER)).toBe('not-found');
+  });
+
+  describe('cancel of an active job', () => {
+    it('marks it, and tells its worker with every beat and turn', async () => {
+      const driver = use();
+      const { id } = await driver.start('w1', { userId: 'a' });
+      await driver.start('w2');
+      expect(await driver.broker.cancel(QUEUE, 'a')).toBe('requested');
+      expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
+      expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', cancelling: true });
+      expect((await driver.broker.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
+      expect((await driver.broker.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
+      expect((await driver.broker.beat(QUEUE, 'w2', 8000)).cancelling).toEqual([]);
+      expect((await driver.reserve('w1', 0)).cancelling).toEqual([id]);
+      expect((await driver.reserve('w2', 0)).cancelling).toEqual([]);
+    });
+
+    it('lets a completion stand', async () => {
+      const driver = use();
+      const job = await driver.start('w1');
+      await driver.broker.cancel(QUEUE, job.id);
+      await driver.settle('w1', driver.complete(job));
+      expect((await driver.broker.read(QUEUE, [job.id]))[0]).toMatchObject({ state: 'completed', cancelling: false });
+    });
+
+    it.each(['retry', 'retry later', 'snooze', 'release', 'park', 'cancel'] as const)('ends it at %s', async (kind) => {
+      const driver = use();
+      const { id, token, envelope } = await driver.start('w1', { name: 'resize', priority: 2 });
+      await driver.broker.cancel(QUEUE, id);
+      const settlements = {
+        retry: { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' },
+        'retry later': { op: 'retry', id, token, delayMs: 50, envelope, error: 'no' },
+        snooze: { op: 'snooze', id, token, delayMs: 50, envelope: undefined },
+        release: { op: 'release', id, token },
+        park: { op: 'park', id, token, name: 'resize' },
+        cancel: { op: 'cancel', id, token, keep: KEEP },
+      } as const;
+      expect((await driver.settle('w1', settlements[kind])).lost).toEqual([]);
+      expect(await driver.settledOf(id)).toMatchObject({ state: 'cancelled', detail: '{"reason":"cancelled"}' });
+      expect((await driver.broker.read(QUEUE, [id]))[0]?.cancelling).toBe(false);
+      await driver.expectCounts({ cancelled: 1 });
+    });
+
+    it('lets it die', async () => {
+      const driver = use();
+      const { id, token } = await driver.start('w1');
+      await driver.broker.cancel(QUEUE, id);
+      await driver.settle('w1', {
+        op: 'bury',
+        id,
+        token,
+        detail: '{"reason":"exhausted"}',
+        envelope: undefined,
+        keep: KEEP,
+      });
+      expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'dead', cancelling: false });
+    });
+  });
+
+  // ------------------------------------------------------------ remove
+
+  it.each(['scheduled', 'ready', 'parked', ...ENDS] as const)('removes a job that is %s', async (state) => {
+    const driver = use();
+    const id = await putIn(driver, state, 'a');
+    expect(await driver.broker.remove(QUEUE, 'a')).toBe('removed');
+    expect(await driver.broker.read(QUEUE, [id, 'a'])).toEqual([undefined, undefined]);
+    expect(await driver.broker.remove(QUEUE, id)).toBe('not-found');
+    await driver.expectCounts({});
+    await driver.advance(60_000);
+    expect((await driver.reserve('w1', 5, { adopt: '*' })).jobs).toEqual([]);
+  });
+
+  it('does not remove a job that runs', async () => {
+    const driver = use();
+    const job = await driver.start('w1');
+    expect(await driver.broker.remove(QUEUE, job.id)).toBe('active');
+    expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
+  });
+
+  it('removes by number one job of many', async () => {
+    const driver = use();
+    const ids = await driver.putMany(3);
+    expect(await driver.broker.remove(QUEUE, ids[1])).toBe('removed');
+    expect(await driver.idsIn('ready')).toEqual([ids[0], ids[2]]);
+  });
+
+  // ------------------------------------------------------------ purge
+
+  it.each(['scheduled', 'ready', 'parked', ...ENDS] as const)(
+    'purges what is %s in steps, and nothing else',
+    async (state) => {
+      const driver = use();
+      for (let index = 0; index < 7; index++)
+        await (state === 'ready' ? driver.putOne({ userId: `u${index}` }) : putIn(driver, state, `u${index}`));
+      if (state !== 'scheduled') await driver.putOne({ delayMs: 1000 });
+      else await driver.putOne();
+      const first = await driver.broker.purge(QUEUE, state, 3);
+      expect(first).toEqual({ removed: 3, more: true });
+      expect((await driver.broker.counts(QUEUE))[state]).toBe(4);
+      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 3, more: true });
+      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 1, more: false });
+      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 0, more: false });
+      await driver.expectCounts(state === 'scheduled' ? { ready: 1 } : { scheduled: 1 });
+      expect(await driver.broker.read(QUEUE, ['u0', 'u6'])).toEqual([undefined, undefined]);
+      await driver.broker.purge(QUEUE, 'ready', 10);
+      const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'u3' })]);
+      expect(again.created).toBe(true);
+      expect((await driver.reserve('w1', 10)).jobs.map(({ id }) => id)).toEqual([again.id]);
+    },
+  );
+
+  it('purges priorities and holes, too', async () => {
+    const driver = use();
+    const ids = await driver.put({}, { priority: 4 }, {}, { priority: 9 }, {});
+    await driver.broker.cancel(QUEUE, ids[0]);
+    await driver.broker.remove(QUEUE, ids[2]);
+    let removed = 0;
+    for (let steps = 0; steps < 20; steps++) {
+      const reply = await driver.broker.purge(QUEUE, 'ready', 2);
+      removed += reply.removed;
+      if (!reply.more) break;
+    }
+    expect(removed).toBe(3);
+    await driver.expectCounts({ cancelled: 1 });
+  });
+
+  it('purges nothing that is blocked, as nothing is', async () => {
+    expect(await use().broker.purge(QUEUE, 'blocked', 10)).toEqual({ removed: 0, more: false });
+  });
+
+  it('purges a large backlog in bounded steps', async () => {
+    const driver = use();
+    await driver.putMany(1000);
+    await driver.putMany(700);
+    let removed = 0;
+    for (let more = true; more;) {
+      const reply = await driver.broker.purge(QUEUE, 'ready', 5000);
+      expect(reply.removed).toBeLessThanOrEqual(1000);
+      removed += reply.removed;
+      more = reply.more;
+    }
+    expect(removed).toBe(1700);
+    await driver.expectCounts({});
+  });
+
+  // ------------------------------------------------------------ retry of dead jobs
+
+  it('makes a dead job ready with a new envelope, at the back', async () => {
+    const driver = use();
+    const id = await putIn(driver, 'dead', 'a');
+    const [waiting] = await driver.putMany(1);
+    const settledAt = driver.now();
+    await driver.advance(100);
+    const envelope = driver.envelope({ userId: 'a', payload: '"again"' });
+    expect(await driver.broker.retryDead(QUEUE, id, settledAt, envelope)).toBe('retried');
+    await driver.expectCounts({ ready: 2 });
+    const { jobs } = await driver.reserve('w1', 2);
+    expect(jobs.map((job) => job.id)).toEqual([waiting, id]);
+    expect(jobs[1]).toMatchObject({ envelope, crashes: 0 });
+    expect(await driver.broker.cancel(QUEUE, 'a')).toBe('requested');
+  });
+
+  it('gives a retried job the priority of its envelope', async () => {
+    const driver = use();
+    const id = await putIn(driver, 'dead');
+    await driver.putOne({ priority: 5 });
+    await driver.putOne();
+    await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope({ priority: 7 }));
+    expect((await driver.reserve('w1', 1)).jobs[0].id).toBe(id);
+  });
+
+  it('retries a dead job by its user id', async () => {
+    const driver = use();
+    await putIn(driver, 'dead', 'a');
+    expect(await driver.broker.retryDead(QUEUE, 'a', driver.now(), driver.envelope({ userId: 'a' }))).toBe('retried');
+    await driver.expectCounts({ ready: 1 });
+  });
+
+  it('retries once when two ask at once', async () => {
+    const driver = use();
+    const other = await driver.store.connect();
+    const id = await putIn(driver, 'dead');
+    const envelope = driver.envelope();
+    const answers = await Promise.all(
+      [driver.broker, other].map((broker) => broker.retryDead(QUEUE, id, driver.now(), envelope)),
+    );
+    expect(answers.sort()).toEqual(['changed', 'retried']);
+    await driver.expectCounts({ ready: 1 });
+  });
+
+  it('answers "changed" for a job that died again since it was read', async () => {
+    const driver = use();
+    const id = await putIn(driver, 'dead');
+    const readAt = driver.now();
+    await driver.advance(10);
+    await driver.broker.retryDead(QUEUE, id, readAt, driver.envelope());
+    const [{ token }] = (await driver.reserve('w1')).jobs;
+    await driver.settle('w1', {
+      op: 'bury',
+      id,
+      token,
+      detail: '{"reason":"exhausted"}',
+      envelope: undefined,
+      keep: KEEP,
+    });
+    expect(await driver.broker.retryDead(QUEUE, id, readAt, driver.envelope())).toBe('changed');
+    expect(await driver.stateOf(id)).toBe('dead');
+  });
+
+  it.each(['scheduled', 'ready', 'active', 'completed', 'cancelled'] as const)(
+    'answers "changed" for a job that is %s',
+    async (state) => {
+      const driver = use();
+      const id = await putIn(driver, state);
+      expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('changed');
+      expect(await driver.stateOf(id)).toBe(state);
+    },
+  );
+
+  it('answers "not-found" for a dead job that is gone', async () => {
+    const driver = use();
+    const id = await putIn(driver, 'dead');
+    await driver.broker.remove(QUEUE, id);
+    expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('not-found');
+  });
+}

@@ -1,0 +1,4 @@
+import { memoryKind } from '../support/brokers.js';
+import { describeBroker } from './broker.contract.js';
+
+describeBroker(memoryKind);

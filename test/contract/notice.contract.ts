@@ -1,0 +1,342 @@
+import { describe, expect, it } from '@jest/globals';
+import type { BrokerEvent, QueueSignal, SettledNotice } from '../../src/core/broker.js';
+import { MessageLog } from '../support/message-log.js';
+import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+
+export function noticeContract(use: () => BrokerDriver): void {
+  describe('signals', () => {
+    async function signals(): Promise<MessageLog<QueueSignal>> {
+      const log = new MessageLog<QueueSignal>();
+      await use().broker.onSignal(QUEUE, log.listener);
+      return log;
+    }
+
+    it('tells a pause and a resume, once each', async () => {
+      const driver = use();
+      const log = await signals();
+      const other = await driver.store.connect();
+      await other.setPaused(QUEUE, true);
+      await other.setPaused(QUEUE, true);
+      await other.setPaused(QUEUE, false);
+      await other.setPaused(QUEUE, false);
+      await other.setPaused('elsewhere', true);
+      expect(await log.first(2)).toEqual([{ type: 'paused' }, { type: 'resumed' }]);
+      await driver.barrier();
+      expect(log.messages).toHaveLength(2);
+    });
+
+    it("tells the store's number of a running job that is to be cancelled", async () => {
+      const driver = use();
+      const log = await signals();
+      const { id } = await driver.start('w1', { userId: 'a' });
+      await driver.broker.cancel(QUEUE, 'a');
+      expect(await log.first(1)).toEqual([{ type: 'cancel', id }]);
+    });
+
+    it('tells the name of a parked job', async () => {
+      const driver = use();
+      const log = await signals();
+      const { id, token } = await driver.start('w1', { name: 'resize' });
+      await driver.settle('w1', { op: 'park', id, token, name: 'resize' });
+      expect(await log.first(1)).toEqual([{ type: 'parked', name: 'resize' }]);
+    });
+
+    it('tells nothing after unsubscribing', async () => {
+      const driver = use();
+      const kept = await signals();
+      const log = new MessageLog<QueueSignal>();
+      const unsubscribe = await driver.broker.onSignal(QUEUE, log.listener);
+      await unsubscribe();
+      await driver.broker.setPaused(QUEUE, true);
+      await kept.first(1);
+      await driver.barrier();
+      expect(log.messages).toEqual([]);
+    });
+  });
+
+  describe('awaited ends', () => {
+    async function ends(): Promise<MessageLog<SettledNotice | 'resync'>> {
+      const log = new MessageLog<SettledNotice | 'resync'>();
+      await use().broker.onSettled(QUEUE, log.listener);
+      return log;
+    }
+
+    it('tells the end of a job that somebody awaits, and of no other', async () => {
+      const driver = use();
+      const log = await ends();
+      const job = await driver.start('w1', { userId: 'a' });
+      const other = await driver.start('w1');
+      const waiting = await driver.broker.awaitSettled(QUEUE, 'a', 30_000);
+      expect(waiting).toMatchObject({ id: job.id, state: 'active' });
+      await driver.settle('w1', driver.complete(other), driver.complete(job, '{"n":1}'));
+      expect(await log.first(1)).toEqual([{ id: job.id, line: expect.stringMatching(/^C\d{13}\{"n":1\}$/) }]);
+      await driver.barrier();
+      expect(log.messages).toHaveLength(1);
+    });
+
+    it('tells a result that is not kept', async () => {
+      const driver = use();
+      const log = await ends();
+      const job = await driver.start('w1');
+      await driver.broker.awaitSettled(QUEUE, job.id, 30_000);
+      await driver.settle('w1', driver.complete(job, '"gone"', false));
+      expect(await log.first(1)).toEqual([{ id: job.id, line: expect.stringMatching(/^C\d{13}"gone"$/) }]);
+      expect(await driver.broker.read(QUEUE, [job.id])).toEqual([undefined]);
+    });
+
+    it('tells a death, and a death that is not kept', async () => {
+      const driver = use();
+      const log = await ends();
+      for (const keep of [KEEP, false] as const) {
+        const { id, token } = await driver.start('w1');
+        await driver.broker.awaitSettled(QUEUE, id, 30_000);
+        await driver.settle('w1', { op: 'bury', id, token, detail: '{"reason":"result"}', envelope: undefined, keep });
+      }
+      const notices = (await log.first(2)) as SettledNotice[];
+      expect(notices.map(({ line }) => line)).toEqual(Array(2).fill(`D${driver.now()}{"reason":"result"}`));
+    });
+
+    it('tells a cancellation at once and at the end of a run', async () => {
+      const driver = use();
+      const log = await ends();
+      const waiting = await driver.putOne({ delayMs: 1000 });
+      const { id, token } = await driver.start('w1');
+      await driver.broker.awaitSettled(QUEUE, waiting, 30_000);
+      await driver.broker.awaitSettled(QUEUE, id, 30_000);
+      await driver.broker.cancel(QUEUE, waiting);
+      await driver.broker.cancel(QUEUE, id);
+      await driver.settle('w1', { op: 'release', id, token });
+      const line = `X${driver.now()}{"reason":"cancelled"}`;
+      expect(await log.first(2)).toEqual([
+        { id: waiting, line },
+        { id, line },
+      ]);
+    });
+
+    it('tells poison', async () => {
+      const driver = use();
+      const log = await ends();
+      const { id } = await driver.start('w1');
+      await driver.expireLeases();
+      await driver.reserve('w2');
+      await driver.expireLeases();
+      await driver.reserve('w3', 1, { alone: true });
+      await driver.broker.awaitSettled(QUEUE, id, 600_000);
+      await driver.expireLeases();
+      const [notice] = (await log.first(1)) as SettledNotice[];
+      expect(notice.line).toMatch(/^D\d{13}\{"reason":"poison"/);
+    });
+
+    it('tells that a job was removed', async () => {
+      const driver = use();
+      const log = await ends();
+      const [removed, purged] = await driver.putMany(2);
+      await driver.broker.awaitSettled(QUEUE, removed, 30_000);
+      await driver.broker.awaitSettled(QUEUE, purged, 30_000);
+      await driver.broker.remove(QUEUE, removed);
+      await driver.broker.purge(QUEUE, 'ready', 10);
+      const line = `X${driver.now()}{"reason":"removed"}`;
+      expect(await log.first(2)).toEqual([
+        { id: removed, line },
+        { id: purged, line },
+      ]);
+    });
+
+    it('answers an end that was there already, and tells nothing', async () => {
+      const driver = use();
+      const log = await ends();
+      const [id] = await driver.putEnded('completed', 1);
+      expect(await driver.broker.awaitSettled(QUEUE, id, 30_000)).toMatchObject({ id, state: 'completed' });
+      await driver.broker.remove(QUEUE, id);
+      await driver.barrier();
+      expect(log.messages).toEqual([]);
+    });
+
+    it('answers undefined for a stranger', async () => {
+      expect(await use().broker.awaitSettled(QUEUE, 'zzzzzzzzzz', 30_000)).toBeUndefined();
+    });
+
+    it('goes on waiting over a retry', async () => {
+      const driver = use();
+      const log = await ends();
+      const { id, token, envelope } = await driver.start('w1');
+      await driver.broker.awaitSettled(QUEUE, id, 30_000);
+      const retry = { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' } as const;
+      const [again] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
+      await driver.settle('w1', driver.complete(again));
+      expect(await log.first(1)).toMatchObject([{ id }]);
+    });
+
+    it('forgets who waited too long', async () => {
+      const driver = use();
+      const log = await ends();
+      const job = await driver.start('w1');
+      await driver.broker.awaitSettled(QUEUE, job.id, 1000);
+      await driver.advance(1001);
+      await driver.settle('w1', driver.complete(job));
+      await driver.barrier();
+      expect(log.messages).toEqual([]);
+    });
+
+    it('reaches a waiter in another client', async () => {
+      const driver = use();
+      const other = await driver.store.connect();
+      const log = new MessageLog<SettledNotice | 'resync'>();
+      await other.onSettled(QUEUE, log.listener);
+      const job = await driver.start('w1');
+      await other.awaitSettled(QUEUE, job.id, 30_000);
+      await driver.settle('w1', driver.complete(job));
+      expect(await log.first(1)).toMatchObject([{ id: job.id }]);
+    });
+  });
+
+  describe('events', () => {
+    async function events() {
+      const log = new MessageLog<BrokerEvent>();
+      const unsubscribe = await use().broker.onEvents(QUEUE, (batch) => {
+        for (const event of batch) log.listener(event);
+      });
+      return { log, unsubscribe };
+    }
+
+    /** What happened to which job, with which detail, in order. */
+    async function seen(log: MessageLog<BrokerEvent>): Promise<[string, string, string][]> {
+      await use().barrier();
+      for (const { at } of log.messages) expect(at).toBe(use().now());
+      return log.messages.map(({ event, id, detail }) => [event, id, detail]);
+    }
+
+    it('tells the whole life of a job', async () => {
+      const driver = use();
+      const { log } = await events();
+      const { id, token, envelope } = await driver.start('w1');
+      await driver.broker.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
+      const retry = { op: 'retry', id, token, delayMs: 0, envelope, error: 'Error: no\nat x' } as const;
+      const [second] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
+      const snooze = { op: 'snooze', id, token: second.token, delayMs: 0, envelope: undefined } as const;
+      const [third] = (await driver.reserve('w1', 1, { settlements: [snooze] })).jobs;
+      const release = { op: 'release', id, token: third.token } as const;
+      const [fourth] = (await driver.reserve('w1', 1, { settlements: [release] })).jobs;
+      await driver.settle('w1', driver.complete(fourth, '{"n":1}'));
+      await driver.broker.remove(QUEUE, id);
+      expect(await seen(log)).toEqual([
+        ['enqueued', id, ''],
+        ['active', id, ''],
+        ['progress', id, '{"p":1}'],
+        ['retrying', id, 'Error: no at x'],
+        ['active', id, ''],
+        ['snoozed', id, '0'],
+        ['active', id, ''],
+        ['released', id, ''],
+        ['active', id, ''],
+        ['completed', id, '{"n":1}'],
+        ['removed', id, ''],
+      ]);
+    });
+
+    it('tells parking, cancellation, death and a new life', async () => {
+      const driver = use();
+      const { log } = await events();
+      const parked = await driver.start('w1', { name: 'resize' });
+      await driver.settle('w1', { op: 'park', id: parked.id, token: parked.token, name: 'resize' });
+      await driver.broker.cancel(QUEUE, parked.id);
+      const dead = await driver.start('w1');
+      const detail = '{"reason":"exhausted"}';
+      await driver.settle('w1', {
+        op: 'bury',
+        id: dead.id,
+        token: dead.token,
+        detail,
+        envelope: undefined,
+        keep: KEEP,
+      });
+      await driver.broker.retryDead(QUEUE, dead.id, driver.now(), dead.envelope);
+      await driver.broker.purge(QUEUE, 'ready', 1);
+      expect(await seen(log)).toEqual([
+        ['enqueued', parked.id, ''],
+        ['active', parked.id, ''],
+        ['parked', parked.id, 'resize'],
+        ['cancelled', parked.id, '{"reason":"cancelled"}'],
+        ['enqueued', dead.id, ''],
+        ['active', dead.id, ''],
+        ['dead', dead.id, detail],
+        ['enqueued', dead.id, ''],
+        ['removed', dead.id, ''],
+      ]);
+    });
+
+    it('tells scheduling and promotion', async () => {
+      const driver = use();
+      const first = new MessageLog<BrokerEvent>();
+      await driver.broker.onEvents(QUEUE, (batch) => batch.forEach(first.listener));
+      const id = await driver.putOne({ delayMs: 100 });
+      await driver.advance(100);
+      await driver.broker.promote(QUEUE, 10);
+      expect((await first.first(2)).map(({ event, at }) => [event, at])).toEqual([
+        ['scheduled', driver.now() - 100],
+        ['promoted', driver.now()],
+      ]);
+      expect(first.messages[1].id).toBe(id);
+    });
+
+    it('tells a reclaim', async () => {
+      const driver = use();
+      const { id } = await driver.start('w1');
+      const { log } = await events();
+      await driver.expireLeases();
+      expect((await log.first(1)).map((entry) => [entry.event, entry.id])).toEqual([['reclaimed', id]]);
+    });
+
+    it('tells what a reconcile gave back', async () => {
+      const driver = use();
+      const { id } = await driver.start('w1');
+      const { log } = await events();
+      await driver.broker.reconcile(QUEUE, 'w1', []);
+      expect(await seen(log)).toEqual([['released', id, '']]);
+    });
+
+    it('tells pause and resume of the queue, without an id', async () => {
+      const driver = use();
+      const { log } = await events();
+      await driver.broker.setPaused(QUEUE, true);
+      await driver.broker.setPaused(QUEUE, false);
+      expect(await seen(log)).toEqual([
+        ['paused', '', ''],
+        ['resumed', '', ''],
+      ]);
+    });
+
+    it('tells nothing about an id that is known, a settlement that is lost, another queue', async () => {
+      const driver = use();
+      const { id, token } = await driver.start('w1', { userId: 'a' });
+      const { log } = await events();
+      await driver.putOne({ userId: 'a' });
+      await driver.settle('w1', driver.complete({ id, token: 'w1:1' }));
+      await driver.broker.report(QUEUE, [{ id, token: 'w1:1', progress: '1', logs: [] }]);
+      await driver.broker.enqueue('other', [driver.newJob()]);
+      expect(await seen(log)).toEqual([]);
+      expect(token).not.toBe('w1:1');
+    });
+
+    it('tells nothing after unsubscribing', async () => {
+      const driver = use();
+      const { log, unsubscribe } = await events();
+      await driver.putOne();
+      await log.first(1);
+      await unsubscribe();
+      await driver.putOne();
+      await driver.barrier();
+      expect(log.messages).toHaveLength(1);
+    });
+
+    it('tells every listener in every client', async () => {
+      const driver = use();
+      const other = await driver.store.connect();
+      const logs = [new MessageLog<BrokerEvent[]>(), new MessageLog<BrokerEvent[]>()];
+      await driver.broker.onEvents(QUEUE, logs[0].listener);
+      await other.onEvents(QUEUE, logs[1].listener);
+      await driver.putOne();
+      for (const log of logs) expect(await log.first(1)).toMatchObject([[{ event: 'enqueued' }]]);
+    });
+  });
+}

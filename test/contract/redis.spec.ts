@@ -1,0 +1,4 @@
+import { redisKind } from '../support/brokers.js';
+import { describeBroker } from './broker.contract.js';
+
+describeBroker(redisKind);

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { QueueKeys } from '../../src/redis/keys.js';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { loadScripts, type ScriptLibrary } from '../../src/redis/script-library.js';
+import { BrokerDriver, QUEUE } from '../contract/broker-driver.js';
+
+const START_AT = 1_800_000_000_000;
+
+/** What stays of a queue whose jobs are all gone and whose workers have left. */
+export const RESIDUE = ['calls', 'inflight', 'jobs', 'meta'];
+
+export interface RedisDriverOptions extends Partial<Omit<RedisBrokerOptions, 'prefix'>> {
+  /** Server of the raw client; default the shared one. */
+  url?: string;
+  /** The server's own clock instead of one that the test moves. */
+  realClock?: boolean;
+  scriptsOf?: (clockKey: string) => ScriptLibrary;
+}
+
+/** Drives a broker of this prefix as the contract does, and looks at the very keys behind it. */
+export class RedisDriver extends BrokerDriver {
+  private constructor(
+    readonly prefix: string,
+    readonly client: Redis,
+    private readonly options: RedisDriverOptions,
+    private readonly brokers: RedisBroker[],
+    private readonly time: { now: number },
+  ) {
+    const clockKey = `${prefix}-clock`;
+    super({
+      broker: brokers[0],
+      clock: {
+        now: () => time.now,
+        advance: async (ms) => {
+          time.now += ms;
+          await client.set(clockKey, time.now);
+        },
+      },
+      connect: () => this.connect(),
+      inbox: `${prefix}-inbox`,
+      pushInbox: async (element) => void (await client.lpush(`${prefix}-inbox`, element)),
+      close: () => this.close(),
+    });
+  }
+
+  static async open(options: RedisDriverOptions = {}): Promise<RedisDriver> {
+    const url = options.url ?? process.env.TEST_REDIS_URL;
+    if (!url) throw new Error('TEST_REDIS_URL is not set: run this suite by jest, whose setup starts a server');
+    const prefix = `t-${randomBytes(6).toString('hex')}`;
+    const client = new Redis(url);
+    const time = { now: START_AT };
+    await client.set(`${prefix}-clock`, time.now);
+    const broker = new RedisBroker(brokerOptions(prefix, url, options));
+    await broker.open();
+    return new RedisDriver(prefix, client, options, [broker], time);
+  }
+
+  /** Another client of the same store. */
+  async connect(options: Partial<RedisBrokerOptions> = {}): Promise<RedisBroker> {
+    const url = this.options.url ?? process.env.TEST_REDIS_URL ?? '';
+    const broker = new RedisBroker({ ...brokerOptions(this.prefix, url, this.options), ...options });
+    this.brokers.push(broker);
+    await broker.open();
+    return broker;
+  }
+
+  async close(): Promise<void> {
+    for (const broker of this.brokers) await broker.close();
+    const keys = [...(await this.client.keys(`{${this.prefix}:*`)), ...(await this.client.keys(`${this.prefix}*`))];
+    if (keys.length > 0) await this.client.unlink(...keys);
+    this.client.disconnect();
+  }
+
+  get keys(): QueueKeys {
+    return new QueueKeys(this.prefix, QUEUE);
+  }
+
+  // ---------------------------------------------------------------- read
+
+  /** Which keys of the queue exist, without what they all begin with. */
+  async keyNames(): Promise<string[]> {
+    const { base } = this.keys;
+    return (await this.client.keys(`${base}*`)).map((key) => key.slice(base.length)).sort();
+  }
+
+  meta(field: string): Promise<string | null> {
+    return this.client.hget(this.keys.meta, field);
+  }
+
+  record(id: string): Promise<string | null> {
+    return this.client.hget(this.keys.jobs, id);
+  }
+
+  async hash(name: keyof QueueKeys): Promise<Record<string, string>> {
+    const { '-': _filler, ...fields } = await this.client.hgetall(this.keys[name]);
+    return fields;
+  }
+
+  list(name: keyof QueueKeys): Promise<string[]> {
+    return this.client.lrange(this.keys[name], 0, -1);
+  }
+
+  async zset(name: keyof QueueKeys): Promise<Record<string, number>> {
+    const flat = await this.client.zrange(this.keys[name], 0, -1, 'WITHSCORES');
+    const scores: Record<string, number> = {};
+    for (let index = 0; index < flat.length; index += 2) scores[flat[index]] = Number(flat[index + 1]);
+    return scores;
+  }
+}
+
+function brokerOptions(prefix: string, url: string, options: RedisDriverOptions): RedisBrokerOptions {
+  const { url: _url, realClock, scriptsOf, ...rest } = options;
+  const clockKey = `${prefix}-clock`;
+  const scripts = scriptsOf?.(clockKey) ?? (realClock ? loadScripts() : loadScripts(clockKey));
+  return {
+    connection: url,
+    prefix,
+    commandTimeoutMs: 10_000,
+    connectTimeoutMs: 10_000,
+    waitForRedis: false,
+    allowEviction: false,
+    maxCrashes: 3,
+    logLines: 100,
+    scripts,
+    ...rest,
+  };
+}

@@ -1,0 +1,110 @@
+// @ts-check
+// A TCP proxy that loses, holds and delays what passes through it: the network faults of the tests.
+import { connect, createServer } from 'node:net';
+
+/**
+ * @typedef {object} TcpProxy
+ * @property {number} port
+ * @property {() => number} connections how many are open
+ * @property {() => void} pass new connections work; old faults of open ones stay
+ * @property {() => void} refuse open connections are reset, new ones too
+ * @property {() => void} hole open connections lose every byte in both directions and look alive; new ones work
+ * @property {() => { deliver: () => Promise<void> }} hold open connections keep what the client sends from now on;
+ *   `deliver` hands it to the server, even if the client has gone, and resolves with the server's answer
+ * @property {(isRequest: (bytes: string) => boolean) => Promise<void>} dropReply the next matching request reaches the
+ *   server, its connection is reset when the reply comes; resolves then
+ * @property {(ms: number) => void} delay replies take this much longer
+ * @property {() => void} reset open connections
+ * @property {() => Promise<void>} stop
+ */
+
+/** @param {number} targetPort @returns {Promise<TcpProxy>} */
+export async function startTcpProxy(targetPort) {
+  /** @typedef {{ client: import('node:net').Socket, server: import('node:net').Socket, mode: string, held: Buffer[] }} Pair */
+  /** @type {Set<Pair>} */
+  const pairs = new Set();
+  let refusing = false;
+  let delayMs = 0;
+  /** @type {{ isRequest: (bytes: string) => boolean, dropped: () => void } | undefined} */
+  let drop;
+
+  /** @param {Pair} pair */
+  const reset = (pair) => {
+    pairs.delete(pair);
+    pair.client.resetAndDestroy();
+    pair.server.destroy();
+  };
+
+  const listener = createServer((client) => {
+    client.on('error', () => {});
+    if (refusing) return void client.resetAndDestroy();
+    const server = connect(targetPort, '127.0.0.1');
+    /** @type {Pair} */
+    const pair = { client, server, mode: 'pass', held: [] };
+    pairs.add(pair);
+    /** @type {(() => void) | undefined} */
+    let dropped;
+    client.on('data', (bytes) => {
+      if (pair.mode === 'hole') return;
+      if (pair.mode === 'hold') return void pair.held.push(bytes);
+      if (drop?.isRequest(bytes.toString('latin1'))) {
+        dropped = drop.dropped;
+        drop = undefined;
+      }
+      server.write(bytes);
+    });
+    server.on('data', (bytes) => {
+      if (pair.mode !== 'pass') return;
+      if (dropped !== undefined) {
+        reset(pair);
+        return dropped();
+      }
+      if (delayMs > 0) setTimeout(() => client.write(bytes), delayMs);
+      else client.write(bytes);
+    });
+    server.on('error', () => reset(pair));
+    server.on('close', () => client.destroy());
+    client.on('close', () => {
+      if (pair.mode === 'hold') return; // what it sent is still on its way
+      pairs.delete(pair);
+      server.destroy();
+    });
+  });
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', () => resolve(undefined)));
+
+  return {
+    port: /** @type {import('node:net').AddressInfo} */ (listener.address()).port,
+    connections: () => pairs.size,
+    pass: () => void (refusing = false),
+    refuse: () => {
+      refusing = true;
+      for (const pair of pairs) reset(pair);
+    },
+    hole: () => {
+      for (const pair of pairs) pair.mode = 'hole';
+    },
+    hold: () => {
+      const held = [...pairs];
+      for (const pair of held) pair.mode = 'hold';
+      const deliver = async () => {
+        for (const { server, held: chunks } of held) {
+          if (chunks.length === 0) continue;
+          const answered = new Promise((resolve) => server.once('data', resolve));
+          for (const bytes of chunks) server.write(bytes);
+          await answered;
+        }
+        for (const pair of held) reset(pair);
+      };
+      return { deliver };
+    },
+    dropReply: (isRequest) => new Promise((resolve) => (drop = { isRequest, dropped: () => resolve() })),
+    delay: (ms) => void (delayMs = ms),
+    reset: () => {
+      for (const pair of pairs) reset(pair);
+    },
+    stop: async () => {
+      for (const pair of pairs) reset(pair);
+      await new Promise((resolve) => listener.close(resolve));
+    },
+  };
+}

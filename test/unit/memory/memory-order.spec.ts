@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { Deque } from '../../../src/memory/deque.js';
+import { newKeptJob, type KeptJob } from '../../../src/memory/kept-job.js';
+import { RankedJobs } from '../../../src/memory/ranked-jobs.js';
+
+describe('Deque', () => {
+  it('takes from the front what either end was given', () => {
+    const line = new Deque<number>();
+    for (const item of [1, 2]) line.pushBack(item);
+    for (const item of [0, -1]) line.pushFront(item);
+    expect([...line]).toEqual([-1, 0, 1, 2]);
+    expect([1, 2, 3, 4, 5].map(() => line.popFront())).toEqual([-1, 0, 1, 2, undefined]);
+  });
+
+  it('forgets what was taken and goes on', () => {
+    const line = new Deque<number>();
+    for (let item = 0; item < 5000; item++) line.pushBack(item);
+    for (let item = 0; item < 4000; item++) expect(line.popFront()).toBe(item);
+    line.pushBack(5000);
+    line.pushFront(-1);
+    expect([...line].length).toBe(1002);
+    expect([...line].slice(0, 2)).toEqual([-1, 4000]);
+  });
+});
+
+describe('RankedJobs', () => {
+  function job(id: string, rank: number): KeptJob {
+    return { ...newKeptJob(id, '1\n1', undefined, 0), rank };
+  }
+
+  it('orders by rank, then id, whatever came first', () => {
+    const jobs = new RankedJobs();
+    for (const each of [job('b', 2), job('c', 1), job('a', 2), job('d', 3)]) jobs.add(each);
+    expect(jobs.slice(0, 9).map(({ id }) => id)).toEqual(['c', 'a', 'b', 'd']);
+    expect(jobs.sliceFromEnd(1, 3).map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(jobs.first()?.id).toBe('c');
+  });
+
+  it('deletes from both ends and the middle, and ignores strangers', () => {
+    const jobs = new RankedJobs();
+    const all = Array.from({ length: 3000 }, (_, index) => job(String(index).padStart(4, '0'), index));
+    for (const each of all) jobs.add(each);
+    for (const each of all.slice(0, 2000)) jobs.delete(each);
+    jobs.delete(all[2500]);
+    jobs.delete(all[2999]);
+    jobs.delete(job('2600', 2600));
+    jobs.delete(all[0]);
+    expect(jobs.size).toBe(998);
+    jobs.add(job('early', 1));
+    expect(jobs.first()?.id).toBe('early');
+    expect(jobs.slice(1, 2)[0]).toBe(all[2000]);
+    expect(jobs.sliceFromEnd(0, 1)[0]).toBe(all[2998]);
+    expect(jobs.sliceFromEnd(998, 1100).map(({ id }) => id)).toEqual(['early']);
+    expect(jobs.sliceFromEnd(999, 1100)).toEqual([]);
+  });
+});
