@@ -23,7 +23,9 @@ export function barChart({ title, note, groups }) {
     for (const { label: name, summary, own } of bars) {
       const length = Math.max(1, (summary.median / longest) * (WIDTH - LABEL_WIDTH - VALUE_WIDTH));
       parts.push(text(LABEL_WIDTH - 8, y + BAR - 4, name, own ? 'name own' : 'name'));
-      parts.push(`<rect class="${own ? 'bar own' : 'bar'}" x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2"/>`);
+      parts.push(
+        `<rect class="${own ? 'bar own' : 'bar'}" x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2"/>`,
+      );
       parts.push(text(LABEL_WIDTH + length + 6, y + BAR - 4, formatNumber(summary.median), 'value'));
       y += BAR + GAP;
     }
@@ -38,7 +40,8 @@ export function barChart({ title, note, groups }) {
  */
 export function stackedChart({ title, note, unit, bars }) {
   const totals = new Map();
-  for (const { parts: values } of bars) for (const [name, value] of values) totals.set(name, (totals.get(name) ?? 0) + value);
+  for (const { parts: values } of bars)
+    for (const [name, value] of values) totals.set(name, (totals.get(name) ?? 0) + value);
   const names = [...totals].toSorted((a, b) => b[1] - a[1]).map(([name]) => name);
   const shown = names.slice(0, PALETTE.length - 1);
   const colorOf = (name) => PALETTE[shown.includes(name) ? shown.indexOf(name) : PALETTE.length - 1];
@@ -52,7 +55,9 @@ export function stackedChart({ title, note, unit, bars }) {
     for (const [name, value] of [...values].toSorted((a, b) => names.indexOf(a[0]) - names.indexOf(b[0]))) {
       const width = value * perUnit;
       const hint = `<title>${escape(name)}: ${formatNumber(value)} ${unit}</title>`;
-      parts.push(`<rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="24" fill="${colorOf(name)}">${hint}</rect>`);
+      parts.push(
+        `<rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="24" fill="${colorOf(name)}">${hint}</rect>`,
+      );
       x += width;
     }
     parts.push(text(x + 6, y + 17, `${formatNumber(sums[index])} ${unit}`, 'value'));
@@ -62,7 +67,9 @@ export function stackedChart({ title, note, unit, bars }) {
   const legend = [...shown, ...(names.length > shown.length ? ['the rest'] : [])];
   for (const [index, name] of legend.entries()) {
     const x = 10 + (index % 3) * 250;
-    parts.push(`<rect x="${x}" y="${y}" width="12" height="12" fill="${PALETTE[name === 'the rest' ? PALETTE.length - 1 : index]}"/>`);
+    parts.push(
+      `<rect x="${x}" y="${y}" width="12" height="12" fill="${PALETTE[name === 'the rest' ? PALETTE.length - 1 : index]}"/>`,
+    );
     parts.push(text(x + 18, y + 10, name, 'legend'));
     if (index % 3 === 2) y += 20;
   }

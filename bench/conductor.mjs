@@ -5,7 +5,9 @@ import { createScenarios } from './scenarios.mjs';
 import { DEFAULT_SYSTEMS, loadSystem, OURS } from './systems/catalogue.mjs';
 
 const LIMIT_MS = 300_000;
-const [MEASURER, PROXY] = ['measurer.mjs', 'delay-proxy.mjs'].map((file) => fileURLToPath(new URL(file, import.meta.url)));
+const [MEASURER, PROXY] = ['measurer.mjs', 'delay-proxy.mjs'].map((file) =>
+  fileURLToPath(new URL(file, import.meta.url)),
+);
 const [REDIS_CPU, NODE_CPU] = [0, 1];
 
 /**
@@ -88,7 +90,8 @@ function measure(plan, pin, limitMs) {
       clearTimeout(limit);
       process.off('exit', kill);
       if (answer) resolve(answer);
-      else reject(new Error(late ? `no end after ${limitMs / 1000} s` : `the measuring process ended with code ${code}`));
+      else
+        reject(new Error(late ? `no end after ${limitMs / 1000} s` : `the measuring process ended with code ${code}`));
     });
   });
 }

@@ -1,7 +1,11 @@
 // Sums the self time of a V8 CPU profile by where the code lives.
 
 const PLACES = [
-  [/^$/, (name) => (name === '(garbage collector)' ? 'garbage collection' : name === '(idle)' ? 'idle' : 'V8 and native code')],
+  [
+    /^$/,
+    (name) =>
+      name === '(garbage collector)' ? 'garbage collection' : name === '(idle)' ? 'idle' : 'V8 and native code',
+  ],
   [/bench\/worker-host/, () => 'the handler'],
   [/dist\/([a-z]+)\/([a-z.-]+)\.js$/, (_name, match) => `${match[1]}/${match[2]}`],
   [/node_modules\/@ioredis|node_modules\/(ioredis|redis-parser|standard-as-callback|denque)\//, () => 'ioredis'],

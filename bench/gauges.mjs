@@ -49,7 +49,8 @@ function parseInfo(text) {
 /** @param {Iterable<number>} samples */
 export function quantiles(samples, unit = 1) {
   const sorted = Float64Array.from(samples).sort();
-  const at = (share) => round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] / unit, unit > 1 ? 1 : 0);
+  const at = (share) =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] / unit, unit > 1 ? 1 : 0);
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 

@@ -30,7 +30,8 @@ const stage = new Stage({
   payload: payloadMaker(plan.payload),
 });
 const figures = await MEASURES[plan.measure](stage);
-if (plan.proxyPort) figures.pingUs = { direct: await medianPing(plan.redisPort), proxied: await medianPing(plan.proxyPort) };
+if (plan.proxyPort)
+  figures.pingUs = { direct: await medianPing(plan.redisPort), proxied: await medianPing(plan.proxyPort) };
 const server = await readServer(admin);
 admin.disconnect();
 process.send({ figures: flatten(figures), server }, () => process.exit(0));

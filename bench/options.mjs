@@ -106,8 +106,15 @@ const PLANS = {
       conditions: { payload },
       systems: ['raw', ...RIVALS, 'bee-queue:fast', 'task-queue'],
     })),
-    { scenarios: ['enqueue-loops', 'drain-10'], conditions: { rtt: 1 }, systems: [...RIVALS, 'task-queue', 'task-queue:p0'] },
-    { scenarios: ['drain-100'], systems: ['task-queue', 'task-queue:forget', 'task-queue:events', 'task-queue:direct'] },
+    {
+      scenarios: ['enqueue-loops', 'drain-10'],
+      conditions: { rtt: 1 },
+      systems: [...RIVALS, 'task-queue', 'task-queue:p0'],
+    },
+    {
+      scenarios: ['drain-100'],
+      systems: ['task-queue', 'task-queue:forget', 'task-queue:events', 'task-queue:direct'],
+    },
     { scenarios: ['profile'], conditions: { pin: true }, systems: ['bullmq:rm', 'task-queue', 'task-queue:direct'] },
   ],
 };

@@ -7,7 +7,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The rivals are no dependencies of this package: they are installed here, once, as the lock file says. */
 export function installPeers() {
-  if (['bullmq', 'bee-queue', 'ioredis'].every((peer) => existsSync(`${HERE}node_modules/${peer}/package.json`))) return;
+  if (['bullmq', 'bee-queue', 'ioredis'].every((peer) => existsSync(`${HERE}node_modules/${peer}/package.json`)))
+    return;
   console.log('Installing the peers of the bench…');
   npm(['ci', '--ignore-scripts'], HERE);
 }

@@ -73,7 +73,10 @@ function profileCharts(findSeries) {
     ['node-profile.svg', 'nodeUs', 'Where Node spends the time of a job: µs'],
   ].map(([file, side, title]) => {
     const bars = series.rows.flatMap(({ system, runs }) =>
-      ['enqueue', 'drain'].map((phase) => ({ label: `${system}, ${phase}`, parts: partsOf(runs, `${phase}.${side}.`) })),
+      ['enqueue', 'drain'].map((phase) => ({
+        label: `${system}, ${phase}`,
+        parts: partsOf(runs, `${phase}.${side}.`),
+      })),
     );
     const note = 'shorter is better; adding in bulk, and processing at concurrency 100';
     return { file, title, svg: stackedChart({ title, note, unit: 'µs', bars }), profile: true };

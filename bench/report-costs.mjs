@@ -109,7 +109,9 @@ function decisionSection(findSeries) {
       return row && figureOf(row, key);
     });
     if (a === undefined || b === undefined) return [];
-    return [`| ${decision} | ${figure} | ${formatNumber(a.median)} | ${formatNumber(b.median)} | ${formatNumber(a.median / b.median)}× |`];
+    return [
+      `| ${decision} | ${figure} | ${formatNumber(a.median)} | ${formatNumber(b.median)} | ${formatNumber(a.median / b.median)}× |`,
+    ];
   });
   if (lines.length === 0) return [];
   const head = '| decision | figure | with it | without | |\n|---|---|---:|---:|---:|';

@@ -26,7 +26,10 @@ export async function writeReport(results) {
     '## In pictures',
     ...charts.filter(({ profile }) => !profile).map(({ file, title }) => `![${title}](charts/${file})`),
     ...rivalsAhead(results.series),
-    ...describeCosts(finder, charts.filter(({ profile }) => profile)),
+    ...describeCosts(
+      finder,
+      charts.filter(({ profile }) => profile),
+    ),
     ...allFigures(results.series),
     ...howTo(),
   ].join('\n\n');
@@ -38,7 +41,9 @@ function finderOf(allSeries) {
   return (scenario, conditions = {}, systems = []) =>
     allSeries
       .filter((series) => series.scenario === scenario && sameConditions(series.conditions, conditions))
-      .filter(({ rows }) => systems.every((system) => rows.some((row) => row.system === system && row.runs.some(measured))))
+      .filter(({ rows }) =>
+        systems.every((system) => rows.some((row) => row.system === system && row.runs.some(measured))),
+      )
       .toSorted((a, b) => b.rows.length - a.rows.length || (a.finishedAt < b.finishedAt ? 1 : -1))[0];
 }
 
@@ -92,8 +97,16 @@ function rivalsAhead(allSeries) {
         if (theirs === undefined) continue;
         const factor = better === 'more' ? theirs.median / ours.median : ours.median / theirs.median;
         if (factor <= 1) continue;
-        const numbers = [formatNumber(theirs.median), formatNumber(ours.median)].map((number) => `${number} ${unit}`.trim());
-        lines.push([scenario + describeConditions(conditions), key, row.system, ...numbers, `${formatNumber(factor)}×`]);
+        const numbers = [formatNumber(theirs.median), formatNumber(ours.median)].map((number) =>
+          `${number} ${unit}`.trim(),
+        );
+        lines.push([
+          scenario + describeConditions(conditions),
+          key,
+          row.system,
+          ...numbers,
+          `${formatNumber(factor)}×`,
+        ]);
       }
     }
   }
@@ -116,16 +129,29 @@ function allFigures(allSeries) {
         if (row.runs.every(({ skipped }) => skipped)) return [name, 'not possible', ...figures.map(() => '')];
         return [name, ...figures.map(({ key }) => formatSummary(figureOf(row, key))), formatSummary(ratio)];
       });
-      const head = ['', ...figures.map(({ key, unit }) => (unit ? `${key}, ${unit}` : key)), `${headline}: × better bullmq`];
-      return [`### ${name}${describeConditions(conditions)}`, sentence(scenario.about), table(head, lines), ...pings(rows)];
+      const head = [
+        '',
+        ...figures.map(({ key, unit }) => (unit ? `${key}, ${unit}` : key)),
+        `${headline}: × better bullmq`,
+      ];
+      return [
+        `### ${name}${describeConditions(conditions)}`,
+        sentence(scenario.about),
+        table(head, lines),
+        ...pings(rows),
+      ];
     }),
   ];
 }
 
 function pings(rows) {
-  const [direct, proxied] = ['direct', 'proxied'].map((way) => rows.map((row) => figureOf(row, `pingUs.${way}`)).find(Boolean));
+  const [direct, proxied] = ['direct', 'proxied'].map((way) =>
+    rows.map((row) => figureOf(row, `pingUs.${way}`)).find(Boolean),
+  );
   if (!proxied) return [];
-  return [`A PING took ${formatNumber(direct.median)} µs without the proxy and ${formatNumber(proxied.median)} µs through it.`];
+  return [
+    `A PING took ${formatNumber(direct.median)} µs without the proxy and ${formatNumber(proxied.median)} µs through it.`,
+  ];
 }
 
 const sentence = (about) => `${about[0].toUpperCase()}${about.slice(1)}.`;

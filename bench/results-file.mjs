@@ -30,7 +30,8 @@ export class ResultsFile {
 
   /** Takes the place of what the file has for the same scenario, conditions and systems. */
   put(series) {
-    const keyOf = ({ scenario, conditions, rows }) => JSON.stringify([scenario, conditions, rows.map(({ system }) => system)]);
+    const keyOf = ({ scenario, conditions, rows }) =>
+      JSON.stringify([scenario, conditions, rows.map(({ system }) => system)]);
     const kept = this.content.series.filter((other) => keyOf(other) !== keyOf(series));
     this.content.series = [...kept, series];
     this.content.finishedAt = series.finishedAt;
@@ -49,7 +50,8 @@ export function readNewestResults() {
   const newest = names
     .map((name) => readExisting(join(FOLDER, name)))
     .toSorted((a, b) => (a.finishedAt < b.finishedAt ? 1 : -1))[0];
-  if (newest === undefined) throw new Error('There are no results yet: run `npm run bench` first, or give a file with --from');
+  if (newest === undefined)
+    throw new Error('There are no results yet: run `npm run bench` first, or give a file with --from');
   return newest;
 }
 

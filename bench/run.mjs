@@ -45,6 +45,7 @@ async function report() {
 
 function list() {
   const scenarios = Object.values(createScenarios(options.runs[0].conditions));
-  for (const { name, about, extra } of scenarios) console.log(`${name.padEnd(16)} ${about}${extra ? ' (on request)' : ''}`);
+  for (const { name, about, extra } of scenarios)
+    console.log(`${name.padEnd(16)} ${about}${extra ? ' (on request)' : ''}`);
   console.log(`\nsystems: ${SYSTEM_NAMES.join(', ')}`);
 }

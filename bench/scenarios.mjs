@@ -91,7 +91,12 @@ export function createScenarios({ payload, scale, queues, workers }) {
       about: '10,000 jobs due at one instant 2 s ahead, concurrency 100: lateness of their starts',
       measure: 'delayed',
       params: { jobs: n(10_000), aheadMs: 2000, concurrency: 100, chunk },
-      figures: [less('drainMs', 'ms'), less('latenessMs.p50', 'ms'), less('latenessMs.max', 'ms'), less('early', 'jobs')],
+      figures: [
+        less('drainMs', 'ms'),
+        less('latenessMs.p50', 'ms'),
+        less('latenessMs.max', 'ms'),
+        less('early', 'jobs'),
+      ],
     },
     retry: {
       about: '10,000 jobs that fail once, no backoff, concurrency 10',
@@ -99,8 +104,8 @@ export function createScenarios({ payload, scale, queues, workers }) {
       params: { jobs: n(10_000), concurrency: 10, chunk },
       figures: [more('jobsPerSec', 'jobs/s'), less('redisUsPerJob', 'µs'), less('nodeUsPerJob', 'µs')],
     },
-    'growth-waiting': growth('waiting', [21_000, n(MILLION)]),
-    'growth-delayed': growth('delayed', [1000, n(MILLION)], [20_000]),
+    'growth-waiting': growth('waiting', [n(21_000), n(MILLION)]),
+    'growth-delayed': growth('delayed', [n(1000), n(20_000), n(MILLION)]),
     split: {
       about: 'two workers (concurrency 10), 200 jobs of 50 ms: time over the perfect split',
       measure: 'split',
@@ -157,17 +162,16 @@ export function createScenarios({ payload, scale, queues, workers }) {
     };
   }
 
-  function growth(kind, sizes, between = []) {
-    // Three sizes where the small one is too small to be compared with the large one.
-    const all = [...new Set([...sizes.slice(0, 1), ...between.map(n), ...sizes.slice(1)])];
+  /** Costs at the last size are compared with those at the one before. */
+  function growth(kind, sizes) {
     return {
       about: `cost of an add and of a reserve behind a backlog of ${kind} jobs`,
       measure: 'growth',
-      params: { kind, sizes: all, compare: all.slice(-2), fetch: n(20_000), chunk },
+      params: { kind, sizes, compare: sizes.slice(-2), fetch: Math.max(2000, n(20_000)), chunk },
       figures: [
         less('addGrowth', '×'),
         less('fetchGrowth', '×'),
-        ...all.flatMap((size) => [
+        ...sizes.flatMap((size) => [
           less(`add@${size}.redisUsPerJob`, 'µs'),
           less(`fetch@${size}.redisUsPerJob`, 'µs'),
           more(`fetch@${size}.jobsPerSec`, 'jobs/s'),

@@ -9,7 +9,9 @@ export function printScenario(scenario, { rows, conditions }) {
   const head = ['', ...figures.map(({ key, unit }) => (unit ? `${key} [${unit}]` : key))];
   if (figures.length > 0) head.push(`× bullmq: ${figures[0].key}`);
   const lines = rows.map((row) => [row.system, ...cellsOf(row, rows, figures)]);
-  const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)),
+  );
   console.log(`\n${scenario.name}: ${scenario.about}${describeConditions(conditions)}`);
   for (const line of [head, ...lines]) {
     console.log(`  ${line.map((cell, column) => cell.padEnd(widths[column])).join('  ')}`.trimEnd());

@@ -1,4 +1,5 @@
 import { InvalidValueError } from './core/errors.js';
+import type { DurabilityLevel } from './core/durability.js';
 import { nearestName } from './core/nearest.js';
 import { readCount, readMs, refuseUnknownKeys, requireObject } from './core/option-checks.js';
 import { SETTLED_STATES, type BackoffSpec, type RetentionRule, type SettledState } from './core/job.js';
@@ -19,7 +20,11 @@ export const GIVEN_JOB_KEYS = [
   'expiresIn',
   'priority',
   'retention',
+  'durability',
 ] as const satisfies readonly (keyof JobOptions)[];
+
+/** Of those, what a handler or a schedule may say: what an enqueue waits for is the producer's to decide. */
+export const HANDLED_JOB_KEYS = GIVEN_JOB_KEYS.filter((key) => key !== 'durability');
 
 export const GIVEN_WORKER_KEYS = [
   'concurrency',
@@ -59,6 +64,7 @@ export function readGivenJobOptions(given: JobOptions, place: string, strategies
   if (given.expiresIn !== undefined) read.expiresInMs = readMs(given.expiresIn, within('expiresIn'), 1);
   if (given.priority !== undefined) read.priority = readCount(given.priority, within('priority'), 0, 9);
   if (given.retention !== undefined) read.retention = readRetention(given.retention, within('retention'));
+  if (given.durability !== undefined) read.durability = readDurability(given.durability, within('durability'));
   return read;
 }
 
@@ -151,4 +157,33 @@ function readRetentionRule(given: unknown, state: SettledState, what: string): R
     ageMs: readMs(age, `${what}.age`, 1) ?? defaults.ageMs,
     bytes: readCount(bytes, `${what}.bytes`, 1, Number.MAX_SAFE_INTEGER) ?? defaults.bytes,
   };
+}
+
+const DURABILITY_REMEDY =
+  "use 'primary', { replicas: 1, timeout: '1s' }, { fsync: 'local' } or { fsync: { replicas: 1 } }";
+const MOST_REPLICAS = 100;
+const LONGEST_DURABILITY_WAIT = 60_000;
+
+function readDurability(given: unknown, what: string): DurabilityLevel {
+  if (given === 'primary') return 'primary';
+  requireObject(given, what, DURABILITY_REMEDY);
+  refuseUnknownKeys(given, ['replicas', 'fsync', 'timeout'], what);
+  const { replicas, fsync, timeout } = given as { replicas?: unknown; fsync?: unknown; timeout?: unknown };
+  // Redis takes a timeout of 0 for "wait for ever".
+  const timeoutMs = readMs(timeout, `${what}: timeout`, 1, LONGEST_DURABILITY_WAIT) ?? DEFAULTS.durabilityTimeoutMs;
+  if ((replicas === undefined) === (fsync === undefined)) throw new InvalidValueError(what, given, DURABILITY_REMEDY);
+  if (replicas !== undefined) {
+    return { replicas: readReplicas(replicas, `${what}: replicas`), fsync: false, timeoutMs };
+  }
+  if (fsync === 'local') return { replicas: 0, fsync: true, timeoutMs };
+  requireObject(fsync, `${what}: fsync`, DURABILITY_REMEDY);
+  refuseUnknownKeys(fsync, ['replicas'], `${what}: fsync`);
+  const place = `${what}: fsync.replicas`;
+  return { replicas: readReplicas((fsync as { replicas?: unknown }).replicas, place), fsync: true, timeoutMs };
+}
+
+function readReplicas(given: unknown, what: string): number {
+  const count = readCount(given, what, 1, MOST_REPLICAS);
+  if (count === undefined) throw new InvalidValueError(what, given, DURABILITY_REMEDY);
+  return count;
 }

@@ -59,6 +59,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       declarations: registry.schedules,
       logger,
       codec: options.codec,
+      payloadLimit: options.payloadLimit,
       jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
     });
     this.maintenance = new Maintenance({
@@ -91,7 +92,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 
   private workerOptionsOf(queue: string): ResolvedWorkerOptions {
     const { shared, heartbeat } = this.broker.capabilities;
-    return this.registry.workerOptionsOf(queue, shared && !heartbeat ? DEFAULTS.leaseWithoutHeartbeatMs : DEFAULTS.worker.leaseMs);
+    return this.registry.workerOptionsOf(
+      queue,
+      shared && !heartbeat ? DEFAULTS.leaseWithoutHeartbeatMs : DEFAULTS.worker.leaseMs,
+    );
   }
 
   private async end(): Promise<void> {

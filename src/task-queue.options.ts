@@ -1,6 +1,7 @@
 import type { ClusterNode, ClusterOptions, Cluster, Redis, RedisOptions } from 'ioredis';
 import type { BackoffStrategy } from './core/backoff.js';
 import type { Codec } from './core/codec.js';
+import type { DurabilityLevel } from './core/durability.js';
 import type { Duration } from './core/duration.js';
 import type { BackoffSpec, RetentionRule, SettledState } from './core/job.js';
 
@@ -29,6 +30,21 @@ export type Backoff =
 /** `false` keeps nothing; a missing limit keeps its default. */
 export type Retention = false | { count?: number; age?: Duration; bytes?: number };
 
+/**
+ * What an enqueue waits for before it resolves.
+ *
+ * - `'primary'` (default): the answer of the primary.
+ * - `{ replicas }`: this many replicas have received the job (`WAIT`), so a failover to one of them keeps it.
+ * - `{ fsync: 'local' }`: it is on the primary's disk; `{ fsync: { replicas } }`: also on the disks of this many replicas
+ *   (`WAITAOF`: Redis or Valkey 7.2 with `appendonly yes`).
+ *
+ * `timeout` bounds the wait for confirmations, default 1 s; too few of them is a `DurabilityUnconfirmedError`.
+ */
+export type DurabilityOption =
+  | 'primary'
+  | { replicas: number; timeout?: Duration }
+  | { fsync: 'local' | { replicas: number }; timeout?: Duration };
+
 /** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
 export interface JobOptions {
   /** Runs allowed before the job is dead. Default 3. */
@@ -46,7 +62,12 @@ export interface JobOptions {
   priority?: number;
   /** How many settled jobs are kept. */
   retention?: Partial<Record<SettledState, Retention>>;
+  /** What an enqueue waits for, default `'primary'`. Ticks of schedules, inboxes and retries wait for the primary alone. */
+  durability?: DurabilityOption;
 }
+
+/** Job options that mean something where jobs are handled. */
+export type HandledJobOptions = Omit<JobOptions, 'durability'>;
 
 /** Options of one worker: they belong to the queue, so two methods of one queue may not differ. */
 export interface WorkerOptions {
@@ -106,6 +127,7 @@ export interface ResolvedJobOptions {
   expiresInMs: number | undefined;
   priority: number;
   retention: Record<SettledState, RetentionRule>;
+  durability: DurabilityLevel;
 }
 
 /** What one level (call, definition, queue, processor, defaults) says of a job; retention is merged state by state. */
@@ -170,7 +192,10 @@ export const DEFAULTS = {
       cancelled: { count: 1000, ageMs: DAY, bytes: 64 * MIB },
       dead: { count: 10_000, ageMs: 90 * DAY, bytes: 128 * MIB },
     },
+    durability: 'primary',
   } as ResolvedJobOptions,
+  /** A replica confirms within milliseconds or is in trouble. */
+  durabilityTimeoutMs: SECOND,
   worker: {
     /** Handlers mostly wait for I/O. */
     concurrency: 10,

@@ -48,7 +48,10 @@ export async function queues(stage) {
   const without = (await stage.counters()).clients;
   let connections = 0;
   const watch = setInterval(() => {
-    stage.counters().then(({ clients }) => (connections = Math.max(connections, clients - without)), () => {});
+    stage.counters().then(
+      ({ clients }) => (connections = Math.max(connections, clients - without)),
+      () => {},
+    );
   }, 20);
   const costs = await stage.drain(several, { jobs: share * count - warm, warm, concurrency, queues: names });
   clearInterval(watch);

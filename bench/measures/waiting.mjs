@@ -66,7 +66,8 @@ export async function split(stage) {
     const ends = [];
     while (ends.length < jobs) {
       await sleep(10);
-      for (const { samples } of await Promise.all(workers.map((worker) => worker.ask('samples')))) ends.push(...samples);
+      for (const { samples } of await Promise.all(workers.map((worker) => worker.ask('samples'))))
+        ends.push(...samples);
     }
     return (Math.max(...ends) - from) / 1000;
   };

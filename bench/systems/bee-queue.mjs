@@ -13,7 +13,9 @@ const settingsOf = ({ host, port, variant }) => ({
 });
 
 export async function openProducer(site) {
-  const queues = new Map(site.queues.map((name) => [name, new BeeQueue(name, { ...settingsOf(site), isWorker: false })]));
+  const queues = new Map(
+    site.queues.map((name) => [name, new BeeQueue(name, { ...settingsOf(site), isWorker: false })]),
+  );
   const all = [...queues.values()];
   await Promise.all(all.map((queue) => queue.ready()));
   const create = (queue, payload, extra) => {

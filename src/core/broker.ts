@@ -1,3 +1,4 @@
+import type { Durability } from './durability.js';
 import type { JobState, RetentionRule, SettledState } from './job.js';
 
 /**
@@ -19,9 +20,11 @@ export interface Broker {
   /**
    * Stores all jobs or none. A user id that is kept already answers `created: false` with the id and state of the first.
    * Order in a priority is the order of calls of one process.
-   * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError, StoreFullError
+   * With a `durability` it resolves once that many servers have confirmed the jobs.
+   * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError, StoreFullError,
+   *   DurabilityUnconfirmedError (stored, and too few servers confirmed it), UnsupportedError (nothing stored)
    */
-  enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]>;
+  enqueue(queue: string, jobs: readonly NewJob[], durability?: Durability): Promise<EnqueueReceipt[]>;
   /**
    * Moves up to `limit` elements of a plain list (its tail first, as LPUSH fills it) into the queue, each as a job whose
    * payload is the element. Atomic: an element is in the list or a job, never neither.
@@ -58,7 +61,10 @@ export interface Broker {
    */
   reclaim(queue: string, leaseMs: number): Promise<ReclaimReply>;
   /** Trims settled jobs over their limits and forgets old call records, one bounded step. */
-  trim(queue: string, retention: Record<SettledState, RetentionRule>): Promise<{ trimmed: number; trimmedDead: number; more: boolean }>;
+  trim(
+    queue: string,
+    retention: Record<SettledState, RetentionRule>,
+  ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }>;
 
   /** The stored jobs of these ids (a user's or the store's own), in order; undefined where nothing is kept. */
   read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]>;
@@ -72,7 +78,12 @@ export interface Broker {
   /** Not started: cancelled at once. Active: a durable mark, and no further attempt. */
   cancel(queue: string, id: string): Promise<CancelAnswer>;
   /** A dead job becomes ready with this envelope, if it is still the dead job that was read (`settledAt`). */
-  retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<'retried' | 'changed' | 'not-found'>;
+  retryDead(
+    queue: string,
+    id: string,
+    settledAt: number,
+    envelope: string,
+  ): Promise<'retried' | 'changed' | 'not-found'>;
   /** Deletes a job that does not run. */
   remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'>;
   /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
@@ -84,7 +95,10 @@ export interface Broker {
   /** Writes nothing when the stored rule equals this one; else counts from `schedule.nextTick`. */
   registerSchedule(queue: string, schedule: NewSchedule): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'>;
   /** Schedules whose tick has come, by the store's clock, and when the next one comes. */
-  dueSchedules(queue: string, limit: number): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }>;
+  dueSchedules(
+    queue: string,
+    limit: number,
+  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }>;
   /** Compare and set: enqueues the job of a tick if rule and tick are still the stored ones and the tick has come. */
   fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'>;
   schedules(queue: string): Promise<StoredSchedule[]>;
@@ -106,6 +120,8 @@ export interface BrokerCapabilities {
   shared: boolean;
   /** {@link Broker.startHeartbeat} will work: a handler that blocks the main loop keeps its jobs. */
   heartbeat: boolean;
+  /** {@link Broker.enqueue} can wait for confirmations; otherwise it refuses to. */
+  durability: boolean;
 }
 
 /** What the server is and guarantees; `undefined` where it would not say. */

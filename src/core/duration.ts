@@ -54,5 +54,9 @@ function readText(value: unknown, what: string): number {
 }
 
 function refusal(value: unknown, what: string): InvalidValueError {
-  return new InvalidValueError(what, value, 'a duration is milliseconds (0 or more) or a text such as "250ms", "10s", "5m", "2h", "1d"');
+  return new InvalidValueError(
+    what,
+    value,
+    'a duration is milliseconds (0 or more) or a text such as "250ms", "10s", "5m", "2h", "1d"',
+  );
 }

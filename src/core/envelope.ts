@@ -90,7 +90,9 @@ export class UnreadableEnvelopeError extends Error {
 
 export function decodeEnvelope(text: string): Envelope {
   if (text.charCodeAt(0) !== VERSION_CODE) {
-    throw new UnreadableEnvelopeError(`Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`);
+    throw new UnreadableEnvelopeError(
+      `Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`,
+    );
   }
   const newline = text.indexOf('\n');
   if (newline < 0) throw new UnreadableEnvelopeError('Envelope has no payload line');
@@ -131,7 +133,7 @@ function readHeader(json: string): EnvelopeHeader {
       throw new UnreadableEnvelopeError(`Envelope header field "${key}" is not a ${type}`);
     }
   }
-  return header as EnvelopeHeader;
+  return header;
 }
 
 const HEADER_FIELDS: readonly (readonly [keyof EnvelopeHeader, string])[] = [

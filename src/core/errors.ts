@@ -9,7 +9,12 @@ export abstract class TaskQueueError extends Error {
 export function describeValue(value: unknown): string {
   let text: string;
   try {
-    text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+    text =
+      typeof value === 'string'
+        ? JSON.stringify(value)
+        : typeof value === 'object' && value !== null
+          ? JSON.stringify(value)
+          : String(value);
   } catch {
     text = Object.prototype.toString.call(value);
   }
@@ -18,7 +23,7 @@ export function describeValue(value: unknown): string {
 
 /** An option, name, duration or other argument has a value that cannot be used. */
 export class InvalidValueError extends TaskQueueError {
-  override readonly name = 'InvalidValueError';
+  override readonly name: string = 'InvalidValueError';
   readonly code: string = 'TASK_QUEUE_INVALID_VALUE';
   constructor(
     /** Which option or argument. */
@@ -44,7 +49,8 @@ export class UnknownOptionError extends TaskQueueError {
     const names = [...known];
     const nearest = nearestName(option, names);
     super(
-      `Unknown option "${option}" in ${place}. ` + (nearest ? `Did you mean "${nearest}"?` : `Known options: ${names.join(', ')}.`),
+      `Unknown option "${option}" in ${place}. ` +
+        (nearest ? `Did you mean "${nearest}"?` : `Known options: ${names.join(', ')}.`),
     );
     this.nearest = nearest;
   }
@@ -153,9 +159,33 @@ export class EnqueueOutcomeUnknownError extends TaskQueueError {
   }
 }
 
+/** The jobs are stored, and fewer servers than asked for confirmed it in time. */
+export class DurabilityUnconfirmedError extends TaskQueueError {
+  override readonly name = 'DurabilityUnconfirmedError';
+  readonly code = 'TASK_QUEUE_DURABILITY_UNCONFIRMED';
+  constructor(
+    readonly queue: string,
+    /** The ids the store gave the jobs: the primary holds them, and a failover may lose them. */
+    readonly ids: readonly string[],
+    /** Confirmations asked for: replicas, and for `fsync` the disk of the primary as well. */
+    readonly wanted: number,
+    /** Confirmations that came in time. */
+    readonly got: number,
+    /** Asks again for the confirmations of the very same jobs; stores nothing. */
+    readonly retry: () => Promise<unknown>,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `${got} of ${wanted} confirmations came in time for ${ids.length} job(s) on "${queue}", first id "${ids[0]}". They are ` +
+        'stored and will run, but a failover may lose them. Call retry() on this error, or enqueue again with the same id.',
+      options,
+    );
+  }
+}
+
 /** The store answered and refused: full, read-only, not permitted, misconfigured. */
 export class BrokerRefusedError extends TaskQueueError {
-  override readonly name = 'BrokerRefusedError';
+  override readonly name: string = 'BrokerRefusedError';
   readonly code: string = 'TASK_QUEUE_BROKER_REFUSED';
   constructor(
     /** First word of the server's answer, such as `OOM` or `NOPERM`. */
@@ -169,9 +199,14 @@ export class BrokerRefusedError extends TaskQueueError {
 
 /** The store is out of memory: nothing was stored; running jobs still settle. */
 export class StoreFullError extends BrokerRefusedError {
+  override readonly name = 'StoreFullError';
   override readonly code: string = 'TASK_QUEUE_STORE_FULL';
   constructor(options?: ErrorOptions) {
-    super('OOM', 'Redis is at maxmemory. Raise maxmemory, lower retention, or wait until the backlog is worked off.', options);
+    super(
+      'OOM',
+      'Redis is at maxmemory. Raise maxmemory, lower retention, or wait until the backlog is worked off.',
+      options,
+    );
   }
 }
 
@@ -217,7 +252,9 @@ export class ResultTimeoutError extends TaskQueueError {
     readonly id: string,
     readonly timeoutMs: number,
   ) {
-    super(`Job "${id}" of queue "${queue}" did not settle within ${timeoutMs} ms. It is not cancelled; ask again or pass a longer timeout.`);
+    super(
+      `Job "${id}" of queue "${queue}" did not settle within ${timeoutMs} ms. It is not cancelled; ask again or pass a longer timeout.`,
+    );
   }
 }
 
@@ -231,7 +268,10 @@ export class JobDeadError extends TaskQueueError {
     readonly reason: string,
     readonly lastError: { name: string; message: string } | undefined,
   ) {
-    super(`Job "${id}" of queue "${queue}" is dead (${reason})` + (lastError ? `: ${lastError.name}: ${lastError.message}` : '.'));
+    super(
+      `Job "${id}" of queue "${queue}" is dead (${reason})` +
+        (lastError ? `: ${lastError.name}: ${lastError.message}` : '.'),
+    );
   }
 }
 
@@ -249,6 +289,7 @@ export class JobCancelledError extends TaskQueueError {
 
 /** A cron expression that cannot be read or never matches. */
 export class InvalidCronError extends InvalidValueError {
+  override readonly name = 'InvalidCronError';
   override readonly code = 'TASK_QUEUE_INVALID_CRON';
   constructor(
     what: string,
@@ -286,6 +327,9 @@ export class UnreadableRecordError extends TaskQueueError {
     readonly field: 'envelope' | 'result',
     options?: ErrorOptions,
   ) {
-    super(`The stored ${field} of job "${id}" of queue "${queue}" cannot be decoded. Check the codec and its keys.`, options);
+    super(
+      `The stored ${field} of job "${id}" of queue "${queue}" cannot be decoded. Check the codec and its keys.`,
+      options,
+    );
   }
 }

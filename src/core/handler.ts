@@ -11,14 +11,12 @@ export interface Handler<TJob = unknown> {
   /** `Class.method`, for logs and errors. */
   label: string;
   /** Runs one attempt. May return a value, a promise or an Observable (values are progress, the last is the result). */
-  invoke(job: TJob): unknown;
+  readonly invoke: (job: TJob) => unknown;
 }
 
 /** What a thrown value does to its job beyond "this attempt failed". Made by the control-flow errors users throw. */
 export type ControlFlow =
-  | { kind: 'bury'; reason: DeadReason }
-  | { kind: 'snooze'; delayMs: number }
-  | { kind: 'cancel' };
+  { kind: 'bury'; reason: DeadReason } | { kind: 'snooze'; delayMs: number } | { kind: 'cancel' };
 
 /** Errors carry their meaning under this key, so that neither copies of a class nor bundlers can hide it. */
 export const CONTROL_FLOW: unique symbol = Symbol.for('task-queue:control-flow') as never;

@@ -26,14 +26,7 @@ export const DEFAULT_JOB_NAME = 'default';
 
 /** Why a job is dead. `exhausted`: attempts used up; `poison`: crashed its worker too often. */
 export type DeadReason =
-  | 'exhausted'
-  | 'unrecoverable'
-  | 'poison'
-  | 'expired'
-  | 'unreadable'
-  | 'invalid-payload'
-  | 'result'
-  | 'rejected';
+  'exhausted' | 'unrecoverable' | 'poison' | 'expired' | 'unreadable' | 'invalid-payload' | 'result' | 'rejected';
 
 /** One failed run, as dead letters and retries keep it. */
 export interface ErrorRecord {

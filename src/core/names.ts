@@ -9,17 +9,29 @@ const JOB_NAME = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 /** Queue names and prefixes become part of Redis keys. @throws InvalidValueError */
 export function checkKeyName(value: unknown, what: string): string {
   if (typeof value === 'string' && KEY_NAME.test(value)) return value;
-  throw new InvalidValueError(what, value, 'use 1–64 letters, digits, ".", "_" or "-", starting with a letter or digit');
+  throw new InvalidValueError(
+    what,
+    value,
+    'use 1–64 letters, digits, ".", "_" or "-", starting with a letter or digit',
+  );
 }
 
 /** @throws InvalidValueError */
 export function checkUserId(value: unknown): string {
   if (typeof value === 'string' && USER_ID.test(value)) return value;
-  throw new InvalidValueError('id', value, 'use 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `');
+  throw new InvalidValueError(
+    'id',
+    value,
+    'use 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
+  );
 }
 
 /** @throws InvalidValueError */
 export function checkJobName(value: unknown): string {
   if (typeof value === 'string' && JOB_NAME.test(value)) return value;
-  throw new InvalidValueError('name', value, 'use 1–128 printable ASCII characters without spaces, double quotes and backslashes');
+  throw new InvalidValueError(
+    'name',
+    value,
+    'use 1–128 printable ASCII characters without spaces, double quotes and backslashes',
+  );
 }

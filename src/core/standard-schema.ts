@@ -11,7 +11,10 @@ export interface SchemaIssue {
 export type Validated<T> = { ok: true; value: T } | { ok: false; issues: SchemaIssue[] };
 
 /** Runs any Standard Schema (zod, valibot, arktype); stays synchronous where the schema does. */
-export function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown): Validated<T> | Promise<Validated<T>> {
+export function validate<T>(
+  schema: StandardSchemaV1<unknown, T>,
+  value: unknown,
+): Validated<T> | Promise<Validated<T>> {
   const result = schema['~standard'].validate(value);
   return result instanceof Promise ? result.then(toValidated) : toValidated(result);
 }

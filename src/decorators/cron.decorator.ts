@@ -1,10 +1,10 @@
 import type { Duration } from '../core/duration.js';
 import { SCHEDULE_METADATA } from '../task-queue.constants.js';
-import type { JobOptions } from '../task-queue.options.js';
+import type { HandledJobOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
 
 /** What every schedule may say, beside the options of the jobs that it enqueues. */
-export interface ScheduleOptions extends JobOptions {
+export interface ScheduleOptions extends HandledJobOptions {
   /** Name of the schedule and of its jobs, unique in the app. Default `Class.method`. */
   name?: string;
   /** Declared, but neither registered nor fired. Default false. */

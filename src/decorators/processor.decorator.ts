@@ -1,10 +1,10 @@
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { PROCESSOR_METADATA } from '../task-queue.constants.js';
-import type { GivenJobOptions, JobOptions, WorkerOptions } from '../task-queue.options.js';
+import type { GivenJobOptions, HandledJobOptions, WorkerOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
 
 /** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */
-export interface ProcessorOptions extends JobOptions, WorkerOptions {
+export interface ProcessorOptions extends HandledJobOptions, WorkerOptions {
   /** The job name this method takes. Default: every name of the queue that has no handler of its own. */
   name?: string;
   /** A Redis list that other programs fill by LPUSH; each element becomes a job of this queue. */

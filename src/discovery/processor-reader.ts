@@ -4,8 +4,8 @@ import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processor.decorator.js';
 import {
-  GIVEN_JOB_KEYS,
   GIVEN_WORKER_KEYS,
+  HANDLED_JOB_KEYS,
   readGivenJobOptions,
   readGivenWorkerOptions,
 } from '../task-queue.job-options-reader.js';
@@ -13,7 +13,7 @@ import { readInbox } from '../task-queue.options-reader.js';
 import type { GivenJobOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
 
 const PROCESSOR_KEYS = [
-  ...GIVEN_JOB_KEYS,
+  ...HANDLED_JOB_KEYS,
   ...GIVEN_WORKER_KEYS,
   'name',
   'inbox',

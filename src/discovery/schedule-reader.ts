@@ -5,9 +5,9 @@ import { readBoolean, readMs, readOneOf, refuseUnknownKeys, requireObject } from
 import type { ScheduleDeclaration, ScheduleRule } from '../core/schedule-declaration.js';
 import type { CronOptions, ScheduleMetadata } from '../decorators/cron.decorator.js';
 import { CRON_QUEUE } from '../task-queue.constants.js';
-import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
+import { HANDLED_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
 
-const INTERVAL_KEYS = [...GIVEN_JOB_KEYS, 'name', 'disabled', 'waitForCompletion', 'queue', 'payload'] as const;
+const INTERVAL_KEYS = [...HANDLED_JOB_KEYS, 'name', 'disabled', 'waitForCompletion', 'queue', 'payload'] as const;
 const CRON_KEYS = [...INTERVAL_KEYS, 'timeZone', 'missed'] as const satisfies readonly (keyof CronOptions)[];
 const SHORTEST_INTERVAL = 1000;
 

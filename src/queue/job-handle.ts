@@ -231,7 +231,10 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   #resultOf(end: SettledLine): unknown {
-    if (end.state === 'cancelled') throw new JobCancelledError(this.queue, this.id);
+    if (end.state === 'cancelled') {
+      const removed = readEndDetail(end.detail).reason === 'removed';
+      throw removed ? new JobNotFoundError(this.queue, this.id) : new JobCancelledError(this.queue, this.id);
+    }
     if (end.state === 'dead') {
       const { reason, name, message } = readEndDetail(end.detail);
       throw new JobDeadError(

@@ -15,6 +15,6 @@ export interface QueueScope {
   readonly backoffNames: readonly string[];
   /** Queue configuration over module defaults over the package's: as far as a producer can know. */
   readonly settings: ResolvedJobOptions;
-  /** A job without options of its own needs no header: neither priority nor expiry is configured. */
+  /** A job without options of its own is the plain one: neither priority, expiry nor durability is configured. */
   readonly plain: boolean;
 }

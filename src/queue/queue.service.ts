@@ -306,7 +306,7 @@ export class QueueService implements OnApplicationShutdown {
       waiter: new ResultWaiter(queue, this.broker),
       backoffNames: this.backoffNames,
       settings,
-      plain: settings.priority === 0 && settings.expiresInMs === undefined,
+      plain: settings.priority === 0 && settings.expiresInMs === undefined && settings.durability === 'primary',
     };
     this.scopes.set(queue, scope);
     return scope;

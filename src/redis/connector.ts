@@ -1,7 +1,8 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 
 /** Where a Redis is, in any of the forms that users have it. */
-export type RedisConnection = string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
+export type RedisConnection =
+  string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
 
 /** What each connection is for: it shows in CLIENT LIST. */
 export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat';
@@ -19,7 +20,10 @@ export class Connector {
 
   get mode(): 'standalone' | 'cluster' | 'sentinel' {
     const { connection } = this;
-    if (connection instanceof Cluster || (typeof connection === 'object' && 'nodes' in connection && Array.isArray(connection.nodes))) {
+    if (
+      connection instanceof Cluster ||
+      (typeof connection === 'object' && 'nodes' in connection && Array.isArray(connection.nodes))
+    ) {
       return 'cluster';
     }
     const options = connection instanceof Redis ? connection.options : connection;
@@ -29,7 +33,8 @@ export class Connector {
   /** A connection of its own; it begins to connect at once. */
   connect(purpose: Purpose): Redis | Cluster {
     const { connection } = this;
-    if (connection instanceof Cluster) return connection.duplicate([], this.clusterOptions(purpose, connection.options));
+    if (connection instanceof Cluster)
+      return connection.duplicate([], this.clusterOptions(purpose, connection.options));
     if (connection instanceof Redis) return connection.duplicate(this.options(purpose));
     if (typeof connection === 'string') return new Redis(connection, this.options(purpose));
     if ('nodes' in connection && Array.isArray(connection.nodes)) {
@@ -76,7 +81,8 @@ export function describeConnection(connection: RedisConnection): string {
   if (typeof connection === 'string') return connection.replace(/\/\/[^@/]*@/, '//***@');
   if (connection instanceof Redis) return `redis at ${connection.options.host}:${connection.options.port}`;
   if (connection instanceof Cluster) return 'redis cluster';
-  if ('nodes' in connection && Array.isArray(connection.nodes)) return `redis cluster of ${connection.nodes.length} given nodes`;
+  if ('nodes' in connection && Array.isArray(connection.nodes))
+    return `redis cluster of ${connection.nodes.length} given nodes`;
   const options = connection as RedisOptions;
   if (options.sentinels) return `redis "${options.name ?? 'mymaster'}" behind ${options.sentinels.length} sentinels`;
   return `redis at ${options.path ?? `${options.host ?? '127.0.0.1'}:${options.port ?? 6379}`}`;

@@ -13,6 +13,13 @@ const BATCH = 250;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
 
+/** One call of the script, as a {@link Link} sends it. */
+export interface ScriptCall {
+  script: Script;
+  keys: readonly string[];
+  args: readonly string[];
+}
+
 interface Group {
   jobs: readonly NewJob[];
   /** performance.now() at which the call must have settled. */
@@ -38,6 +45,7 @@ export class Enqueuer {
   /** A batch waits for job numbers: those behind it wait, too, so that calls keep their order. */
   private numbering = false;
   private readonly lanes: Lane[] = Array.from({ length: LANES }, newLane);
+  private readonly idle = newLane();
   private readonly flush = () => {
     this.flushing = false;
     this.send();
@@ -52,7 +60,15 @@ export class Enqueuer {
     private readonly onClock: (nowText: string) => void,
   ) {
     this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.calls, keys.idle];
-    this.fullKeys = [...this.plainKeys, keys.priority, keys.scheduled, keys.ids, keys.levels, keys.inflight, keys.parked];
+    this.fullKeys = [
+      ...this.plainKeys,
+      keys.priority,
+      keys.scheduled,
+      keys.ids,
+      keys.levels,
+      keys.inflight,
+      keys.parked,
+    ];
   }
 
   private readonly plainKeys: string[];
@@ -68,6 +84,11 @@ export class Enqueuer {
       }
       this.groups.push({ jobs, deadline: this.deadline, resolve, reject });
     });
+  }
+
+  /** An enqueue of no jobs: a write in the queue's slot that nobody sees. Each one is a call of its own. */
+  emptyCall(): ScriptCall {
+    return { script: this.script, keys: this.fullKeys, args: [this.idle.caller, String(++this.idle.call), 'full'] };
   }
 
   private send(): void {
@@ -115,7 +136,8 @@ export class Enqueuer {
   private nextBatch(): Group[] {
     let size = this.groups[0].jobs.length;
     let taken = 1;
-    while (taken < this.groups.length && size + this.groups[taken].jobs.length <= BATCH) size += this.groups[taken++].jobs.length;
+    while (taken < this.groups.length && size + this.groups[taken].jobs.length <= BATCH)
+      size += this.groups[taken++].jobs.length;
     return this.groups.splice(0, taken);
   }
 
@@ -123,14 +145,20 @@ export class Enqueuer {
   private async sendBatch(lane: Lane, batch: Group[], ids: string[]): Promise<Lane> {
     const jobs = batch.length === 1 ? batch[0].jobs : batch.flatMap((group) => group.jobs);
     const plain = jobs.every(isPlain);
-    const args = [lane.caller, String(++lane.call), plain ? 'plain' : 'full', ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids))];
+    const args = [
+      lane.caller,
+      String(++lane.call),
+      plain ? 'plain' : 'full',
+      ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids)),
+    ];
     const keys = plain ? this.plainKeys : this.fullKeys;
     const execute = async (deadline?: number) =>
       receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
     try {
       const receipts = await execute(batch[0].deadline);
       let first = 0;
-      for (const group of batch) group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
+      for (const group of batch)
+        group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
       return lane;
     } catch (error) {
       if (!(error instanceof ReplyLostError)) {
@@ -148,7 +176,13 @@ export class Enqueuer {
   }
 
   /** The store remembers the call: asking again tells what became of it, as often as it takes. */
-  private outcomeUnknown(execute: () => Promise<EnqueueReceipt[]>, ids: string[], from: number, to: number, cause: unknown): Error {
+  private outcomeUnknown(
+    execute: () => Promise<EnqueueReceipt[]>,
+    ids: string[],
+    from: number,
+    to: number,
+    cause: unknown,
+  ): Error {
     const retry = async (): Promise<EnqueueReceipt[]> => {
       try {
         return (await execute()).slice(from, to);
@@ -182,7 +216,13 @@ function plainArgs(jobs: readonly NewJob[], ids: string[]): string[] {
 }
 
 function fullArgs(jobs: readonly NewJob[], ids: string[]): string[] {
-  return jobs.flatMap((job, index) => [ids[index], job.envelope, job.userId ?? '', dueOf(job), String(job.priority ?? 0)]);
+  return jobs.flatMap((job, index) => [
+    ids[index],
+    job.envelope,
+    job.userId ?? '',
+    dueOf(job),
+    String(job.priority ?? 0),
+  ]);
 }
 
 function dueOf(job: NewJob): string {
@@ -190,7 +230,12 @@ function dueOf(job: NewJob): string {
   return job.runAt === undefined ? '' : String(job.runAt);
 }
 
-function receiptsOf(reply: unknown, jobs: readonly NewJob[], ids: string[], onClock: (nowText: string) => void): EnqueueReceipt[] {
+function receiptsOf(
+  reply: unknown,
+  jobs: readonly NewJob[],
+  ids: string[],
+  onClock: (nowText: string) => void,
+): EnqueueReceipt[] {
   const [nowText, outcomes] = reply as [string, string[]];
   onClock(nowText);
   const now = Number(nowText);

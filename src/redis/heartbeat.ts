@@ -47,12 +47,17 @@ export class HeartbeatThread implements Heartbeat {
     return existsSync(fileURLToPath(THREAD)) && isCloneable(connection);
   }
 
-  static start(plan: HeartbeatPlan, data: Omit<HeartbeatData, keyof HeartbeatPlan | 'slots' | 'loop'>): HeartbeatThread | undefined {
+  static start(
+    plan: HeartbeatPlan,
+    data: Omit<HeartbeatData, keyof HeartbeatPlan | 'slots' | 'loop'>,
+  ): HeartbeatThread | undefined {
     if (!HeartbeatThread.isPossible(data.connection)) return undefined;
     const slots = new SharedArrayBuffer(4 * plan.leases.length);
     const loop = new SharedArrayBuffer(4);
     const { worker, leases, stallLimitMs } = plan;
-    const thread = new Worker(THREAD, { workerData: { ...data, worker, leases, stallLimitMs, slots, loop } satisfies HeartbeatData });
+    const thread = new Worker(THREAD, {
+      workerData: { ...data, worker, leases, stallLimitMs, slots, loop } satisfies HeartbeatData,
+    });
     thread.unref();
     const heartbeat = new HeartbeatThread(thread, new Map(leases.map(({ queue }, slot) => [queue, slot])), slots, loop);
     thread.on('message', (message: HeartbeatMessage) => {

@@ -7,7 +7,8 @@ import { Link } from './link.js';
 // The thread that keeps the leases of a process alive while a handler blocks its main loop: a clock, a connection of
 // its own, and nothing else. It stops once the main loop has stood still for too long: such a process is as good as dead.
 
-const { connection, prefix, worker, beat, leases, slots, loop, stallLimitMs, timeoutMs, connectTimeoutMs } = workerData as HeartbeatData;
+const { connection, prefix, worker, beat, leases, slots, loop, stallLimitMs, timeoutMs, connectTimeoutMs } =
+  workerData as HeartbeatData;
 const flags = new Int32Array(slots);
 const ticks = new Int32Array(loop);
 const link = new Link(new Connector(connection, prefix, connectTimeoutMs).connect('heartbeat'), timeoutMs);

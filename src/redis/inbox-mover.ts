@@ -44,7 +44,11 @@ export class InboxMover {
     const { meta, jobs, ready, idle, calls } = this.keys;
     const ids = this.numbers.tryTake(limit) ?? (await this.numbers.take(limit));
     const head = '1' + this.now().toString(36);
-    const reply = await this.link.run(this.script, [meta, jobs, ready, idle, calls, inbox], [caller, call, head, ...ids]);
+    const reply = await this.link.run(
+      this.script,
+      [meta, jobs, ready, idle, calls, inbox],
+      [caller, call, head, ...ids],
+    );
     return (reply as [string, number])[1];
   }
 }

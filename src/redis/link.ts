@@ -1,5 +1,6 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
 import { BrokerUnavailableError } from '../core/errors.js';
+import type { ScriptCall } from './enqueuer.js';
 import type { Script } from './script-library.js';
 import { refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
 
@@ -62,7 +63,12 @@ export class Link {
    * @throws ReplyLostError when some attempt may have been executed, BrokerUnavailableError when none can have been,
    *   BrokerRefusedError when the server refused it
    */
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[], deadline?: number): Promise<unknown> {
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    deadline?: number,
+  ): Promise<unknown> {
     let textWanted = false;
     const attempt = (giveUpAt: number) => {
       const [verb, body] = textWanted ? ['eval', script.text] : ['evalsha', script.sha];
@@ -77,6 +83,24 @@ export class Link {
   /** A plain command that reads: repeated like a script, and nothing is open when its reply was lost. */
   command(name: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.untilAnswered((giveUpAt) => this.send(name, args as (string | number)[], giveUpAt), false);
+  }
+
+  /**
+   * A script and, right behind it on the same socket, a command that the server may hold for `heldMs`. Made once: what the
+   * second one answers is true of this very connection and what was written on it.
+   */
+  async pair(call: ScriptCall, [name, ...args]: [string, ...number[]], heldMs: number): Promise<unknown> {
+    const giveUpAt = performance.now() + heldMs + this.timeoutMs / 2;
+    const { script, keys } = call;
+    // In a cluster both go to the node that has the slot, and neither follows a redirection away from the other.
+    const node = this.client.isCluster ? { slot: this.slotOf(call) } : undefined;
+    const first = this.send('evalsha', [script.sha, keys.length, ...keys, ...call.args], giveUpAt, node);
+    const [, reply] = await Promise.all([first, this.send(name, args, giveUpAt, node)]);
+    return reply;
+  }
+
+  slotOf({ script, keys, args }: ScriptCall): number {
+    return new Command('evalsha', [script.sha, keys.length, ...keys, ...args] as string[]).getSlot() ?? 0;
   }
 
   close(): void {

@@ -181,7 +181,11 @@ export class RedisBroker implements Broker {
     return HeartbeatThread.start(plan, data);
   }
 
-  async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }> {
+  async reconcile(
+    queue: string,
+    worker: string,
+    held: readonly HeldJob[],
+  ): Promise<{ lost: string[]; released: number }> {
     const { keys } = this.access(queue);
     const { released } = await this.giveBackOrphans(keys, worker, held);
     return { lost: await this.lostOf(keys, held), released };
@@ -200,8 +204,18 @@ export class RedisBroker implements Broker {
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
     const { keys: k } = this.access(queue);
-    const args = reports.flatMap(({ id, token, progress, logs }) => [id, token, progress ?? '', String(logs.length), ...logs]);
-    const [, lost] = await this.run<[string, string[]]>('report', [k.meta, k.inflight, k.notes], [this.options.logLines, ...args]);
+    const args = reports.flatMap(({ id, token, progress, logs }) => [
+      id,
+      token,
+      progress ?? '',
+      String(logs.length),
+      ...logs,
+    ]);
+    const [, lost] = await this.run<[string, string[]]>(
+      'report',
+      [k.meta, k.inflight, k.notes],
+      [this.options.logLines, ...args],
+    );
     return { lost };
   }
 
@@ -268,7 +282,11 @@ export class RedisBroker implements Broker {
   async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
     const { keys: k } = this.access(queue);
     if (cursor !== undefined && !CURSORS[state].test(cursor)) {
-      throw new InvalidValueError('cursor', cursor, `pass the cursor that the page of ${state} jobs before this one gave`);
+      throw new InvalidValueError(
+        'cursor',
+        cursor,
+        `pass the cursor that the page of ${state} jobs before this one gave`,
+      );
     }
     const [next, ids] = await this.run<[string, string[]]>(
       'list',
@@ -302,11 +320,27 @@ export class RedisBroker implements Broker {
 
   async cancel(queue: string, id: string): Promise<CancelAnswer> {
     const { keys: k } = this.access(queue);
-    const keys = [k.meta, k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
+    const keys = [
+      k.meta,
+      k.jobs,
+      k.ids,
+      k.inflight,
+      k.scheduled,
+      k.priority,
+      k.parked,
+      k.suspects,
+      k.cancelling,
+      k.cancelled,
+    ];
     return this.run<CancelAnswer>('cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
   }
 
-  async retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<'retried' | 'changed' | 'not-found'> {
+  async retryDead(
+    queue: string,
+    id: string,
+    settledAt: number,
+    envelope: string,
+  ): Promise<'retried' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
     return this.run(
       'retry-dead',
@@ -317,13 +351,40 @@ export class RedisBroker implements Broker {
 
   async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
     const { keys: k } = this.access(queue);
-    const keys = [k.meta, k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
+    const keys = [
+      k.meta,
+      k.jobs,
+      k.ids,
+      k.inflight,
+      k.scheduled,
+      k.priority,
+      k.parked,
+      k.suspects,
+      k.cancelled,
+      k.dead,
+    ];
     return this.run('remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
   }
 
-  async purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }> {
+  async purge(
+    queue: string,
+    state: Exclude<JobState, 'active'>,
+    limit: number,
+  ): Promise<{ removed: number; more: boolean }> {
     const { keys: k } = this.access(queue);
-    const keys = [k.meta, k.jobs, k.ids, k.ready, k.priority, k.suspects, k.scheduled, k.parked, k.completed, k.cancelled, k.dead];
+    const keys = [
+      k.meta,
+      k.jobs,
+      k.ids,
+      k.ready,
+      k.priority,
+      k.suspects,
+      k.scheduled,
+      k.parked,
+      k.completed,
+      k.cancelled,
+      k.dead,
+    ];
     const [removed, more] = await this.run<[number, number]>(
       'purge',
       [...keys, k.levels, k.crashes, k.notes, k.waiters],
@@ -332,12 +393,22 @@ export class RedisBroker implements Broker {
     return { removed, more: more === 1 };
   }
 
-  async registerSchedule(queue: string, schedule: NewSchedule): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
+  async registerSchedule(
+    queue: string,
+    schedule: NewSchedule,
+  ): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
     const { keys: k } = this.access(queue);
-    return this.run('register-schedule', [k.schedules, k.ticks], [schedule.name, schedule.specHash, schedule.spec, schedule.nextTick]);
+    return this.run(
+      'register-schedule',
+      [k.schedules, k.ticks],
+      [schedule.name, schedule.specHash, schedule.spec, schedule.nextTick],
+    );
   }
 
-  async dueSchedules(queue: string, limit: number): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
+  async dueSchedules(
+    queue: string,
+    limit: number,
+  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
     const { now, nextTickAt, found } = await this.readSchedules(queue, limit, false);
     return { now, nextTickAt, due: found };
   }
@@ -353,7 +424,16 @@ export class RedisBroker implements Broker {
     return this.run(
       'fire-schedule',
       [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.schedules, k.ticks],
-      [fire.name, fire.specHash, fire.tick, fire.nextTick ?? '', id, job?.userId ?? '', job?.envelope ?? '', job?.priority ?? 0],
+      [
+        fire.name,
+        fire.specHash,
+        fire.tick,
+        fire.nextTick ?? '',
+        id,
+        job?.userId ?? '',
+        job?.envelope ?? '',
+        job?.priority ?? 0,
+      ],
     );
   }
 
@@ -427,7 +507,8 @@ export class RedisBroker implements Broker {
 
   /** @throws BrokerUnavailableError */
   private opened(): Link {
-    if (this.closed) throw new BrokerUnavailableError('The store is closed. Make no calls after the application has closed.');
+    if (this.closed)
+      throw new BrokerUnavailableError('The store is closed. Make no calls after the application has closed.');
     if (this.link === undefined) throw new BrokerUnavailableError('The store is not open yet');
     return this.link;
   }
@@ -481,7 +562,11 @@ export class RedisBroker implements Broker {
   }
 
   /** @returns how many went back, and when the worker's lease ended before the first of them did */
-  private async giveBackOrphans(k: QueueKeys, worker: string, held: readonly HeldJob[]): Promise<{ released: number; expiry: string }> {
+  private async giveBackOrphans(
+    k: QueueKeys,
+    worker: string,
+    held: readonly HeldJob[],
+  ): Promise<{ released: number; expiry: string }> {
     const keys = [k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle, k.jobs, k.crashes, k.suspects];
     keys.push(k.cancelling, k.cancelled, k.waiters, k.workers);
     const { maxCrashes } = this.options;
@@ -502,19 +587,31 @@ export class RedisBroker implements Broker {
 
   private async lostOf(keys: QueueKeys, held: readonly HeldJob[]): Promise<string[]> {
     if (held.length === 0) return [];
-    const tokens = (await this.opened().command('hmget', [keys.inflight, ...held.map(({ id }) => id)])) as (string | null)[];
+    const tokens = (await this.opened().command('hmget', [keys.inflight, ...held.map(({ id }) => id)])) as (
+      string | null
+    )[];
     return held.filter(({ token }, index) => tokens[index] !== token).map(({ id }) => id);
   }
 
   private async readSchedules(queue: string, limit: number, all: boolean) {
     const { keys: k } = this.access(queue);
-    const [now, next, ...rest] = await this.run<string[]>('due-schedules', [k.schedules, k.ticks], [limit, all ? '1' : '0']);
+    const [now, next, ...rest] = await this.run<string[]>(
+      'due-schedules',
+      [k.schedules, k.ticks],
+      [limit, all ? '1' : '0'],
+    );
     const found: StoredSchedule[] = [];
     for (let index = 0; index < rest.length; index += 3) {
       const [name, record, tick] = rest.slice(index, index + 3);
       const newline = record.indexOf('\n');
       const [specHash, lastTick] = record.slice(0, newline).split(' ');
-      found.push({ name, specHash, spec: record.slice(newline + 1), tick: Number(tick), lastTick: instantOf(lastTick) });
+      found.push({
+        name,
+        specHash,
+        spec: record.slice(newline + 1),
+        tick: Number(tick),
+        lastTick: instantOf(lastTick),
+      });
     }
     return { now: Number(now), nextTickAt: instantOf(next), found };
   }
@@ -533,7 +630,9 @@ export class RedisBroker implements Broker {
     await new Promise<void>((resolve, reject) => {
       if (link.ready) return resolve();
       let lastError: Error | undefined;
-      const timer = waitForRedis ? undefined : setTimeout(() => finish(this.unreachable(connection, lastError)), connectTimeoutMs);
+      const timer = waitForRedis
+        ? undefined
+        : setTimeout(() => finish(this.unreachable(connection, lastError)), connectTimeoutMs);
       const onError = (error: Error) => {
         lastError = error;
         // Waiting does not mend a wrong password or user.

@@ -16,7 +16,8 @@ export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | '
   const replicas = fields.has('connected_slaves') ? Number(fields.get('connected_slaves')) : undefined;
   const warnings: string[] = [];
   if (appendonly === false) warnings.push('appendonly is off: a crash of Redis loses what was not yet saved');
-  if (maxmemoryPolicy?.startsWith('volatile-')) warnings.push(`maxmemory-policy is ${maxmemoryPolicy}: noeviction is safer`);
+  if (maxmemoryPolicy?.startsWith('volatile-'))
+    warnings.push(`maxmemory-policy is ${maxmemoryPolicy}: noeviction is safer`);
   if (maxmemoryPolicy === undefined) warnings.push('maxmemory-policy is unknown: it must be noeviction');
   const summary =
     `${kind === 'redis' ? 'Redis' : 'Valkey'} ${version} (${mode}), appendonly ${wordOf(appendonly)}, ` +

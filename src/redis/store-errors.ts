@@ -20,7 +20,8 @@ const REMEDIES: Record<string, string> = {
   MISCONF: 'Redis cannot save to disk and refuses writes. Free disk space or mend its persistence.',
   NOAUTH: 'Redis wants a password: put it into the connection URL or options.',
   WRONGPASS: 'Redis does not accept the user name or password of the connection.',
-  NOPERM: 'the Redis user lacks a permission: allow EVALSHA, EVAL and the commands of the scripts on the keys of the prefix.',
+  NOPERM:
+    'the Redis user lacks a permission: allow EVALSHA, EVAL and the commands of the scripts on the keys of the prefix.',
   WRONGTYPE: 'a key of this prefix holds something else: choose another prefix or remove that key.',
   CROSSSLOT: 'keys lie in different slots: in a cluster an inbox needs the hash tag of its queue.',
 };

@@ -10,7 +10,15 @@ function keepArgs(keep: RetentionRule): [string, string] {
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
 export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): string[] {
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
-  const args = [turn.worker, String(turn.call), String(turn.leaseMs), String(turn.want), turn.alone ? '1' : '0', adopt, String(maxCrashes)];
+  const args = [
+    turn.worker,
+    String(turn.call),
+    String(turn.leaseMs),
+    String(turn.want),
+    turn.alone ? '1' : '0',
+    adopt,
+    String(maxCrashes),
+  ];
   const { settlements } = turn;
   const completedLine = LETTER_OF_STATE.completed + String(now);
   let index = 0;
@@ -34,7 +42,8 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): s
 }
 
 function fits(next: Settlement, first: Settlement, letter: string, keep: RetentionRule | undefined): boolean {
-  if (next.op !== first.op || letterOf(next) !== letter || ('keep' in next ? next.keep : undefined) !== keep) return false;
+  if (next.op !== first.op || letterOf(next) !== letter || ('keep' in next ? next.keep : undefined) !== keep)
+    return false;
   return next.op !== 'complete' || next.token === first.token;
 }
 
@@ -59,7 +68,13 @@ function pushItem(args: string[], settlement: Settlement, completedLine: string)
       args.push(settlement.id, recordOf(settlement, completedLine));
       return;
     case 'retry':
-      args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope, oneLine(settlement.error));
+      args.push(
+        settlement.id,
+        settlement.token,
+        String(settlement.delayMs),
+        settlement.envelope,
+        oneLine(settlement.error),
+      );
       return;
     case 'snooze':
       args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope ?? '');

@@ -9,7 +9,12 @@ const STACK_LENGTH = 3000;
 export function recordError(thrown: unknown, attempt: number, at: number): ErrorRecord {
   try {
     if (thrown instanceof Error) {
-      const record: ErrorRecord = { attempt, at, name: clip(thrown.name, 200), message: clip(thrown.message, MESSAGE_LENGTH) };
+      const record: ErrorRecord = {
+        attempt,
+        at,
+        name: clip(thrown.name, 200),
+        message: clip(thrown.message, MESSAGE_LENGTH),
+      };
       if (typeof thrown.stack === 'string') record.stack = clip(thrown.stack, STACK_LENGTH);
       return record;
     }
@@ -40,15 +45,15 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
 function textOf(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     try {
-      return JSON.stringify(value) ?? String(value);
+      return JSON.stringify(value) ?? Object.prototype.toString.call(value);
     } catch {
       return Object.prototype.toString.call(value);
     }
   }
-  return String(value);
+  return typeof value === 'symbol' ? value.toString() : `${value as string}`;
 }
 
 function clip(text: unknown, length: number): string {
-  const string = typeof text === 'string' ? text : String(text);
+  const string = typeof text === 'string' ? text : Object.prototype.toString.call(text);
   return string.length > length ? `${string.slice(0, length - 1)}…` : string;
 }

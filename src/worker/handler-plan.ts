@@ -1,6 +1,11 @@
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import { DEFAULTS, type GivenJobOptions, type ResolvedJobOptions, type ResolvedOptions } from '../task-queue.options.js';
+import {
+  DEFAULTS,
+  type GivenJobOptions,
+  type ResolvedJobOptions,
+  type ResolvedOptions,
+} from '../task-queue.options.js';
 
 /** A handler with the job options that hold where the job itself says nothing. */
 export interface HandlerPlan {

@@ -87,7 +87,10 @@ export class JobRunner {
 
   /** The settlement of a run that took longer than its timeout. */
   timedOut(job: RunningJob, timeoutMs: number): Settlement {
-    return this.failed(job, Object.assign(new Error(`The run took longer than its timeout (${timeoutMs} ms)`), { name: 'TimeoutError' }));
+    return this.failed(
+      job,
+      Object.assign(new Error(`The run took longer than its timeout (${timeoutMs} ms)`), { name: 'TimeoutError' }),
+    );
   }
 
   private settleValue(job: RunningJob, value: unknown, end: (job: RunningJob, settlement: Settlement) => void): void {
@@ -116,7 +119,11 @@ export class JobRunner {
     job.signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  private settle(job: RunningJob, settlement: Settlement, end: (job: RunningJob, settlement: Settlement) => void): void {
+  private settle(
+    job: RunningJob,
+    settlement: Settlement,
+    end: (job: RunningJob, settlement: Settlement) => void,
+  ): void {
     if (job.ended) return;
     job.ended = true;
     end(job, settlement);
@@ -214,4 +221,3 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function isSettlement(prepared: RunningJob | Settlement): prepared is Settlement {
   return 'op' in prepared;
 }
-

@@ -5,9 +5,9 @@ export interface LeaseKeeperContext {
   queue: string;
   workerId: string;
   leaseMs: number;
-  held(): HeldJob[];
-  onCancelling(ids: readonly string[]): void;
-  onLost(ids: readonly string[]): void;
+  held: () => HeldJob[];
+  onCancelling: (ids: readonly string[]) => void;
+  onLost: (ids: readonly string[]) => void;
 }
 
 /** Renewals per lease: three may be lost before it runs out. */

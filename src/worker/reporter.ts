@@ -29,8 +29,9 @@ export class Reporter implements ReportSink {
 
   log(job: RunningJob, line: string): void {
     if (job.ended) return;
+    if (typeof line !== 'string') throw new TypeError('job.log() takes a string');
     const { logs } = this.entryOf(job);
-    for (const part of String(line).split('\n')) if (part !== '') logs.push(clipBytes(part));
+    for (const part of line.split('\n')) if (part !== '') logs.push(clipBytes(part));
     if (logs.length > DEFAULTS.logs.lines) logs.splice(0, logs.length - DEFAULTS.logs.lines);
   }
 
@@ -39,7 +40,11 @@ export class Reporter implements ReportSink {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.dirty.size === 0) return;
-    const reports: RunReport[] = [...this.dirty].map(([job, entry]) => ({ id: job.number, token: job.token, ...entry }));
+    const reports: RunReport[] = [...this.dirty].map(([job, entry]) => ({
+      id: job.number,
+      token: job.token,
+      ...entry,
+    }));
     this.dirty.clear();
     this.broker.report(this.queue, reports).then(
       ({ lost }) => this.onLost(lost),

@@ -3,7 +3,12 @@ import type { Logger } from '@nestjs/common';
 import type { Broker, Heartbeat, QueueSignal, Unsubscribe } from '../core/broker.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import { DEFAULTS, type GivenJobOptions, type ResolvedOptions, type ResolvedWorkerOptions } from '../task-queue.options.js';
+import {
+  DEFAULTS,
+  type GivenJobOptions,
+  type ResolvedOptions,
+  type ResolvedWorkerOptions,
+} from '../task-queue.options.js';
 import { HandlerTable, settingsOf } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
 import { Worker } from './worker.js';
@@ -11,11 +16,11 @@ import { Worker } from './worker.js';
 export interface WorkerSupervisorContext {
   broker: Broker;
   options: ResolvedOptions;
-  handlersOf(queue: string): readonly Handler<Job>[];
-  workerOptionsOf(queue: string): ResolvedWorkerOptions;
-  processorJobOptionsOf(handler: Handler<Job>): GivenJobOptions | undefined;
+  handlersOf: (queue: string) => readonly Handler<Job>[];
+  workerOptionsOf: (queue: string) => ResolvedWorkerOptions;
+  processorJobOptionsOf: (handler: Handler<Job>) => GivenJobOptions | undefined;
   /** The plain list that feeds this queue, if any. */
-  inboxOf(queue: string): string | undefined;
+  inboxOf: (queue: string) => string | undefined;
   logger: Pick<Logger, 'log' | 'warn' | 'error'>;
 }
 
@@ -74,7 +79,9 @@ export class WorkerSupervisor {
     const drained = Promise.all(workers.map((worker) => worker.drained()));
     if (await settlesWithin(drained, graceMs)) return;
     const left = workers.filter((worker) => !worker.isIdle).map(({ queue }) => queue);
-    this.context.logger.warn(`Shutdown grace of ${graceMs} ms is over: running jobs of ${left.join(', ')} are released`);
+    this.context.logger.warn(
+      `Shutdown grace of ${graceMs} ms is over: running jobs of ${left.join(', ')} are released`,
+    );
     for (const worker of workers) worker.releaseAll('shutdown');
     // With the store away there is nobody to tell: the leases will say it.
     await settlesWithin(drained, RELEASE_MS);
@@ -89,7 +96,8 @@ export class WorkerSupervisor {
       worker.close();
       return idle ? broker.leave(queue, this.workerId) : Promise.resolve();
     });
-    const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe()), this.heartbeat?.stop()];
+    const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())];
+    if (this.heartbeat !== undefined) ends.push(this.heartbeat.stop());
     await settlesWithin(Promise.allSettled(ends), RELEASE_MS);
     this.workers.clear();
   }
@@ -107,10 +115,14 @@ export class WorkerSupervisor {
       stallLimitMs: DEFAULTS.stallLimitMs,
       onBeat: (queue, reply) => this.workers.get(queue)?.heed(reply),
       onStalled: (forMs) => {
-        logger.error(`The event loop stood still for ${forMs} ms: a handler blocked it, and its jobs were given to other workers`);
+        logger.error(
+          `The event loop stood still for ${forMs} ms: a handler blocked it, and its jobs were given to other workers`,
+        );
       },
       onFailure: (error) => {
-        logger.error(`The heartbeat thread ended (${error.message}): leases are renewed from the main loop from now on`);
+        logger.error(
+          `The heartbeat thread ended (${error.message}): leases are renewed from the main loop from now on`,
+        );
         this.heartbeat = undefined;
         for (const worker of this.workers.values()) worker.beatFromLoop();
       },

@@ -1,6 +1,16 @@
 import type { Logger } from '@nestjs/common';
-import type { BeatReply, Broker, HeldJob, Heartbeat, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import type {
+  BeatReply,
+  Broker,
+  HeldJob,
+  Heartbeat,
+  Reservation,
+  ReservedJob,
+  Settlement,
+  WorkerTurn,
+} from '../core/broker.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
+import { DeathLog } from './death-log.js';
 import type { HandlerTable } from './handler-plan.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -42,6 +52,7 @@ export class Worker {
   private readonly lease: LeaseKeeper;
   private readonly timeouts: TimeoutSweeper;
   private readonly prefetcher: Prefetcher;
+  private readonly deaths: DeathLog;
   private readonly running = new Map<string, RunningJob>();
   private held: Held[] = [];
   private settlements: Settlement[] = [];
@@ -81,6 +92,7 @@ export class Worker {
     this.reporter = new Reporter(broker, queue, codec, payloadLimit, (lost) => this.lose(lost));
     this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
+    this.deaths = new DeathLog(queue, context.logger);
     this.prefetcher = new Prefetcher(settings.prefetch, settings.concurrency);
     this.lease = new LeaseKeeper({
       broker,
@@ -194,7 +206,10 @@ export class Worker {
   }
 
   get isIdle(): boolean {
-    return this.closed || (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.turning);
+    return (
+      this.closed ||
+      (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.turning)
+    );
   }
 
   private heldJobs(): HeldJob[] {
@@ -261,7 +276,8 @@ export class Worker {
         return reservation;
       } catch (error) {
         if (this.closed) return undefined;
-        if (!this.outage) this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
+        if (!this.outage)
+          this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
         this.outage = true;
         await this.pauseFor(backoffMs * (0.5 + Math.random() / 2));
         backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
@@ -302,6 +318,7 @@ export class Worker {
       const prepared = this.runner.prepare(reserved, fence);
       if (isSettlement(prepared)) {
         this.settlements.push(prepared);
+        if (prepared.op === 'bury') this.deaths.tell(prepared, undefined);
         if (prepared.op === 'park') this.context.logger.warn(parkMessage(this.queue, prepared.name));
         this.schedule();
       } else {
@@ -327,6 +344,7 @@ export class Worker {
     }
     this.prefetcher.observe(performance.now() - job.startedAt);
     this.timeouts.forget(job);
+    if (settlement.op === 'bury') this.deaths.tell(settlement, job);
     this.settlements.push(settlement);
     this.hungry = true;
     this.startHeld();
@@ -366,7 +384,8 @@ export class Worker {
   }
 
   private giveBackHeld(): void {
-    for (const { reserved } of this.held) this.settlements.push({ op: 'release', id: reserved.id, token: reserved.token });
+    for (const { reserved } of this.held)
+      this.settlements.push({ op: 'release', id: reserved.id, token: reserved.token });
     this.held = [];
     this.schedule();
   }

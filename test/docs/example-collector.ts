@@ -25,7 +25,9 @@ const FENCE = /^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm;
 /** A comment that readers do not see: what the blocks of its page without imports of their own begin with. */
 const PRELUDE = /^<!-- prelude\n([\s\S]*?)^-->$/m;
 
-/** The README and every page below `docs/`. */
+const GUIDES = join('docs', 'guides');
+
+/** Every page for people. */
 export function listPages(root: string): string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
   const pages = docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file));
@@ -49,7 +51,8 @@ export function readLinks(root: string, page: string): string[] {
 }
 
 /**
- * Writes the `ts` blocks of all pages as modules into a folder outside of the project, each page a folder of its own:
+ * Writes the `ts` blocks of the README and the guides as modules into a folder outside of the project, each
+ * page a folder of its own:
  *
  *     ts              type-checked
  *     ts run          type-checked and run; `console.log(x); // text` has to print that text
@@ -66,7 +69,8 @@ export class ExampleFolder {
   constructor(private readonly root: string) {
     symlinkSync(join(root, 'node_modules'), join(this.path, 'node_modules'));
     writeFileSync(join(this.path, 'package.json'), '{ "type": "module" }');
-    for (const page of listPages(root)) this.writePage(page);
+    const compiled = listPages(root).filter((page) => page === 'README.md' || page.startsWith(GUIDES));
+    for (const page of compiled) this.writePage(page);
   }
 
   remove(): void {

@@ -44,6 +44,7 @@ describe('TypeScript', () => {
       } finally {
         log.mockRestore();
       }
+      expect(printed).not.toEqual([]);
       expect(printed).toEqual([...code.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text));
     },
   );

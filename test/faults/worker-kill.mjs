@@ -89,7 +89,10 @@ try {
   assert.equal(ended.size, JOBS, 'every job ran to its end');
   assert.ok(slowest <= RECOVERY_MS, `jobs of the killed worker start again within ${RECOVERY_MS} ms`);
   assert.ok(extra <= interrupted.length + CONCURRENCY, 'only what the killed worker had started runs again');
-  assert.ok(restarts.every(({ attempt }) => attempt === 1), 'a crash burns no attempt');
+  assert.ok(
+    restarts.every(({ attempt }) => attempt === 1),
+    'a crash burns no attempt',
+  );
   await app.close();
   failed = false;
 } finally {

@@ -1,36 +1,105 @@
-// @ts-check
-// A worker process of the fault tests: a real Nest application with one decorated handler.
-// Every start and end of a run is appended to a history file before it counts as seen.
-import 'reflect-metadata';
-import { appendFileSync } from 'node:fs';
-import { Injectable, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { Processor, TaskQueueModule } from '../../dist/index.js';
+// A worker process of the fault trials. Each start and end of a run is appended to its history before it counts as seen.
+// A job's payload says how its run behaves: { n, ms, act? }.
+import { openHistory } from './history.mjs';
 
-const { url, history, queue, concurrency, queues } = JSON.parse(process.argv[2]);
+const site = JSON.parse(process.argv[2]);
+const note = openHistory(site.history);
+const system = await import(`./systems/${site.system}.mjs`);
+let runs = 0;
+let keptAlive = [];
 
-/** @param {object} entry */
-function note(entry) {
-  appendFileSync(history, JSON.stringify({ ...entry, pid: process.pid, at: Date.now() }) + '\n');
-}
+process.on('unhandledRejection', (error) => note('unhandled', { text: String(error).slice(0, 200) }));
+process.on('warning', (warning) => note('warning', { text: String(warning).slice(0, 200) }));
+process.on('exit', (code) => note('exit', { code }));
+process.on('message', ({ clockOffsetMs }) => {
+  if (clockOffsetMs !== undefined) globalThis.setClockOffset(clockOffsetMs);
+});
 
-class Handlers {
-  /** @param {import('../../dist/index.js').Job<{ index: number; ms: number }>} job */
-  async run(job) {
-    note({ type: 'start', index: job.payload.index, id: job.id, attempt: job.attempt, fence: job.fence });
-    await new Promise((resolve) => setTimeout(resolve, job.payload.ms));
-    note({ type: 'end', index: job.payload.index, id: job.id, attempt: job.attempt, fence: job.fence });
-    return job.payload.index;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const ACTS = {
+  /** Nothing else runs in this process meanwhile. */
+  busy(job, { ms }) {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  },
+  exit: () => process.exit(1),
+  sigkill: () => process.kill(process.pid, 'SIGKILL'),
+  memory() {
+    for (;;) keptAlive.push(new Array(1e6).fill(Math.random()));
+  },
+  async stack() {
+    const deeper = () => deeper() + 1;
+    deeper();
+  },
+  async throwOnce(job, { ms }) {
+    await pause(ms);
+    if (job.attempt === 1) throw new Error('the first attempt fails');
+  },
+  throwUndefined: () => Promise.reject(undefined),
+  throwNull() {
+    throw null;
+  },
+  throwCyclic() {
+    const error = { message: 'cyclic' };
+    error.self = error;
+    throw error;
+  },
+  throwGetter() {
+    throw Object.defineProperty({}, 'message', {
+      get() {
+        throw new Error('even the message throws');
+      },
+    });
+  },
+  throwHuge() {
+    const error = new Error('x'.repeat(10_000_000));
+    error.stack = 's'.repeat(10_000_000);
+    throw error;
+  },
+  async lateRejection() {
+    setTimeout(() => void Promise.reject(new Error('nobody waits for this')), 5);
+  },
+  returnBigInt: () => 1n,
+  returnCyclic() {
+    const value = {};
+    value.self = value;
+    return value;
+  },
+  neverSettles: () => new Promise(() => {}),
+  /** Ends as soon as its signal says so. */
+  heedSignal: ({ signal }, { ms }) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, ms);
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      });
+    }),
+};
+
+async function run(job) {
+  const number = ++runs;
+  const { payload } = job;
+  const tick = job.schedule && { schedule: job.schedule.name, tick: job.scheduledFor, missed: job.schedule.missed };
+  note('start', { run: number, n: payload?.n, id: job.id, attempt: job.attempt, fence: job.fence, ...tick });
+  if (payload?.act !== 'busy') {
+    job.signal?.addEventListener('abort', () => {
+      note('abort', { run: number, n: payload?.n, id: job.id, reason: job.signal.reason?.reason });
+    });
+  }
+  try {
+    const act = ACTS[payload?.act];
+    const value = act ? await act(job, payload) : (await pause(payload?.ms ?? 0), payload?.echo);
+    note('end', { run: number, n: payload?.n, id: job.id, ok: true, fence: job.fence });
+    return value;
+  } catch (error) {
+    note('end', { run: number, n: payload?.n, id: job.id, ok: false, fence: job.fence });
+    throw error;
   }
 }
-Injectable()(Handlers);
-const method = Object.getOwnPropertyDescriptor(Handlers.prototype, 'run');
-Reflect.defineMetadata('design:paramtypes', [Object], Handlers.prototype, 'run');
-Processor(queue, { concurrency })(Handlers.prototype, 'run', /** @type {PropertyDescriptor} */ (method));
 
-class AppModule {}
-Module({ imports: [TaskQueueModule.forRoot({ connection: url, queues })], providers: [Handlers] })(AppModule);
-
-const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
-app.enableShutdownHooks();
+note('boot', { clock: Date.now() });
+await system.openWorker(site, run);
+note('ready');
 process.send?.('ready');

@@ -107,6 +107,20 @@ export class RedisDriver extends BrokerDriver {
     for (let index = 0; index < flat.length; index += 2) scores[flat[index]] = Number(flat[index + 1]);
     return scores;
   }
+
+  /** All that is stored, to see that nothing changed; not who is idle and who called last, which every turn writes. */
+  async contents(): Promise<Record<string, unknown>> {
+    const found: Record<string, unknown> = {};
+    for (const name of await this.keyNames()) {
+      const key = this.keys.base + name;
+      const type = await this.client.type(key);
+      if (name === 'calls' || name === 'idle') continue;
+      if (type === 'hash') found[name] = await this.client.hgetall(key);
+      else if (type === 'list') found[name] = await this.client.lrange(key, 0, -1);
+      else found[name] = await this.client.zrange(key, 0, -1, 'WITHSCORES');
+    }
+    return found;
+  }
 }
 
 function brokerOptions(prefix: string, url: string, options: RedisDriverOptions): RedisBrokerOptions {

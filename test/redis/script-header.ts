@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Script, ScriptLibrary } from '../../src/redis/script-library.js';
 
 export interface HeaderKey {
@@ -9,6 +10,8 @@ export interface ScriptHeader {
   flags: string;
   comment: string;
   keys: HeaderKey[];
+  /** Keys that every call passes: all, unless the header says `plain: 1–n`. */
+  least: number;
   body: string;
 }
 
@@ -23,7 +26,8 @@ export function headerOf({ text }: Script): ScriptHeader {
     if (Number(number) !== keys.length + 1) throw new Error(`KEYS are not numbered in order: ${number} ${name}`);
     keys.push({ name, type: type as HeaderKey['type'] });
   }
-  return { flags: lines[0], comment, keys, body: lines.slice(end).join('\n') };
+  const least = Number(/\(plain: 1–(\d+)\)/.exec(section)?.[1] ?? keys.length);
+  return { flags: lines[0], comment, keys, least, body: lines.slice(end).join('\n') };
 }
 
 /**
@@ -33,12 +37,12 @@ export function headerOf({ text }: Script): ScriptHeader {
 export function withKeyCheck(scripts: ScriptLibrary, clockKey: string): ScriptLibrary {
   const checked: Record<string, Script> = {};
   for (const script of Object.values(scripts)) {
-    const { keys } = headerOf(script);
+    const { keys, least } = headerOf(script);
     const names = keys.map(({ name }) => `'${name}'`).join(', ');
     const types = keys.map(({ type }) => `'${type}'`).join(', ');
     const guard = `local redis = (function(real)
   local names, types, typeOf = { ${names} }, { ${types} }, {}
-  if #KEYS ~= #names then error('header declares ' .. #names .. ' keys, ' .. #KEYS .. ' came') end
+  if #KEYS ~= #names and #KEYS ~= ${least} then error('header declares ' .. #names .. ' keys, ' .. #KEYS .. ' came') end
   for i = 1, #KEYS do
     if names[i] ~= 'inbox' and string.match(KEYS[i], '([^:]+)$') ~= names[i] then error('key ' .. i .. ' is ' .. KEYS[i]) end
     typeOf[KEYS[i]] = types[i]
@@ -59,7 +63,7 @@ export function withKeyCheck(scripts: ScriptLibrary, clockKey: string): ScriptLi
 end)(redis) `;
     const [first, ...rest] = script.text.split('\n');
     const text = [first, guard.replaceAll('\n', ' ') + rest.join('\n')].join('\n');
-    checked[script.name] = { name: script.name, text, sha: '' };
+    checked[script.name] = { name: script.name, text, sha: createHash('sha1').update(text).digest('hex') };
   }
   return checked;
 }

@@ -17,7 +17,8 @@ export interface FakeRedis {
 
 export const RESET = 'reset';
 
-const INFO = 'redis_version:7.2.0\r\nloading:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:0\r\n';
+const INFO =
+  'redis_version:7.2.0\r\nloading:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:0\r\n';
 
 export function bulk(text: string): string {
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;

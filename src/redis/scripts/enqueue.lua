@@ -4,7 +4,7 @@
 -- Without allow-oom: a full Redis refuses the batch before anything is written.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 calls HASH   5 idle SET   6 priority ZSET   7 scheduled ZSET
---       8 ids HASH    9 levels HASH   10 inflight HASH   11 parked ZSET
+--       8 ids HASH    9 levels HASH   10 inflight HASH   11 parked ZSET   (plain: 1–5)
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …

@@ -1,0 +1,82 @@
+// nestjs-task-queue as its users have it: a Nest application with a decorated handler, or with the QueueService.
+import 'reflect-metadata';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+export { openAuditor } from './task-queue-audit.mjs';
+
+export const lockMs = undefined;
+
+const LOUD = { logger: process.env.FAULTS_LOG ? ['log', 'warn', 'error'] : false };
+
+/** Everything is kept, so that it can be counted. */
+function queuesOf({ queue, queueOptions, leaseMs }) {
+  const everything = { count: 10_000_000, bytes: 4e9 };
+  const retention = { completed: everything, cancelled: everything, dead: everything };
+  return { [queue]: { retention, ...(leaseMs !== undefined && { lease: leaseMs }), ...queueOptions } };
+}
+
+function moduleOptions(site, role) {
+  return {
+    connection: site.connection,
+    role,
+    queues: queuesOf(site),
+    ...(site.graceMs !== undefined && { shutdown: { grace: site.graceMs } }),
+    ...(site.commandTimeoutMs !== undefined && { commandTimeout: site.commandTimeoutMs }),
+    ...site.moduleOptions,
+  };
+}
+
+export async function openProducer(site) {
+  const { QueueService, TaskQueueModule } = await import(`${site.dist}/index.js`);
+  class AppModule {}
+  Module({ imports: [TaskQueueModule.forRoot(moduleOptions(site, 'producer'))] })(AppModule);
+  const app = await NestFactory.createApplicationContext(AppModule, LOUD);
+  const queues = app.get(QueueService);
+  return {
+    queues,
+    add: async (payload, options) => (await queues.enqueue(site.queue, payload, options)).id,
+    addMany: (payloads, options) =>
+      queues.enqueueMany(
+        site.queue,
+        payloads.map((payload) => ({ payload, ...options })),
+      ),
+    /** What the package tells its users to do with each error of an enqueue. */
+    verdictOn: ({ code, retry }) => ({
+      outcome: code === 'TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN' ? 'unknown' : 'refused',
+      retry,
+    }),
+    close: () => app.close(),
+  };
+}
+
+/** @param {(job: object) => unknown} run the handler: { id, payload, attempt, fence, signal } */
+export async function openWorker(site, run) {
+  const { Cron, Processor, QueueService, TaskQueueModule } = await import(`${site.dist}/index.js`);
+  class Handlers {
+    run(job) {
+      return run(job);
+    }
+  }
+  Injectable()(Handlers);
+  const decorate = (decorator, name) => {
+    Reflect.defineMetadata('design:paramtypes', [Object], Handlers.prototype, name);
+    decorator(Handlers.prototype, name, Object.getOwnPropertyDescriptor(Handlers.prototype, name));
+  };
+  const { concurrency, prefetch } = site;
+  decorate(Processor(site.queue, { concurrency, ...(prefetch !== undefined && { prefetch }) }), 'run');
+  for (const [name, { expression, ...options }] of Object.entries(site.schedules ?? {})) {
+    const method = `tick_${name}`;
+    Handlers.prototype[method] = function (job) {
+      return run(job);
+    };
+    decorate(Cron(expression, { name, queue: site.queue, ...options }), method);
+  }
+  class AppModule {}
+  const imports = [TaskQueueModule.forRoot(moduleOptions(site, 'all'))];
+  Module({ imports, providers: [Handlers] })(AppModule);
+  const app = await NestFactory.createApplicationContext(AppModule, {
+    logger: ['error', 'warn', ...(process.env.FAULTS_LOG ? ['log'] : [])],
+  });
+  app.enableShutdownHooks();
+  return { queues: app.get(QueueService), close: () => app.close() };
+}

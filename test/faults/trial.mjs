@@ -1,0 +1,260 @@
+// What one trial is made of: servers, proxies, worker processes and producers of its own, their histories, and the
+// evidence at the end. Everything it started is gone after close().
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startRedisServer } from '../support/redis-process.mjs';
+import { startTcpProxy } from '../support/tcp-proxy.mjs';
+import { figuresOf, instant, openHistory, readHistory } from './history.mjs';
+import { randomFrom } from './random.mjs';
+
+const WORKER = new URL('./worker-process.mjs', import.meta.url);
+const CLOCK = new URL('./clock-preload.mjs', import.meta.url).href;
+
+export class Trial {
+  #closers = [];
+  #histories = [];
+  #auditor;
+  #faultEndedAt;
+  #nextN = 0;
+  failures = [];
+  /** n → what became of its enqueue. */
+  calls = new Map();
+  retried = new Set();
+
+  constructor({ systemName, system, dist, seed, full, fault }) {
+    Object.assign(this, { systemName, system, dist, full });
+    this.ours = systemName === 'task-queue';
+    this.random = randomFrom(`${seed} ${fault}`);
+    this.queue = `f${fault.slice(1)}`;
+    this.folder = mkdtempSync(join(tmpdir(), `task-queue-fault-${fault}-`));
+    /** Short leases keep the short profile short; the full one proves the defaults. bullmq's default is 30 s. */
+    this.leaseMs = this.ours ? (full ? 8000 : 2000) : 3000;
+    this.note = this.history('runner');
+  }
+
+  // ------------------------------------------------------------------ actors
+
+  async redis(options) {
+    const server = await startRedisServer(options);
+    this.#closers.push(() => server.stop());
+    this.server ??= server;
+    return server;
+  }
+
+  async proxy(port = this.server.port) {
+    const proxy = await startTcpProxy(port);
+    this.#closers.push(() => proxy.stop());
+    return { ...proxy, url: `redis://127.0.0.1:${proxy.port}` };
+  }
+
+  site(given = {}) {
+    const connection = given.connection ?? this.server.url;
+    const { systemName, dist, queue, leaseMs } = this;
+    return { system: systemName, dist, queue, leaseMs, concurrency: 8, ...given, connection };
+  }
+
+  async producer(given) {
+    const producer = await this.system.openProducer(this.site(given));
+    this.#closers.push(() => settlesWithin(producer.close(), 3000));
+    return producer;
+  }
+
+  async workers(count, given) {
+    return Promise.all(Array.from({ length: count }, () => this.worker(given)));
+  }
+
+  /** Starts a worker process; resolves when it works, unless `given.wait` is false. */
+  async worker({ env, clockOffsetMs, execArgv = [], preload = [], wait = true, ...given } = {}) {
+    const history = join(this.folder, `worker-${this.#histories.length}.jsonl`);
+    this.#histories.push(history);
+    const moved = clockOffsetMs !== undefined;
+    const child = fork(WORKER, [JSON.stringify({ ...this.site(given), history })], {
+      execArgv: [...execArgv, ...[...(moved ? [CLOCK] : []), ...preload].flatMap((url) => ['--import', url])],
+      env: { ...process.env, ...env, ...(moved && { CLOCK_OFFSET_MS: String(clockOffsetMs) }) },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const worker = {
+      child,
+      pid: child.pid,
+      output: '',
+      entries: () => readHistory(history),
+      kill: (signal = 'SIGKILL') => child.kill(signal),
+      exited: new Promise((resolve) => {
+        child.once('exit', (code, signal) => {
+          const at = instant();
+          this.note('death', { of: child.pid, code, signal });
+          resolve({ code, signal, at });
+        });
+      }),
+    };
+    const keep = (chunk) => {
+      worker.output = (worker.output + chunk).slice(-20_000);
+      if (process.env.FAULTS_LOG) process.stderr.write(`[${child.pid}] ${chunk}`);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    this.#closers.push(() => void child.kill('SIGKILL'));
+    if (wait) {
+      const ready = new Promise((resolve) => child.once('message', () => resolve(true)));
+      const first = await Promise.race([ready, worker.exited]);
+      if (first !== true) throw new Error(`A worker process ended at its start:\n${worker.output}`);
+    }
+    return worker;
+  }
+
+  // ------------------------------------------------------------------ load
+
+  /** Stores `count` jobs in bulk. @returns their n */
+  async fill(producer, count, payloadOf = () => ({ ms: this.someMs() }), options = undefined) {
+    const numbers = [];
+    for (let done = 0; done < count; done += 1000) {
+      const chunk = Array.from({ length: Math.min(1000, count - done) }, () => this.#nextN++);
+      await producer.addMany(
+        chunk.map((n) => ({ n, ...payloadOf(n) })),
+        options,
+      );
+      for (const n of chunk) this.calls.set(n, 'stored');
+      numbers.push(...chunk);
+    }
+    return numbers;
+  }
+
+  /** One enqueue, and what became of it: a call whose outcome is open is repeated as the package says. */
+  async add(producer, payload = { ms: this.someMs() }, options = undefined) {
+    const n = this.#nextN++;
+    this.calls.set(n, 'open');
+    let call = () => producer.add({ n, ...payload }, options);
+    for (let tries = 0; ; tries++) {
+      try {
+        await call();
+        this.calls.set(n, 'stored');
+        return n;
+      } catch (error) {
+        const { outcome, retry } = producer.verdictOn(error);
+        this.lastError = error;
+        this.calls.set(n, outcome);
+        if (outcome !== 'unknown' || retry === undefined || tries >= 20) return n;
+        this.calls.set(n, 'open');
+        call = retry;
+      }
+    }
+  }
+
+  /** Enqueues at a steady rate until stopped; `stop` resolves when every call has settled, or after `patienceMs`. */
+  load(producer, { perSecond = 400, payloadOf, options } = {}) {
+    const open = new Set();
+    const startedAt = instant();
+    let made = 0;
+    const timer = setInterval(() => {
+      for (const due = ((instant() - startedAt) / 1000) * perSecond; made < due; made++) {
+        const call = this.add(producer, payloadOf?.(), options).finally(() => open.delete(call));
+        open.add(call);
+      }
+    }, 20);
+    return {
+      made: () => made,
+      open: () => open.size,
+      stop: async (patienceMs = 30_000) => {
+        clearInterval(timer);
+        await settlesWithin(Promise.allSettled(open), patienceMs);
+      },
+    };
+  }
+
+  someMs(from = 5, to = 50) {
+    return from + Math.floor(this.random() * (to - from + 1));
+  }
+
+  // ------------------------------------------------------------------ time
+
+  pause(ms) {
+    return pause(ms);
+  }
+
+  async until(what, test, limitMs = 30_000) {
+    const deadline = instant() + limitMs;
+    for (;;) {
+      const value = await test();
+      if (value) return value;
+      if (instant() > deadline) throw new Error(`Not within ${limitMs} ms: ${what}`);
+      await pause(50);
+    }
+  }
+
+  /** Recovery is counted from here to the next run that begins and ends well. */
+  faultEnded() {
+    this.#faultEndedAt = instant();
+    this.note('fault-ended');
+    return this.#faultEndedAt;
+  }
+
+  async drained(limitMs = 60_000) {
+    const auditor = await this.auditor();
+    await this.until('everything has ended', async () => (await auditor.pending().catch(() => 1)) === 0, limitMs);
+  }
+
+  // ------------------------------------------------------------------ evidence
+
+  history(name) {
+    const file = join(this.folder, `${name}.jsonl`);
+    this.#histories.push(file);
+    return openHistory(file);
+  }
+
+  entries() {
+    return this.#histories.flatMap(readHistory);
+  }
+
+  async auditor(given) {
+    this.#auditor ??= await this.system.openAuditor(this.site(given));
+    return this.#auditor;
+  }
+
+  async figures() {
+    const { jobs, violations } = await (await this.auditor()).audit();
+    const entries = this.entries();
+    const figures = figuresOf({ calls: this.calls, entries, jobs, violations, retried: this.retried });
+    if (this.#faultEndedAt !== undefined) {
+      const next = entries.filter(({ type, ok, at }) => type === 'end' && ok && at > this.#faultEndedAt);
+      figures.recoveryMs = Math.round(Math.min(...next.map(({ at }) => at)) - this.#faultEndedAt);
+    }
+    figures.unhandled = entries.filter(({ type }) => type === 'unhandled').length;
+    return Object.assign(figures, { jobs });
+  }
+
+  check(ok, text) {
+    if (!ok) this.failures.push(text);
+  }
+
+  /** The bounds that hold in every trial, and those that the trial gives. */
+  judge(figures, { extraRuns = 0, overlaps = 0, dead = 0, unknown = 0, recoveryMs, unhandled = 0 } = {}) {
+    const most = { lost: 0, phantom: 0, duplicates: 0, completedTwice: 0, unsettled: 0 };
+    Object.assign(most, { extraRuns, overlaps, dead, unknown, unhandled });
+    if (recoveryMs !== undefined) most.recoveryMs = recoveryMs;
+    for (const [name, limit] of Object.entries(most)) {
+      this.check(figures[name] <= limit, `${name} is ${figures[name]}, at most ${limit} allowed`);
+    }
+    for (const violation of figures.violations) this.check(false, `store: ${violation}`);
+  }
+
+  async close() {
+    await this.#auditor?.close();
+    for (const close of this.#closers.reverse()) await close();
+    if (this.failures.length === 0) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export async function settlesWithin(promise, ms) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

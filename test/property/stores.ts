@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from '@jest/globals';
+import { Redis, type Command, type RedisOptions } from 'ioredis';
+import type { Broker } from '../../src/core/broker.js';
+import { MovableClock } from '../../src/memory/memory-clock.js';
+import { MemoryStore } from '../../src/memory/memory-store.js';
+import { MemoryBroker } from '../../src/memory/memory.broker.js';
+import { QueueKeys } from '../../src/redis/keys.js';
+import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { loadScripts } from '../../src/redis/script-library.js';
+import { KeyAudit } from './key-audit.js';
+import type { QueueModel } from './queue-model.js';
+
+/** One store for all runs of a property, a fresh queue of it for each: opening a Redis broker costs more than a run. */
+export interface ModelledStore {
+  readonly name: string;
+  readonly broker: Broker;
+  now(): number;
+  advance(ms: number): Promise<void>;
+  pushInbox(inbox: string, element: string): Promise<void>;
+  /**
+   * Sends the bytes of an enqueue again, as a client does that lost the reply, or a socket that was given up.
+   * @param age 0: of the last call; 1: of the one before …
+   */
+  repeatEnqueue(age: number): Promise<void>;
+  /** What lies behind the port fits the model, too: nothing is left over, nothing counted wrong. */
+  audit(queue: string, model: QueueModel): Promise<void>;
+  /** A run is over. */
+  drop(queue: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const START_AT = 1_800_000_000_000;
+
+export async function openMemoryStore(): Promise<ModelledStore> {
+  const name = uniqueName();
+  const clock = new MovableClock(START_AT);
+  const broker = new MemoryBroker({ name, clock });
+  await broker.open();
+  return {
+    name: 'memory',
+    broker,
+    now: () => clock.now(),
+    advance: async (ms) => clock.advance(ms),
+    pushInbox: async (inbox, element) => broker.pushInbox(inbox, element),
+    repeatEnqueue: async () => {}, // no reply is lost inside a process
+    audit: async () => {},
+    drop: async () => {},
+    async close() {
+      await broker.close();
+      MemoryStore.forget(name);
+    },
+  };
+}
+
+/** Needs a server at TEST_REDIS_URL. */
+export async function openRedisStore(): Promise<ModelledStore> {
+  const url = process.env.TEST_REDIS_URL;
+  if (!url) throw new Error('TEST_REDIS_URL is not set: run this suite by jest, whose setup starts a server');
+  const prefix = uniqueName();
+  const clockKey = `${prefix}-clock`;
+  const scripts = loadScripts(clockKey);
+  const client = new Redis(url);
+  let now = START_AT;
+  await client.set(clockKey, now);
+  const enqueues: EnqueueCall[] = [];
+  const connection = new OverheardRedis(url, { lazyConnect: true }, scripts.enqueue.sha, enqueues);
+  const broker = new RedisBroker({
+    ...{ connection, prefix, commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, waitForRedis: false },
+    ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
+  });
+  await broker.open();
+  return {
+    name: 'redis',
+    broker,
+    now: () => now,
+    async advance(ms) {
+      now += ms;
+      await client.set(clockKey, now);
+    },
+    pushInbox: async (inbox, element) => void (await client.lpush(inbox, element)),
+    async repeatEnqueue(age) {
+      const call = enqueues.at(-1 - age);
+      if (call === undefined) return;
+      const [, outcomes] = (await client.call('evalsha', ...call.args)) as [string, string[]];
+      const newest = enqueues.findLast(({ caller }) => caller === call.caller) === call;
+      expect(outcomes).toEqual(newest ? call.outcomes : []);
+    },
+    audit: (queue, model) => new KeyAudit(client, new QueueKeys(prefix, queue)).expectFit(model),
+    async drop(queue) {
+      enqueues.length = 0;
+      const keys = Object.entries(new QueueKeys(prefix, queue)).filter(([field]) => field !== 'base');
+      await client.unlink(...keys.map(([, key]) => key as string));
+    },
+    async close() {
+      await broker.close();
+      await client.unlink(clockKey);
+      client.disconnect();
+      connection.disconnect();
+    },
+  };
+}
+
+interface EnqueueCall {
+  args: string[];
+  caller: string;
+  outcomes: string[];
+}
+
+/** Remembers the enqueue calls that went over it, to the byte: the broker keeps their numbers to itself. */
+class OverheardRedis extends Redis {
+  constructor(
+    url: string,
+    options: RedisOptions,
+    private readonly sha: string,
+    private readonly calls: EnqueueCall[],
+  ) {
+    super(url, options);
+  }
+
+  override duplicate(override: Partial<RedisOptions> = {}): Redis {
+    return new OverheardRedis('', { ...this.options, ...override }, this.sha, this.calls);
+  }
+
+  override sendCommand(command: Command, ...rest: [never?]): unknown {
+    const sent = super.sendCommand(command, ...rest) as Promise<unknown>;
+    const args = command.args.map(String);
+    if (command.name !== 'evalsha' || args[0] !== this.sha) return sent;
+    const call: EnqueueCall = { args, caller: args[2 + Number(args[1])], outcomes: [] };
+    this.calls.push(call);
+    return sent.then((reply) => {
+      call.outcomes = (reply as [string, string[]])[1];
+      return reply;
+    });
+  }
+}
+
+function uniqueName(): string {
+  return `t-${randomBytes(6).toString('hex')}`;
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { loadScripts } from '../../src/redis/script-library.js';
+import { describeBroker } from '../contract/broker.contract.js';
+import { RedisDriver } from './redis-driver.js';
+import { withKeyCheck } from './script-header.js';
+
+// The whole contract once more, by scripts that fail at the first key that is undeclared or of another type.
+describeBroker({
+  name: 'redis with checked keys',
+  openStore: async () => {
+    const driver = await RedisDriver.open({ scriptsOf: (clockKey) => withKeyCheck(loadScripts(clockKey), clockKey) });
+    return driver.store;
+  },
+});
+
+describe('the key check itself', () => {
+  it.each([
+    ["redis.call('HGET', 'elsewhere', 'x')", 'undeclared key elsewhere'],
+    ["redis.call('SADD', KEYS[1], 'x')", 'SADD of'],
+  ])('fails a script that does %s', async (body, message) => {
+    const client = new Redis(process.env.TEST_REDIS_URL ?? '');
+    const text = `#!lua\n-- KEYS  1 meta HASH\n-- ARGV  none\nreturn ${body}`;
+    const [script] = Object.values(withKeyCheck({ x: { name: 'x', text, sha: '' } }, 'clock'));
+    await expect(client.eval(script.text, 1, '{p:q}:meta')).rejects.toThrow(message);
+    client.disconnect();
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, it } from '@jest/globals';
+import { Link } from '../../src/redis/link.js';
+import { QUEUE } from '../contract/broker-driver.js';
+import type { RedisDriver } from './redis-driver.js';
+import { storeOfEachTest } from './store-of-each-test.js';
+
+describe('enqueue.lua', () => {
+  const use = storeOfEachTest();
+
+  /** Runs the script itself, under a call number of the test's choice. */
+  async function call(driver: RedisDriver, caller: string, number: number, mode: 'plain' | 'full', ...jobs: string[]) {
+    const k = driver.keys;
+    const keys = [k.meta, k.jobs, k.ready, k.calls, k.idle];
+    const more = [k.priority, k.scheduled, k.ids, k.levels, k.inflight, k.parked];
+    const broker = await driver.connect();
+    const { link, scripts } = broker as unknown as { link: Link; scripts: Record<string, never> };
+    const args = [caller, number, mode, ...jobs];
+    return (await link.run(scripts.enqueue, mode === 'plain' ? keys : [...keys, ...more], args)) as [string, string[]];
+  }
+
+  it('stores a plain job as its envelope and a place in the list, and nothing else', async () => {
+    const driver = use();
+    const [id] = await driver.put({});
+    expect(await driver.hash('jobs')).toEqual({ [id]: driver.envelope() });
+    expect(await driver.list('ready')).toEqual([id]);
+    expect(await driver.keyNames()).toEqual(['calls', 'inflight', 'jobs', 'meta', 'ready']);
+    const record = Object.values(await driver.hash('calls'));
+    expect(record).toEqual([`1 ${driver.now() / 1000} `]);
+  });
+
+  it('stores what a job asks for, each in its place', async () => {
+    const driver = use();
+    const now = driver.now();
+    const [first, second, third, fourth] = await driver.put(
+      { priority: 9 },
+      { delayMs: 1000, priority: 2 },
+      { runAt: now + 500, userId: 'a' },
+      { runAt: now - 1, priority: 9 },
+    );
+    expect(await driver.hash('levels')).toEqual({ [first]: '9', [second]: '2', [fourth]: '9' });
+    expect(await driver.zset('scheduled')).toEqual({ [second]: now + 1000, [third]: now + 500 });
+    expect(await driver.hash('ids')).toEqual({ a: third });
+    const half = 2 ** 48;
+    expect(await driver.zset('priority')).toEqual({ [first]: half + 1, [fourth]: half + 2 });
+    expect(await driver.list('ready')).toEqual([]);
+  });
+
+  it('keeps numbers of priorities exact over all levels', async () => {
+    const driver = use();
+    const ids = await driver.put(...[1, 5, 9, 1, 5, 9].map((priority) => ({ priority })));
+    const { jobs } = await driver.reserve('w1', 6);
+    expect(jobs.map(({ id }) => id)).toEqual([2, 5, 1, 4, 0, 3].map((index) => ids[index]));
+  });
+
+  it.each(['"a\\nb"', 'raw\nnewline\n\nagain\n', '"ünïcödé 🎉 \u2028"', '\u0000\u0001\u007f', '', 'C1800000000000x', '{"__proto__":1}'])(
+    'stores the payload %j byte for byte',
+    async (payload) => {
+      const driver = use();
+      const envelope = driver.envelope({ payload });
+      const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope }]);
+      expect(await driver.record(id)).toBe(envelope);
+      const { jobs } = await driver.reserve('w1');
+      expect(jobs[0].envelope).toBe(envelope);
+    },
+  );
+
+  it('stores a thousand jobs in one call, plain or not', async () => {
+    const driver = use();
+    const plain = await driver.putMany(1000);
+    const full = await driver.put(...Array.from({ length: 1000 }, (_, index) => ({ userId: `u${index}`, delayMs: 5 })));
+    expect(await driver.list('ready')).toEqual(plain);
+    expect(await driver.client.zrange(driver.keys.scheduled, 0, -1)).toEqual(full);
+    expect(await driver.client.hlen(driver.keys.ids)).toBe(1000);
+  });
+
+  it('answers a repeated call as the first and does nothing again', async () => {
+    const driver = use();
+    const jobs = ['id1', '1\n1', 'u', '', '0', 'id2', '1\n2', 'u', '+5', '0'];
+    const first = await call(driver, 'lane', 1, 'full', ...jobs);
+    expect(first[1]).toEqual(['', 'ready id1']);
+    expect(await call(driver, 'lane', 1, 'full', ...jobs)).toEqual(first);
+    expect(await driver.list('ready')).toEqual(['id1']);
+    expect(await driver.hash('jobs')).toEqual({ id1: '1\n1' });
+  });
+
+  it('answers a repeated call whose jobs are long gone, and stores nothing', async () => {
+    const driver = use();
+    await driver.putOne();
+    const first = await call(driver, 'lane', 7, 'plain', 'id1', '1\n1');
+    await driver.broker.purge(QUEUE, 'ready', 200);
+    expect(await call(driver, 'lane', 7, 'plain', 'id1', '1\n1')).toEqual(first);
+    expect(await driver.hash('jobs')).toEqual({});
+    expect(await driver.list('ready')).toEqual([]);
+  });
+
+  it('ignores a late copy of a call that later ones have followed', async () => {
+    const driver = use();
+    await call(driver, 'lane', 1, 'plain', 'id1', '1\n1');
+    await call(driver, 'lane', 2, 'plain', 'id2', '1\n2');
+    await driver.broker.purge(QUEUE, 'ready', 200);
+    expect((await call(driver, 'lane', 1, 'plain', 'id1', '1\n1'))[1]).toEqual([]);
+    expect(await driver.hash('jobs')).toEqual({});
+    // …and by number, not by text: 9 is older than 10.
+    await call(driver, 'lane', 10, 'plain', 'id3', '1\n3');
+    await call(driver, 'lane', 9, 'plain', 'id4', '1\n4');
+    expect(Object.keys(await driver.hash('jobs'))).toEqual(['id3']);
+  });
+
+  it('gives every producer a memory of its own', async () => {
+    const driver = use();
+    await call(driver, 'one', 1, 'plain', 'id1', '1\n1');
+    await call(driver, 'two', 1, 'plain', 'id2', '1\n2');
+    expect(await driver.list('ready')).toEqual(['id1', 'id2']);
+  });
+
+  it('tells of a user id that came twice in one call in which state the first one is', async () => {
+    const driver = use();
+    const job = driver.newJob({ userId: 'a', delayMs: 50 });
+    const [first, second] = await driver.broker.enqueue(QUEUE, [job, driver.newJob({ userId: 'a' })]);
+    expect(first).toMatchObject({ created: true, state: 'scheduled' });
+    expect(second).toEqual({ id: first.id, created: false, state: 'scheduled' });
+  });
+
+  it('frees a user id whose job was deleted by hand', async () => {
+    const driver = use();
+    const id = await driver.putOne({ userId: 'a' });
+    await driver.client.hdel(driver.keys.jobs, id);
+    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    expect(again.created).toBe(true);
+    expect(await driver.hash('ids')).toEqual({ a: again.id });
+  });
+
+  it('finds a parked job by its user id, however its producer writes JSON', async () => {
+    const driver = use();
+    const envelope = `1 a {"n": "send mail"}\n1`;
+    const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
+    const { jobs } = await driver.reserve('w1');
+    await driver.settle('w1', { op: 'park', id, token: jobs[0].token, name: 'send mail' });
+    const [again] = await driver.broker.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
+    expect(again).toEqual({ id, created: false, state: 'parked' });
+  });
+
+  it('survives SCRIPT FLUSH at any moment', async () => {
+    const driver = use();
+    const ids = [await driver.putOne()];
+    await driver.client.script('FLUSH');
+    const more = await Promise.all([driver.putOne(), driver.putOne({ priority: 1 }), driver.putOne()]);
+    await driver.client.script('FLUSH');
+    const { jobs } = await driver.reserve('w1', 10);
+    expect(jobs.map(({ id }) => id).sort()).toEqual([...ids, ...more].sort());
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import { QueueKeys, wakeChannel } from '../../src/redis/keys.js';
+
+// Other programs, dashboards and older versions know these literals: a change here is a new store format.
+describe('keys', () => {
+  const keys = new QueueKeys('tq', 'mail');
+
+  it('lie in one hash slot under literal names', () => {
+    expect({ ...keys }).toEqual({
+      base: '{tq:mail}:',
+      meta: '{tq:mail}:meta',
+      jobs: '{tq:mail}:jobs',
+      ready: '{tq:mail}:ready',
+      priority: '{tq:mail}:priority',
+      scheduled: '{tq:mail}:scheduled',
+      inflight: '{tq:mail}:inflight',
+      workers: '{tq:mail}:workers',
+      calls: '{tq:mail}:calls',
+      idle: '{tq:mail}:idle',
+      completed: '{tq:mail}:completed',
+      cancelled: '{tq:mail}:cancelled',
+      dead: '{tq:mail}:dead',
+      ids: '{tq:mail}:ids',
+      levels: '{tq:mail}:levels',
+      crashes: '{tq:mail}:crashes',
+      cancelling: '{tq:mail}:cancelling',
+      waiters: '{tq:mail}:waiters',
+      notes: '{tq:mail}:notes',
+      suspects: '{tq:mail}:suspects',
+      parked: '{tq:mail}:parked',
+      schedules: '{tq:mail}:schedules',
+      ticks: '{tq:mail}:ticks',
+    });
+  });
+
+  it('have channels beside them', () => {
+    expect(keys.signalsChannel).toBe('{tq:mail}:signals');
+    expect(keys.settledChannel).toBe('{tq:mail}:settled');
+    expect(keys.eventsChannel).toBe('{tq:mail}:events');
+    expect(wakeChannel('tq', 'w1')).toBe('tq:wake:w1');
+  });
+});

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { encodeEnvelope } from '../../src/core/envelope.js';
+import { Link } from '../../src/redis/link.js';
+import { loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
+import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { RedisDriver } from './redis-driver.js';
+import { headerOf } from './script-header.js';
+
+const scripts = Object.values(loadScripts()).sort((a, b) => (a.name < b.name ? -1 : 1));
+const named = scripts.map((script): [string, Script] => [script.name, script]);
+
+/** Refused while Redis is full: they make jobs. All others settle, look or clean up, and must go on. */
+const NEEDS_MEMORY = ['enqueue', 'fire-schedule', 'register-schedule', 'take-inbox'];
+
+describe.each(named)('%s.lua', (name, script) => {
+  const { flags, comment, keys, body } = headerOf(script);
+
+  it('begins with its flags', () => {
+    expect(flags).toBe(NEEDS_MEMORY.includes(name) ? '#!lua' : '#!lua flags=allow-oom');
+  });
+
+  it('says what it takes, what it returns and why it is atomic', () => {
+    expect(comment).toMatch(/^-- atomic because \S/m);
+    expect(comment).toMatch(/^-- KEYS {2}1 /m);
+    expect(comment).toMatch(/^-- ARGV {2}(1|none)/m);
+    expect(comment).toMatch(/^-- returns /m);
+    expect(keys.length).toBeGreaterThan(0);
+  });
+
+  it('names each of its keys and uses no other', () => {
+    const used = new Set([...body.matchAll(/KEYS\[(\d+)\]/g)].map(([, number]) => Number(number)));
+    expect([...used].sort((a, b) => a - b)).toEqual(keys.map((_, index) => index + 1));
+    expect(body.match(/KEYS\[(?!\d+\])/g)).toBeNull();
+  });
+
+  it('reads every argument that its header names', () => {
+    const section = /-- ARGV([\s\S]*?)-- returns/.exec(comment)?.[1] ?? '';
+    const highest = Math.max(...[...body.matchAll(/ARGV\[(\d+)\]/g)].map(([, number]) => Number(number)), 0);
+    const declared = Math.max(
+      ...[...section.matchAll(/(?:^|\s)(?:\d+–)?(\d+)…? /g)].map(([, number]) => Number(number)),
+      0,
+    );
+    expect(highest).toBeLessThanOrEqual(declared);
+  });
+
+  it('reads the time at most once, in the one line that tests replace', () => {
+    const times = body.match(/['"]TIME['"]/g) ?? [];
+    expect(times.length).toBeLessThanOrEqual(1);
+    if (times.length === 1) expect(body.split('\n').filter((line) => line === TIME_LINE)).toHaveLength(1);
+    else expect(body).not.toMatch(/\bnow\b/);
+  });
+
+  it('never reads a payload, the keyspace or anything random', () => {
+    expect(body).not.toMatch(/cjson|cmsgpack|struct\.|bit\./);
+    expect(body).not.toMatch(/'(KEYS|SCAN|RANDOMKEY|SORT|FLUSHALL|FLUSHDB|EVAL|SUBSCRIBE)'/);
+    expect(body).not.toMatch(/math\.random|loadstring|pcall|setfenv/);
+    expect(body).not.toMatch(/'(LRANGE|ZRANGE|SMEMBERS|HGETALL|HVALS)', \w+, 0, -1/);
+  });
+
+  it('gives no script more than Lua can unpack', () => {
+    // 1000 jobs of a call are 5000 arguments at most; Lua gives up at some 8000.
+    for (const [, what] of body.matchAll(/unpack\((\w+)/g)) expect(what).not.toBe('KEYS');
+  });
+});
+
+describe('the broker', () => {
+  const calls: { name: string; keys: readonly string[]; args: readonly (string | number)[] }[] = [];
+  let driver: RedisDriver;
+
+  beforeAll(async () => {
+    const run = Link.prototype.run;
+    jest.spyOn(Link.prototype, 'run').mockImplementation(function (this: Link, script, keys, args, deadline) {
+      calls.push({ name: script.name, keys, args });
+      return run.call(this, script, keys, args, deadline);
+    });
+    driver = await RedisDriver.open();
+    const { broker } = driver;
+    await driver.put({}, { userId: 'a', priority: 3 });
+    const { jobs } = await driver.reserve('w1', 2);
+    await broker.beat(QUEUE, 'w1', 8000);
+    await broker.report(QUEUE, [{ id: jobs[0].id, token: jobs[0].token, progress: '1', logs: ['x'] }]);
+    await broker.reconcile(QUEUE, 'w1', jobs);
+    await driver.settle('w1', { op: 'bury', ...jobs[0], detail: '{}', envelope: undefined, keep: KEEP });
+    await broker.retryDead(QUEUE, jobs[0].id, driver.now(), encodeEnvelope(1, undefined, undefined, '1'));
+    await broker.promote(QUEUE, 10);
+    await broker.reclaim(QUEUE, 8000);
+    await broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    await broker.read(QUEUE, [jobs[0].id]);
+    await broker.list(QUEUE, 'ready', undefined, 10);
+    await broker.counts(QUEUE);
+    await broker.setPaused(QUEUE, true);
+    await broker.cancel(QUEUE, jobs[0].id);
+    await broker.remove(QUEUE, jobs[0].id);
+    await broker.purge(QUEUE, 'ready', 10);
+    await driver.store.pushInbox('1');
+    await broker.takeInbox(QUEUE, driver.store.inbox, 10);
+    await broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '{}', nextTick: driver.now() });
+    await broker.dueSchedules(QUEUE, 10);
+    await broker.fireSchedule(QUEUE, {
+      name: 's',
+      specHash: 'h',
+      tick: driver.now(),
+      nextTick: undefined,
+      job: undefined,
+    });
+    await broker.removeSchedule(QUEUE, 's');
+    await (
+      await broker.onEvents(QUEUE, () => {})
+    )();
+    await broker.leave(QUEUE, 'w1');
+  });
+
+  afterAll(async () => {
+    await driver.close();
+    jest.restoreAllMocks();
+  });
+
+  it('has a verb for every script', () => {
+    expect([...new Set(calls.map(({ name }) => name))].sort()).toEqual(scripts.map(({ name }) => name));
+  });
+
+  it.each(named)('passes to %s.lua the keys of its header, in order', (name, script) => {
+    const { keys, least } = headerOf(script);
+    const names = keys.map((key) => (key.name === 'inbox' ? driver.store.inbox : driver.keys.base + key.name));
+    const passed = calls.filter((call) => call.name === name).map((call) => call.keys);
+    expect(passed.length).toBeGreaterThan(0);
+    for (const each of passed) {
+      expect(each).toEqual(names.slice(0, each.length === least ? least : names.length));
+    }
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from '@jest/globals';
+import { DAY_MS, KEEP, QUEUE } from '../contract/broker-driver.js';
+import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
+
+const NOTHING = { completed: false, cancelled: false, dead: false } as const;
+
+describe('trim.lua', () => {
+  const use = storeOfEachTest();
+
+  it('leaves nothing of what is not to be kept', async () => {
+    const driver = use();
+    await driver.putEnded('completed', 1, KEEP, { userId: 'a', priority: 2 });
+    await driver.putEnded('completed', 2);
+    await driver.putEnded('cancelled', 3);
+    await driver.putEnded('dead', 3);
+    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 9, trimmedDead: 3, more: false });
+    await driver.broker.leave(QUEUE, 'seeder');
+    await expectOnlyResidue(driver);
+  });
+
+  it('trims whole elements by age, count and bytes, and keeps their sums', async () => {
+    const driver = use();
+    for (let round = 0; round < 4; round++) {
+      await driver.putMany(5);
+      const { jobs } = await driver.reserve('w1', 5);
+      await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+      await driver.advance(1000);
+    }
+    const size = Number(await driver.meta('completedBytes')) / 4;
+    const trim = (completed: typeof KEEP) => driver.broker.trim(QUEUE, { completed, cancelled: KEEP, dead: KEEP });
+    expect((await trim({ ...KEEP, ageMs: 4000 })).trimmed).toBe(0);
+    expect((await trim({ ...KEEP, ageMs: 3999 })).trimmed).toBe(5);
+    expect((await trim({ ...KEEP, count: 11 })).trimmed).toBe(0); // never fewer than the limit stay
+    expect((await trim({ ...KEEP, count: 10 })).trimmed).toBe(5);
+    expect((await trim({ ...KEEP, bytes: size * 2 })).trimmed).toBe(0);
+    expect((await trim({ ...KEEP, bytes: size * 2 - 1 })).trimmed).toBe(5);
+    expect(await driver.meta('completedBytes')).toBe(String(size));
+    expect(await driver.meta('completedCount')).toBe('5');
+    expect(await driver.list('completed')).toHaveLength(1);
+  });
+
+  it('trims by age, count and bytes one by one where ends are kept one by one', async () => {
+    const driver = use();
+    const ids: string[] = [];
+    for (let index = 0; index < 4; index++) {
+      ids.push(...(await driver.putEnded('dead', 1)));
+      await driver.advance(1000);
+    }
+    const size = Number(await driver.meta('deadBytes')) / 4;
+    const trim = (dead: typeof KEEP) => driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead });
+    expect((await trim({ ...KEEP, ageMs: 4000 })).trimmedDead).toBe(0);
+    expect((await trim({ ...KEEP, ageMs: 3999 })).trimmedDead).toBe(1);
+    expect((await trim({ ...KEEP, count: 2 })).trimmedDead).toBe(1);
+    expect((await trim({ ...KEEP, bytes: size * 2 - 1 })).trimmedDead).toBe(1);
+    expect(await driver.idsIn('dead')).toEqual(ids.slice(3));
+    expect(await driver.meta('deadBytes')).toBe(String(size));
+  });
+
+  it('goes in bounded steps and says that there is more', async () => {
+    const driver = use();
+    await driver.putMany(1000);
+    const { jobs } = await driver.reserve('w1', 1000);
+    for (let index = 0; index < 1000; index += 100) {
+      await driver.settle('w1', ...jobs.slice(index, index + 100).map((job) => driver.complete(job, '1', { ...KEEP, count: 1e6 })));
+    }
+    const first = await driver.broker.trim(QUEUE, NOTHING);
+    expect(first).toEqual({ trimmed: 200, trimmedDead: 0, more: true });
+    let trimmed = first.trimmed;
+    for (let more = true; more; ) {
+      const step = await driver.broker.trim(QUEUE, NOTHING);
+      trimmed += step.trimmed;
+      more = step.more;
+    }
+    expect(trimmed).toBe(1000);
+    expect(await driver.meta('completedCount')).toBe('0');
+  });
+
+  it('goes in bounded steps over elements whose jobs were all removed, too', async () => {
+    const driver = use();
+    const ids = await driver.putEnded('completed', 300, { ...KEEP, count: 1e6 });
+    for (const id of ids) await driver.broker.remove(QUEUE, id);
+    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: true });
+    expect(await driver.list('completed')).toHaveLength(100);
+    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: false });
+    expect(await driver.meta('completedBytes')).toBe('0');
+  });
+
+  it('forgets calls after ten minutes and no earlier', async () => {
+    const driver = use();
+    await driver.putOne();
+    await driver.reserve('w1', 0);
+    expect(await driver.client.hlen(driver.keys.calls)).toBe(2);
+    await driver.advance(600_000);
+    await driver.broker.trim(QUEUE, NOTHING);
+    expect(await driver.client.hlen(driver.keys.calls)).toBe(2);
+    await driver.advance(1000);
+    await driver.broker.trim(QUEUE, NOTHING);
+    expect(await driver.client.hlen(driver.keys.calls)).toBe(0);
+  });
+
+  it('forgets every call and every waiter in the end, however many there are', async () => {
+    const driver = use();
+    const ids = await driver.putMany(1000, { delayMs: DAY_MS });
+    for (const id of ids) await driver.broker.awaitSettled(QUEUE, id, 5);
+    await Promise.all(Array.from({ length: 1000 }, (_, index) => driver.client.hset(driver.keys.calls, `c${index}`, '1 1 ')));
+    await driver.advance(6);
+    // HSCAN gives each field once a round, some hundred a step.
+    for (let step = 0; step < 40; step++) await driver.broker.trim(QUEUE, NOTHING);
+    expect(await driver.client.hlen(driver.keys.calls)).toBe(1);
+    expect(await driver.keyNames()).not.toContain('waiters');
+  });
+
+  it('finds waiters that gave up behind others that did not', async () => {
+    const driver = use();
+    const ids = await driver.putMany(1000, { delayMs: DAY_MS });
+    for (const id of ids) await driver.client.hset(driver.keys.waiters, id, driver.now() + DAY_MS);
+    for (const id of ids.slice(-100)) await driver.broker.awaitSettled(QUEUE, id, 5);
+    await driver.advance(6);
+    for (let step = 0; step < 40; step++) await driver.broker.trim(QUEUE, NOTHING);
+    expect(await driver.client.hlen(driver.keys.waiters)).toBe(900);
+  });
+});
