@@ -2,7 +2,7 @@
 import { formatNumber } from './statistics.mjs';
 
 const WIDTH = 760;
-const LABEL_WIDTH = 170;
+const LABEL_WIDTH = 190;
 const VALUE_WIDTH = 90;
 const BAR = 16;
 const GAP = 5;

@@ -8,6 +8,7 @@ export type {
 export type {
   Backoff,
   Connection,
+  DurabilityOption,
   GlobalEnhancerKind,
   JobOptions,
   QueueOptions,
@@ -55,6 +56,7 @@ export {
   BrokerUnavailableError,
   BulkTooLargeError,
   ConfigurationError,
+  DurabilityUnconfirmedError,
   EnqueueOutcomeUnknownError,
   IncompatibleStoreError,
   InvalidCronError,

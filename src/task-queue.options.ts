@@ -41,9 +41,7 @@ export type Retention = false | { count?: number; age?: Duration; bytes?: number
  * `timeout` bounds the wait for confirmations, default 1 s; too few of them is a `DurabilityUnconfirmedError`.
  */
 export type DurabilityOption =
-  | 'primary'
-  | { replicas: number; timeout?: Duration }
-  | { fsync: 'local' | { replicas: number }; timeout?: Duration };
+  'primary' | { replicas: number; timeout?: Duration } | { fsync: 'local' | { replicas: number }; timeout?: Duration };
 
 /** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
 export interface JobOptions {

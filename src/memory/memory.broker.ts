@@ -22,7 +22,8 @@ import type {
   WorkerTurn,
 } from '../core/broker.js';
 import type { Clock } from '../core/clock.js';
-import { BrokerUnavailableError } from '../core/errors.js';
+import type { Durability } from '../core/durability.js';
+import { BrokerUnavailableError, UnsupportedError } from '../core/errors.js';
 import type { JobState, RetentionRule, SettledState } from '../core/job.js';
 import * as curator from './curator.js';
 import type { MemoryQueue } from './memory-queue.js';
@@ -44,7 +45,7 @@ export interface MemoryBrokerOptions {
  * broker is compared with. Leases end when a test moves the clock or calls {@link kill}, never by real time.
  */
 export class MemoryBroker implements Broker {
-  readonly capabilities = { shared: false, heartbeat: false };
+  readonly capabilities = { shared: false, heartbeat: false, durability: false };
   private readonly store: MemoryStore;
   private readonly name: string | undefined;
   private readonly subscriptions = new Set<() => void>();
@@ -91,7 +92,13 @@ export class MemoryBroker implements Broker {
     this.store.inboxes.push(inbox, element);
   }
 
-  async enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
+  async enqueue(queue: string, jobs: readonly NewJob[], durability?: Durability): Promise<EnqueueReceipt[]> {
+    this.assertOpen();
+    if (durability !== undefined) {
+      throw new UnsupportedError(
+        'memory:// has neither replicas nor a disk: leave durability out, or connect to Redis.',
+      );
+    }
     return enqueue(this.queue(queue), jobs);
   }
 

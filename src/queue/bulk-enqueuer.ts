@@ -4,6 +4,7 @@ import { BulkTooLargeError, InvalidPayloadError, InvalidValueError } from '../co
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { readEnqueueOptions, type BulkJob } from './enqueue-options.js';
+import type { PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';
 import type { JobHandle } from './job-handle.js';
 import { prepareJob, storeJobs } from './job-producer.js';
@@ -46,10 +47,10 @@ export async function prepareBulk(
   scope: QueueScope,
   definition: JobDefinition | undefined,
   items: readonly BulkJob<unknown>[],
-): Promise<NewJob[]> {
+): Promise<PreparedJob[]> {
   if (!Array.isArray(items))
     throw new InvalidValueError('jobs of enqueueMany', items, 'pass an array of { payload, …options }');
-  const jobs: NewJob[] = [];
+  const jobs: PreparedJob[] = [];
   for (const [index, item] of (items as readonly BulkJob<unknown>[]).entries()) {
     if (index > 0 && index % DEFAULTS.bulk.jobs === 0) await setImmediate();
     try {
@@ -103,7 +104,7 @@ function planChunks(jobs: readonly NewJob[]): Span[] {
 }
 
 /** Stores chunk after chunk; never rejects for what the store answers. */
-export async function storeChunks<P, R>(scope: QueueScope, jobs: readonly NewJob[]): Promise<BulkChunk<P, R>[]> {
+export async function storeChunks<P, R>(scope: QueueScope, jobs: readonly PreparedJob[]): Promise<BulkChunk<P, R>[]> {
   const report: BulkChunk<P, R>[] = [];
   let failed = false;
   for (const { from, to } of planChunks(jobs)) {

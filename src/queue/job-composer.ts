@@ -1,10 +1,16 @@
 import type { NewJob } from '../core/broker.js';
+import type { DurabilityLevel } from '../core/durability.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
 import { InvalidValueError } from '../core/errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
 import type { EnqueueRequest } from './enqueue-options.js';
 import type { JobDefinition } from './job-definition.js';
 import type { QueueScope } from './queue-scope.js';
+
+/** A job in its stored form, and what its enqueue waits for. */
+export interface PreparedJob extends NewJob {
+  durability: DurabilityLevel;
+}
 
 /** The name a job gets: the definition's, else the call's, else the default. @throws InvalidValueError where they differ */
 export function jobNameFor(definition: JobDefinition | undefined, request: EnqueueRequest | undefined): string {
@@ -30,7 +36,7 @@ export function composeJob(
   request: EnqueueRequest | undefined,
   jobName: string,
   payload: string,
-): NewJob {
+): PreparedJob {
   const now = scope.broker.now();
   const call = request?.job;
   const defined = definition?.options;
@@ -62,5 +68,6 @@ export function composeJob(
     delayMs: request?.delayMs,
     runAt: request?.runAt,
     priority,
+    durability: call?.durability ?? defined?.durability ?? scope.settings.durability,
   };
 }

@@ -1,9 +1,15 @@
 import type { EnqueueReceipt, NewJob, StoredJob } from '../core/broker.js';
-import { ConfigurationError, EnqueueOutcomeUnknownError, InvalidPayloadError } from '../core/errors.js';
+import { strongestOf } from '../core/durability.js';
+import {
+  ConfigurationError,
+  DurabilityUnconfirmedError,
+  EnqueueOutcomeUnknownError,
+  InvalidPayloadError,
+} from '../core/errors.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { validate, type SchemaIssue, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import type { EnqueueRequest } from './enqueue-options.js';
-import { composeJob, jobNameFor } from './job-composer.js';
+import { composeJob, jobNameFor, type PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';
 import { JobHandle } from './job-handle.js';
 import type { QueueScope } from './queue-scope.js';
@@ -23,18 +29,18 @@ export function prepareJob(
   definition: JobDefinition | undefined,
   payload: unknown,
   request: EnqueueRequest | undefined,
-): NewJob | Promise<NewJob> {
+): PreparedJob | Promise<PreparedJob> {
   const jobName = jobNameFor(definition, request);
   const encode = (value: unknown): string =>
     encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit);
   if (definition?.schema === undefined) return composeJob(scope, definition, request, jobName, encode(payload));
 
   const { schema } = definition;
-  const finish = (checked: Validated<unknown>): NewJob | Promise<NewJob> => {
+  const finish = (checked: Validated<unknown>): PreparedJob | Promise<PreparedJob> => {
     if (!checked.ok) throw new InvalidPayloadError(scope.queue, jobName, checked.issues);
     const text = encode(checked.value);
     const proof = provenDefinitions.has(definition) ? undefined : proveRepeatable(scope, definition, schema, text);
-    const compose = (): NewJob => composeJob(scope, definition, request, jobName, text);
+    const compose = (): PreparedJob => composeJob(scope, definition, request, jobName, text);
     return proof === undefined ? compose() : proof.then(compose);
   };
   const checked = validate(schema, payload);
@@ -76,22 +82,47 @@ function refusalOfSchema({ queue, name }: JobDefinition, issues: readonly Schema
   );
 }
 
+export async function storeJob(scope: QueueScope, job: PreparedJob): Promise<JobHandle> {
+  try {
+    return (await storeJobs<unknown, unknown>(scope, [job]))[0];
+  } catch (error) {
+    throw withRetry(error, (handles) => (handles as JobHandle[])[0]);
+  }
+}
+
 /** Stores all of them or none, and answers with a handle each. */
-export async function storeJobs<P, R>(scope: QueueScope, jobs: readonly NewJob[]): Promise<JobHandle<P, R>[]> {
+export async function storeJobs<P, R>(scope: QueueScope, jobs: readonly PreparedJob[]): Promise<JobHandle<P, R>[]> {
   let receipts: EnqueueReceipt[];
   try {
-    receipts = await scope.broker.enqueue(scope.queue, jobs);
+    const durability = strongestOf(jobs.map((job) => job.durability));
+    receipts = await scope.broker.enqueue(scope.queue, jobs, durability);
   } catch (error) {
     throw withHandles(error, (late) => handlesOf(scope, jobs, late));
   }
   return handlesOf(scope, jobs, receipts);
 }
 
-/** An enqueue whose reply was lost: its `retry()` answers with handles, too. */
+/** The `retry()` of an enqueue whose reply was lost, or which too few servers confirmed, answers with handles, too. */
 export function withHandles(error: unknown, handles: (receipts: EnqueueReceipt[]) => unknown): unknown {
-  if (!(error instanceof EnqueueOutcomeUnknownError)) return error;
-  const retry = async (): Promise<unknown> => handles((await error.retry()) as EnqueueReceipt[]);
-  return new EnqueueOutcomeUnknownError(error.queue, error.ids, retry, { cause: error });
+  return withRetry(error, (receipts) => handles(receipts as EnqueueReceipt[]));
+}
+
+/** The same error, whose `retry()` answers what `map` makes of its answer, however often it takes. */
+function withRetry(error: unknown, map: (answer: unknown) => unknown): unknown {
+  const lost = error instanceof EnqueueOutcomeUnknownError;
+  if (!lost && !(error instanceof DurabilityUnconfirmedError)) return error;
+  const retry = async (): Promise<unknown> => {
+    let answer: unknown;
+    try {
+      answer = await error.retry();
+    } catch (again) {
+      throw withRetry(again, map);
+    }
+    return map(answer);
+  };
+  const { queue, ids } = error;
+  if (lost) return new EnqueueOutcomeUnknownError(queue, ids, retry, { cause: error });
+  return new DurabilityUnconfirmedError(queue, ids, error.wanted, error.got, retry, { cause: error.cause });
 }
 
 /** The handle of a job that was there already shows that job, not what this call wanted to store. */

@@ -28,7 +28,7 @@ import { openEventStream } from './event-stream.js';
 import { isJobDefinition, type JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
 import { JobHandle } from './job-handle.js';
-import { handlesOf, prepareJob, storeJobs, withHandles } from './job-producer.js';
+import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
 import type { QueueScope } from './queue-scope.js';
 import { ResultWaiter } from './result-waiter.js';
@@ -81,6 +81,7 @@ export class QueueService implements OnApplicationShutdown {
    * Stores a job; once this resolves, it is handed to a handler until it ends.
    * @throws InvalidPayloadError, PayloadTooLargeError, InvalidValueError, UnknownOptionError
    * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError (repeat by its `retry()`), StoreFullError
+   * @throws DurabilityUnconfirmedError (stored; ask again by its `retry()`), UnsupportedError, where `durability` was asked
    */
   enqueue<P, R, I>(
     definition: JobDefinition<P, R, I>,
@@ -109,7 +110,7 @@ export class QueueService implements OnApplicationShutdown {
     const request =
       options === undefined ? undefined : readEnqueueOptions(options, `enqueue("${scope.queue}")`, this.backoffNames);
     const job = await prepareJob(scope, definitionOf(target), payload, request);
-    return (await storeJobs(scope, [job]))[0];
+    return storeJob(scope, job);
   }
 
   /**

@@ -5,7 +5,7 @@ export type RedisConnection =
   string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
 
 /** What each connection is for: it shows in CLIENT LIST. */
-export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat';
+export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat' | 'durability';
 
 /**
  * Makes the process's few connections, whatever the number of queues. Commands are never queued or re-sent by the

@@ -113,13 +113,17 @@ export class DurableEnqueuer {
     for (;;) {
       const heldMs = Math.max(1, Math.round(deadline - performance.now()));
       try {
-        return { got: confirmedOf(await this.link.pair(enqueuer.emptyCall(), waitCommand(level, heldMs), heldMs), level) };
-      } catch (error) {
-        if (isFinal(error) || performance.now() >= deadline) return { got: 0, cause: error };
+        const reply = await this.link.pair(enqueuer.emptyCall(), waitCommand(level, heldMs), heldMs);
+        return { got: confirmedOf(reply, level) };
+      } catch (cause) {
+        if (isFinal(cause) || performance.now() >= deadline) return { got: 0, cause };
+      }
+      try {
         // The connection was replaced, or the server forgot the script: the link knows how to mend that.
         const { script, keys, args } = enqueuer.emptyCall();
-        const mended = await this.link.run(script, keys, args, deadline).catch((late: unknown) => ({ late }));
-        if (typeof mended === 'object' && mended !== null && 'late' in mended) return { got: 0, cause: mended.late };
+        await this.link.run(script, keys, args, deadline);
+      } catch (cause) {
+        return { got: 0, cause };
       }
     }
   }

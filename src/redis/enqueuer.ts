@@ -5,20 +5,13 @@ import type { JobState } from '../core/job.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Link } from './link.js';
-import type { Script } from './script-library.js';
+import type { Script, ScriptCall } from './script-library.js';
 import { ReplyLostError } from './store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
-
-/** One call of the script, as a {@link Link} sends it. */
-export interface ScriptCall {
-  script: Script;
-  keys: readonly string[];
-  args: readonly string[];
-}
 
 interface Group {
   jobs: readonly NewJob[];
@@ -187,7 +180,8 @@ export class Enqueuer {
       try {
         return (await execute()).slice(from, to);
       } catch (error) {
-        throw error instanceof ReplyLostError ? this.outcomeUnknown(execute, ids, from, to, error) : error;
+        // Whatever kept this call from its answer says nothing about the first one.
+        throw this.outcomeUnknown(execute, ids, from, to, error);
       }
     };
     return new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause });

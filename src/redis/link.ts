@@ -1,7 +1,6 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
 import { BrokerUnavailableError } from '../core/errors.js';
-import type { ScriptCall } from './enqueuer.js';
-import type { Script } from './script-library.js';
+import type { Script, ScriptCall } from './script-library.js';
 import { refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
 
 export type Client = Redis | Cluster;
@@ -151,13 +150,13 @@ export class Link {
     }
   }
 
-  private send(name: string, args: (string | number)[], giveUpAt: number): Promise<unknown> {
+  private send(name: string, args: (string | number)[], giveUpAt: number, node?: { slot: number }): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const entry: Pending = { reject, giveUpAt };
       this.pending.add(entry);
       this.sweeper ??= setTimeout(() => this.sweep(), SWEEP_MS);
       const command = new Command(name, args, { replyEncoding: 'utf8' });
-      (this.client.sendCommand(command) as Promise<unknown>).then(
+      ((this.client as Cluster).sendCommand(command, undefined, node) as Promise<unknown>).then(
         (reply) => {
           this.pending.delete(entry);
           resolve(reply);

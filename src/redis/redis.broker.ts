@@ -25,10 +25,12 @@ import type {
   Unsubscribe,
   WorkerTurn,
 } from '../core/broker.js';
+import type { Durability } from '../core/durability.js';
 import { decodeEnvelope } from '../core/envelope.js';
 import { BrokerUnavailableError, InvalidValueError, TaskQueueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import { Connector, describeConnection, type RedisConnection } from './connector.js';
+import { DurableEnqueuer } from './durable-enqueuer.js';
 import { Enqueuer } from './enqueuer.js';
 import { InboxMover } from './inbox-mover.js';
 import { HeartbeatThread } from './heartbeat.js';
@@ -37,7 +39,7 @@ import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link } from './link.js';
 import { loadScripts, type ScriptLibrary, type ScriptName } from './script-library.js';
-import { readServerFacts, refuseUnsafeServer } from './server-facts.js';
+import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
 import { decodeReservation, encodeTurn } from './turn-encoder.js';
@@ -101,11 +103,13 @@ export class RedisBroker implements Broker {
   private link: Link | undefined;
   private subscriptions: Subscriptions | undefined;
   private inboxWatch: InboxWatch | undefined;
+  private durable: DurableEnqueuer | undefined;
+  private facts: StoreFacts | undefined;
   private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
     this.scripts = options.scripts ?? loadScripts();
-    this.capabilities = { shared: true, heartbeat: HeartbeatThread.isPossible(options.connection) };
+    this.capabilities = { shared: true, heartbeat: HeartbeatThread.isPossible(options.connection), durability: true };
     this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
   }
 
@@ -118,6 +122,7 @@ export class RedisBroker implements Broker {
       const info = (await link.command('info', [])) as string;
       const facts = readServerFacts(info, this.connector.mode);
       refuseUnsafeServer(facts, this.options.allowEviction);
+      this.facts = facts;
       await this.teachScripts(link);
       const [seconds, micros] = (await link.command('time', [])) as string[];
       this.clock.learn(String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)));
@@ -132,6 +137,7 @@ export class RedisBroker implements Broker {
     this.closed = true;
     this.subscriptions?.close();
     this.inboxWatch?.close();
+    this.durable?.close();
     this.link?.close();
   }
 
@@ -139,8 +145,9 @@ export class RedisBroker implements Broker {
     return this.clock.now();
   }
 
-  enqueue(queue: string, jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
+  enqueue(queue: string, jobs: readonly NewJob[], durability?: Durability): Promise<EnqueueReceipt[]> {
     try {
+      if (durability !== undefined) return this.durableEnqueuer(durability).enqueue(queue, jobs, durability);
       return this.access(queue).enqueuer.enqueue(jobs);
     } catch (error) {
       return Promise.reject(error); // not an async method: it would cost every job three turns of the microtask queue
@@ -489,13 +496,36 @@ export class RedisBroker implements Broker {
     if (access === undefined) {
       const keys = new QueueKeys(this.options.prefix, queue);
       const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
-      const onClock = (nowText: string) => this.clock.learn(nowText);
-      const enqueuer = new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock);
+      const enqueuer = this.createEnqueuer(queue, link, keys, numbers);
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
       access = { keys, numbers, enqueuer, inboxes, format: undefined };
       this.queues.set(queue, access);
     }
     return access;
+  }
+
+  private createEnqueuer(queue: string, link: Link, keys: QueueKeys, numbers: JobNumbers): Enqueuer {
+    return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, (nowText) => this.clock.learn(nowText));
+  }
+
+  /** @throws UnsupportedError */
+  private durableEnqueuer(level: Durability): DurableEnqueuer {
+    this.opened();
+    if (level.fsync) refuseMissingFsync(this.facts);
+    if (this.durable === undefined) {
+      const link = new Link(this.connector.connect('durability'), this.options.commandTimeoutMs);
+      const enqueuers = new Map<string, Enqueuer>();
+      this.durable = new DurableEnqueuer(link, (queue) => {
+        let enqueuer = enqueuers.get(queue);
+        if (enqueuer === undefined) {
+          const { keys } = this.access(queue);
+          const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
+          enqueuers.set(queue, (enqueuer = this.createEnqueuer(queue, link, keys, numbers)));
+        }
+        return enqueuer;
+      });
+    }
+    return this.durable;
   }
 
   private async run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
@@ -555,7 +585,7 @@ export class RedisBroker implements Broker {
     const checked = this.opened()
       .command('hget', [meta, 'format'])
       .then((found) => {
-        if (found !== null && found !== STORE_FORMAT) throw wrongFormat(meta, String(found));
+        if (found !== null && found !== STORE_FORMAT) throw wrongFormat(meta, found as string);
       });
     await checked;
     access.format = checked;

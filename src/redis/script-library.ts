@@ -9,6 +9,13 @@ export interface Script {
   sha: string;
 }
 
+/** One call of a script, as a `Link` sends it. */
+export interface ScriptCall {
+  script: Script;
+  keys: readonly string[];
+  args: readonly string[];
+}
+
 export type ScriptName =
   | 'beat'
   | 'cancel'

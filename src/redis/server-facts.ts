@@ -1,5 +1,5 @@
 import type { StoreFacts } from '../core/broker.js';
-import { IncompatibleStoreError } from '../core/errors.js';
+import { IncompatibleStoreError, UnsupportedError } from '../core/errors.js';
 
 /** What INFO says, read without CONFIG, which is often not permitted. */
 export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | 'sentinel'): StoreFacts {
@@ -27,9 +27,8 @@ export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | '
 
 /** @throws IncompatibleStoreError */
 export function refuseUnsafeServer(facts: StoreFacts, allowEviction: boolean): void {
-  const [major, minor] = facts.version.split('.').map(Number);
   const least: readonly [number, number] = facts.kind === 'valkey' ? [7, 2] : [7, 0];
-  if (major < least[0] || (major === least[0] && minor < least[1])) {
+  if (isOlder(facts.version, least)) {
     throw new IncompatibleStoreError(
       `${facts.kind} ${facts.version} is too old: nestjs-task-queue needs Redis 7.0 or Valkey 7.2 (script flags).`,
     );
@@ -40,6 +39,24 @@ export function refuseUnsafeServer(facts: StoreFacts, allowEviction: boolean): v
         'Set it to noeviction, or pass allowEviction: true to accept the loss.',
     );
   }
+}
+
+/** Before anything is stored: WAITAOF is of Redis and Valkey 7.2, and needs an append-only file. @throws UnsupportedError */
+export function refuseMissingFsync(facts: StoreFacts | undefined): void {
+  if (facts === undefined) return;
+  if (isOlder(facts.version, [7, 2])) {
+    throw new UnsupportedError(
+      `durability { fsync } needs WAITAOF, which ${facts.kind} ${facts.version} does not have: use 7.2 or newer, or { replicas }.`,
+    );
+  }
+  if (facts.appendonly === false) {
+    throw new UnsupportedError('durability { fsync } needs "appendonly yes" on the server, or use { replicas }.');
+  }
+}
+
+function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ours, minorOfOurs] = version.split('.').map(Number);
+  return ours < major || (ours === major && minorOfOurs < minor);
 }
 
 function booleanOf(text: string | undefined): boolean | undefined {

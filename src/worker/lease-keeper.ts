@@ -23,6 +23,8 @@ export class LeaseKeeper {
   private heartbeat: Heartbeat | undefined;
   private holding = false;
   private beating = false;
+  /** Store time, ms: as far as an answer has told that the lease goes. */
+  private endsAt = 0;
 
   constructor(private readonly context: LeaseKeeperContext) {}
 
@@ -50,9 +52,24 @@ export class LeaseKeeper {
   }
 
   /** What a beat was answered, wherever it was made. */
-  async heed({ lapsed, cancelling }: BeatReply): Promise<void> {
+  heed({ now, lapsed, cancelling }: BeatReply): void {
+    this.renewed(now);
     if (cancelling.length > 0) this.context.onCancelling(cancelling);
-    if (lapsed) await this.reconcile();
+    if (lapsed) this.context.onLapse();
+  }
+
+  /** @param now store time, ms, at which the lease began anew */
+  renewed(now: number): void {
+    this.endsAt = Math.max(this.endsAt, now + this.context.leaseMs);
+  }
+
+  /**
+   * A reservation renews a lease without telling whether it had run out, and the beat behind it would find nothing wrong:
+   * a process that was frozen looks at the time of its first answer.
+   * @param now store time, ms, of an answer
+   */
+  mayHaveLapsed(now: number): boolean {
+    return now >= this.endsAt;
   }
 
   async reconcile(): Promise<void> {
@@ -70,7 +87,7 @@ export class LeaseKeeper {
     if (this.beating || !this.holding) return;
     this.beating = true;
     try {
-      await this.heed(await broker.beat(queue, workerId, leaseMs));
+      this.heed(await broker.beat(queue, workerId, leaseMs));
     } catch {
       // The next beat comes by itself; while Redis is away no lease runs out.
     } finally {

@@ -163,7 +163,7 @@ export class WorkerSupervisor {
       case 'resync':
         worker.resume(); // the store says whether it is paused
         worker.adoptParked(undefined);
-        worker.reconcile().catch(() => {}); // the next beat or reconnect does it again
+        worker.reconcile();
         return;
     }
   }

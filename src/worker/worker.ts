@@ -75,6 +75,8 @@ export class Worker {
   private staleTimer: NodeJS.Timeout | undefined;
   private staleMark: ReservedJob | undefined;
   private outage = false;
+  /** What this worker holds and what the store says may differ. */
+  private doubtful = false;
   private idleWaiters: (() => void)[] = [];
   private pauseWaiter: (() => void) | undefined;
   private reservedAt = 0;
@@ -102,6 +104,7 @@ export class Worker {
       held: () => this.heldJobs(),
       onCancelling: (ids) => this.cancel(ids),
       onLost: (ids) => this.lose(ids),
+      onLapse: () => this.reconcile(),
     });
   }
 
@@ -113,7 +116,7 @@ export class Worker {
 
   /** The heartbeat was answered. */
   heed(reply: BeatReply): void {
-    this.lease.heed(reply).catch(() => {}); // the next beat says it again
+    this.lease.heed(reply);
   }
 
   beatFromLoop(): void {
@@ -165,10 +168,10 @@ export class Worker {
     }
   }
 
-  /** Compares with the store after a reconnect: either side may know of jobs the other does not. */
-  async reconcile(): Promise<void> {
-    if (this.turning) return; // an open turn repeats itself until both sides agree
-    await this.lease.reconcile();
+  /** Compares with the store before the next turn: either side may know of jobs the other does not. */
+  reconcile(): void {
+    this.doubtful = true;
+    this.schedule();
   }
 
   stopReserving(): void {
@@ -237,8 +240,25 @@ export class Worker {
 
   private turnIfNeeded(): void {
     if (this.turning || this.closed) return;
-    if (this.settlements.length > 0 || (this.hungry && this.reserving && !this.paused)) void this.turn();
+    if (this.doubtful) void this.resolveDoubt();
+    else if (this.settlements.length > 0 || (this.hungry && this.reserving && !this.paused)) void this.turn();
     else this.tellIdle();
+  }
+
+  /** Never beside a turn: what the store hands out just then would look like something that nobody here holds. */
+  private async resolveDoubt(): Promise<void> {
+    this.turning = true;
+    this.doubtful = false;
+    let resolved = true;
+    try {
+      await this.lease.reconcile();
+    } catch {
+      resolved = false; // a turn waits for the store; then the question is put again
+      this.hungry = true;
+    }
+    this.turning = false;
+    if (resolved || this.closed || !this.reserving) this.schedule();
+    else await this.turn().then(() => this.reconcile());
   }
 
   private async turn(): Promise<void> {
@@ -289,6 +309,9 @@ export class Worker {
   private take(turn: WorkerTurn, reservation: Reservation): void {
     const { jobs, fence } = reservation;
     if (turn.want > 0) this.reservedAt = performance.now();
+    const holdsOlder = this.running.size > 0 || this.held.length > 0;
+    if (holdsOlder && this.lease.mayHaveLapsed(reservation.now)) this.doubtful = true;
+    if (jobs.length > 0) this.lease.renewed(reservation.now);
     if (reservation.lost.length > 0) this.context.logger.warn(lostMessage(this.queue, reservation.lost));
     if (reservation.trimmedDead > 0) {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);

@@ -12,6 +12,16 @@ export function enqueueContract(use: () => BrokerDriver): void {
     await driver.expectCounts({ ready: 1, scheduled: 1 });
   });
 
+  it('refuses to wait for confirmations that it cannot give, and stores nothing', async () => {
+    const { broker } = use();
+    if (broker.capabilities.durability) return;
+    const durability = { replicas: 1, fsync: false, timeoutMs: 1000 };
+    await expect(broker.enqueue(QUEUE, [use().newJob()], durability)).rejects.toMatchObject({
+      code: 'TASK_QUEUE_UNSUPPORTED',
+    });
+    await use().expectCounts({});
+  });
+
   it('takes an empty call', async () => {
     expect(await use().broker.enqueue(QUEUE, [])).toEqual([]);
     await use().expectCounts({});

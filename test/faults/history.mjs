@@ -26,7 +26,7 @@ export function runsOf(entries) {
   const deaths = new Map(entries.filter(({ type }) => type === 'death').map(({ of, at }) => [of, at]));
   for (const entry of entries) {
     if (entry.type === 'start') {
-      const run = { n: entry.n, id: entry.id, pid: entry.pid, attempt: entry.attempt, from: entry.at, to: undefined };
+      const run = { n: entry.n, id: entry.id, pid: entry.pid, attempt: entry.attempt, fence: entry.fence, from: entry.at, to: undefined };
       open.set(`${entry.pid} ${entry.run}`, run);
       runs.push(run);
     } else if (entry.type === 'end') {
@@ -65,6 +65,12 @@ export function figuresOf({ calls, entries, jobs, violations, retried = new Set(
     if (!retried.has(n)) extraRuns += list.length - 1;
     for (let i = 1; i < list.length; i++) if (list[i].from < list[i - 1].to) overlaps++;
   }
+  // Completed by a run that was not the newest.
+  let staleSettlements = 0;
+  for (const { n, state, detail } of jobs) {
+    const fence = state === 'completed' && fenceOf(detail);
+    if (fence && runsPerN.get(n)?.some((run) => run.fence > fence)) staleSettlements++;
+  }
   const isEnd = ({ state }) => state === 'completed' || state === 'dead' || state === 'cancelled';
   return {
     stored: countOf(([, outcome]) => outcome === 'stored'),
@@ -81,8 +87,13 @@ export function figuresOf({ calls, entries, jobs, violations, retried = new Set(
     ).length,
     extraRuns,
     overlaps,
+    staleSettlements,
     unknown: countOf(([, outcome]) => outcome === 'unknown'),
     unsettled: countOf(([, outcome]) => outcome === 'open'),
     violations,
   };
+}
+
+function fenceOf(result) {
+  return Number(/^\{"fence":(\d+)\}$/.exec(result)?.[1] ?? 0);
 }

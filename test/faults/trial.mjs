@@ -23,6 +23,8 @@ export class Trial {
   /** n → what became of its enqueue. */
   calls = new Map();
   retried = new Set();
+  /** Of the enqueues made one by one. */
+  longestCallMs = 0;
 
   constructor({ systemName, system, dist, seed, full, fault }) {
     Object.assign(this, { systemName, system, dist, full });
@@ -128,11 +130,14 @@ export class Trial {
     this.calls.set(n, 'open');
     let call = () => producer.add({ n, ...payload }, options);
     for (let tries = 0; ; tries++) {
+      const calledAt = instant();
       try {
         await call();
         this.calls.set(n, 'stored');
+        this.#settled(calledAt);
         return n;
       } catch (error) {
+        this.#settled(calledAt);
         const { outcome, retry } = producer.verdictOn(error);
         this.lastError = error;
         this.calls.set(n, outcome);
@@ -141,6 +146,10 @@ export class Trial {
         call = retry;
       }
     }
+  }
+
+  #settled(calledAt) {
+    this.longestCallMs = Math.max(this.longestCallMs, Math.round(instant() - calledAt));
   }
 
   /** Enqueues at a steady rate until stopped; `stop` resolves when every call has settled, or after `patienceMs`. */
@@ -231,7 +240,7 @@ export class Trial {
 
   /** The bounds that hold in every trial, and those that the trial gives. */
   judge(figures, { extraRuns = 0, overlaps = 0, dead = 0, unknown = 0, recoveryMs, unhandled = 0 } = {}) {
-    const most = { lost: 0, phantom: 0, duplicates: 0, completedTwice: 0, unsettled: 0 };
+    const most = { lost: 0, phantom: 0, duplicates: 0, completedTwice: 0, staleSettlements: 0, unsettled: 0 };
     Object.assign(most, { extraRuns, overlaps, dead, unknown, unhandled });
     if (recoveryMs !== undefined) most.recoveryMs = recoveryMs;
     for (const [name, limit] of Object.entries(most)) {

@@ -81,20 +81,22 @@ const ACTS = {
 async function run(job) {
   const number = ++runs;
   const { payload } = job;
+  const n = payload?.n ?? (job.schedule && `${job.schedule.name}@${job.scheduledFor}`);
   const tick = job.schedule && { schedule: job.schedule.name, tick: job.scheduledFor, missed: job.schedule.missed };
-  note('start', { run: number, n: payload?.n, id: job.id, attempt: job.attempt, fence: job.fence, ...tick });
+  note('start', { run: number, n, id: job.id, attempt: job.attempt, fence: job.fence, ...tick });
   if (payload?.act !== 'busy') {
     job.signal?.addEventListener('abort', () => {
-      note('abort', { run: number, n: payload?.n, id: job.id, reason: job.signal.reason?.reason });
+      note('abort', { run: number, n, id: job.id, reason: job.signal.reason?.reason });
     });
   }
   try {
     const act = ACTS[payload?.act];
-    const value = act ? await act(job, payload) : (await pause(payload?.ms ?? 0), payload?.echo);
-    note('end', { run: number, n: payload?.n, id: job.id, ok: true, fence: job.fence });
-    return value;
+    const value = act ? await act(job, payload) : await pause(payload?.ms ?? 0);
+    note('end', { run: number, n, id: job.id, ok: true, fence: job.fence });
+    // The stored result tells which of several runs was let settle.
+    return value ?? { fence: job.fence };
   } catch (error) {
-    note('end', { run: number, n: payload?.n, id: job.id, ok: false, fence: job.fence });
+    note('end', { run: number, n, id: job.id, ok: false, fence: job.fence });
     throw error;
   }
 }

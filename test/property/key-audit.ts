@@ -18,7 +18,7 @@ export class KeyAudit {
     const hashes = ['jobs', 'ids', 'levels', 'crashes', 'cancelling', 'notes', 'inflight', 'waiters', 'meta'] as const;
     const pipeline = client.multi();
     for (const name of hashes) pipeline.hgetall(k[name]);
-    pipeline.lrange(k.ready, 0, -1).lrange(k.completed, 0, -1).zrange(k.workers, 0, -1, 'WITHSCORES');
+    pipeline.lrange(k.ready, 0, -1).lrange(k.completed, 0, -1).zrange(k.workers, '0', '-1', 'WITHSCORES');
     const values = ((await pipeline.exec()) as Reply).map(([, value]) => value);
     const [jobs, ids, levels, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<string, string>[];
     const [ready, completed, workers] = values.slice(hashes.length) as string[][];
@@ -43,12 +43,23 @@ export class KeyAudit {
       jobs: all.map(({ id }) => id).sort(),
       inflight: textsOf(model.inState('active'), ({ token }) => token),
       ids: Object.fromEntries(all.flatMap(({ id, userId }) => (userId === undefined ? [] : [[userId, id]]))),
-      levels: textsOf(live.filter(({ priority }) => priority > 0), ({ priority }) => String(priority)),
-      crashes: textsOf(live.filter((job) => job.crashes > 0), (job) => String(job.crashes)),
-      cancelling: live.filter((job) => job.cancelling).map(({ id }) => id).sort(),
+      levels: textsOf(
+        live.filter(({ priority }) => priority > 0),
+        ({ priority }) => String(priority),
+      ),
+      crashes: textsOf(
+        live.filter((job) => job.crashes > 0),
+        (job) => String(job.crashes),
+      ),
+      cancelling: live
+        .filter((job) => job.cancelling)
+        .map(({ id }) => id)
+        .sort(),
       notes: Object.fromEntries(all.flatMap(notesOf)),
       strangersAwaited: [],
-      workers: [...model.leases].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1)).flatMap(([name, at]) => [name, String(at)]),
+      workers: [...model.leases]
+        .sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1))
+        .flatMap(([name, at]) => [name, String(at)]),
     });
 
     const inLine = new Set(model.inState('ready').map(({ id }) => id));

@@ -82,6 +82,8 @@ export class QueueModel {
   readonly jobs = new Map<string, ModelJob>();
   readonly leases = new Map<string, number>();
   readonly turns = new Map<string, MadeTurn[]>();
+  /** The number of each worker's last call. */
+  readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
   readonly issued: (HeldJob & { worker: string })[] = [];
   readonly rules = new Map<string, Omit<StoredSchedule, 'tick'> & { tick: number | undefined }>();
@@ -91,6 +93,8 @@ export class QueueModel {
   /** Completed jobs that retention may have taken, as many as it likes, since the last look. */
   mayTrimTo: number | undefined;
   largestTurn = 0;
+  /** A job left the line where it waited: a store may count its place until it comes to it. */
+  mayHaveHoles = false;
   private seenAt: number | undefined;
   private graceUntil = 0;
   private places = 0;
@@ -105,7 +109,10 @@ export class QueueModel {
   }
 
   counts(): Record<JobState, number> {
-    return Object.fromEntries(JOB_STATES.map((state) => [state, this.inState(state).length])) as Record<JobState, number>;
+    return Object.fromEntries(JOB_STATES.map((state) => [state, this.inState(state).length])) as Record<
+      JobState,
+      number
+    >;
   }
 
   /** By a user's id, else by the store's. */
@@ -141,7 +148,8 @@ export class QueueModel {
   enqueue(jobs: readonly NewJob[], minted: readonly string[]): EnqueueReceipt[] {
     return jobs.map((job, index) => {
       const first = job.userId === undefined ? undefined : this.find(job.userId);
-      if (first !== undefined && first.userId === job.userId) return { id: first.id, created: false, state: first.state };
+      if (first !== undefined && first.userId === job.userId)
+        return { id: first.id, created: false, state: first.state };
       const dueAt = job.delayMs === undefined ? (job.runAt ?? 0) : this.now + job.delayMs;
       const added = this.add(minted[index], job);
       if (dueAt > this.now) Object.assign(added, { state: 'scheduled', dueAt });
@@ -212,7 +220,8 @@ export class QueueModel {
     const suspects = this.suspects();
     if (alone && want > 0 && suspects.length > 0) return suspects.slice(0, 1);
     const parked = this.inState('parked');
-    const adopted = adopt === '*' ? parked : (adopt ?? []).flatMap((name) => parked.filter((job) => nameOf(job) === name));
+    const adopted =
+      adopt === '*' ? parked : (adopt ?? []).flatMap((name) => parked.filter((job) => nameOf(job) === name));
     return [...this.ordinary(), ...adopted].slice(0, want);
   }
 
@@ -362,7 +371,17 @@ export class QueueModel {
     const { active: inflight, ready, parked } = this.counts();
     const nextExpiryAt = this.leases.size === 0 ? undefined : Math.min(...this.leases.values());
     const more = this.expired().length > 0;
-    return { now: this.now, reclaimed, poisoned, more, inflight, nextExpiryAt, ready, nextDueAt: this.nextDueAt(), parked };
+    return {
+      now: this.now,
+      reclaimed,
+      poisoned,
+      more,
+      inflight,
+      nextExpiryAt,
+      ready,
+      nextDueAt: this.nextDueAt(),
+      parked,
+    };
   }
 
   private expired(): string[] {
@@ -377,6 +396,7 @@ export class QueueModel {
     const job = this.find(id);
     if (job === undefined) return 'not-found';
     if (isSettled(job.state)) return 'finished';
+    if (job.state === 'ready') this.mayHaveHoles = true;
     if (job.state !== 'active') {
       this.end(job, 'cancelled', CANCELLED, undefined);
       return 'cancelled';
@@ -399,6 +419,7 @@ export class QueueModel {
     const job = this.find(id);
     if (job === undefined) return 'not-found';
     if (job.state === 'active') return 'active';
+    if (job.state === 'ready') this.mayHaveHoles = true;
     this.jobs.delete(job.id);
     return 'removed';
   }
@@ -413,7 +434,9 @@ export class QueueModel {
   /** Of what is completed, a store may keep a few more than asked for: {@link takeTrimmed} sees which went. */
   trim(retention: Record<SettledState, RetentionRule>): { trimmedCancelled: number; trimmedDead: number } {
     const { completed } = retention;
-    const young = this.inState('completed').filter(({ settledAt }) => this.now - settledAt <= (completed ? completed.ageMs : 0));
+    const young = this.inState('completed').filter(
+      ({ settledAt }) => this.now - settledAt <= (completed ? completed.ageMs : 0),
+    );
     this.mayTrimTo = completed ? Math.min(completed.count, young.length) : 0;
     const trimmedCancelled = this.trimState('cancelled', retention.cancelled);
     return { trimmedCancelled, trimmedDead: this.trimState('dead', retention.dead) };
@@ -438,7 +461,9 @@ export class QueueModel {
     const gone = this.inState('completed').filter(({ id }) => !kept.has(id));
     const left = this.inState('completed').length - gone.length;
     if (gone.length > 0 && left < (this.mayTrimTo ?? Infinity)) {
-      throw new Error(`${gone.length} completed jobs vanished, ${left} are left, retention may leave ${this.mayTrimTo}`);
+      throw new Error(
+        `${gone.length} completed jobs vanished, ${left} are left, retention may leave ${this.mayTrimTo}`,
+      );
     }
     this.mayTrimTo = undefined;
     const oldest = this.inState('completed').reverse().slice(0, gone.length);

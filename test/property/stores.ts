@@ -64,7 +64,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
   let now = START_AT;
   await client.set(clockKey, now);
   const enqueues: EnqueueCall[] = [];
-  const connection = new OverheardRedis(url, { lazyConnect: true }, scripts.enqueue.sha, enqueues);
+  const connection = new OverheardRedis({ ...addressOf(url), lazyConnect: true }, scripts.enqueue.sha, enqueues);
   const broker = new RedisBroker({
     ...{ connection, prefix, commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, waitForRedis: false },
     ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
@@ -107,19 +107,25 @@ interface EnqueueCall {
   outcomes: string[];
 }
 
+type LegacyOptions = RedisOptions & { replyMapping?: 'legacy' };
+
+function addressOf(url: string): LegacyOptions {
+  const { hostname: host, port } = new URL(url);
+  return { host, port: Number(port) };
+}
+
 /** Remembers the enqueue calls that went over it, to the byte: the broker keeps their numbers to itself. */
 class OverheardRedis extends Redis {
   constructor(
-    url: string,
-    options: RedisOptions,
+    options: LegacyOptions,
     private readonly sha: string,
     private readonly calls: EnqueueCall[],
   ) {
-    super(url, options);
+    super(options);
   }
 
   override duplicate(override: Partial<RedisOptions> = {}): Redis {
-    return new OverheardRedis('', { ...this.options, ...override }, this.sha, this.calls);
+    return new OverheardRedis({ ...this.options, ...override } as LegacyOptions, this.sha, this.calls);
   }
 
   override sendCommand(command: Command, ...rest: [never?]): unknown {

@@ -24,7 +24,7 @@ describe('enqueue.lua', () => {
     expect(await driver.hash('jobs')).toEqual({ [id]: driver.envelope() });
     expect(await driver.list('ready')).toEqual([id]);
     expect(await driver.keyNames()).toEqual(['calls', 'inflight', 'jobs', 'meta', 'ready']);
-    const record = Object.values(await driver.hash('calls'));
+    const record: unknown[] = Object.values(await driver.hash('calls'));
     expect(record).toEqual([`1 ${driver.now() / 1000} `]);
   });
 
@@ -52,24 +52,29 @@ describe('enqueue.lua', () => {
     expect(jobs.map(({ id }) => id)).toEqual([2, 5, 1, 4, 0, 3].map((index) => ids[index]));
   });
 
-  it.each(['"a\\nb"', 'raw\nnewline\n\nagain\n', '"ünïcödé 🎉 \u2028"', '\u0000\u0001\u007f', '', 'C1800000000000x', '{"__proto__":1}'])(
-    'stores the payload %j byte for byte',
-    async (payload) => {
-      const driver = use();
-      const envelope = driver.envelope({ payload });
-      const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope }]);
-      expect(await driver.record(id)).toBe(envelope);
-      const { jobs } = await driver.reserve('w1');
-      expect(jobs[0].envelope).toBe(envelope);
-    },
-  );
+  it.each([
+    '"a\\nb"',
+    'raw\nnewline\n\nagain\n',
+    '"ünïcödé 🎉 \u2028"',
+    '\u0000\u0001\u007f',
+    '',
+    'C1800000000000x',
+    '{"__proto__":1}',
+  ])('stores the payload %j byte for byte', async (payload) => {
+    const driver = use();
+    const envelope = driver.envelope({ payload });
+    const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope }]);
+    expect(await driver.record(id)).toBe(envelope);
+    const { jobs } = await driver.reserve('w1');
+    expect(jobs[0].envelope).toBe(envelope);
+  });
 
   it('stores a thousand jobs in one call, plain or not', async () => {
     const driver = use();
     const plain = await driver.putMany(1000);
     const full = await driver.put(...Array.from({ length: 1000 }, (_, index) => ({ userId: `u${index}`, delayMs: 5 })));
     expect(await driver.list('ready')).toEqual(plain);
-    expect(await driver.client.zrange(driver.keys.scheduled, 0, -1)).toEqual(full);
+    expect(await driver.client.zrange(driver.keys.scheduled, '0', '-1')).toEqual(full);
     expect(await driver.client.hlen(driver.keys.ids)).toBe(1000);
   });
 

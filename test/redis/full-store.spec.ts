@@ -33,7 +33,13 @@ describe('a Redis at maxmemory', () => {
     await expect(driver.put({ delayMs: 5 }, { priority: 1 })).rejects.toMatchObject(FULL);
     await expect(driver.broker.takeInbox(QUEUE, driver.store.inbox, 1)).rejects.toMatchObject(FULL);
     expect(await driver.client.llen(driver.store.inbox)).toBe(1);
-    const fire = { name: 's', specHash: 'h', tick: driver.now(), nextTick: undefined, job: driver.newJob({ userId: 'x' }) };
+    const fire = {
+      name: 's',
+      specHash: 'h',
+      tick: driver.now(),
+      nextTick: undefined,
+      job: driver.newJob({ userId: 'x' }),
+    };
     await expect(driver.broker.fireSchedule(QUEUE, fire)).rejects.toMatchObject(FULL);
     await driver.expectCounts({ ready: 13, active: 8 });
   });

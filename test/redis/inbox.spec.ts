@@ -30,7 +30,7 @@ describe('take-inbox.lua', () => {
     const proxy = await startTcpProxy(Number(new URL(process.env.TEST_REDIS_URL ?? '').port));
     const broker = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}` });
     await broker.takeInbox(QUEUE, `${driver.prefix}-empty`, 1); // numbers at hand, script known
-    const dropped = proxy.dropReply((bytes) => bytes.includes(`${driver.store.inbox}`));
+    const dropped = proxy.dropReply((bytes) => bytes.includes(driver.store.inbox));
     const moved = broker.takeInbox(QUEUE, driver.store.inbox, 3);
     await dropped;
     expect(await moved).toBe(3);
@@ -47,7 +47,9 @@ describe('take-inbox.lua', () => {
     const other = await driver.connect();
     for (let index = 0; index < 100; index++) await driver.store.pushInbox(String(index));
     const counts = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => (index % 2 ? driver.broker : other).takeInbox(QUEUE, driver.store.inbox, 7)),
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 ? driver.broker : other).takeInbox(QUEUE, driver.store.inbox, 7),
+      ),
     );
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(100);
     await driver.expectCounts({ ready: 100 });
@@ -103,7 +105,12 @@ describe('InboxWatch', () => {
   async function blockedOn(client: Redis, inbox: string): Promise<void> {
     for (;;) {
       const info = await client.client('LIST');
-      if (String(info).split('\n').some((line) => line.includes('cmd=blmove') && line.includes('flags=b'))) return;
+      if (
+        String(info)
+          .split('\n')
+          .some((line) => line.includes('cmd=blmove') && line.includes('flags=b'))
+      )
+        return;
       expect(inbox).toBeTruthy();
     }
   }

@@ -6,7 +6,7 @@ describe('keys', () => {
   const keys = new QueueKeys('tq', 'mail');
 
   it('lie in one hash slot under literal names', () => {
-    expect({ ...keys }).toEqual({
+    expect(Object.fromEntries(Object.entries(keys))).toEqual({
       base: '{tq:mail}:',
       meta: '{tq:mail}:meta',
       jobs: '{tq:mail}:jobs',

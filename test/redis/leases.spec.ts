@@ -115,7 +115,10 @@ describe('reclaim.lua', () => {
   it('keeps what it buries and cancels as every other end', async () => {
     const driver = use();
     const bytes: Record<string, number> = {};
-    for (const [worker, mark] of [['w1', true], ['w2', false]] as const) {
+    for (const [worker, mark] of [
+      ['w1', true],
+      ['w2', false],
+    ] as const) {
       const job = await driver.start(worker, { userId: worker, priority: 2 });
       if (mark) await driver.broker.cancel(QUEUE, job.id);
       else await driver.client.hset(driver.keys.crashes, job.id, '2');
@@ -126,7 +129,8 @@ describe('reclaim.lua', () => {
       bytes[mark ? 'cancelledBytes' : 'deadBytes'] = Buffer.byteLength(record);
     }
     for (const [counter, size] of Object.entries(bytes)) expect(await driver.meta(counter)).toBe(String(size));
-    for (const gone of ['crashes', 'levels', 'cancelling', 'workers']) expect(await driver.keyNames()).not.toContain(gone);
+    for (const gone of ['crashes', 'levels', 'cancelling', 'workers'])
+      expect(await driver.keyNames()).not.toContain(gone);
     await driver.expectCounts({ cancelled: 1, dead: 1 });
   });
 });
@@ -241,7 +245,10 @@ describe('report.lua', () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
     const report = (logs: string[], progress?: string) =>
-      driver.broker.report(QUEUE, [{ id, token, progress, logs }, { id, token: 'w1:1', progress: '9', logs: ['no'] }]);
+      driver.broker.report(QUEUE, [
+        { id, token, progress, logs },
+        { id, token: 'w1:1', progress: '9', logs: ['no'] },
+      ]);
     expect(await report(['a', 'b ü'], '1')).toEqual({ lost: [id] });
     await report(['c', 'd'], '{"a":2}');
     expect(await driver.hash('notes')).toEqual({ [`${id}:progress`]: '{"a":2}', [`${id}:logs`]: 'b ü\nc\nd' });
@@ -251,4 +258,3 @@ describe('report.lua', () => {
     expect(await driver.broker.logs(QUEUE, id)).toEqual(['b ü', 'c', 'd']);
   });
 });
-

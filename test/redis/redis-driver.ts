@@ -7,6 +7,8 @@ import { BrokerDriver, QUEUE } from '../contract/broker-driver.js';
 
 const START_AT = 1_800_000_000_000;
 
+type KeyName = Exclude<keyof QueueKeys, 'base' | 'signalsChannel'>;
+
 /** What stays of a queue whose jobs are all gone and whose workers have left. */
 export const RESIDUE = ['calls', 'inflight', 'jobs', 'meta'];
 
@@ -25,7 +27,7 @@ export class RedisDriver extends BrokerDriver {
     readonly client: Redis,
     private readonly options: RedisDriverOptions,
     private readonly brokers: RedisBroker[],
-    private readonly time: { now: number },
+    time: { now: number },
   ) {
     const clockKey = `${prefix}-clock`;
     super({
@@ -92,17 +94,17 @@ export class RedisDriver extends BrokerDriver {
     return this.client.hget(this.keys.jobs, id);
   }
 
-  async hash(name: keyof QueueKeys): Promise<Record<string, string>> {
+  async hash(name: KeyName): Promise<Record<string, string>> {
     const { '-': _filler, ...fields } = await this.client.hgetall(this.keys[name]);
     return fields;
   }
 
-  list(name: keyof QueueKeys): Promise<string[]> {
+  list(name: KeyName): Promise<string[]> {
     return this.client.lrange(this.keys[name], 0, -1);
   }
 
-  async zset(name: keyof QueueKeys): Promise<Record<string, number>> {
-    const flat = await this.client.zrange(this.keys[name], 0, -1, 'WITHSCORES');
+  async zset(name: KeyName): Promise<Record<string, number>> {
+    const flat = await this.client.zrange(this.keys[name], '0', '-1', 'WITHSCORES');
     const scores: Record<string, number> = {};
     for (let index = 0; index < flat.length; index += 2) scores[flat[index]] = Number(flat[index + 1]);
     return scores;
@@ -117,7 +119,7 @@ export class RedisDriver extends BrokerDriver {
       if (name === 'calls' || name === 'idle') continue;
       if (type === 'hash') found[name] = await this.client.hgetall(key);
       else if (type === 'list') found[name] = await this.client.lrange(key, 0, -1);
-      else found[name] = await this.client.zrange(key, 0, -1, 'WITHSCORES');
+      else found[name] = await this.client.zrange(key, '0', '-1', 'WITHSCORES');
     }
     return found;
   }

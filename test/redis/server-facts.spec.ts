@@ -65,10 +65,15 @@ describe('server facts', () => {
   });
 
   it('warns of what may lose jobs and of what it cannot know', () => {
-    const warningsOf = (fields: Record<string, string>) => readServerFacts(info(fields), 'standalone').warnings.join('; ');
+    const warningsOf = (fields: Record<string, string>) =>
+      readServerFacts(info(fields), 'standalone').warnings.join('; ');
     expect(warningsOf({ aof_enabled: '0' })).toContain('appendonly is off');
     expect(warningsOf({ maxmemory_policy: 'volatile-lru' })).toContain('volatile-lru');
-    expect(readServerFacts('', 'cluster')).toMatchObject({ version: 'unknown', appendonly: undefined, replicas: undefined });
+    expect(readServerFacts('', 'cluster')).toMatchObject({
+      version: 'unknown',
+      appendonly: undefined,
+      replicas: undefined,
+    });
     expect(readServerFacts('', 'cluster').warnings.join('; ')).toContain('maxmemory-policy is unknown');
     expect(() => refuseUnsafeServer(readServerFacts('', 'cluster'), false)).not.toThrow();
   });

@@ -5,9 +5,23 @@ import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 
-const OPS = ['complete', 'complete slim', 'retry', 'retry later', 'snooze', 'release', 'park', 'cancel', 'bury'] as const;
+const OPS = [
+  'complete',
+  'complete slim',
+  'retry',
+  'retry later',
+  'snooze',
+  'release',
+  'park',
+  'cancel',
+  'bury',
+] as const;
 
-function settlementOf(op: (typeof OPS)[number], { id, token, envelope }: ReservedJob, keep: RetentionRule = KEEP): Settlement {
+function settlementOf(
+  op: (typeof OPS)[number],
+  { id, token, envelope }: ReservedJob,
+  keep: RetentionRule = KEEP,
+): Settlement {
   switch (op) {
     case 'complete':
       return { op: 'complete', id, token, result: '1', envelope, keep };
@@ -93,7 +107,7 @@ describe('settle-and-reserve.lua', () => {
   it('answers the same call with the same reservation and changes nothing', async () => {
     const driver = use();
     const [, settled, stale] = (await driver.putMany(5), (await driver.reserve('w1', 3)).jobs);
-    const settlements = [driver.complete(settled), { ...driver.complete(stale), token: 'w9:1' } as Settlement];
+    const settlements = [driver.complete(settled), { ...driver.complete(stale), token: 'w9:1' }];
     const turn = driver.turn('w1', { want: 5, settlements });
     const first = await driver.broker.settleAndReserve(QUEUE, turn);
     expect(first.jobs).toHaveLength(2);
@@ -224,7 +238,8 @@ describe('settle-and-reserve.lua', () => {
 
   it.each(['cancel', 'bury'] as const)('counts the bytes of %s, also through trimming', async (op) => {
     const driver = use();
-    const [store, counter] = op === 'cancel' ? (['cancelled', 'cancelledBytes'] as const) : (['dead', 'deadBytes'] as const);
+    const [store, counter] =
+      op === 'cancel' ? (['cancelled', 'cancelledBytes'] as const) : (['dead', 'deadBytes'] as const);
     const rule = { ...KEEP, count: 2 };
     const ids: string[] = [];
     for (let index = 0; index < 4; index++) {
@@ -321,17 +336,20 @@ describe('settle-and-reserve.lua', () => {
 
   // ------------------------------------------------------------ cancelling, suspects
 
-  it.each(OPS.filter((op) => !op.startsWith('complete') && op !== 'bury'))('turns the mark of a cancelled run at %s into its end', async (op) => {
-    const driver = use();
-    const job = await driver.start('w1', { priority: 2 });
-    await driver.broker.cancel(QUEUE, job.id);
-    expect(await driver.hash('cancelling')).toEqual({ [job.id]: String(driver.now()) });
-    await driver.settle('w1', settlementOf(op, job));
-    expect(await driver.stateOf(job.id)).toBe('cancelled');
-    expect(await driver.keyNames()).not.toContain('cancelling');
-    expect(await driver.keyNames()).not.toContain('levels');
-    await driver.expectConserved();
-  });
+  it.each(OPS.filter((op) => !op.startsWith('complete') && op !== 'bury'))(
+    'turns the mark of a cancelled run at %s into its end',
+    async (op) => {
+      const driver = use();
+      const job = await driver.start('w1', { priority: 2 });
+      await driver.broker.cancel(QUEUE, job.id);
+      expect(await driver.hash('cancelling')).toEqual({ [job.id]: String(driver.now()) });
+      await driver.settle('w1', settlementOf(op, job));
+      expect(await driver.stateOf(job.id)).toBe('cancelled');
+      expect(await driver.keyNames()).not.toContain('cancelling');
+      expect(await driver.keyNames()).not.toContain('levels');
+      await driver.expectConserved();
+    },
+  );
 
   it.each(['complete', 'bury'] as const)('forgets the mark of a run that ends by %s', async (op) => {
     const driver = use();

@@ -61,12 +61,15 @@ describe('trim.lua', () => {
     await driver.putMany(1000);
     const { jobs } = await driver.reserve('w1', 1000);
     for (let index = 0; index < 1000; index += 100) {
-      await driver.settle('w1', ...jobs.slice(index, index + 100).map((job) => driver.complete(job, '1', { ...KEEP, count: 1e6 })));
+      await driver.settle(
+        'w1',
+        ...jobs.slice(index, index + 100).map((job) => driver.complete(job, '1', { ...KEEP, count: 1e6 })),
+      );
     }
     const first = await driver.broker.trim(QUEUE, NOTHING);
     expect(first).toEqual({ trimmed: 200, trimmedDead: 0, more: true });
     let trimmed = first.trimmed;
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const step = await driver.broker.trim(QUEUE, NOTHING);
       trimmed += step.trimmed;
       more = step.more;
@@ -102,7 +105,9 @@ describe('trim.lua', () => {
     const driver = use();
     const ids = await driver.putMany(1000, { delayMs: DAY_MS });
     for (const id of ids) await driver.broker.awaitSettled(QUEUE, id, 5);
-    await Promise.all(Array.from({ length: 1000 }, (_, index) => driver.client.hset(driver.keys.calls, `c${index}`, '1 1 ')));
+    await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => driver.client.hset(driver.keys.calls, `c${index}`, '1 1 ')),
+    );
     await driver.advance(6);
     // HSCAN gives each field once a round, some hundred a step.
     for (let step = 0; step < 40; step++) await driver.broker.trim(QUEUE, NOTHING);

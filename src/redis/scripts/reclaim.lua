@@ -51,6 +51,7 @@ end
 
 local function giveBack(id)
   redis.call('HDEL', inflight, id)
+  inFlightCount = inFlightCount - 1
   if redis.call('HDEL', cancelling, id) == 1 then
     keepEnd(cancelled, 'cancelledBytes', id, 'X' .. nowText .. '{"reason":"cancelled"}')
     events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}'

@@ -35,16 +35,19 @@ local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
 
+-- One look tells whether any of the features that a plain job does not use is in use at all.
+local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes, priority, scheduled, suspects, parked) > 0
+
 local function flagsOf()
   local flags = paused and 1 or 0
-  if redisCall('LLEN', ready) > 0 or redisCall('EXISTS', priority) == 1 then flags = flags + 2 end
-  if redisCall('EXISTS', suspects) == 1 then flags = flags + 4 end
-  if redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
+  if redisCall('LLEN', ready) > 0 or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
+  if rare and redisCall('EXISTS', suspects) == 1 then flags = flags + 4 end
+  if rare and redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
   return flags
 end
 
 local function nextDueOf()
-  local head = redisCall('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+  local head = rare and redisCall('ZRANGE', scheduled, 0, 0, 'WITHSCORES') or {}
   return head[2] and string.format('%.0f', tonumber(head[2])) or ''
 end
 
@@ -79,8 +82,6 @@ local readyHoles = tonumber(state[6] or 0)
 local metaDirty = false
 local argument, last = 8, #ARGV
 
--- One look tells whether any of the features that a plain job does not use is in use at all.
-local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes) > 0
 local hasIds = rare and redisCall('EXISTS', ids) == 1
 local hasLevels = rare and redisCall('EXISTS', levels) == 1
 local hasCrashes = rare and redisCall('EXISTS', crashes) == 1
@@ -195,11 +196,15 @@ local function settleAside(id)
   if hasCancelling then redisCall('HDEL', cancelling, id) end
 end
 
+local earlier = false
 local function later(id, delay, envelope, event, detail)
   if not mayGoOn(id, envelope) then return end
   if envelope ~= '' then redisCall('HSET', jobs, id, envelope) end
   if delay > 0 then
+    rare = true
     redisCall('ZADD', scheduled, string.format('%.0f', now + delay), id)
+    -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
+    if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
   else
     pushBack(id)
   end
@@ -332,6 +337,7 @@ while argument <= last do
     for i = 1, count do
       local id, name = ARGV[argument], ARGV[argument + 2]
       if take(id, ARGV[argument + 1]) and mayGoOn(id, '') then
+        rare = true
         redisCall('ZADD', parked, 0, name .. ' ' .. id)
         redisCall('PUBLISH', base .. 'signals', 'parked ' .. name)
         if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
@@ -369,11 +375,10 @@ while argument <= last do
 end
 
 -- ---------------------------------------------------------------- promote
-local due = redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500)
+local due = rare and redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500) or {}
 if #due > 0 then
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
-  if redisCall('EXISTS', levels) == 1 then
-    hasLevels = true
+  if hasLevels then
     for i = 1, #due do pushBack(due[i]) end
   else
     redisCall('RPUSH', ready, unpack(due))
@@ -387,7 +392,7 @@ end
 local reserved, envelopes, crashCounts = {}, {}, {}
 local got = 0
 local fence = tonumber(state[2] or 0)
-local hasSuspects = redisCall('EXISTS', suspects) == 1
+local hasSuspects = rare and redisCall('EXISTS', suspects) == 1
 if want > 0 and not paused then
   local function accept(popped)
     local texts = redisCall('HMGET', jobs, unpack(popped))
@@ -414,7 +419,7 @@ if want > 0 and not paused then
     end
   end
   if got == 0 then
-    local best = redisCall('ZPOPMIN', priority, want)
+    local best = rare and redisCall('ZPOPMIN', priority, want) or {}
     if #best > 0 then
       local popped = {}
       for i = 1, #best, 2 do popped[#popped + 1] = best[i] end
@@ -427,7 +432,7 @@ if want > 0 and not paused then
       if not popped then break end
       accept(popped)
     end
-    if got < want and ARGV[6] ~= '' and redisCall('EXISTS', parked) == 1 then
+    if got < want and ARGV[6] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
       local adopted = {}
       if ARGV[6] == '*' then
         adopted = redisCall('ZRANGE', parked, 0, want - got - 1)
@@ -459,7 +464,7 @@ if want > 0 and not paused then
     end
     redisCall('HSET', inflight, unpack(fields))
     redisCall('ZADD', workers, string.format('%.0f', now + tonumber(ARGV[3])), worker)
-    if redisCall('EXISTS', crashes) == 1 then
+    if hasCrashes then
       local counts = redisCall('HMGET', crashes, unpack(reserved))
       for i = 1, got do crashCounts[i] = counts[i] or '0' end
     end
@@ -481,11 +486,11 @@ redisCall('HSET', calls, worker,
 
 redisCall('SREM', idle, worker)
 local flags = flagsOf()
-if not paused and (flags % 4 >= 2 or (hasSuspects and got < want)) and redisCall('EXISTS', idle) == 1 then
-  local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
+if not paused and (flags % 4 >= 2 or earlier or (hasSuspects and got < want)) then
   for i = 1, 8 do
     local other = redisCall('SPOP', idle)
     if not other then break end
+    local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
     -- No receiver: that worker died idle, the next one is asked.
     if redisCall('PUBLISH', prefix .. ':wake:' .. other, queue) > 0 then break end
   end

@@ -116,7 +116,7 @@ function readRecord(id, record, end, place) {
     payload = undefined;
   }
   const line = end === undefined ? '' : record.slice(0, record.indexOf('\n'));
-  return { id, n: payload?.n, state: end ?? place, detail: line.slice(14), head, payload };
+  return { id, n: payload?.n ?? (payload?.schedule && `${payload.schedule}@${payload.scheduledFor}`), state: end ?? place, detail: line.slice(14), head, payload };
 }
 
 async function wholeHash(redis, name) {

@@ -1,0 +1,39 @@
+// Every open socket goes silent without a FIN; new ones work. A waiting job must be taken, every call must settle.
+import { instant } from './history.mjs';
+
+export const id = 'F08';
+export const name = 'half-open';
+export const systems = ['bullmq'];
+
+export async function run(trial) {
+  await trial.redis();
+  const proxy = await trial.proxy();
+  const direct = await trial.producer();
+  const producer = await trial.producer({ connection: proxy.url });
+  await trial.workers(2, { connection: proxy.url });
+  const load = trial.load(producer, { perSecond: 100 });
+  await trial.pause(1500);
+  await load.stop();
+  await trial.drained();
+
+  trial.longestCallMs = 0;
+  proxy.hole();
+  const holedAt = instant();
+  trial.faultEnded(); // new connections work from now on
+  const waiting = await trial.fill(direct, 1, () => ({ ms: 5 }));
+  const calls = Array.from({ length: 5 }, () => trial.add(producer, { ms: 5 }));
+  await trial.pause(trial.ours ? 12_000 : 15_000);
+  const openAfter = [...trial.calls.values()].filter((outcome) => outcome === 'open').length;
+  const taken = trial.entries().find(({ type, n }) => type === 'start' && n === waiting[0]);
+  if (trial.ours) {
+    await Promise.all(calls);
+    await trial.drained();
+  }
+  const figures = await trial.figures();
+  Object.assign(figures, { openAfter, longestCallMs: trial.longestCallMs, takenMs: taken ? Math.round(taken.at - holedAt) : -1 });
+  trial.judge(figures, { recoveryMs: 10_000 });
+  trial.check(taken !== undefined && figures.takenMs <= 10_000, `the waiting job was taken after ${figures.takenMs} ms`);
+  trial.check(openAfter === 0, `${openAfter} calls were still open`);
+  trial.check(trial.longestCallMs <= 6000, `a call took ${trial.longestCallMs} ms`);
+  return figures;
+}

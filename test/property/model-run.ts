@@ -1,0 +1,47 @@
+import * as fc from 'fast-check';
+import { ModelledQueue } from './modelled-queue.js';
+import { QUEUE_COMMANDS } from './queue-commands.js';
+import { QueueModel } from './queue-model.js';
+import type { ModelledStore } from './stores.js';
+
+export interface RunPlan {
+  runs: number;
+  maxCommands: number;
+}
+
+let queues = 0;
+
+/** A fresh queue of a store, and the model of an empty one. */
+export function freshQueue(store: ModelledStore): { model: QueueModel; real: ModelledQueue } {
+  return { model: new QueueModel(store.now()), real: new ModelledQueue(store, `q${++queues}`) };
+}
+
+/**
+ * Runs random commands against a store and the model. A failure prints the shortest sequence found, its seed and path:
+ * run it again with `FC_SEED=… FC_PATH=… FC_REPLAY=…` (the `replayPath` of the sequence); `FC_RUNS=1000` looks longer.
+ */
+export async function expectToFollowTheModel(store: ModelledStore, plan: RunPlan): Promise<void> {
+  const property = fc.asyncProperty(fc.commands(QUEUE_COMMANDS, commandsOf(plan)), async (commands) => {
+    const { model, real } = freshQueue(store);
+    try {
+      await fc.asyncModelRun(() => ({ model, real }), commands);
+    } finally {
+      await store.drop(real.name);
+    }
+  });
+  await fc.assert(property, parametersOf(plan));
+}
+
+export function commandsOf({ maxCommands }: RunPlan): fc.CommandsContraints {
+  return { maxCommands, size: 'max', replayPath: process.env.FC_REPLAY };
+}
+
+export function parametersOf<T>({ runs }: RunPlan): fc.Parameters<T> {
+  const { FC_SEED, FC_RUNS, FC_PATH } = process.env;
+  return {
+    numRuns: FC_RUNS === undefined ? runs : Number(FC_RUNS),
+    ...(FC_SEED === undefined ? {} : { seed: Number(FC_SEED) }),
+    ...(FC_PATH === undefined ? {} : { path: FC_PATH }),
+    includeErrorInReport: true,
+  } as fc.Parameters<T>;
+}

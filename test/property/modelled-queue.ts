@@ -1,0 +1,138 @@
+import { expect } from '@jest/globals';
+import type { Broker, ReclaimReply, Reservation, StoredJob, WorkerTurn } from '../../src/core/broker.js';
+import { splitRecord } from '../../src/core/envelope.js';
+import { JOB_STATES, type JobState } from '../../src/core/job.js';
+import type { ModelJob, QueueModel } from './queue-model.js';
+import type { ModelledStore } from './stores.js';
+
+export const LEASE_MS = 8000;
+/** Beyond it a store may forget what it answered. */
+const CALL_MEMORY_MS = 590_000;
+
+/** One queue of a real store, and the steps that commands are made of: each compares what is answered with the model. */
+export class ModelledQueue {
+  private lastIds = '';
+
+  constructor(
+    readonly store: ModelledStore,
+    readonly name: string,
+  ) {}
+
+  get broker(): Broker {
+    return this.store.broker;
+  }
+
+  get inbox(): string {
+    return `${this.name}-inbox`;
+  }
+
+  // ---------------------------------------------------------------- act
+
+  async advance(model: QueueModel, ms: number): Promise<void> {
+    await this.store.advance(ms);
+    model.now = this.store.now();
+    for (const [worker, made] of model.turns) {
+      if (made.some(({ at }) => model.now - at > CALL_MEMORY_MS)) model.turns.set(worker, []);
+    }
+  }
+
+  async turn(model: QueueModel, turn: WorkerTurn): Promise<Reservation> {
+    const reply = await this.broker.settleAndReserve(this.name, turn);
+    const { ids, ...expected } = model.turn(turn);
+    const { jobs, fence, ...answered } = reply;
+    if (model.mayHaveHoles) expected.backlog ||= answered.backlog;
+    model.mayHaveHoles &&= answered.backlog;
+    expect(sortedIn(answered)).toEqual(sortedIn(expected));
+    expect(jobs.map(({ id, envelope, crashes }) => ({ id, envelope, crashes }))).toEqual(
+      ids
+        .map((id) => model.jobs.get(id))
+        .map((job) => ({ id: job?.id, envelope: job?.envelope, crashes: job?.crashes })),
+    );
+    return reply;
+  }
+
+  async scan(model: QueueModel): Promise<void> {
+    let reply: ReclaimReply;
+    do {
+      reply = await this.broker.reclaim(this.name, LEASE_MS);
+      const expected = model.reclaim(LEASE_MS);
+      if (model.mayHaveHoles) expected.ready = Math.max(expected.ready, reply.ready);
+      expect(sortedIn(reply)).toEqual(sortedIn(expected));
+    } while (reply.more);
+  }
+
+  async beat(model: QueueModel, worker: string): Promise<void> {
+    expect(sortedIn(await this.broker.beat(this.name, worker, LEASE_MS))).toEqual(
+      sortedIn(model.beat(worker, LEASE_MS)),
+    );
+  }
+
+  /** Ids that the store made: of ten characters, rising, never seen before. */
+  expectNew(ids: readonly string[]): void {
+    for (const id of ids) {
+      expect(id).toMatch(/^[0-9a-z]{10}$/);
+      expect(id > this.lastIds).toBe(true);
+      this.lastIds = id;
+    }
+  }
+
+  // ---------------------------------------------------------------- look
+
+  /** Every job is in the one state the model says, in its place of the line; nothing else is there. */
+  async expectFit(model: QueueModel): Promise<void> {
+    const [counts, paused, schedules, ...pages] = await Promise.all([
+      this.broker.counts(this.name),
+      this.broker.isPaused(this.name),
+      this.broker.schedules(this.name),
+      ...JOB_STATES.map((state) => this.broker.list(this.name, state, undefined, 1000)),
+    ]);
+    const listed = new Map<JobState, StoredJob[]>(JOB_STATES.map((state, index) => [state, pages[index].jobs]));
+    model.takeTrimmed(new Set(listed.get('completed')?.map(({ id }) => id)));
+    for (const state of JOB_STATES) {
+      const jobs = (listed.get(state) ?? []).map(seenOf);
+      if (state === 'active') jobs.sort((a, b) => (a.id < b.id ? -1 : 1)); // these have no order
+      expect(jobs).toEqual(model.inState(state).map(expectedOf));
+    }
+    expect({ counts, paused, schedules }).toEqual({
+      counts: model.counts(),
+      paused: model.paused,
+      schedules: model.coming(),
+    });
+    await this.store.audit(this.name, model);
+  }
+}
+
+/** Answers of which the order says nothing. */
+function sortedIn<T extends object>(answer: T): T {
+  const lists = Object.entries(answer).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
+  return { ...answer, ...Object.fromEntries(lists.map(([key, list]) => [key, [...list].sort()])) };
+}
+
+export function seenOf({ id, state, record, dueAt, progress, cancelling }: StoredJob) {
+  const { settled, envelope } = splitRecord(record);
+  // A worker's broker stamps a completion with the time as it knows it: near enough, not to the millisecond.
+  const settledAt = state === 'completed' ? undefined : settled?.settledAt;
+  return {
+    id,
+    state,
+    envelope,
+    dueAt,
+    progress,
+    cancelling,
+    settledAs: settled?.state,
+    settledAt,
+    detail: settled?.detail,
+  };
+}
+
+export function expectedOf(job: ModelJob): ReturnType<typeof seenOf> {
+  const { id, state, envelope, progress, cancelling } = job;
+  const settled = state === 'completed' || state === 'cancelled' || state === 'dead';
+  return {
+    ...{ id, state, envelope, progress, cancelling },
+    dueAt: state === 'scheduled' ? job.dueAt : undefined,
+    settledAs: settled ? state : undefined,
+    settledAt: settled && state !== 'completed' ? job.settledAt : undefined,
+    detail: settled ? job.detail : undefined,
+  };
+}

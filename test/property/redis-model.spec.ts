@@ -1,0 +1,12 @@
+import { it } from '@jest/globals';
+import { expectToFollowTheModel } from './model-run.js';
+import { openRedisStore } from './stores.js';
+
+it('redis: keeps to the model, whatever is done to it', async () => {
+  const store = await openRedisStore();
+  try {
+    await expectToFollowTheModel(store, { runs: 60, maxCommands: 60 });
+  } finally {
+    await store.close();
+  }
+}, 3_600_000);

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import type { WorkerTurn } from '../../src/core/broker.js';
+import { encodeEnvelope } from '../../src/core/envelope.js';
+import type { RedisConnection } from '../../src/redis/connector.js';
+import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { MessageLog } from '../support/message-log.js';
+import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
+import { KEEP } from '../contract/broker-driver.js';
+
+const QUEUES = Array.from({ length: 12 }, (_, index) => `queue-${index}`);
+
+describe('a cluster of three primaries', () => {
+  let cluster: RedisCluster;
+  let broker: RedisBroker;
+  const brokers: RedisBroker[] = [];
+
+  async function open(connection: RedisConnection): Promise<RedisBroker> {
+    const opened = new RedisBroker({
+      connection,
+      prefix: 'tq',
+      commandTimeoutMs: 5000,
+      connectTimeoutMs: 5000,
+      waitForRedis: false,
+      allowEviction: false,
+      maxCrashes: 3,
+      logLines: 100,
+    });
+    brokers.push(opened);
+    expect((await opened.open()).mode).toBe('cluster');
+    return opened;
+  }
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+    broker = await open({ nodes: cluster.nodes });
+  });
+
+  afterAll(async () => {
+    for (const each of brokers) await each.close();
+    await cluster.stop();
+  });
+
+  const turn = (call: number, more: Partial<WorkerTurn> = {}): WorkerTurn => ({
+    ...{ worker: 'w1', call, leaseMs: 8000, want: 10, alone: false, adopt: undefined, settlements: [] },
+    ...more,
+  });
+  const job = (userId?: string) => ({ envelope: encodeEnvelope(1, userId, undefined, '1') });
+
+  it('keeps each queue in one slot, and queues on every node', async () => {
+    for (const queue of QUEUES) await broker.enqueue(queue, [job()]);
+    const used = await Promise.all(
+      cluster.servers.map(async ({ url }) => {
+        const client = new Redis(url);
+        const keys = await client.keys('*');
+        const slots = await Promise.all(keys.map((key) => client.cluster('KEYSLOT', key)));
+        client.disconnect();
+        return new Set(slots).size;
+      }),
+    );
+    expect(used.every((slots) => slots > 0)).toBe(true);
+    expect(used.reduce((sum, slots) => sum + slots, 0)).toBe(QUEUES.length);
+    for (const queue of QUEUES) await broker.purge(queue, 'ready', 10);
+  });
+
+  it('runs every verb on every node', async () => {
+    for (const queue of QUEUES.slice(0, 6)) {
+      const receipts = await broker.enqueue(queue, [
+        { ...job(), priority: 3 },
+        { ...job('a'), userId: 'a' },
+        { ...job(), delayMs: 60_000 },
+        job(),
+        job(),
+      ]);
+      const [first, second, third] = (await broker.settleAndReserve(queue, turn(1, { want: 3 }))).jobs;
+      expect(await broker.cancel(queue, third.id)).toBe('requested');
+      expect((await broker.beat(queue, 'w1', 8000)).cancelling).toEqual([third.id]);
+      expect((await broker.report(queue, [{ ...first, progress: '1', logs: ['x'] }])).lost).toEqual([]);
+      expect((await broker.reconcile(queue, 'w1', [first, second, third])).lost).toEqual([]);
+      const settlements: WorkerTurn['settlements'] = [
+        { op: 'complete', ...first, result: '2', keep: KEEP },
+        { op: 'bury', ...second, detail: '{}', envelope: undefined, keep: KEEP },
+        { op: 'retry', ...third, delayMs: 0, error: 'no' },
+      ];
+      expect((await broker.settleAndReserve(queue, turn(2, { want: 0, settlements }))).lost).toEqual([]);
+      expect(await broker.counts(queue)).toMatchObject({ completed: 1, dead: 1, cancelled: 1, ready: 1, scheduled: 1 });
+      expect(await broker.logs(queue, first.id)).toEqual(['x']);
+      expect((await broker.list(queue, 'scheduled', undefined, 5)).jobs.map(({ id }) => id)).toEqual([receipts[2].id]);
+      await broker.promote(queue, 10);
+      await broker.reclaim(queue, 8000);
+      await broker.trim(queue, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+      await broker.setPaused(queue, true);
+      expect(await broker.isPaused(queue)).toBe(true);
+      await broker.setPaused(queue, false);
+      expect(await broker.remove(queue, second.id)).toBe('removed');
+      for (const state of ['ready', 'scheduled', 'completed', 'cancelled'] as const)
+        await broker.purge(queue, state, 10);
+      expect(await broker.registerSchedule(queue, { name: 's', specHash: 'h', spec: '', nextTick: 1 })).toBe('created');
+      expect((await broker.dueSchedules(queue, 10)).due).toHaveLength(1);
+      const fire = { name: 's', specHash: 'h', tick: 1, nextTick: undefined, job: { ...job('b'), userId: 'b' } };
+      expect(await broker.fireSchedule(queue, fire)).toBe('fired');
+      expect(await broker.removeSchedule(queue, 's')).toBe(true);
+      await broker.leave(queue, 'w1');
+      await broker.purge(queue, 'ready', 10);
+    }
+  });
+
+  it('wakes an idle worker, and tells what happens to a queue, from any node', async () => {
+    const producer = await open({ nodes: cluster.nodes.slice(1, 2) });
+    const wakes = new MessageLog<string>();
+    const pauses = new MessageLog<string>();
+    const ends = new MessageLog<string>();
+    await broker.onWake('w1', wakes.listener);
+    for (const queue of QUEUES) {
+      await broker.onSignal(queue, ({ type }) => type === 'paused' && pauses.listener(queue));
+      await broker.onSettled(queue, (end) => end !== 'resync' && ends.listener(end.id));
+    }
+    for (const [index, queue] of QUEUES.entries()) {
+      await broker.settleAndReserve(queue, turn(10));
+      const [{ id }] = await producer.enqueue(queue, [job()]);
+      expect((await wakes.first(index + 1))[index]).toBe(queue);
+      await producer.setPaused(queue, true);
+      expect((await pauses.first(index + 1))[index]).toBe(queue);
+      await producer.awaitSettled(queue, id, 10_000);
+      await producer.cancel(queue, id);
+      expect((await ends.first(index + 1))[index]).toBe(id);
+      await producer.setPaused(queue, false);
+      await producer.purge(queue, 'cancelled', 10);
+    }
+  });
+
+  it('takes an inbox that lies in the slot of its queue, and says so of another', async () => {
+    const client = new Cluster(cluster.nodes);
+    await client.lpush('{tq:queue-0}:inbox', 'x');
+    expect(await broker.takeInbox('queue-0', '{tq:queue-0}:inbox', 5)).toBe(1);
+    await broker.purge('queue-0', 'ready', 5);
+    // The client itself refuses keys of different slots in some versions, the server in others.
+    await expect(broker.takeInbox('queue-0', 'elsewhere', 5)).rejects.toThrow(/slot/i);
+    client.disconnect();
+  });
+
+  it('duplicates a user\u2019s cluster instance and never closes it', async () => {
+    const instance = new Cluster(cluster.nodes, { scaleReads: 'all', redisOptions: { stringNumbers: true } });
+    const other = await open(instance);
+    await other.enqueue('queue-1', [job()]);
+    expect((await other.settleAndReserve('queue-1', turn(20))).jobs).toHaveLength(1);
+    await other.close();
+    await instance.set('still', 'open');
+    await other.leave('queue-1', 'w1').catch(() => {});
+    await broker.leave('queue-1', 'w1');
+    await broker.purge('queue-1', 'ready', 10);
+    instance.disconnect();
+  });
+
+  it('has a fixed number of connections, however many queues there are', async () => {
+    const other = await open({ nodes: cluster.nodes });
+    await other.onWake('w2', () => {});
+    const count = async () => {
+      const lists = await Promise.all(
+        cluster.servers.map(async ({ url }) => {
+          const client = new Redis(url);
+          const list = String(await client.client('LIST'));
+          client.disconnect();
+          return list.split('\n').filter((line) => /lib-name=ioredis/.test(line)).length - 1;
+        }),
+      );
+      return lists.reduce((sum, each) => sum + each, 0);
+    };
+    for (const queue of QUEUES) await other.counts(queue);
+    const before = await count();
+    for (let index = 0; index < 40; index++) {
+      await other.counts(`many-${index}`);
+      await other.onSignal(`many-${index}`, () => {});
+    }
+    expect(await count()).toBe(before);
+  });
+
+  it('goes on when a slot moves to another node', async () => {
+    const queue = 'moving';
+    const [{ id }] = await broker.enqueue(queue, [job()]);
+    const client = new Cluster(cluster.nodes);
+    const slot = await client.cluster('KEYSLOT', `{tq:${queue}}:meta`);
+    client.disconnect();
+    const admins = cluster.servers.map(({ url }) => new Redis(url));
+    const ids = await Promise.all(admins.map((admin) => admin.call('CLUSTER', 'MYID')));
+    const from = Math.floor((slot * 3) / 16384);
+    const to = (from + 1) % 3;
+    await admins[to].call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from] as string);
+    await admins[from].call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to] as string);
+    const keys = (await admins[from].call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+    // Half moved: scripts meet TRYAGAIN or ASK until the rest has followed.
+    const [first, ...rest] = keys;
+    const move = (key: string) => admins[from].call('MIGRATE', '127.0.0.1', cluster.nodes[to].port, key, 0, 1000);
+    await move(first);
+    const call = broker.enqueue(queue, [job()]);
+    for (const key of rest) await move(key);
+    for (const admin of admins) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', ids[to] as string);
+    await call;
+    const { jobs } = await broker.settleAndReserve(queue, turn(1));
+    expect(jobs).toHaveLength(2);
+    expect(jobs[0].id).toBe(id);
+    for (const admin of admins) admin.disconnect();
+  });
+});

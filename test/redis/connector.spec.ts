@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { encodeEnvelope } from '../../src/core/envelope.js';
+import type { RedisConnection } from '../../src/redis/connector.js';
+import { Connector, describeConnection } from '../../src/redis/connector.js';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { bulk, startFakeRedis } from '../support/fake-redis.js';
+import { startRedisServer } from '../support/redis-server.js';
+
+describe('connections', () => {
+  const url = new URL(process.env.TEST_REDIS_URL ?? '');
+  const port = Number(url.port);
+  let prefix: string;
+  let client: Redis;
+  const brokers: RedisBroker[] = [];
+
+  beforeEach(() => {
+    prefix = `t-${randomBytes(6).toString('hex')}`;
+    client = new Redis(url.href);
+  });
+
+  afterEach(async () => {
+    for (const broker of brokers.splice(0)) await broker.close();
+    const keys = await client.keys(`{${prefix}:*`);
+    if (keys.length > 0) await client.unlink(...keys);
+    client.disconnect();
+  });
+
+  function brokerOn(connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}): RedisBroker {
+    const broker = new RedisBroker({
+      connection,
+      prefix,
+      commandTimeoutMs: 2000,
+      connectTimeoutMs: 2000,
+      waitForRedis: false,
+      allowEviction: false,
+      maxCrashes: 3,
+      logLines: 100,
+      ...options,
+    });
+    brokers.push(broker);
+    return broker;
+  }
+
+  async function runsAJob(broker: RedisBroker, queue = 'q'): Promise<void> {
+    const envelope = encodeEnvelope(1, undefined, undefined, '1');
+    const [{ id }] = await broker.enqueue(queue, [{ envelope }]);
+    const turn = { worker: 'w1', leaseMs: 8000, alone: false, adopt: undefined };
+    const { jobs } = await broker.settleAndReserve(queue, { ...turn, call: 1, want: 1, settlements: [] });
+    expect(jobs).toMatchObject([{ id, envelope, crashes: 0 }]);
+    const settlements = [{ op: 'complete' as const, ...jobs[0], result: '2', keep: false as const }];
+    const reply = await broker.settleAndReserve(queue, { ...turn, call: 2, want: 0, settlements });
+    expect(reply).toMatchObject({ lost: [], jobs: [] });
+    await broker.leave(queue, 'w1');
+    expect((await broker.counts(queue)).active).toBe(0);
+  }
+
+  /** Names of this prefix's connections, as the server sees them. */
+  async function connections(): Promise<string[]> {
+    const list = String(await client.client('LIST'));
+    const names = [...list.matchAll(/ name=(\S+) /g)].map(([, name]) => name);
+    return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  it('takes a URL', async () => {
+    const broker = brokerOn(url.href);
+    expect(await broker.open()).toMatchObject({ kind: 'redis', mode: 'standalone' });
+    await runsAJob(broker);
+  });
+
+  it('takes ioredis options, and keeps the ones that are the user\u2019s', async () => {
+    const broker = brokerOn({ host: url.hostname, port, db: 3, stringNumbers: true, lazyConnect: true });
+    await broker.open();
+    await runsAJob(broker);
+    await broker.enqueue('q', [{ envelope: '1\n1' }]);
+    expect(await client.exists(`{${prefix}:q}:meta`)).toBe(0);
+    const other = new Redis({ host: url.hostname, port, db: 3 });
+    expect(await other.exists(`{${prefix}:q}:meta`)).toBe(1);
+    await other.unlink(...(await other.keys(`{${prefix}:*`)));
+    other.disconnect();
+  });
+
+  it('duplicates a user\u2019s instance, whatever its options, and never closes it', async () => {
+    const instance = new Redis(url.href, { stringNumbers: true, enableAutoPipelining: true, maxRetriesPerRequest: 0 });
+    const broker = brokerOn(instance);
+    await broker.open();
+    await runsAJob(broker);
+    await (
+      await broker.onWake('w1', () => {})
+    )();
+    await broker.close();
+    expect(instance.status).toBe('ready');
+    expect(await instance.get('nothing')).toBeNull();
+    expect(instance.listenerCount('error') + instance.listenerCount('close')).toBe(0);
+    instance.disconnect();
+  });
+
+  it('finds the primary by its sentinels', async () => {
+    const sentinel = await startFakeRedis();
+    sentinel.answer(`*2\r\n${bulk('127.0.0.1')}${bulk(String(port))}`, '*0\r\n');
+    const broker = brokerOn({
+      sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
+      name: 'prime',
+      updateSentinels: false,
+    });
+    expect(await broker.open()).toMatchObject({ mode: 'sentinel' });
+    await runsAJob(broker);
+    expect(sentinel.commands[0]).toEqual(['sentinel', 'get-master-addr-by-name', 'prime']);
+    await broker.close();
+    await sentinel.stop();
+  });
+
+  it('logs in, and says which password was wrong without saying the password', async () => {
+    const server = await startRedisServer({ args: ['--requirepass', 'secret'] });
+    const open = (password: string) => brokerOn(`redis://:${password}@127.0.0.1:${server.port}`).open();
+    await open('secret');
+    const error = await open('guess').catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
+      message: expect.stringContaining('WRONGPASS'),
+    });
+    expect((error as Error).message).not.toContain('guess');
+    await expect(brokerOn(server.url).open()).rejects.toMatchObject({ message: expect.stringContaining('NOAUTH') });
+    for (const broker of brokers.splice(0)) await broker.close();
+    await server.stop();
+  });
+
+  it('tells what a user may not do', async () => {
+    const user = `${prefix}-user`;
+    await client.call('ACL', 'SETUSER', user, 'on', 'nopass', '~{other:*', '&*', '+@all');
+    const broker = brokerOn({ host: url.hostname, port, username: user, password: 'any' });
+    await broker.open();
+    await expect(broker.enqueue('q', [{ envelope: '1\n1' }])).rejects.toMatchObject({
+      code: 'TASK_QUEUE_BROKER_REFUSED',
+      reply: 'NOPERM',
+    });
+    await client.call('ACL', 'DELUSER', user);
+  });
+
+  it('needs no more than the keys and channels of its prefix', async () => {
+    const user = `${prefix}-user`;
+    const channels = [`&${prefix}:wake:*`, `&{${prefix}:*`];
+    await client.call('ACL', 'SETUSER', user, 'on', 'nopass', `~{${prefix}:*`, ...channels, '+@all', '-@admin');
+    const broker = brokerOn({ host: url.hostname, port, username: user, password: 'any' });
+    await broker.open();
+    await broker.onWake('w1', () => {});
+    await runsAJob(broker);
+    await broker.close();
+    await client.call('ACL', 'DELUSER', user);
+  });
+
+  it('fails to open where nobody listens, in time, and names the place', async () => {
+    const fake = await startFakeRedis();
+    await fake.stop();
+    const error = await brokerOn(`redis://user:secret@127.0.0.1:${fake.port}`, { connectTimeoutMs: 200 })
+      .open()
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
+      message: expect.stringContaining(`${fake.port}`),
+    });
+    expect((error as Error).message).not.toContain('secret');
+  });
+
+  it('opens three connections, however many queues and listeners there are', async () => {
+    const broker = brokerOn(url.href);
+    await broker.open();
+    expect(await connections()).toEqual([`${prefix}:commands`]);
+    for (let index = 0; index < 30; index++) {
+      await runsAJob(broker, `q${index}`);
+      await broker.onSignal(`q${index}`, () => {});
+      await broker.onSettled(`q${index}`, () => {});
+      await broker.onEvents(`q${index}`, () => {});
+    }
+    for (let index = 0; index < 30; index++) await broker.awaitInbox(`{${prefix}:q${index}}:inbox`, 1);
+    expect(await connections()).toEqual([`${prefix}:commands`, `${prefix}:inbox`, `${prefix}:subscriber`]);
+    await broker.close();
+    for (let left = ['']; left.length > 0;) left = await connections();
+  });
+
+  it('describes a connection without its password', () => {
+    expect(describeConnection('redis://me:secret@host:1/2')).toBe('redis://***@host:1/2');
+    expect(describeConnection({ host: 'h', port: 1, password: 'secret' })).toBe('redis at h:1');
+    expect(describeConnection({ path: '/tmp/redis.sock' })).toBe('redis at /tmp/redis.sock');
+    expect(describeConnection({ sentinels: [{ host: 's' }], name: 'prime' })).toBe('redis "prime" behind 1 sentinels');
+    expect(describeConnection({ nodes: [{ host: 'a' }, { host: 'b' }] })).toBe('redis cluster of 2 given nodes');
+  });
+
+  it('knows what it is connected to', () => {
+    const mode = (connection: RedisConnection) => new Connector(connection, 'p', 100).mode;
+    expect(mode('redis://h')).toBe('standalone');
+    expect(mode({ host: 'h' })).toBe('standalone');
+    expect(mode({ sentinels: [] })).toBe('sentinel');
+    expect(mode({ nodes: [{ host: 'h' }] })).toBe('cluster');
+  });
+});

@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
+import type { RedisBroker } from '../../src/redis/redis.broker.js';
+import { loadScripts } from '../../src/redis/script-library.js';
+import { MessageLog } from '../support/message-log.js';
+import { startRedisServer, type RedisServer } from '../support/redis-server.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
+import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { RedisDriver } from './redis-driver.js';
+
+const TIMEOUT_MS = 400;
+
+/** A broker behind a proxy, and one beside it that sees what is stored. */
+describe('lost replies', () => {
+  let server: RedisServer;
+  let driver: RedisDriver;
+  let proxy: TcpProxy;
+  let broker: RedisBroker;
+  let shas: Record<string, string>;
+
+  const requestOf = (name: string) => (bytes: string) => bytes.includes(shas[name]);
+
+  beforeEach(async () => {
+    server = await startRedisServer();
+    driver = await RedisDriver.open({ url: server.url });
+    proxy = await startTcpProxy(server.port);
+    broker = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: TIMEOUT_MS });
+    const scripts = Object.values(loadScripts(`${driver.prefix}-clock`));
+    shas = Object.fromEntries(scripts.map(({ name, sha }) => [name, sha]));
+    // Numbers at hand and scripts known: what follows is the call itself.
+    await broker.enqueue(QUEUE, [driver.newJob()]);
+    await broker.purge(QUEUE, 'ready', 10);
+  });
+
+  afterEach(async () => {
+    await driver.close();
+    await proxy.stop();
+    await server.stop();
+  });
+
+  it('stores an enqueue whose reply was dropped once, and resolves it', async () => {
+    const dropped = proxy.dropReply(requestOf('enqueue'));
+    const enqueued = broker.enqueue(QUEUE, [driver.newJob(), driver.newJob({ userId: 'a', priority: 2 })]);
+    await dropped;
+    const receipts = await enqueued;
+    expect(receipts.map(({ created }) => created)).toEqual([true, true]);
+    await driver.expectCounts({ ready: 2 });
+    const { jobs } = await driver.reserve('w1', 5);
+    expect(jobs.map(({ id }) => id).sort()).toEqual(receipts.map(({ id }) => id).sort());
+  });
+
+  it('tells a repeated enqueue that the user id was known before', async () => {
+    const first = await driver.putOne({ userId: 'a' });
+    const dropped = proxy.dropReply(requestOf('enqueue'));
+    const enqueued = broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    await dropped;
+    expect(await enqueued).toEqual([{ id: first, created: false, state: 'ready' }]);
+  });
+
+  it('gives a repeated turn the reservation of the first', async () => {
+    const ids = await driver.putMany(5);
+    const [done] = (await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }))).jobs;
+    const dropped = proxy.dropReply(requestOf('settle-and-reserve'));
+    const turn = driver.turn('w1', { want: 2, settlements: [driver.complete(done)] });
+    const reserved = broker.settleAndReserve(QUEUE, turn);
+    await dropped;
+    const { jobs, lost } = await reserved;
+    expect(lost).toEqual([]);
+    expect(jobs.map(({ id }) => id)).toEqual(ids.slice(1, 3));
+    await driver.expectCounts({ ready: 2, active: 2, completed: 1 });
+    const ended = await broker.settleAndReserve(
+      QUEUE,
+      driver.turn('w1', { want: 0, settlements: jobs.map((job) => driver.complete(job)) }),
+    );
+    expect(ended.lost).toEqual([]);
+  });
+
+  const verbs: [string, () => Promise<unknown>][] = [
+    ['cancel', () => broker.cancel(QUEUE, 'gone')],
+    ['counts', () => broker.counts(QUEUE)],
+    ['beat', () => broker.beat(QUEUE, 'w1', 8000)],
+    ['reconcile', () => broker.reconcile(QUEUE, 'w1', [])],
+    ['report', () => broker.report(QUEUE, [])],
+    ['promote', () => broker.promote(QUEUE, 10)],
+    ['reclaim', () => broker.reclaim(QUEUE, 8000)],
+    ['trim', () => broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })],
+    ['read', () => broker.read(QUEUE, ['gone'])],
+    ['list', () => broker.list(QUEUE, 'ready', undefined, 10)],
+    ['set-paused', () => broker.setPaused(QUEUE, false)],
+    ['remove', () => broker.remove(QUEUE, 'gone')],
+    ['purge', () => broker.purge(QUEUE, 'ready', 10)],
+    ['due-schedules', () => broker.dueSchedules(QUEUE, 10)],
+    ['remove-schedule', () => broker.removeSchedule(QUEUE, 's')],
+    ['leave', () => broker.leave(QUEUE, 'w1')],
+  ];
+
+  it.each(verbs)('repeats %s', async (name, call) => {
+    const dropped = proxy.dropReply(requestOf(name));
+    const answered = call();
+    await dropped;
+    await answered;
+  });
+
+  it('fires a tick once', async () => {
+    await broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '', nextTick: driver.now() });
+    const dropped = proxy.dropReply(requestOf('fire-schedule'));
+    const job = driver.newJob({ userId: 'cron~s~1' });
+    const fired = broker.fireSchedule(QUEUE, {
+      name: 's',
+      specHash: 'h',
+      tick: driver.now(),
+      nextTick: driver.now() + 1,
+      job,
+    });
+    await dropped;
+    expect(['fired', 'stale']).toContain(await fired);
+    await driver.expectCounts({ ready: 1 });
+  });
+
+  it('settles every call on a socket that went silent, and goes on with another', async () => {
+    proxy.hole();
+    const receipts = await Promise.all([
+      broker.enqueue(QUEUE, [driver.newJob()]),
+      broker.counts(QUEUE),
+      broker.isPaused(QUEUE),
+      broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 })),
+    ]);
+    expect(receipts[0]).toHaveLength(1);
+    await driver.expectCounts({ ready: 1 });
+    proxy.hole();
+    expect(await broker.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
+  });
+
+  it('ignores what a given-up socket delivers late', async () => {
+    const late = proxy.hold();
+    await broker.enqueue(QUEUE, [driver.newJob()]); // sent twice: once into the hold
+    await broker.enqueue(QUEUE, [driver.newJob()]);
+    await broker.purge(QUEUE, 'ready', 10);
+    await late.deliver();
+    await driver.expectCounts({});
+    expect(await driver.list('ready')).toEqual([]);
+  });
+
+  it('reserves nothing for a turn that a given-up socket delivers late', async () => {
+    await driver.putMany(4);
+    const late = proxy.hold();
+    const first = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
+    const second = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
+    await late.deliver();
+    expect([...first.jobs, ...second.jobs]).toHaveLength(2);
+    await driver.expectCounts({ ready: 2, active: 2 });
+  });
+
+  it('waits out a slow server', async () => {
+    proxy.delay(TIMEOUT_MS / 4);
+    expect(await broker.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
+    await driver.expectCounts({ ready: 1 });
+  });
+
+  it('says that nothing was stored when Redis was away from the start', async () => {
+    proxy.refuse();
+    const calls = [broker.enqueue(QUEUE, [driver.newJob()]), broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })])];
+    for (const call of calls) {
+      // The first call may meet the old socket on its way down; the connection is refused from then on.
+      const error = await call.catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: expect.stringMatching(/BROKER_UNAVAILABLE|OUTCOME_UNKNOWN/) });
+    }
+    await expect(broker.enqueue(QUEUE, [driver.newJob()])).rejects.toMatchObject({
+      code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
+    });
+    await expect(broker.counts(QUEUE)).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+    await driver.expectCounts({});
+    proxy.pass();
+    expect(await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]))).toHaveLength(1);
+  });
+
+  it('settles a thousand calls together when Redis is away', async () => {
+    proxy.refuse();
+    await broker.counts(QUEUE).catch(() => {});
+    const calls = Array.from({ length: 5000 }, () => broker.enqueue(QUEUE, [driver.newJob()]));
+    const results = await Promise.allSettled(calls);
+    expect(new Set(results.map((result) => (result.status === 'rejected' ? result.reason.code : 'stored')))).toEqual(
+      new Set(['TASK_QUEUE_BROKER_UNAVAILABLE']),
+    );
+    await driver.expectCounts({});
+  });
+
+  describe('an enqueue whose reply never comes', () => {
+    async function unknown(): Promise<EnqueueOutcomeUnknownError> {
+      const dropped = proxy.dropReply(requestOf('enqueue'));
+      const enqueued = broker
+        .enqueue(QUEUE, [driver.newJob({ payload: '1' }), driver.newJob({ payload: '2' })])
+        .catch((reason: unknown) => reason);
+      await dropped;
+      proxy.refuse();
+      const error = await enqueued;
+      expect(error).toBeInstanceOf(EnqueueOutcomeUnknownError);
+      return error as EnqueueOutcomeUnknownError;
+    }
+
+    it('says so, with the ids that are stored, and a retry stores nothing twice', async () => {
+      const error = await unknown();
+      await driver.expectCounts({ ready: 2 });
+      expect(await driver.list('ready')).toEqual(error.ids);
+      // While Redis is away the outcome stays what it is: unknown.
+      await expect(error.retry()).rejects.toBeInstanceOf(EnqueueOutcomeUnknownError);
+      proxy.pass();
+      const receipts = await untilItWorks(() => error.retry());
+      expect(receipts).toEqual(error.ids.map((id) => ({ id, created: true, state: 'ready' })));
+      expect(await error.retry()).toEqual(receipts);
+      await driver.expectCounts({ ready: 2 });
+    });
+
+    it('is retried safely when the jobs are gone, and when others followed', async () => {
+      const error = await unknown();
+      await driver.broker.purge(QUEUE, 'ready', 10);
+      proxy.pass();
+      await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]));
+      expect(await untilItWorks(() => error.retry())).toHaveLength(2);
+      await driver.expectCounts({ ready: 1 });
+    });
+  });
+
+  it('resynchronises listeners after a reconnect', async () => {
+    const signals = new MessageLog<string>();
+    const wakes = new MessageLog<string>();
+    await broker.onSignal(QUEUE, ({ type }) => signals.listener(type));
+    await broker.onWake('w1', wakes.listener);
+    proxy.reset();
+    expect(await signals.first(1)).toEqual(['resync']);
+    expect(await wakes.first(1)).toEqual([QUEUE]);
+    await driver.broker.setPaused(QUEUE, true);
+    expect(await signals.first(2)).toEqual(['resync', 'paused']);
+  });
+
+  it('goes on after Redis was killed and came back, scripts and all', async () => {
+    const { port } = server;
+    await server.kill();
+    const failed = await broker.enqueue(QUEUE, [driver.newJob()]).catch((reason: unknown) => reason);
+    expect(failed).toMatchObject({ code: expect.stringMatching(/BROKER_UNAVAILABLE|OUTCOME_UNKNOWN/) });
+    server = await startRedisServer({ port });
+    await untilItWorks(() => driver.client.set(`${driver.prefix}-clock`, driver.now()));
+    const [{ id }] = await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]));
+    expect((await driver.broker.read(QUEUE, [id]))[0]?.state).toBe('ready');
+  });
+});
+
+/** What a caller does: it asks again while the store is away. */
+async function untilItWorks<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!/UNAVAILABLE|UNKNOWN|Connection is closed/.test(`${(error as { code?: string }).code} ${String(error)}`))
+        throw error;
+    }
+  }
+}
