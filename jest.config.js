@@ -8,6 +8,7 @@ const base = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-task-queue$': '<rootDir>/src/index.ts',
     '^nestjs-task-queue/testing$': '<rootDir>/src/testing/index.ts',
+    '^nestjs-task-queue/terminus$': '<rootDir>/src/terminus/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
   setupFiles: ['reflect-metadata'],

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,12 +37,15 @@ async function startOnce({ aof, cpu }) {
       resolve();
     });
   });
-  const kill = () => void child.kill('SIGKILL');
-  process.once('exit', kill);
+  const abandon = () => {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   const stop = async () => {
-    kill();
+    child.kill('SIGKILL');
     await gone;
-    process.off('exit', kill);
+    process.off('exit', abandon);
     await rm(dir, { recursive: true, force: true });
   };
   const deadline = Date.now() + START_MS;

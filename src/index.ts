@@ -42,20 +42,24 @@ export { defineJob, type JobDefinition, type JobDefinitionSpec } from './queue/j
 export type { BulkJob, DefinedEnqueueOptions, EnqueueOptions } from './queue/enqueue-options.js';
 export type { JobEvent, JobEventName } from './queue/job-event.js';
 
+export { TaskQueueHealth, type Readiness, type ReadinessOptions } from './worker/task-queue-health.js';
 export { currentJob } from './worker/current-job.js';
 export { CancelledError, SnoozeError, UnrecoverableError } from './worker/control-flow.errors.js';
 
 export type { BackoffStrategy } from './core/backoff.js';
 export type { CancelAnswer } from './core/broker.js';
+export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
 export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
 export type { Duration } from './core/duration.js';
 export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
 export type { CronTick, Job } from './core/job-view.js';
+export type { StoreReport } from './core/store-report.js';
 export {
   BrokerRefusedError,
   BrokerUnavailableError,
   BulkTooLargeError,
   ConfigurationError,
+  DecryptionError,
   DurabilityUnconfirmedError,
   EnqueueOutcomeUnknownError,
   IncompatibleStoreError,
@@ -71,6 +75,7 @@ export {
   RunAbortedError,
   StoreFullError,
   TaskQueueError,
+  UnknownKeyError,
   UnknownOptionError,
   UnknownQueueError,
   UnreadableRecordError,

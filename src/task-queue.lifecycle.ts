@@ -8,6 +8,7 @@ import { Scheduler } from './scheduler/scheduler.js';
 import { BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
 import { layerJobOptions } from './task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions, type ResolvedWorkerOptions } from './task-queue.options.js';
+import { TaskQueueHealth } from './worker/task-queue-health.js';
 import { WorkerSupervisor } from './worker/worker-supervisor.js';
 
 /** What shutdown may take beyond the grace, with some of that second left to Redis and to Nest. */
@@ -22,6 +23,7 @@ const HOOKS_CHECK_MS = 1000;
 @Injectable()
 export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   readonly supervisor: WorkerSupervisor;
+  readonly health: TaskQueueHealth;
   /** Undefined until the app has started, and in producers. */
   scheduler: Scheduler | undefined;
   maintenance: Maintenance | undefined;
@@ -47,6 +49,11 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       inboxOf: (queue) => registry.inboxOf(queue),
       logger,
     });
+    this.health = new TaskQueueHealth(
+      broker,
+      this.supervisor,
+      () => options.role !== 'producer' && registry.queues.length > 0,
+    );
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -13,6 +13,7 @@ import type {
   TaskQueueModuleExtras,
 } from './task-queue.module-definition.js';
 import type { TaskQueueModuleOptions } from './task-queue.options.js';
+import { TaskQueueHealth } from './worker/task-queue-health.js';
 
 const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
 
@@ -73,11 +74,16 @@ function rootModule(core: DynamicModule, isGlobal = true): DynamicModule {
       TaskQueueLifecycle,
       { provide: QueueService, useExisting: QUEUE_SERVICE },
       {
+        provide: TaskQueueHealth,
+        inject: [TaskQueueLifecycle],
+        useFactory: ({ health }: TaskQueueLifecycle) => health,
+      },
+      {
         provide: HOOK_PLACE,
         inject: [ModulesContainer],
         useFactory: (modules: ModulesContainer) => placeInHookOrder(modules, TaskQueueModule, HOOK_PLACE, INNERMOST),
       },
     ],
-    exports: [QueueService],
+    exports: [QueueService, TaskQueueHealth],
   };
 }

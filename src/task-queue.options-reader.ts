@@ -1,6 +1,7 @@
 import { ConfigurationError, InvalidValueError } from './core/errors.js';
 import { checkKeyName } from './core/names.js';
 import { jsonCodec, type Codec } from './core/codec.js';
+import { readRedactedPaths } from './core/redactor.js';
 import type { BackoffStrategy } from './core/backoff.js';
 import { isPrivateMemory, readConnection, usesMemory } from './task-queue.connection-reader.js';
 import {
@@ -30,6 +31,7 @@ const MODULE_KEYS = [
   'queues',
   'backoffs',
   'codec',
+  'redact',
   'payloadLimit',
   'commandTimeout',
   'connectTimeout',
@@ -73,6 +75,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     queues: readQueues(options.queues, Object.keys(backoffs)),
     backoffs,
     codec: readCodec(options.codec),
+    redactor: readRedactedPaths(options.redact),
     payloadLimit: readCount(options.payloadLimit, 'payloadLimit', 1, LARGEST_PAYLOAD) ?? DEFAULTS.payloadLimit,
     commandTimeoutMs: readMs(options.commandTimeout, 'commandTimeout', 1) ?? DEFAULTS.commandTimeoutMs,
     connectTimeoutMs: readMs(options.connectTimeout, 'connectTimeout', 1) ?? DEFAULTS.connectTimeoutMs,

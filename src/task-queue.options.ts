@@ -4,6 +4,7 @@ import type { Codec } from './core/codec.js';
 import type { DurabilityLevel } from './core/durability.js';
 import type { Duration } from './core/duration.js';
 import type { BackoffSpec, RetentionRule, SettledState } from './core/job.js';
+import type { Redactor } from './core/redactor.js';
 
 /** Which part of the work this process does: `producer` only enqueues, `worker` and `all` do everything. */
 export type Role = 'all' | 'producer' | 'worker';
@@ -96,8 +97,13 @@ export interface TaskQueueModuleOptions {
   queues?: Record<string, QueueOptions>;
   /** Strategies that `backoff.type` may name. */
   backoffs?: Record<string, BackoffStrategy>;
-  /** Default JSON. */
+  /** Default JSON; `encryptedCodec` encrypts at rest. */
   codec?: Codec;
+  /**
+   * Fields to hide where this package shows values: in events, in `JobHandle.toJSON()`, and by their text in stored errors
+   * and log lines of jobs. Keys joined by dots, `*` for any number of them: `['*.password', 'card.number']`. Default none.
+   */
+  redact?: readonly string[];
   /** Largest encoded payload or result in bytes, default 262144. */
   payloadLimit?: number;
   /** Every call to the store settles within this, default 5 s. */
@@ -150,6 +156,8 @@ export interface ResolvedOptions {
   queues: Record<string, ResolvedQueueOptions>;
   backoffs: Record<string, BackoffStrategy>;
   codec: Codec;
+  /** Undefined: nothing is hidden. */
+  redactor: Redactor | undefined;
   payloadLimit: number;
   commandTimeoutMs: number;
   connectTimeoutMs: number;
@@ -207,6 +215,8 @@ export const DEFAULTS = {
   /** Inside the 30 s that Kubernetes gives. */
   graceMs: 20 * SECOND,
   resultTimeoutMs: 30 * SECOND,
+  /** An outage of this length takes the process out of service. */
+  healthWithinMs: 10 * SECOND,
   bulk: { jobs: 1000, bytes: 4 * MIB },
   list: { limit: 50, maxLimit: 500 },
   /** Runs a crashing job may take its workers with it before it is dead as `poison`. */

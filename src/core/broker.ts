@@ -1,5 +1,6 @@
 import type { Durability } from './durability.js';
 import type { JobState, RetentionRule, SettledState } from './job.js';
+import type { StoreReport } from './store-report.js';
 
 /**
  * The port between the life of a job and the place where it is stored. `redis/` and `memory/` implement it, one contract
@@ -12,6 +13,8 @@ export interface Broker {
 
   /** Connects and refuses a store that cannot keep the promises. @throws BrokerUnavailableError, IncompatibleStoreError */
   open(): Promise<StoreFacts>;
+  /** Asks the store anew what it guarantees. Never fails for what it may not ask: that is `unknown`. */
+  examine(): Promise<StoreReport>;
   /** Ends every connection; calls after it reject with `BrokerUnavailableError`. */
   close(): Promise<void>;
   /** Best knowledge of the store's clock, ms since the epoch: for information and timers, never for decisions. */

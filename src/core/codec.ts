@@ -9,7 +9,14 @@ export interface Codec {
 
 export interface CodecContext {
   queue: string;
-  jobName: string;
+  /** Undefined where the reader does not know it: an event tells the number of a job alone. */
+  jobName: string | undefined;
+  /**
+   * Of a payload: the id its producer gave, `''` without one, because the store numbers a job after its payload was
+   * encoded (jobs of schedules have none, either: their payload is encoded once). Of results and progress: the id of the
+   * job. Undefined where the reader does not know it.
+   */
+  jobId: string | undefined;
   field: 'payload' | 'result' | 'progress';
 }
 

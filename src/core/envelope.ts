@@ -154,6 +154,11 @@ export function jobNameOf(envelope: Envelope): string {
   return envelope.header.n ?? DEFAULT_JOB_NAME;
 }
 
+/** The id that binds an encrypted payload to its job; `''` where there was none when it was encoded. */
+export function payloadIdOf({ userId, header }: Pick<Envelope, 'userId' | 'header'>): string {
+  return header.c === undefined ? (userId ?? '') : '';
+}
+
 const STATE_OF_LETTER: Record<string, SettledState> = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export const LETTER_OF_STATE: Record<SettledState, string> = { completed: 'C', cancelled: 'X', dead: 'D' };

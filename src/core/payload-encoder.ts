@@ -1,4 +1,4 @@
-import { jsonCodec, type Codec } from './codec.js';
+import { jsonCodec, type Codec, type CodecContext } from './codec.js';
 import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError, describeValue } from './errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
 import type { SchemaIssue } from './standard-schema.js';
@@ -13,10 +13,21 @@ const NO_ISSUES: readonly SchemaIssue[] = [];
  * ISO strings, `toJSON` is honoured. Another codec decides for itself what it carries.
  *
  * @param limit bytes of UTF-8
+ * @param jobId the id the producer gave
  * @throws InvalidPayloadError, PayloadTooLargeError
  */
-export function encodePayload(codec: Codec, value: unknown, queue: string, jobName: string, limit: number): string {
-  const text = codec === jsonCodec ? encodeJson(value, queue, jobName) : encodeByCodec(codec, value, queue, jobName);
+export function encodePayload(
+  codec: Codec,
+  value: unknown,
+  queue: string,
+  jobName: string,
+  limit: number,
+  jobId = '',
+): string {
+  const text =
+    codec === jsonCodec
+      ? encodeJson(value, queue, jobName)
+      : encodeByCodec(codec, value, { queue, jobName, jobId, field: 'payload' });
   // A UTF-16 unit has at most 3 bytes of UTF-8: most payloads need no count.
   if (text.length * 3 > limit) {
     const bytes = Buffer.byteLength(text);
@@ -40,11 +51,13 @@ function encodeJson(value: unknown, queue: string, jobName: string): string {
   return text;
 }
 
-function encodeByCodec(codec: Codec, value: unknown, queue: string, jobName: string): string {
+function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { jobName: string }): string {
+  const { queue, jobName } = context;
   let text: unknown;
   try {
-    text = codec.encode(value, { queue, jobName, field: 'payload' });
+    text = codec.encode(value, context);
   } catch (error) {
+    if (error instanceof InvalidPayloadError) throw error;
     throw new InvalidPayloadError(queue, jobName, [failureOf(error)]);
   }
   if (typeof text === 'string' && !text.includes('\n')) return text;

@@ -25,6 +25,7 @@ import type { Clock } from '../core/clock.js';
 import type { Durability } from '../core/durability.js';
 import { BrokerUnavailableError, UnsupportedError } from '../core/errors.js';
 import type { JobState, RetentionRule, SettledState } from '../core/job.js';
+import type { StoreReport } from '../core/store-report.js';
 import * as curator from './curator.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { MemoryStore } from './memory-store.js';
@@ -69,6 +70,21 @@ export class MemoryBroker implements Broker {
       replicas: 0,
       summary: `memory://${this.name ?? ''}: jobs live and end with this process`,
       warnings: [],
+    };
+  }
+
+  async examine(): Promise<StoreReport> {
+    const { kind, version, mode, summary } = await this.open();
+    const all = 'all: they end with this process';
+    return {
+      ...{ kind, version, mode, summary },
+      persistence: { appendonly: false, appendfsync: undefined, snapshots: false },
+      memory: { usedBytes: undefined, limitBytes: 0, policy: 'noeviction' },
+      replication: { replicas: 0, minReplicasToWrite: 0, minReplicasMaxLagSeconds: undefined },
+      durability: ['primary'],
+      losses: { crash: all, powerCut: all, failover: 'there is no replica to fail over to' },
+      dangers: ['memory:// keeps jobs in this process alone: a restart loses them'],
+      unknown: [],
     };
   }
 

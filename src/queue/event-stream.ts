@@ -4,7 +4,7 @@ import { toJobEvent, type JobEvent } from './job-event.js';
 import type { QueueScope } from './queue-scope.js';
 
 /** Events of a queue: the first subscriber subscribes at the store, the last one that leaves ends it. */
-export function openEventStream({ queue, broker, codec }: QueueScope): Observable<JobEvent> {
+export function openEventStream({ queue, broker, codec, redactor }: QueueScope): Observable<JobEvent> {
   return new Observable<JobEvent>((subscriber) => {
     let unsubscribe: Unsubscribe | undefined;
     const stop = (): void => {
@@ -12,7 +12,7 @@ export function openEventStream({ queue, broker, codec }: QueueScope): Observabl
     };
     broker
       .onEvents(queue, (events) => {
-        for (const told of events) subscriber.next(toJobEvent(queue, codec, told));
+        for (const told of events) subscriber.next(toJobEvent(queue, codec, told, redactor));
       })
       .then(
         (end) => {

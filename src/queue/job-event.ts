@@ -1,6 +1,7 @@
 import type { BrokerEvent } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import type { DeadReason } from '../core/job.js';
+import type { Redactor } from '../core/redactor.js';
 import { readEndDetail } from './job-record.js';
 
 interface EventOf<E extends string> {
@@ -42,16 +43,20 @@ export type JobEvent =
 export type JobEventName = JobEvent['event'];
 
 /** What cannot be decoded is told as undefined: an event is news, and the job holds the truth. */
-export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent): JobEvent {
+export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redactor?: Redactor): JobEvent {
+  const shown = (text: string, field: 'result' | 'progress'): unknown => {
+    const value = decode(queue, codec, text, field);
+    return redactor === undefined ? value : redactor.redact(value);
+  };
   const { event, at, id, detail } = told;
   switch (event) {
     case 'paused':
     case 'resumed':
       return { event, queue, at };
     case 'completed':
-      return { event, queue, at, id, result: decode(queue, codec, detail, 'result') };
+      return { event, queue, at, id, result: shown(detail, 'result') };
     case 'progress':
-      return { event, queue, at, id, progress: decode(queue, codec, detail, 'progress') };
+      return { event, queue, at, id, progress: shown(detail, 'progress') };
     case 'retrying': {
       const { name, message } = readEndDetail(detail);
       return { event, queue, at, id, error: { name: name ?? 'Error', message: message ?? '' } };
@@ -69,7 +74,7 @@ export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent): JobE
 function decode(queue: string, codec: Codec, text: string, field: 'result' | 'progress'): unknown {
   if (text === '') return undefined;
   try {
-    return codec.decode(text, { queue, jobName: '', field });
+    return codec.decode(text, { queue, jobName: undefined, jobId: undefined, field });
   } catch {
     return undefined;
   }

@@ -14,6 +14,12 @@ import { DEFAULTS } from '../task-queue.options.js';
 import { JobRecord, readEndDetail } from './job-record.js';
 import type { QueueScope } from './queue-scope.js';
 
+function maskError(error: ErrorRecord, mask: (text: string) => string): ErrorRecord {
+  const masked = { ...error, message: mask(String(error.message)) };
+  if (error.stack !== undefined) masked.stack = mask(String(error.stack));
+  return masked;
+}
+
 type Shared<P> = Pick<
   Job<P>,
   'id' | 'queue' | 'name' | 'payload' | 'attempt' | 'maxAttempts' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
@@ -208,8 +214,23 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#scope.broker.logs(this.#scope.queue, this.#number);
   }
 
-  /** The fields as a plain object: what a controller that returns a handle answers. */
+  /** The fields as a plain object: what a controller that returns a handle answers. What `redact` names is hidden. */
   toJSON(): Record<string, unknown> {
+    const fields = this.#fields();
+    const { redactor } = this.#scope;
+    if (redactor === undefined) return fields;
+    const mask = (text: string): string => redactor.mask(text, this.payload);
+    return {
+      ...fields,
+      payload: redactor.redact(this.payload),
+      lastProgress: redactor.redact(this.lastProgress),
+      // A worker that knew of `redact` has hidden these before it stored them.
+      deadMessage: this.deadMessage === undefined ? undefined : mask(this.deadMessage),
+      errors: this.errors.map((error) => maskError(error, mask)),
+    };
+  }
+
+  #fields(): Record<string, unknown> {
     const { id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule } =
       this;
     const { dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable } = this;
@@ -253,7 +274,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   #read(): JobRecord {
-    this.#record ??= new JobRecord(this.#scope.queue, this.#scope.codec, this.#text);
+    this.#record ??= new JobRecord(this.#scope.queue, this.#scope.codec, this.#number, this.#text);
     return this.#record;
   }
 }

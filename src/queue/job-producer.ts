@@ -31,15 +31,18 @@ export function prepareJob(
   request: EnqueueRequest | undefined,
 ): PreparedJob | Promise<PreparedJob> {
   const jobName = jobNameFor(definition, request);
+  const jobId = request?.userId;
   const encode = (value: unknown): string =>
-    encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit);
+    encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit, jobId);
   if (definition?.schema === undefined) return composeJob(scope, definition, request, jobName, encode(payload));
 
   const { schema } = definition;
   const finish = (checked: Validated<unknown>): PreparedJob | Promise<PreparedJob> => {
     if (!checked.ok) throw new InvalidPayloadError(scope.queue, jobName, checked.issues);
     const text = encode(checked.value);
-    const proof = provenDefinitions.has(definition) ? undefined : proveRepeatable(scope, definition, schema, text);
+    const proof = provenDefinitions.has(definition)
+      ? undefined
+      : proveRepeatable(scope, definition, schema, text, jobId);
     const compose = (): PreparedJob => composeJob(scope, definition, request, jobName, text);
     return proof === undefined ? compose() : proof.then(compose);
   };
@@ -56,10 +59,11 @@ function proveRepeatable(
   definition: JobDefinition,
   schema: StandardSchemaV1,
   text: string,
+  jobId = '',
 ): Promise<void> | undefined {
   let stored: unknown;
   try {
-    stored = scope.codec.decode(text, { queue: scope.queue, jobName: definition.name, field: 'payload' });
+    stored = scope.codec.decode(text, { queue: scope.queue, jobName: definition.name, jobId, field: 'payload' });
   } catch {
     return undefined; // a producer may lack the key to read what it wrote
   }

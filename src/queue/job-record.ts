@@ -2,6 +2,7 @@ import type { Codec } from '../core/codec.js';
 import {
   decodeEnvelope,
   jobNameOf,
+  payloadIdOf,
   splitRecord,
   type Envelope,
   type EnvelopeHeader,
@@ -32,6 +33,8 @@ export class JobRecord {
   constructor(
     private readonly queue: string,
     private readonly codec: Codec,
+    /** The number the store gave the job. */
+    private readonly number: string,
     text: string,
   ) {
     try {
@@ -84,7 +87,8 @@ export class JobRecord {
 
   /** @throws whatever the codec throws */
   decode(text: string, field: 'payload' | 'result' | 'progress'): unknown {
-    return this.codec.decode(text, { queue: this.queue, jobName: this.name, field });
+    const jobId = field === 'payload' ? payloadIdOf(this) : (this.userId ?? this.number);
+    return this.codec.decode(text, { queue: this.queue, jobName: this.name, jobId, field });
   }
 }
 

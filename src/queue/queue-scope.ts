@@ -1,5 +1,6 @@
 import type { Broker } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
+import type { Redactor } from '../core/redactor.js';
 import type { ResolvedJobOptions } from '../task-queue.options.js';
 import type { ResultWaiter } from './result-waiter.js';
 
@@ -8,6 +9,8 @@ export interface QueueScope {
   readonly queue: string;
   readonly broker: Broker;
   readonly codec: Codec;
+  /** Hides fields of what is shown; undefined: none. */
+  readonly redactor: Redactor | undefined;
   /** Bytes of one encoded payload. */
   readonly payloadLimit: number;
   readonly waiter: ResultWaiter;

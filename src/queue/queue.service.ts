@@ -7,6 +7,7 @@ import { InvalidValueError, JobNotFoundError, JobStateError, UnknownQueueError }
 import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { encodePayload } from '../core/payload-encoder.js';
+import type { StoreReport } from '../core/store-report.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
 import {
@@ -284,6 +285,14 @@ export class QueueService implements OnApplicationShutdown {
     return stream;
   }
 
+  /**
+   * What the store behind this app guarantees now: persistence, eviction, replicas, known dangers, and what it would not
+   * say. It asks the server once; nothing is changed.
+   */
+  doctor(): Promise<StoreReport> {
+    return this.broker.examine();
+  }
+
   /** Fails what still awaits a result. Nest calls it after the workers have drained, before the store is left. */
   onApplicationShutdown(): void {
     // Not awaited: with Redis frozen an unsubscribe is never answered, and the broker closes right after this.
@@ -303,6 +312,7 @@ export class QueueService implements OnApplicationShutdown {
       queue,
       broker: this.broker,
       codec: this.options.codec,
+      redactor: this.options.redactor,
       payloadLimit: this.options.payloadLimit,
       waiter: new ResultWaiter(queue, this.broker),
       backoffNames: this.backoffNames,

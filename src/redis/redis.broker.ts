@@ -29,6 +29,7 @@ import type { Durability } from '../core/durability.js';
 import { decodeEnvelope } from '../core/envelope.js';
 import { BrokerUnavailableError, InvalidValueError, TaskQueueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
+import type { StoreReport } from '../core/store-report.js';
 import { Connector, describeConnection, type RedisConnection } from './connector.js';
 import { DurableEnqueuer } from './durable-enqueuer.js';
 import { Enqueuer } from './enqueuer.js';
@@ -39,6 +40,7 @@ import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link } from './link.js';
 import { loadScripts, type ScriptLibrary, type ScriptName } from './script-library.js';
+import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
@@ -131,6 +133,16 @@ export class RedisBroker implements Broker {
       await this.close();
       throw error;
     }
+  }
+
+  async examine(): Promise<StoreReport> {
+    const link = this.opened();
+    const info = (await link.command('info', [])) as string;
+    const config = await link.command('config', ['GET', ...DOCTOR_PARAMETERS]).then(
+      (reply) => readPairs(reply),
+      () => undefined, // CONFIG is often not permitted
+    );
+    return examineServer(readServerFacts(info, this.connector.mode), info, config);
   }
 
   async close(): Promise<void> {
@@ -693,6 +705,14 @@ function turnKeysOf(k: QueueKeys): string[] {
     ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.calls, k.idle, k.completed],
     ...[k.cancelled, k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
   ];
+}
+
+/** A map in either protocol: pairs in a row, or an object. */
+function readPairs(reply: unknown): Map<string, string> {
+  if (!Array.isArray(reply)) return new Map(Object.entries(reply as Record<string, string>));
+  const pairs = new Map<string, string>();
+  for (let index = 0; index + 1 < reply.length; index += 2) pairs.set(String(reply[index]), String(reply[index + 1]));
+  return pairs;
 }
 
 function limitArgs(rule: RetentionRule): number[] {

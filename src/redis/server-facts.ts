@@ -3,11 +3,7 @@ import { IncompatibleStoreError, UnsupportedError } from '../core/errors.js';
 
 /** What INFO says, read without CONFIG, which is often not permitted. */
 export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | 'sentinel'): StoreFacts {
-  const fields = new Map<string, string>();
-  for (const line of info.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1));
-  }
+  const fields = readInfo(info);
   const valkey = fields.get('valkey_version');
   const kind = valkey === undefined ? 'redis' : 'valkey';
   const version = valkey ?? fields.get('redis_version') ?? 'unknown';
@@ -23,6 +19,15 @@ export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | '
     `${kind === 'redis' ? 'Redis' : 'Valkey'} ${version} (${mode}), appendonly ${wordOf(appendonly)}, ` +
     `maxmemory-policy ${maxmemoryPolicy ?? 'unknown'}, replicas ${replicas ?? 'unknown'}`;
   return { kind, version, mode, appendonly, maxmemoryPolicy, replicas, summary, warnings };
+}
+
+export function readInfo(info: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of info.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return fields;
 }
 
 /** @throws IncompatibleStoreError */
@@ -44,7 +49,7 @@ export function refuseUnsafeServer(facts: StoreFacts, allowEviction: boolean): v
 /** Before anything is stored: WAITAOF is of Redis and Valkey 7.2, and needs an append-only file. @throws UnsupportedError */
 export function refuseMissingFsync(facts: StoreFacts | undefined): void {
   if (facts === undefined) return;
-  if (isOlder(facts.version, [7, 2])) {
+  if (!hasWaitAof(facts)) {
     throw new UnsupportedError(
       `durability { fsync } needs WAITAOF, which ${facts.kind} ${facts.version} does not have: use 7.2 or newer, or { replicas }.`,
     );
@@ -52,6 +57,10 @@ export function refuseMissingFsync(facts: StoreFacts | undefined): void {
   if (facts.appendonly === false) {
     throw new UnsupportedError('durability { fsync } needs "appendonly yes" on the server, or use { replicas }.');
   }
+}
+
+export function hasWaitAof({ version }: StoreFacts): boolean {
+  return !isOlder(version, [7, 2]);
 }
 
 function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {

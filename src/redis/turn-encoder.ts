@@ -19,7 +19,7 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): s
     adopt,
     String(maxCrashes),
   ];
-  const { settlements } = turn;
+  const settlements = releasesLast(turn.settlements);
   const completedLine = LETTER_OF_STATE.completed + String(now);
   let index = 0;
   while (index < settlements.length) {
@@ -39,6 +39,13 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): s
     args[countAt] = String(index - begin);
   }
   return args;
+}
+
+/** One section of releases, behind all others: across sections the first released would not be the first to run again. */
+function releasesLast(settlements: readonly Settlement[]): readonly Settlement[] {
+  const releases = settlements.filter(({ op }) => op === 'release');
+  if (releases.length === 0) return settlements;
+  return [...settlements.filter(({ op }) => op !== 'release'), ...releases];
 }
 
 function fits(next: Settlement, first: Settlement, letter: string, keep: RetentionRule | undefined): boolean {

@@ -119,7 +119,7 @@ export class Schedule {
   private payloadOf(scheduledFor: number, missed: number, codec: Codec): string {
     if (this.spec.payload !== undefined) return this.spec.payload;
     const tick: CronTick = { schedule: this.name, scheduledFor, missed };
-    return codec.encode(tick, { queue: this.queue, jobName: this.name, field: 'payload' });
+    return codec.encode(tick, { queue: this.queue, jobName: this.name, jobId: '', field: 'payload' });
   }
 }
 

@@ -27,8 +27,15 @@ export class DeathLog {
       this.unsaid++;
       return;
     }
-    const { reason, name, message } = JSON.parse(settlement.detail) as { reason: string; name: string; message: string };
-    const where = job === undefined ? '' : ` in ${job.plan.handler.label}, attempt ${job.attempt} of ${job.maxAttempts}`;
-    this.logger.error(`Queue "${this.queue}": job "${job?.id ?? settlement.id}" is dead (${reason})${where}: ${name}: ${message}`);
+    const { reason, name, message } = JSON.parse(settlement.detail) as {
+      reason: string;
+      name: string;
+      message: string;
+    };
+    const where =
+      job === undefined ? '' : ` in ${job.plan.handler.label}, attempt ${job.attempt} of ${job.maxAttempts}`;
+    this.logger.error(
+      `Queue "${this.queue}": job "${job?.id ?? settlement.id}" is dead (${reason})${where}: ${name}: ${message}`,
+    );
   }
 }

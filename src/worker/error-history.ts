@@ -3,22 +3,30 @@ import { DEFAULTS } from '../task-queue.options.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
-const STACK_LENGTH = 3000;
+const STACK_LENGTH = 1000;
 
-/** What of a thrown value is kept; it may be anything, cyclic, or throw when it is looked at. */
-export function recordError(thrown: unknown, attempt: number, at: number): ErrorRecord {
+/**
+ * What of a thrown value is kept; it may be anything, cyclic, or throw when it is looked at.
+ * @param mask hides what must not be stored, before anything is cut
+ */
+export function recordError(
+  thrown: unknown,
+  attempt: number,
+  at: number,
+  mask: (text: string) => string = asIs,
+): ErrorRecord {
   try {
     if (thrown instanceof Error) {
       const record: ErrorRecord = {
         attempt,
         at,
-        name: clip(thrown.name, 200),
-        message: clip(thrown.message, MESSAGE_LENGTH),
+        name: clip(mask(String(thrown.name)), 200),
+        message: clip(mask(String(thrown.message)), MESSAGE_LENGTH),
       };
-      if (typeof thrown.stack === 'string') record.stack = clip(thrown.stack, STACK_LENGTH);
+      if (typeof thrown.stack === 'string') record.stack = clip(mask(thrown.stack), STACK_LENGTH);
       return record;
     }
-    return { attempt, at, name: 'NonError', message: clip(textOf(thrown), MESSAGE_LENGTH) };
+    return { attempt, at, name: 'NonError', message: clip(mask(textOf(thrown)), MESSAGE_LENGTH) };
   } catch {
     return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
   }
@@ -27,6 +35,9 @@ export function recordError(thrown: unknown, attempt: number, at: number): Error
 /** Adds an error to a job's history: the last ten, 8 KiB together, older stacks given up before older messages. */
 export function appendError(history: readonly ErrorRecord[] | undefined, record: ErrorRecord): ErrorRecord[] {
   const kept = [...(history ?? []), record].slice(-count);
+  // At most three bytes a character, doubled where JSON escapes it: most histories need no exact count.
+  if (kept.reduce((sum, { message, stack }) => sum + message.length + (stack?.length ?? 0) + 100, 0) * 3 < bytes)
+    return kept;
   let size = Buffer.byteLength(JSON.stringify(kept));
   for (let index = 0; size > bytes && index < kept.length; index++) {
     if (kept[index].stack !== undefined) {
@@ -40,6 +51,10 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
     size = Buffer.byteLength(JSON.stringify(kept));
   }
   return kept;
+}
+
+function asIs(text: string): string {
+  return text;
 }
 
 function textOf(value: unknown): string {

@@ -2,9 +2,10 @@ import { isObservable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
-import { decodeEnvelope, encodeEnvelope, jobNameOf, type Envelope } from '../core/envelope.js';
+import { decodeEnvelope, encodeEnvelope, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
 import { controlFlowOf } from '../core/handler.js';
-import { type DeadReason, type RetentionRule, type SettledState } from '../core/job.js';
+import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
+import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
 import { runWithJob } from './current-job.js';
 import { appendError, recordError } from './error-history.js';
@@ -15,6 +16,8 @@ export interface RunnerContext {
   queue: string;
   handlers: HandlerTable;
   codec: Codec;
+  /** Hides fields of payloads in errors and logs; undefined: none. */
+  redactor: Redactor | undefined;
   backoffs: Readonly<Record<string, BackoffStrategy>>;
   /** Largest encoded result in bytes. */
   resultLimit: number;
@@ -54,7 +57,12 @@ export class JobRunner {
     if (plan === undefined) return { op: 'park', id: reserved.id, token: reserved.token, name };
     let payload: unknown;
     try {
-      payload = codec.decode(envelope.payload, { queue, jobName: name, field: 'payload' });
+      payload = codec.decode(envelope.payload, {
+        queue,
+        jobName: name,
+        jobId: payloadIdOf(envelope),
+        field: 'payload',
+      });
     } catch (error) {
       return this.bury(reserved, 'unreadable', error, undefined, keepOf('dead', envelope, plan.settings));
     }
@@ -135,7 +143,7 @@ export class JobRunner {
     if (value !== undefined) {
       try {
         // What JSON has no text for (a function, a symbol) is no result, as undefined is.
-        result = codec.encode(value, { queue, jobName: job.name, field: 'result' }) ?? '';
+        result = codec.encode(value, { queue, jobName: job.name, jobId: job.id, field: 'result' }) ?? '';
         if (result.length * 3 > resultLimit && Buffer.byteLength(result) > resultLimit) {
           throw new Error(`The result has ${Buffer.byteLength(result)} bytes, more than payloadLimit (${resultLimit})`);
         }
@@ -161,7 +169,7 @@ export class JobRunner {
     const keep = keepOf('dead', envelope, plan.settings);
     if (flow?.kind === 'bury') return this.bury(reservedOf(job), flow.reason, thrown, job, keep);
     if (job.attempt >= job.maxAttempts) return this.bury(reservedOf(job), 'exhausted', thrown, job, keep);
-    const record = recordError(thrown, job.attempt, this.context.now());
+    const record = this.record(thrown, job);
     const header = { ...envelope.header, a: job.attempt + 1, e: appendError(envelope.header.e, record) };
     return {
       op: 'retry',
@@ -171,6 +179,12 @@ export class JobRunner {
       envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, envelope.payload),
       error: JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt }),
     };
+  }
+
+  private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
+    const { now, redactor } = this.context;
+    const mask = redactor && job && ((text: string): string => redactor.mask(text, job.payload));
+    return recordError(thrown, job?.attempt ?? 1, now(), mask);
   }
 
   private delayOf(job: RunningJob, thrown: unknown): number {
@@ -189,7 +203,7 @@ export class JobRunner {
     job: RunningJob | undefined,
     keep: RetentionRule,
   ): Settlement {
-    const record = recordError(thrown, job?.attempt ?? 1, this.context.now());
+    const record = this.record(thrown, job);
     let envelope: string | undefined;
     if (job !== undefined) {
       const header = { ...job.envelope.header, e: appendError(job.envelope.header.e, record) };

@@ -8,6 +8,8 @@ export interface LeaseKeeperContext {
   held: () => HeldJob[];
   onCancelling: (ids: readonly string[]) => void;
   onLost: (ids: readonly string[]) => void;
+  /** The lease ran out at some time: others may have what this worker holds. */
+  onLapse: () => void;
 }
 
 /** Renewals per lease: three may be lost before it runs out. */

@@ -1,5 +1,6 @@
 import type { Broker, RunReport } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
+import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import type { ReportSink, RunningJob } from './running-job.js';
 
@@ -15,12 +16,13 @@ export class Reporter implements ReportSink {
     private readonly queue: string,
     private readonly codec: Codec,
     private readonly payloadLimit: number,
+    private readonly redactor: Redactor | undefined,
     private readonly onLost: (numbers: readonly string[]) => void,
   ) {}
 
   progress(job: RunningJob, value: unknown): void {
     if (job.ended || value === undefined) return;
-    const text = this.codec.encode(value, { queue: this.queue, jobName: job.name, field: 'progress' });
+    const text = this.codec.encode(value, { queue: this.queue, jobName: job.name, jobId: job.id, field: 'progress' });
     if (typeof text !== 'string' || Buffer.byteLength(text) > this.payloadLimit) {
       throw new RangeError(`Progress of job "${job.id}" is not JSON of at most ${this.payloadLimit} bytes`);
     }
@@ -31,7 +33,8 @@ export class Reporter implements ReportSink {
     if (job.ended) return;
     if (typeof line !== 'string') throw new TypeError('job.log() takes a string');
     const { logs } = this.entryOf(job);
-    for (const part of line.split('\n')) if (part !== '') logs.push(clipBytes(part));
+    const text = this.redactor === undefined ? line : this.redactor.mask(line, job.payload);
+    for (const part of text.split('\n')) if (part !== '') logs.push(clipBytes(part));
     if (logs.length > DEFAULTS.logs.lines) logs.splice(0, logs.length - DEFAULTS.logs.lines);
   }
 

@@ -32,6 +32,7 @@ export class WorkerSupervisor {
   private readonly feeders: InboxFeeder[] = [];
   private readonly unsubscribes: Unsubscribe[] = [];
   private heartbeat: Heartbeat | undefined;
+  private started = false;
   private stopped = false;
 
   constructor(private readonly context: WorkerSupervisorContext) {}
@@ -49,6 +50,7 @@ export class WorkerSupervisor {
     if (this.stopped) return; // the app began to close while it started
     this.heartbeat = this.startHeartbeat();
     for (const worker of this.workers.values()) worker.start(this.heartbeat);
+    this.started = true;
     for (const queue of this.workers.keys()) {
       const inbox = this.context.inboxOf(queue);
       if (inbox === undefined) continue;
@@ -102,9 +104,24 @@ export class WorkerSupervisor {
     this.workers.clear();
   }
 
-  /** When each queue's worker last reserved successfully, performance.now(). */
-  lastReservedAt(queue: string): number | undefined {
-    return this.workers.get(queue)?.lastReservedAt;
+  /** Takes part in health: `starting` until every worker was started, `stopping` from the app's wish to close on. */
+  get phase(): 'starting' | 'running' | 'stopping' {
+    if (this.stopped) return 'stopping';
+    return this.started ? 'running' : 'starting';
+  }
+
+  get queues(): string[] {
+    return [...this.workers.keys()];
+  }
+
+  /** When the store last answered the worker of a queue, performance.now(). */
+  lastAnsweredAt(queue: string): number | undefined {
+    return this.workers.get(queue)?.lastAnsweredAt;
+  }
+
+  /** Makes the worker ask the store now; resolves when it was answered. */
+  async probe(queue: string): Promise<void> {
+    await this.workers.get(queue)?.probe();
   }
 
   private startHeartbeat(): Heartbeat | undefined {
@@ -141,6 +158,7 @@ export class WorkerSupervisor {
       workerId: this.workerId,
       handlers: new HandlerTable(plans),
       codec: options.codec,
+      redactor: options.redactor,
       backoffs: options.backoffs,
       resultLimit: options.payloadLimit,
       payloadLimit: options.payloadLimit,

@@ -77,9 +77,13 @@ export class Worker {
   private outage = false;
   /** What this worker holds and what the store says may differ. */
   private doubtful = false;
+  private doubtTimer: NodeJS.Timeout | undefined;
   private idleWaiters: (() => void)[] = [];
   private pauseWaiter: (() => void) | undefined;
-  private reservedAt = 0;
+  private answeredAt: number | undefined;
+  /** Somebody wants to know whether a turn is answered. */
+  private probing = false;
+  private probes: (() => void)[] = [];
 
   private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
   private readonly onFlush = (): void => {
@@ -91,7 +95,7 @@ export class Worker {
   constructor(private readonly context: WorkerContext) {
     const { broker, queue, codec, payloadLimit, settings, workerId } = context;
     this.queue = queue;
-    this.reporter = new Reporter(broker, queue, codec, payloadLimit, (lost) => this.lose(lost));
+    this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => this.lose(lost));
     this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);
@@ -123,9 +127,17 @@ export class Worker {
     this.lease.beatFromLoop();
   }
 
-  /** When the last turn that could reserve was answered, performance.now(); 0 before the first. */
-  get lastReservedAt(): number {
-    return this.reservedAt;
+  /** When the store last answered a turn, with room for jobs or without, performance.now(); undefined before the first. */
+  get lastAnsweredAt(): number | undefined {
+    return this.answeredAt;
+  }
+
+  /** Takes a turn, whatever there is to do; resolves when one is answered, or when the loop ends. */
+  probe(): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    this.probing = true;
+    this.schedule();
+    return new Promise((resolve) => this.probes.push(resolve));
   }
 
   /** The store, or somebody else, says that there may be work. */
@@ -204,7 +216,9 @@ export class Worker {
     this.reporter.close();
     clearTimeout(this.dueTimer);
     clearTimeout(this.staleTimer);
+    clearTimeout(this.doubtTimer);
     this.pauseWaiter?.();
+    this.endProbes();
     this.tellIdle();
   }
 
@@ -238,10 +252,14 @@ export class Worker {
     return Math.min(Math.max(capacity - this.running.size - this.held.length, 0), TURN_SETTLEMENTS);
   }
 
+  private get isHungry(): boolean {
+    return this.hungry && this.reserving && !this.paused;
+  }
+
   private turnIfNeeded(): void {
     if (this.turning || this.closed) return;
     if (this.doubtful) void this.resolveDoubt();
-    else if (this.settlements.length > 0 || (this.hungry && this.reserving && !this.paused)) void this.turn();
+    else if (this.settlements.length > 0 || this.probing || this.isHungry) void this.turn();
     else this.tellIdle();
   }
 
@@ -249,16 +267,15 @@ export class Worker {
   private async resolveDoubt(): Promise<void> {
     this.turning = true;
     this.doubtful = false;
-    let resolved = true;
     try {
       await this.lease.reconcile();
     } catch {
-      resolved = false; // a turn waits for the store; then the question is put again
-      this.hungry = true;
+      // Turns go first; then the question is put again.
+      clearTimeout(this.doubtTimer);
+      if (!this.closed) this.doubtTimer = setTimeout(() => this.reconcile(), LONGEST_BACKOFF_MS);
     }
     this.turning = false;
-    if (resolved || this.closed || !this.reserving) this.schedule();
-    else await this.turn().then(() => this.reconcile());
+    this.schedule();
   }
 
   private async turn(): Promise<void> {
@@ -278,6 +295,7 @@ export class Worker {
       settlements,
     };
     this.hungry = false;
+    this.probing = false;
     if (want > 0) this.adopt = false;
     const reservation = await this.untilAnswered(turn);
     this.turning = false;
@@ -308,7 +326,8 @@ export class Worker {
 
   private take(turn: WorkerTurn, reservation: Reservation): void {
     const { jobs, fence } = reservation;
-    if (turn.want > 0) this.reservedAt = performance.now();
+    this.answeredAt = performance.now();
+    this.endProbes();
     const holdsOlder = this.running.size > 0 || this.held.length > 0;
     if (holdsOlder && this.lease.mayHaveLapsed(reservation.now)) this.doubtful = true;
     if (jobs.length > 0) this.lease.renewed(reservation.now);
@@ -319,6 +338,7 @@ export class Worker {
     this.paused = reservation.paused;
     this.clearing = reservation.suspects && !turn.alone;
     for (const reserved of jobs) this.held.push({ reserved, fence });
+    this.prefetcher.weigh(jobs);
     // Before a handler starts: it may block the loop for longer than the lease.
     this.lease.holds(!this.isIdle);
     // A full answer, or a backlog left behind: there is more where this came from.
@@ -447,6 +467,12 @@ export class Worker {
     const waiters = this.idleWaiters;
     this.idleWaiters = [];
     for (const resolve of waiters) resolve();
+  }
+
+  private endProbes(): void {
+    const probes = this.probes;
+    this.probes = [];
+    for (const resolve of probes) resolve();
   }
 
   private pauseFor(ms: number): Promise<void> {

@@ -282,6 +282,32 @@ export function curateContract(use: () => BrokerDriver): void {
     await driver.expectCounts({ cancelled: 1 });
   });
 
+  it('purges suspects, and says when some are left', async () => {
+    const driver = use();
+    await driver.putMany(3);
+    for (const worker of ['crasher-1', 'crasher-2']) {
+      expect((await driver.reserve(worker, 3)).jobs).toHaveLength(3);
+      await driver.expireLeases();
+    }
+    expect(await driver.broker.purge(QUEUE, 'ready', 2)).toEqual({ removed: 2, more: true });
+    expect(await driver.broker.purge(QUEUE, 'ready', 2)).toEqual({ removed: 1, more: false });
+    await driver.expectCounts({});
+  });
+
+  it('purges no more than the limit of jobs that ended together, oldest first', async () => {
+    const driver = use();
+    const ids = await driver.putMany(5);
+    const { jobs } = await driver.reserve('w1', 5);
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+    await driver.broker.remove(QUEUE, ids[0]);
+    expect(await driver.broker.purge(QUEUE, 'completed', 3)).toEqual({ removed: 3, more: true });
+    expect(await driver.idsIn('completed')).toEqual([ids[4]]);
+    await driver.settle('w1', driver.complete(await driver.start('w1')));
+    await driver.expectCounts({ completed: 2 });
+    expect(await driver.broker.purge(QUEUE, 'completed', 3)).toEqual({ removed: 2, more: false });
+    await driver.expectCounts({});
+  });
+
   it('purges nothing that is blocked, as nothing is', async () => {
     expect(await use().broker.purge(QUEUE, 'blocked', 10)).toEqual({ removed: 0, more: false });
   });

@@ -103,6 +103,20 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect(await driver.stateOf(job.id)).toBe('ready');
   });
 
+  it('counts in flight what a step left there', async () => {
+    const driver = use();
+    const other = await driver.start('w2');
+    await driver.putMany(2);
+    await driver.reserve('w1', 2);
+    await driver.scan();
+    await driver.advance(LEASE_MS / 2);
+    await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    await driver.scan();
+    await driver.advance(LEASE_MS / 2);
+    expect(await driver.broker.reclaim(QUEUE, LEASE_MS)).toMatchObject({ reclaimed: 2, inflight: 1 });
+    expect(await driver.idsIn('active')).toEqual([other.id]);
+  });
+
   it('reports an empty queue', async () => {
     const driver = use();
     expect(await driver.scan()).toEqual({

@@ -10,8 +10,23 @@ export function lifecycleContract(use: () => BrokerDriver): void {
     expect(Number.isInteger(broker.now())).toBe(true);
   });
 
+  it('says what it guarantees', async () => {
+    const report = await use().broker.examine();
+    expect(report).toMatchObject({
+      kind: expect.stringMatching(/^(redis|valkey|memory)$/),
+      persistence: { appendonly: false },
+      memory: { policy: 'noeviction' },
+      replication: { replicas: 0 },
+      durability: ['primary'],
+      losses: { failover: 'there is no replica to fail over to' },
+      unknown: [],
+    });
+    expect(report.dangers.length).toBeGreaterThan(0);
+  });
+
   const none = () => {};
   const verbs: [string, (broker: Broker, driver: BrokerDriver) => Promise<unknown>][] = [
+    ['examine', (broker) => broker.examine()],
     ['enqueue', (broker, driver) => broker.enqueue(QUEUE, [driver.newJob()])],
     ['takeInbox', (broker, driver) => broker.takeInbox(QUEUE, driver.store.inbox, 1)],
     ['settleAndReserve', (broker, driver) => broker.settleAndReserve(QUEUE, driver.turn('w9'))],

@@ -339,6 +339,14 @@ export function reserveContract(use: () => BrokerDriver): void {
     expect((await driver.reserve('w2', 10, { adopt: '*' })).parked).toBe(false);
   });
 
+  it('takes a name that goes on behind a space for another one', async () => {
+    const driver = use();
+    const { id, token } = await driver.start('w1', { name: 'resize all' });
+    await driver.settle('w1', { op: 'park', id, token, name: 'resize all' });
+    expect((await driver.reserve('w2', 5, { adopt: ['resize'] })).jobs).toEqual([]);
+    expect(idsOf(await driver.reserve('w2', 5, { adopt: '*' }))).toEqual([id]);
+  });
+
   it('adopts nothing while paused', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1', { name: 'resize' });

@@ -276,6 +276,15 @@ export function settleContract(use: () => BrokerDriver): void {
     expect((await driver.reserve('w1', 4)).jobs.map(({ id }) => id)).toEqual(ids);
   });
 
+  it('releases in the order they had also what is told between other ends', async () => {
+    const driver = use();
+    const ids = await driver.putMany(4);
+    const { jobs } = await driver.reserve('w1', 3);
+    const release = ({ id, token }: ReservedJob): Settlement => ({ op: 'release', id, token });
+    await driver.settle('w1', release(jobs[0]), driver.complete(jobs[1]), release(jobs[2]));
+    expect(await driver.idsIn('ready')).toEqual([ids[0], ids[2], ids[3]]);
+  });
+
   it('releases a prioritised job to the front of its priority', async () => {
     const driver = use();
     const ids = await driver.put({ priority: 5 }, { priority: 5 }, { priority: 7 });

@@ -14,9 +14,9 @@ export async function run(trial) {
   const producer = await trial.producer();
   const stalled = await trial.worker({ dist, concurrency: 1 });
   const busyMs = stallLimitMs + 3 * leaseMs + 2000;
-  await trial.fill(producer, 1, () => ({ act: 'busy', ms: busyMs, once: true }));
+  await trial.fill(producer, 1, () => ({ act: 'busy', ms: busyMs }));
   await trial.until('it runs', () => stalled.entries().some(({ type }) => type === 'start'));
-  const other = await trial.worker({ dist, concurrency: 1 });
+  const other = await trial.worker({ dist, concurrency: 1, calm: true });
   await trial.drained(60_000);
   await trial.until('the first run has ended', () => stalled.entries().some(({ type }) => type === 'end'), 60_000);
   await trial.pause(leaseMs);

@@ -50,6 +50,8 @@ export async function run(trial) {
   trial.check(again.every(({ attempt }) => attempt === 1), 'a shutdown burns no attempt');
   if (!trial.ours) return figures;
 
+  staying.kill();
+  await staying.exited;
   const lonely = await trial.worker({ concurrency, graceMs, leaseMs });
   await trial.fill(producer, 8, () => ({ ms: 60_000 }));
   await trial.until('it runs jobs', () => lonely.entries().some(({ type }) => type === 'start'));

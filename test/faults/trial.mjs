@@ -23,6 +23,8 @@ export class Trial {
   /** n → what became of its enqueue. */
   calls = new Map();
   retried = new Set();
+  /** n → when its enqueue was acknowledged. */
+  ackedAt = new Map();
   /** Of the enqueues made one by one. */
   longestCallMs = 0;
 
@@ -98,7 +100,10 @@ export class Trial {
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
-    this.#closers.push(() => void child.kill('SIGKILL'));
+    this.#closers.push(() => {
+      child.kill('SIGKILL');
+      return worker.exited;
+    });
     if (wait) {
       const ready = new Promise((resolve) => child.once('message', () => resolve(true)));
       const first = await Promise.race([ready, worker.exited]);
@@ -134,6 +139,7 @@ export class Trial {
       try {
         await call();
         this.calls.set(n, 'stored');
+        this.ackedAt.set(n, instant());
         this.#settled(calledAt);
         return n;
       } catch (error) {

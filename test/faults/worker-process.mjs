@@ -90,9 +90,12 @@ async function run(job) {
     });
   }
   try {
-    const act = ACTS[payload?.act];
-    const value = act ? await act(job, payload) : await pause(payload?.ms ?? 0);
+    const act = site.calm ? undefined : ACTS[payload?.act];
+    const value = act ? await act(job, payload) : await pause(site.calm ? 0 : (payload?.ms ?? 0));
     note('end', { run: number, n, id: job.id, ok: true, fence: job.fence });
+    if (site.echoes && payload && 'what' in payload) {
+      return { seen: JSON.stringify(payload.value), polluted: {}.polluted !== undefined };
+    }
     // The stored result tells which of several runs was let settle.
     return value ?? { fence: job.fence };
   } catch (error) {

@@ -5,7 +5,7 @@ import { openMemoryStore } from './stores.js';
 it('memory: keeps to the model, whatever is done to it', async () => {
   const store = await openMemoryStore();
   try {
-    await expectToFollowTheModel(store, { runs: 100, maxCommands: 60 });
+    await expectToFollowTheModel(store, { runs: 100, maxCommands: 120 });
   } finally {
     await store.close();
   }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { ModelledQueue } from './modelled-queue.js';
-import { QUEUE_COMMANDS } from './queue-commands.js';
+import { queueCommands } from './queue-commands.js';
+import { ANY } from './command.js';
 import { QueueModel } from './queue-model.js';
 import type { ModelledStore } from './stores.js';
 
@@ -21,7 +22,7 @@ export function freshQueue(store: ModelledStore): { model: QueueModel; real: Mod
  * run it again with `FC_SEED=… FC_PATH=… FC_REPLAY=…` (the `replayPath` of the sequence); `FC_RUNS=1000` looks longer.
  */
 export async function expectToFollowTheModel(store: ModelledStore, plan: RunPlan): Promise<void> {
-  const property = fc.asyncProperty(fc.commands(QUEUE_COMMANDS, commandsOf(plan)), async (commands) => {
+  const property = fc.asyncProperty(fc.commands(queueCommands(ANY), commandsOf(plan)), async (commands) => {
     const { model, real } = freshQueue(store);
     try {
       await fc.asyncModelRun(() => ({ model, real }), commands);

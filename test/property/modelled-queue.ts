@@ -3,11 +3,9 @@ import type { Broker, ReclaimReply, Reservation, StoredJob, WorkerTurn } from '.
 import { splitRecord } from '../../src/core/envelope.js';
 import { JOB_STATES, type JobState } from '../../src/core/job.js';
 import type { ModelJob, QueueModel } from './queue-model.js';
-import type { ModelledStore } from './stores.js';
+import { CALL_MEMORY_MS, type ModelledStore } from './stores.js';
 
 export const LEASE_MS = 8000;
-/** Beyond it a store may forget what it answered. */
-const CALL_MEMORY_MS = 590_000;
 
 /** One queue of a real store, and the steps that commands are made of: each compares what is answered with the model. */
 export class ModelledQueue {

@@ -80,6 +80,8 @@ const ORDERS: Record<JobState, (a: ModelJob, b: ModelJob) => number> = {
  */
 export class QueueModel {
   readonly jobs = new Map<string, ModelJob>();
+  /** Ids of all jobs that ever were, in the order in which they came. */
+  readonly known = new Set<string>();
   readonly leases = new Map<string, number>();
   readonly turns = new Map<string, MadeTurn[]>();
   /** The number of each worker's last call. */
@@ -163,6 +165,7 @@ export class QueueModel {
       ...{ crashes: 0, cancelling: false, settledAt: 0, detail: '', end: 0, progress: undefined, logs: [] },
     };
     this.jobs.set(id, job);
+    this.known.add(id);
     return job;
   }
 

@@ -5,7 +5,7 @@ import { openRedisStore } from './stores.js';
 it('redis: keeps to the model, whatever is done to it', async () => {
   const store = await openRedisStore();
   try {
-    await expectToFollowTheModel(store, { runs: 60, maxCommands: 60 });
+    await expectToFollowTheModel(store, { runs: 50, maxCommands: 120 });
   } finally {
     await store.close();
   }

@@ -31,6 +31,8 @@ export interface ModelledStore {
 }
 
 const START_AT = 1_800_000_000_000;
+/** A store remembers for ten minutes what it answered. */
+export const CALL_MEMORY_MS = 590_000;
 
 export async function openMemoryStore(): Promise<ModelledStore> {
   const name = uniqueName();
@@ -64,7 +66,12 @@ export async function openRedisStore(): Promise<ModelledStore> {
   let now = START_AT;
   await client.set(clockKey, now);
   const enqueues: EnqueueCall[] = [];
-  const connection = new OverheardRedis({ ...addressOf(url), lazyConnect: true }, scripts.enqueue.sha, enqueues);
+  const connection = new OverheardRedis(
+    { ...addressOf(url), lazyConnect: true },
+    scripts.enqueue.sha,
+    enqueues,
+    () => now,
+  );
   const broker = new RedisBroker({
     ...{ connection, prefix, commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, waitForRedis: false },
     ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
@@ -81,7 +88,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
     pushInbox: async (inbox, element) => void (await client.lpush(inbox, element)),
     async repeatEnqueue(age) {
       const call = enqueues.at(-1 - age);
-      if (call === undefined) return;
+      if (call === undefined || now - call.at > CALL_MEMORY_MS) return;
       const [, outcomes] = (await client.call('evalsha', ...call.args)) as [string, string[]];
       const newest = enqueues.findLast(({ caller }) => caller === call.caller) === call;
       expect(outcomes).toEqual(newest ? call.outcomes : []);
@@ -102,6 +109,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
 }
 
 interface EnqueueCall {
+  at: number;
   args: string[];
   caller: string;
   outcomes: string[];
@@ -120,19 +128,20 @@ class OverheardRedis extends Redis {
     options: LegacyOptions,
     private readonly sha: string,
     private readonly calls: EnqueueCall[],
+    private readonly now: () => number,
   ) {
     super(options);
   }
 
   override duplicate(override: Partial<RedisOptions> = {}): Redis {
-    return new OverheardRedis({ ...this.options, ...override } as LegacyOptions, this.sha, this.calls);
+    return new OverheardRedis({ ...this.options, ...override } as LegacyOptions, this.sha, this.calls, this.now);
   }
 
   override sendCommand(command: Command, ...rest: [never?]): unknown {
     const sent = super.sendCommand(command, ...rest) as Promise<unknown>;
     const args = command.args.map(String);
     if (command.name !== 'evalsha' || args[0] !== this.sha) return sent;
-    const call: EnqueueCall = { args, caller: args[2 + Number(args[1])], outcomes: [] };
+    const call: EnqueueCall = { at: this.now(), args, caller: args[2 + Number(args[1])], outcomes: [] };
     this.calls.push(call);
     return sent.then((reply) => {
       call.outcomes = (reply as [string, string[]])[1];

@@ -1,12 +1,15 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { InboxWatch } from '../../src/redis/inbox-watch.js';
-import { startTcpProxy } from '../support/tcp-proxy.mjs';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
 import { QUEUE } from '../contract/broker-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 
 describe('take-inbox.lua', () => {
   const use = storeOfEachTest();
+  let proxy: TcpProxy | undefined;
+
+  afterEach(() => proxy?.stop());
 
   it('makes an envelope of an element, byte for byte, the tail first', async () => {
     const driver = use();
@@ -27,7 +30,7 @@ describe('take-inbox.lua', () => {
   it('moves no element over the job of another when a reply was lost', async () => {
     const driver = use();
     for (let index = 0; index < 6; index++) await driver.store.pushInbox(String(index));
-    const proxy = await startTcpProxy(Number(new URL(process.env.TEST_REDIS_URL ?? '').port));
+    proxy = await startTcpProxy(Number(new URL(process.env.TEST_REDIS_URL ?? '').port));
     const broker = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}` });
     await broker.takeInbox(QUEUE, `${driver.prefix}-empty`, 1); // numbers at hand, script known
     const dropped = proxy.dropReply((bytes) => bytes.includes(driver.store.inbox));
@@ -38,8 +41,6 @@ describe('take-inbox.lua', () => {
     const { jobs } = await driver.reserve('w1', 10);
     expect(jobs.map(({ envelope }) => envelope.split('\n')[1])).toEqual(['0', '1', '2', '3', '4', '5']);
     await driver.expectCounts({ active: 6 });
-    await broker.close();
-    await proxy.stop();
   });
 
   it('lets two processes share a list', async () => {
@@ -67,7 +68,7 @@ describe('InboxWatch', () => {
       clients.push(connect());
       return clients.at(-1) as Redis;
     });
-    await watch.wait(driver.store.inbox, 15_000); // resolves with the connection: the caller looks before it waits
+    await watch.wait(driver.store.inbox, 60_000); // resolves with the connection: the caller looks before it waits
     const heard = watch.wait(driver.store.inbox, 15_000);
     await blockedOn(driver.client, driver.store.inbox);
     await driver.store.pushInbox('1');

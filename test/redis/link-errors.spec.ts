@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors.js';
@@ -170,6 +171,22 @@ describe('Link', () => {
     link.close();
     for (const call of calls) await expect(call).rejects.toBeInstanceOf(ReplyLostError);
     await expect(run()).rejects.toMatchObject({ message: expect.stringContaining('closed') });
+  });
+
+  it('does not forget an open outcome when a later attempt could not leave', async () => {
+    const errors = ['Connection is closed.', "Stream isn't writeable and enableOfflineQueue options is false"];
+    const client = Object.assign(new EventEmitter(), {
+      status: 'ready',
+      disconnect() {},
+      sendCommand: () => Promise.reject(new Error(errors.length > 1 ? errors.shift() : errors[0])),
+    });
+    const stubborn = new Link(client as unknown as Redis, 300);
+    await expect(stubborn.run(SCRIPT, [], [])).rejects.toBeInstanceOf(ReplyLostError);
+    // …and what never left is not open.
+    const error = await stubborn.run(SCRIPT, [], []).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BrokerUnavailableError);
+    expect(error).not.toBeInstanceOf(ReplyLostError);
+    stubborn.close();
   });
 
   it('calls nothing stored where nobody listens', async () => {

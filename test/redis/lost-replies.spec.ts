@@ -143,6 +143,7 @@ describe('lost replies', () => {
 
   it('reserves nothing for a turn that a given-up socket delivers late', async () => {
     await driver.putMany(4);
+    await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 }));
     const late = proxy.hold();
     const first = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
     const second = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
@@ -183,6 +184,19 @@ describe('lost replies', () => {
       new Set(['TASK_QUEUE_BROKER_UNAVAILABLE']),
     );
     await driver.expectCounts({});
+  });
+
+  it('never sends what waited behind others until its time was over', async () => {
+    server.pause();
+    const calls = Array.from({ length: 5000 }, () => broker.enqueue(QUEUE, [driver.newJob()]));
+    const results = await Promise.allSettled(calls);
+    server.resume();
+    const codes = results.map((result) => (result.status === 'rejected' ? String(result.reason.code) : 'stored'));
+    const open = codes.filter((code) => code === 'TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN').length;
+    const refused = codes.filter((code) => code === 'TASK_QUEUE_BROKER_UNAVAILABLE').length;
+    expect(open + refused).toBe(5000);
+    expect(refused).toBeGreaterThan(0);
+    expect((await driver.broker.counts(QUEUE)).ready).toBeLessThanOrEqual(open);
   });
 
   describe('an enqueue whose reply never comes', () => {

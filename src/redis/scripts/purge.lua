@@ -32,7 +32,7 @@ if state == 'ready' then
   if #victims < limit then popSorted(priority) end
   holes = 'readyHoles'
   popList(ready)
-  more = redis.call('LLEN', ready) + redis.call('ZCARD', priority)
+  more = redis.call('LLEN', ready) + redis.call('ZCARD', priority) + redis.call('LLEN', suspects)
 elseif state == 'scheduled' then
   popSorted(scheduled)
   more = redis.call('ZCARD', scheduled)
@@ -41,12 +41,28 @@ elseif state == 'parked' then
   for i = 1, #victims do victims[i] = string.match(victims[i], '([^ ]+)$') end -- a foreign name may hold spaces
   more = redis.call('ZCARD', parked)
 elseif state == 'completed' then
-  while #victims < limit do
+  local looked = 0
+  while #victims < limit and looked < 1000 do
     local element = redis.call('LPOP', completed)
     if not element then break end
-    local size, from = string.match(element, '^%d+ (%d+) %d+ ()')
-    for id in string.gmatch(string.sub(element, from), '[^ ]+') do victims[#victims + 1] = id end
-    redis.call('HINCRBY', meta, 'completedBytes', -tonumber(size))
+    local at, size, from = string.match(element, '^(%d+) (%d+) %d+ ()')
+    local bytes, rest = 0, {}
+    for id in string.gmatch(string.sub(element, from), '[^ ]+') do
+      looked = looked + 1
+      local length = #victims < limit and redis.call('HSTRLEN', jobs, id) or 0
+      if #victims >= limit then
+        rest[#rest + 1] = id
+      elseif length > 0 then -- else it was removed by hand
+        victims[#victims + 1] = id
+        bytes = bytes + length
+      end
+    end
+    if #rest > 0 then -- more ended together than are wanted: the others stay
+      local left = string.format('%.0f', size - bytes)
+      redis.call('LPUSH', completed, at .. ' ' .. left .. ' ' .. #rest .. ' ' .. table.concat(rest, ' '))
+      size = bytes
+    end
+    redis.call('HINCRBY', meta, 'completedBytes', string.format('%.0f', -size))
   end
   more = redis.call('LLEN', completed)
 elseif state == 'cancelled' then

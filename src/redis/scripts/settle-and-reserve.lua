@@ -441,7 +441,10 @@ if want > 0 and not paused then
           local room = want - got - #adopted
           if room <= 0 then break end
           local members = redisCall('ZRANGEBYLEX', parked, '[' .. name .. ' ', '(' .. name .. '!', 'LIMIT', 0, room)
-          for i = 1, #members do adopted[#adopted + 1] = members[i] end
+          for i = 1, #members do
+            -- Only an id may follow: "resize all" is another name than "resize".
+            if not string.find(members[i], ' ', #name + 2, true) then adopted[#adopted + 1] = members[i] end
+          end
         end
       end
       if #adopted > 0 then

@@ -6,7 +6,7 @@ export { openAuditor } from './task-queue-audit.mjs';
 
 export const lockMs = undefined;
 
-const LOUD = { logger: process.env.FAULTS_LOG ? ['log', 'warn', 'error'] : false };
+const QUIET = { logger: process.env.FAULTS_LOG ? ['log', 'warn', 'error'] : false, abortOnError: false };
 
 /** Everything is kept, so that it can be counted. */
 function queuesOf({ queue, queueOptions, leaseMs }) {
@@ -30,7 +30,7 @@ export async function openProducer(site) {
   const { QueueService, TaskQueueModule } = await import(`${site.dist}/index.js`);
   class AppModule {}
   Module({ imports: [TaskQueueModule.forRoot(moduleOptions(site, 'producer'))] })(AppModule);
-  const app = await NestFactory.createApplicationContext(AppModule, LOUD);
+  const app = await NestFactory.createApplicationContext(AppModule, QUIET);
   const queues = app.get(QueueService);
   return {
     queues,
@@ -66,10 +66,13 @@ export async function openWorker(site, run) {
   decorate(Processor(site.queue, { concurrency, ...(prefetch !== undefined && { prefetch }) }), 'run');
   for (const [name, { expression, ...options }] of Object.entries(site.schedules ?? {})) {
     const method = `tick_${name}`;
-    Handlers.prototype[method] = function (job) {
-      return run(job);
-    };
+    Handlers.prototype[method] = (job) => run(job);
     decorate(Cron(expression, { name, queue: site.queue, ...options }), method);
+  }
+  for (let index = 0; index < (site.moreQueues ?? 0); index++) {
+    const method = `run_${index}`;
+    Handlers.prototype[method] = (job) => run(job);
+    decorate(Processor(`${site.queue}-${index}`, { concurrency: 1 }), method);
   }
   class AppModule {}
   const imports = [TaskQueueModule.forRoot(moduleOptions(site, 'all'))];

@@ -1,0 +1,1 @@
+export { TaskQueueHealthIndicator, type TaskQueueIndicatorResult } from './task-queue-health.indicator.js';

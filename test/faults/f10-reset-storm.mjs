@@ -1,0 +1,37 @@
+// CLIENT KILL TYPE normal every 200 ms while jobs are enqueued and worked off.
+import { Redis } from 'ioredis';
+
+export const id = 'F10';
+export const name = 'reset-storm';
+export const systems = ['bullmq'];
+
+export async function run(trial) {
+  await trial.redis();
+  const killer = new Redis(trial.server.url);
+  const producer = await trial.producer();
+  const workers = await trial.workers(3);
+  const connections = async () => Number(/connected_clients:(\d+)/.exec(await killer.info('clients'))[1]);
+  await trial.auditor();
+  const load = trial.load(producer, { perSecond: 340 });
+  await trial.pause(1000);
+  const before = await connections();
+  let kills = 0;
+  const timer = setInterval(() => void killer.client('KILL', 'TYPE', 'normal').then(() => kills++), 200);
+  await trial.pause(trial.full ? 15_000 : 6000);
+  clearInterval(timer);
+  trial.faultEnded();
+  await load.stop();
+  await trial.drained();
+  await trial.pause(500);
+  const figures = await trial.figures();
+  const after = await connections();
+  killer.disconnect();
+  Object.assign(figures, { kills, longestCallMs: trial.longestCallMs, sockets: `${before} → ${after}` });
+  trial.judge(figures, { extraRuns: Math.ceil(load.made() / 1000), recoveryMs: 3000 });
+  trial.check(kills > 20, `only ${kills} kills`);
+  trial.check(Math.abs(after - before) <= 2, `sockets: ${before} before, ${after} after`);
+  const warnings = trial.entries().filter(({ type }) => type === 'warning');
+  trial.check(warnings.length === 0, `warnings: ${warnings[0]?.text}`);
+  trial.check(workers.every(({ child }) => child.exitCode === null), 'every worker lives');
+  return figures;
+}

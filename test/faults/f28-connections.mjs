@@ -1,0 +1,38 @@
+// Many queues in few processes on a server with few connections; and whether keys, sockets and memory come back.
+import { Redis } from 'ioredis';
+
+export const id = 'F28';
+export const name = 'connections';
+
+export async function run(trial) {
+  await trial.redis({ args: ['--maxclients', '32'] });
+  const admin = new Redis(trial.server.url);
+  const moreQueues = 50;
+  const producer = await trial.producer();
+  await trial.workers(2, { moreQueues });
+  await trial.pause(1000);
+  const clients = (await admin.client('LIST')).split('\n').filter((line) => line.includes('name=tq:'));
+  const keysAt = async () => admin.dbsize();
+  const round = async () => {
+    await trial.fill(producer, trial.full ? 20_000 : 2000, () => ({ ms: 0 }));
+    await trial.drained();
+  };
+  await round();
+  const keysBefore = await keysAt();
+  for (let rounds = 0; rounds < 3; rounds++) await round();
+  await trial.pause(500);
+  const keysAfter = await keysAt();
+  const figures = await trial.figures();
+  const ofWorkers = clients.length - clients.filter((line) => isOfProducer(line, clients)).length;
+  admin.disconnect();
+  Object.assign(figures, { queues: moreQueues + 1, connectionsPerProcess: ofWorkers / 2, keysBefore, keysAfter });
+  trial.judge(figures);
+  trial.check(figures.connectionsPerProcess <= 4, `${figures.connectionsPerProcess} connections per process`);
+  trial.check(keysAfter <= keysBefore, `keys grew from ${keysBefore} to ${keysAfter}`);
+  return figures;
+}
+
+/** The producer was here first and has a connection for commands alone. */
+function isOfProducer(line, clients) {
+  return line === clients.find((candidate) => candidate.includes('name=tq:commands'));
+}

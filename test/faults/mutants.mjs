@@ -1,0 +1,91 @@
+// Deliberate breakages, each a text change in a copy of dist, and the trial that must catch it: a trial that passes
+// with its rule removed proves nothing. A change that no longer matches stops the run: mend it here.
+const SETTLE = 'redis/scripts/settle-and-reserve.lua';
+
+/** A settlement is taken from whoever sends it. */
+const NO_TOKENS = [
+  { file: SETTLE, from: "if redisCall('HGET', inflight, id) ~= token then", to: 'if false then' },
+  { file: SETTLE, from: 'if tokens[i] ~= token then stale = true end', to: '' },
+  { file: SETTLE, from: 'if tokens[i] == token then', to: 'if true then' },
+];
+
+export const mutants = [
+  {
+    name: 'claim by pop',
+    fault: 'F01',
+    changes: [...NO_TOKENS, { file: SETTLE, from: "redisCall('HSET', inflight, unpack(fields))", to: '' }],
+  },
+  { name: 'settle without token check', fault: 'F03', changes: NO_TOKENS },
+  {
+    name: 'a lapse that a reservation hides is not looked for',
+    fault: 'F03',
+    changes: [{ file: 'worker/lease-keeper.js', from: 'return now >= this.endsAt;', to: 'return false;' }],
+  },
+  {
+    name: 'leases are renewed by the main loop alone',
+    fault: 'F04',
+    changes: [{ file: 'redis/heartbeat.js', from: 'if (!HeartbeatThread.isPossible(data.connection))', to: 'if (true)' }],
+  },
+  {
+    name: 'reclaim without grace',
+    fault: 'F07',
+    changes: [{ file: 'redis/scripts/reclaim.lua', from: 'if now >= graceUntil then', to: 'if true then' }],
+  },
+  {
+    name: 'no deadline for commands',
+    fault: 'F08',
+    changes: [{ file: 'redis/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
+  },
+  {
+    name: 'job ids minted in the script',
+    fault: 'F09',
+    changes: [
+      {
+        file: 'redis/scripts/enqueue.lua',
+        from: "local record = redisCall('HGET', calls, ARGV[1])",
+        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redisCall('HINCRBY', meta, 'minted', 1) end local record",
+      },
+    ],
+  },
+  {
+    name: 'a repeated turn is taken for a new one',
+    fault: 'F09',
+    changes: [{ file: SETTLE, from: 'if recorded and recorded >= tonumber(callNumber) then', to: 'if false then' }],
+  },
+  {
+    name: 'no NOSCRIPT fallback',
+    fault: 'F12',
+    changes: [{ file: 'redis/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
+  },
+  {
+    name: 'a full Redis refuses settlements',
+    fault: 'F18',
+    changes: [{ file: SETTLE, from: '#!lua flags=allow-oom', to: '#!lua' }],
+  },
+  {
+    name: 'the clock of the client instead of TIME',
+    fault: 'F22',
+    changes: [
+      {
+        file: 'redis/script-library.js',
+        from: 'clockKey === undefined ? source :',
+        to: "clockKey === undefined ? source.replaceAll(TIME_LINE, TIME_LINE + ' now = now + ' + Math.round(Date.now() - performance.timeOrigin - performance.now())) :",
+      },
+    ],
+  },
+  {
+    name: 'crashes are not counted',
+    fault: 'F27',
+    changes: [{ file: 'redis/scripts/reclaim.lua', from: "redis.call('HINCRBY', crashes, id, 1)", to: '1' }],
+  },
+  {
+    name: 'a server that evicts is accepted',
+    fault: 'F19',
+    changes: [{ file: 'redis/server-facts.js', from: "startsWith('allkeys-')", to: "startsWith('never')" }],
+  },
+  {
+    name: 'a shutdown leaves its jobs to the lease',
+    fault: 'F32',
+    changes: [{ file: 'worker/worker-supervisor.js', from: "worker.releaseAll('shutdown');", to: '' }],
+  },
+];
