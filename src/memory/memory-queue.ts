@@ -167,7 +167,8 @@ export class MemoryQueue {
    * @returns how many older ends the limits pushed out
    */
   end(job: KeptJob, state: SettledState, detail: string, keep: RetentionRule | undefined): number {
-    const line = encodeSettledLine(state, this.now(), detail);
+    const now = this.now(); // once: the line and the place must tell the same instant
+    const line = encodeSettledLine(state, now, detail);
     this.tellWaiter(job.id, line);
     this.tell(state, job.id, detail);
     if (keep === false) {
@@ -180,7 +181,7 @@ export class MemoryQueue {
     job.record = `${line}\n${job.record}`;
     job.bytes = Buffer.byteLength(job.record);
     // Completed jobs in the order of their ends; of the others, those of one millisecond in the order of their ids.
-    job.rank = state === 'completed' ? ++this.endings : this.now();
+    job.rank = state === 'completed' ? ++this.endings : now;
     const ended = this.ended[state];
     ended.order.add(job);
     ended.bytes += job.bytes;

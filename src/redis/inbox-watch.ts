@@ -22,6 +22,7 @@ export class InboxWatch {
   }
 
   close(): void {
+    if (this.closed) return;
     this.closed = true;
     this.client?.disconnect();
     this.stopWaiting();

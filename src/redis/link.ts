@@ -72,7 +72,7 @@ export class Link {
     const attempt = (giveUpAt: number) => {
       const [verb, body] = textWanted ? ['eval', script.text] : ['evalsha', script.sha];
       textWanted = false;
-      return this.send(verb, [body, keys.length, ...keys, ...args], giveUpAt);
+      return this.send(script.readOnly ? `${verb}_ro` : verb, [body, keys.length, ...keys, ...args], giveUpAt);
     };
     return this.untilAnswered(attempt, true, deadline, () => {
       textWanted = true;

@@ -39,7 +39,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link } from './link.js';
-import { loadScripts, type ScriptLibrary, type ScriptName } from './script-library.js';
+import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
@@ -69,6 +69,10 @@ const READ_STEP = 50;
 const CALL_MEMORY_S = 600;
 const LISTEN_MS = 30_000;
 const LISTEN_REFRESH_MS = 10_000;
+
+/** Scripts that have calls which only read. */
+const READERS = ['counts', 'due-schedules', 'list', 'read'] as const satisfies readonly ScriptName[];
+type Reader = (typeof READERS)[number];
 
 const NEVER = /^(?!)/;
 const OFFSET = /^\d{1,15}$/;
@@ -100,6 +104,7 @@ export class RedisBroker implements Broker {
   readonly capabilities: BrokerCapabilities;
   private readonly clock = new StoreClock();
   private readonly scripts: ScriptLibrary;
+  private readonly readers: Readonly<Record<Reader, Script>>;
   private readonly connector: Connector;
   private readonly queues = new Map<string, QueueAccess>();
   private link: Link | undefined;
@@ -111,6 +116,8 @@ export class RedisBroker implements Broker {
 
   constructor(private readonly options: RedisBrokerOptions) {
     this.scripts = options.scripts ?? loadScripts();
+    const readers = READERS.map((name) => [name, readOnly(this.scripts[name])]);
+    this.readers = Object.fromEntries(readers) as Record<Reader, Script>;
     this.capabilities = { shared: true, heartbeat: HeartbeatThread.isPossible(options.connection), durability: true };
     this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
   }
@@ -307,7 +314,7 @@ export class RedisBroker implements Broker {
         `pass the cursor that the page of ${state} jobs before this one gave`,
       );
     }
-    const [next, ids] = await this.run<[string, string[]]>(
+    const [next, ids] = await this.look<[string, string[]]>(
       'list',
       [k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead],
       [state, cursor ?? '', limit],
@@ -324,7 +331,7 @@ export class RedisBroker implements Broker {
   async counts(queue: string): Promise<Record<JobState, number>> {
     const { keys: k } = this.access(queue);
     const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.cancelled, k.dead];
-    const numbers = await this.run<number[]>('counts', keys, []);
+    const numbers = await this.look<number[]>('counts', keys, []);
     return Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]])) as Record<JobState, number>;
   }
 
@@ -540,8 +547,17 @@ export class RedisBroker implements Broker {
     return this.durable;
   }
 
-  private async run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
-    const reply = await this.opened().run(this.scripts[name], keys, args);
+  private run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
+    return this.execute(this.scripts[name], keys, args);
+  }
+
+  /** As {@link run}, of a call that writes nothing. */
+  private look<T>(name: Reader, keys: string[], args: (string | number)[]): Promise<T> {
+    return this.execute(this.readers[name], keys, args);
+  }
+
+  private async execute<T>(script: Script, keys: string[], args: (string | number)[]): Promise<T> {
+    const reply = await this.opened().run(script, keys, args);
     // Most scripts answer with the time first.
     if (Array.isArray(reply) && typeof reply[0] === 'string' && reply[0].length === 13) this.clock.learn(reply[0]);
     return reply as T;
@@ -572,11 +588,10 @@ export class RedisBroker implements Broker {
   ): Promise<(StoredJob | undefined)[]> {
     const { keys: k } = this.access(queue);
     type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
-    const [, ...found] = await this.run<Reply>(
-      'read',
-      [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters],
-      [ttl, numbersOnly ? '1' : '0', ...ids],
-    );
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters];
+    const args = [ttl, numbersOnly ? '1' : '0', ...ids];
+    const reading = ttl === '' ? this.look<Reply>('read', keys, args) : this.run<Reply>('read', keys, args);
+    const [, ...found] = await reading;
     return found.map((entry) => {
       if (entry.length === 0) return undefined;
       const [id, state, record, due, progress, cancelling] = entry;
@@ -637,11 +652,13 @@ export class RedisBroker implements Broker {
 
   private async readSchedules(queue: string, limit: number, all: boolean) {
     const { keys: k } = this.access(queue);
-    const [now, next, ...rest] = await this.run<string[]>(
-      'due-schedules',
-      [k.schedules, k.ticks],
-      [limit, all ? '1' : '0'],
-    );
+    const keys = [k.schedules, k.ticks];
+    const args = [limit, all ? '1' : '0'];
+    // Who asks for what is due also tidies up.
+    const reading = all
+      ? this.look<string[]>('due-schedules', keys, args)
+      : this.run<string[]>('due-schedules', keys, args);
+    const [now, next, ...rest] = await reading;
     const found: StoredSchedule[] = [];
     for (let index = 0; index < rest.length; index += 3) {
       const [name, record, tick] = rest.slice(index, index + 3);
@@ -663,7 +680,9 @@ export class RedisBroker implements Broker {
    * come after calls that were made behind it. Where loading is not permitted, calls still send the text.
    */
   private async teachScripts(link: Link): Promise<void> {
-    const loads = Object.values(this.scripts).map(({ text }) => link.command('script', ['LOAD', text]));
+    const loads = [...Object.values(this.scripts), ...Object.values(this.readers)].map(({ text }) =>
+      link.command('script', ['LOAD', text]),
+    );
     await Promise.allSettled(loads);
   }
 

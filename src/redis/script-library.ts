@@ -7,6 +7,8 @@ export interface Script {
   name: string;
   text: string;
   sha: string;
+  /** Sent by EVALSHA_RO: the server refuses every write in it. */
+  readOnly?: true;
 }
 
 /** One call of a script, as a `Link` sends it. */
@@ -60,7 +62,7 @@ export function loadScripts(clockKey?: string): ScriptLibrary {
     const name = file.slice(0, -'.lua'.length);
     const source = readFileSync(FOLDER + file, 'utf8');
     const text = clockKey === undefined ? source : source.replaceAll(TIME_LINE, movableTimeLine(clockKey));
-    library[name] = { name, text, sha: createHash('sha1').update(text).digest('hex') };
+    library[name] = { name, text, sha: shaOf(text) };
   }
   return library;
 }
@@ -70,4 +72,14 @@ function movableTimeLine(clockKey: string): string {
     `local now = tonumber(redis.call('GET', '${clockKey}')) ` +
     "local t = { string.format('%.0f', math.floor(now / 1000)), '0' }"
   );
+}
+
+/** The same script for calls that only read, so that a Redis user without the right to write can make them. */
+export function readOnly({ name, text: source }: Script): Script {
+  const text = source.replace(/^#!lua.*/, '#!lua flags=no-writes');
+  return { name, text, sha: shaOf(text), readOnly: true };
+}
+
+function shaOf(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
 }

@@ -20,8 +20,7 @@ const REMEDIES: Record<string, string> = {
   MISCONF: 'Redis cannot save to disk and refuses writes. Free disk space or mend its persistence.',
   NOAUTH: 'Redis wants a password: put it into the connection URL or options.',
   WRONGPASS: 'Redis does not accept the user name or password of the connection.',
-  NOPERM:
-    'the Redis user lacks a permission: allow EVALSHA, EVAL and the commands of the scripts on the keys of the prefix.',
+  NOPERM: 'the Redis user lacks a permission: scripts/acl.mjs prints what each role needs.',
   WRONGTYPE: 'a key of this prefix holds something else: choose another prefix or remove that key.',
   CROSSSLOT: 'keys lie in different slots: in a cluster an inbox needs the hash tag of its queue.',
 };
@@ -31,6 +30,8 @@ export function replyCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined;
   const word = /^-?([A-Z]+)\b/.exec(error.message)?.[1];
   if (word === 'ERR' && error.message.includes('NOSCRIPT')) return 'NOSCRIPT';
+  // A command inside a script that the user may not run.
+  if (word === 'ERR' && /user executing the script can't|ACL failure in script/.test(error.message)) return 'NOPERM';
   // A script's inner call reports its code inside the text: "OOM command not allowed … script: …"
   return word;
 }

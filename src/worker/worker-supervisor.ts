@@ -11,6 +11,7 @@ import {
 } from '../task-queue.options.js';
 import { HandlerTable, settingsOf } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
+import { StrayRejections } from './stray-rejections.js';
 import { Worker } from './worker.js';
 
 export interface WorkerSupervisorContext {
@@ -31,11 +32,14 @@ export class WorkerSupervisor {
   private readonly workers = new Map<string, Worker>();
   private readonly feeders: InboxFeeder[] = [];
   private readonly unsubscribes: Unsubscribe[] = [];
+  private readonly strays: StrayRejections;
   private heartbeat: Heartbeat | undefined;
   private started = false;
   private stopped = false;
 
-  constructor(private readonly context: WorkerSupervisorContext) {}
+  constructor(private readonly context: WorkerSupervisorContext) {
+    this.strays = new StrayRejections(context.logger);
+  }
 
   async start(queues: Iterable<string>): Promise<void> {
     const { broker } = this.context;
@@ -48,6 +52,7 @@ export class WorkerSupervisor {
     if (this.workers.size === 0) return;
     this.unsubscribes.push(await broker.onWake(this.workerId, (queue) => this.workers.get(queue)?.wake()));
     if (this.stopped) return; // the app began to close while it started
+    this.strays.watch();
     this.heartbeat = this.startHeartbeat();
     for (const worker of this.workers.values()) worker.start(this.heartbeat);
     this.started = true;
@@ -102,6 +107,7 @@ export class WorkerSupervisor {
     if (this.heartbeat !== undefined) ends.push(this.heartbeat.stop());
     await settlesWithin(Promise.allSettled(ends), RELEASE_MS);
     this.workers.clear();
+    this.strays.unwatch();
   }
 
   /** Takes part in health: `starting` until every worker was started, `stopping` from the app's wish to close on. */

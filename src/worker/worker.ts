@@ -64,6 +64,8 @@ export class Worker {
   private hungry = true;
   private adopt = true;
   private paused = false;
+  /** The queue was resumed while a turn was under way: its answer may be older than that. */
+  private resumed = false;
   private reserving = true;
   private closed = false;
   /** Runs a suspect: nothing else may run beside it. */
@@ -161,6 +163,7 @@ export class Worker {
 
   resume(): void {
     this.paused = false;
+    this.resumed = true;
     this.wake();
   }
 
@@ -296,6 +299,7 @@ export class Worker {
     };
     this.hungry = false;
     this.probing = false;
+    this.resumed = false;
     if (want > 0) this.adopt = false;
     const reservation = await this.untilAnswered(turn);
     this.turning = false;
@@ -335,7 +339,8 @@ export class Worker {
     if (reservation.trimmedDead > 0) {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
     }
-    this.paused = reservation.paused;
+    // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
+    this.paused = reservation.paused && !this.resumed;
     this.clearing = reservation.suspects && !turn.alone;
     for (const reserved of jobs) this.held.push({ reserved, fence });
     this.prefetcher.weigh(jobs);

@@ -20,19 +20,29 @@ export async function run(trial) {
   victim.kill();
   const { at: killedAt } = await victim.exited;
   trial.faultEnded();
-  const inFlight = runsOf([...victim.entries(), { type: 'death', of: victim.pid, at: killedAt }]).filter(({ ended }) => !ended);
+  const inFlight = runsOf([...victim.entries(), { type: 'death', of: victim.pid, at: killedAt }]).filter(
+    ({ ended }) => !ended,
+  );
   trial.check(inFlight.length > 0, 'the victim must have jobs in flight');
   await trial.drained(180_000);
 
   const figures = await trial.figures();
-  const again = runsOf(trial.entries()).filter((run) => run.pid !== victim.pid && inFlight.some(({ n }) => n === run.n));
+  const again = runsOf(trial.entries()).filter(
+    (run) => run.pid !== victim.pid && inFlight.some(({ n }) => n === run.n),
+  );
   figures.inFlight = inFlight.length;
   figures.restartedMs = Math.round(Math.max(...again.map(({ from }) => from)) - killedAt);
   // A run may have ended without its settlement having been stored: those of one turn.
   trial.judge(figures, { extraRuns: inFlight.length + concurrency, recoveryMs: 1000 });
   trial.check(new Set(again.map(({ n }) => n)).size === inFlight.length, 'each interrupted job started again');
-  trial.check(figures.restartedMs <= 10_000, `interrupted jobs started again after ${figures.restartedMs} ms, more than 10 s`);
-  trial.check(again.every(({ attempt }) => attempt === 1), 'a crash burns no attempt');
+  trial.check(
+    figures.restartedMs <= 10_000,
+    `interrupted jobs started again after ${figures.restartedMs} ms, more than 10 s`,
+  );
+  trial.check(
+    again.every(({ attempt }) => attempt === 1),
+    'a crash burns no attempt',
+  );
   trial.check(figures.completed === count, `${figures.completed} of ${count} completed`);
   return figures;
 }

@@ -38,7 +38,9 @@ export async function run(trial) {
     seen.set(n, pid);
   }
   figures.deaths = deaths;
-  figures.extraAt = Object.entries(extra).map(([point, count]) => `${point} ${count}`).join(' ');
+  figures.extraAt = Object.entries(extra)
+    .map(([point, count]) => `${point} ${count}`)
+    .join(' ');
   trial.judge(figures, { extraRuns: 3 * crashes });
   for (const [point, most] of Object.entries(EXTRA_RUNS)) {
     trial.check(extra[point] <= most * crashes, `${extra[point]} extra runs after ${crashes} crashes at ${point}`);

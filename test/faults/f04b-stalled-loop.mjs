@@ -8,7 +8,11 @@ export const name = 'stalled-loop';
 export async function run(trial) {
   const { leaseMs } = trial;
   const stallLimitMs = 3000;
-  const change = { file: 'task-queue.options.js', from: 'stallLimitMs: 60 * SECOND', to: `stallLimitMs: ${stallLimitMs}` };
+  const change = {
+    file: 'task-queue.options.js',
+    from: 'stallLimitMs: 60 * SECOND',
+    to: `stallLimitMs: ${stallLimitMs}`,
+  };
   const dist = copyBuild('stall-limit', [change]);
   await trial.redis();
   const producer = await trial.producer();

@@ -15,7 +15,10 @@ export async function run(trial) {
   let server = await trial.redis({ dir, args });
   const file = () => {
     const folder = join(dir, 'appendonlydir');
-    return join(folder, readdirSync(folder).find((each) => each.endsWith('.incr.aof')));
+    return join(
+      folder,
+      readdirSync(folder).find((each) => each.endsWith('.incr.aof')),
+    );
   };
   const producer = await trial.producer();
   await trial.workers(2);

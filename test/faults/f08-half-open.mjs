@@ -1,5 +1,6 @@
 // Every open socket goes silent without a FIN; new ones work. A waiting job must be taken, every call must settle.
 import { instant } from './history.mjs';
+import { settlesWithin } from './trial.mjs';
 
 export const id = 'F08';
 export const name = 'half-open';
@@ -26,13 +27,20 @@ export async function run(trial) {
   const openAfter = [...trial.calls.values()].filter((outcome) => outcome === 'open').length;
   const taken = trial.entries().find(({ type, n }) => type === 'start' && n === waiting[0]);
   if (trial.ours) {
-    await Promise.all(calls);
+    await settlesWithin(Promise.all(calls), 10_000);
     await trial.drained();
   }
   const figures = await trial.figures();
-  Object.assign(figures, { openAfter, longestCallMs: trial.longestCallMs, takenMs: taken ? Math.round(taken.at - holedAt) : -1 });
+  Object.assign(figures, {
+    openAfter,
+    longestCallMs: trial.longestCallMs,
+    takenMs: taken ? Math.round(taken.at - holedAt) : -1,
+  });
   trial.judge(figures, { recoveryMs: 10_000 });
-  trial.check(taken !== undefined && figures.takenMs <= 10_000, `the waiting job was taken after ${figures.takenMs} ms`);
+  trial.check(
+    taken !== undefined && figures.takenMs <= 10_000,
+    `the waiting job was taken after ${figures.takenMs} ms`,
+  );
   trial.check(openAfter === 0, `${openAfter} calls were still open`);
   trial.check(trial.longestCallMs <= 6000, `a call took ${trial.longestCallMs} ms`);
   return figures;

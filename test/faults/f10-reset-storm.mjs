@@ -1,5 +1,4 @@
 // CLIENT KILL TYPE normal every 200 ms while jobs are enqueued and worked off.
-import { Redis } from 'ioredis';
 
 export const id = 'F10';
 export const name = 'reset-storm';
@@ -7,7 +6,7 @@ export const systems = ['bullmq'];
 
 export async function run(trial) {
   await trial.redis();
-  const killer = new Redis(trial.server.url);
+  const killer = trial.admin();
   const producer = await trial.producer();
   const workers = await trial.workers(3);
   const connections = async () => Number(/connected_clients:(\d+)/.exec(await killer.info('clients'))[1]);
@@ -25,13 +24,15 @@ export async function run(trial) {
   await trial.pause(500);
   const figures = await trial.figures();
   const after = await connections();
-  killer.disconnect();
   Object.assign(figures, { kills, longestCallMs: trial.longestCallMs, sockets: `${before} → ${after}` });
   trial.judge(figures, { extraRuns: Math.ceil(load.made() / 1000), recoveryMs: 3000 });
   trial.check(kills > 20, `only ${kills} kills`);
   trial.check(Math.abs(after - before) <= 2, `sockets: ${before} before, ${after} after`);
   const warnings = trial.entries().filter(({ type }) => type === 'warning');
   trial.check(warnings.length === 0, `warnings: ${warnings[0]?.text}`);
-  trial.check(workers.every(({ child }) => child.exitCode === null), 'every worker lives');
+  trial.check(
+    workers.every(({ child }) => child.exitCode === null),
+    'every worker lives',
+  );
   return figures;
 }

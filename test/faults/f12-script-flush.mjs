@@ -1,5 +1,4 @@
 // SCRIPT FLUSH every 50 ms: nobody may notice, in errors or in speed.
-import { Redis } from 'ioredis';
 import { instant } from './history.mjs';
 
 export const id = 'F12';
@@ -8,7 +7,7 @@ export const systems = ['bullmq'];
 
 export async function run(trial) {
   await trial.redis();
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   const producer = await trial.producer();
   await trial.workers(2, { concurrency: 10 });
   const count = trial.full ? 10_000 : 3000;
@@ -29,7 +28,6 @@ export async function run(trial) {
   clearInterval(timer);
   trial.faultEnded();
   await trial.drained();
-  admin.disconnect();
   const figures = await trial.figures();
   const refused = [...trial.calls.values()].filter((outcome) => outcome !== 'stored').length;
   Object.assign(figures, { flushes, refused, throughput: `${Math.round((during / before) * 100)} %` });

@@ -4,7 +4,17 @@ import { connect, createServer } from 'node:net';
 export const id = 'F13';
 export const name = 'error-table';
 
-const PASSING = ['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOREPLICAS', 'NOSCRIPT', 'UNBLOCKED'];
+const PASSING = [
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'BUSY',
+  'NOREPLICAS',
+  'NOSCRIPT',
+  'UNBLOCKED',
+];
 const REFUSING = {
   OOM: 'TASK_QUEUE_STORE_FULL',
   MISCONF: 'TASK_QUEUE_BROKER_REFUSED',
@@ -28,7 +38,10 @@ export async function run(trial) {
       // The next script of anybody, worker or producer, is answered so.
       liar.answer(`-${code} told by the test\r\n`);
       const n = await trial.add(producer, { ms: 1 });
-      trial.check(trial.calls.get(n) === 'stored', `${code}: the enqueue was ${trial.calls.get(n)}: ${trial.lastError?.message}`);
+      trial.check(
+        trial.calls.get(n) === 'stored',
+        `${code}: the enqueue was ${trial.calls.get(n)}: ${trial.lastError?.message}`,
+      );
       await trial.until('the answer was given', () => !liar.armed());
       told++;
     }
@@ -93,7 +106,10 @@ async function startLiar(port) {
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => client.write(bytes));
-    for (const [from, to] of [[client, upstream], [upstream, client]]) {
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ]) {
       from.on('error', () => to.destroy());
       from.on('close', () => to.destroy());
     }

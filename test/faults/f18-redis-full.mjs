@@ -1,6 +1,5 @@
 // Redis at maxmemory, noeviction: what waits is worked off by a busy worker and by one that starts then, what runs keeps
 // its lease, producers are told.
-import { Redis } from 'ioredis';
 
 export const id = 'F18';
 export const name = 'redis-full';
@@ -9,7 +8,7 @@ export const systems = ['bullmq'];
 export async function run(trial) {
   const { leaseMs } = trial;
   await trial.redis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'noeviction'] });
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   const producer = await trial.producer();
   const busy = await trial.worker({ concurrency: 6 });
   await trial.fill(producer, 5, () => ({ ms: 4 * leaseMs }));
@@ -35,7 +34,6 @@ export async function run(trial) {
   await trial.drained().catch((error) => trial.check(false, String(error)));
   await trial.pause(500);
   const figures = await trial.figures();
-  admin.disconnect();
   const refused = [...trial.calls.values()].filter((outcome) => outcome === 'refused').length;
   Object.assign(figures, { takenWhileFull, takenLate, refused });
   delete figures.recoveryMs; // it never stopped
@@ -43,7 +41,10 @@ export async function run(trial) {
   trial.check(takenWhileFull === 100, `${takenWhileFull} of 100 waiting jobs were taken while Redis was full`);
   trial.check(takenLate > 0, 'a worker that started while Redis was full took none');
   trial.check(refused === 20, `${refused} of 20 enqueues were refused`);
-  trial.check(errors.every((code) => code === 'TASK_QUEUE_STORE_FULL'), `errors of the enqueues: ${new Set(errors).size}, ${errors[0]}`);
+  trial.check(
+    errors.every((code) => code === 'TASK_QUEUE_STORE_FULL'),
+    `errors of the enqueues: ${new Set(errors).size}, ${errors[0]}`,
+  );
   return figures;
 }
 

@@ -1,12 +1,11 @@
 // A server that may evict is refused; keys that somebody deleted or overwrote by hand stop nobody.
-import { Redis } from 'ioredis';
 
 export const id = 'F19';
 export const name = 'eviction-and-tampering';
 
 export async function run(trial) {
   await trial.redis();
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
   const refusal = await trial.producer().then(
     () => undefined,
@@ -28,7 +27,8 @@ export async function run(trial) {
     const kind = Object.keys(harm)[Math.floor(trial.random() * 3)];
     harm[kind].push(n);
     if (kind === 'vanished') await admin.hdel(auditor.key('jobs'), job);
-    else await admin.hset(auditor.key('jobs'), job, kind === 'garbled' ? Buffer.from([0xff, 0xfe, 0x31, 0x0a, 0x7b]) : '');
+    else
+      await admin.hset(auditor.key('jobs'), job, kind === 'garbled' ? Buffer.from([0xff, 0xfe, 0x31, 0x0a, 0x7b]) : '');
   }
   const workers = await trial.workers(2, { concurrency: 10 });
   await trial.pause(300);
@@ -40,7 +40,6 @@ export async function run(trial) {
   const live = workers.every(({ child }) => child.exitCode === null && child.signalCode === null);
   const after = (await auditor.audit()).jobs;
   const entries = trial.entries();
-  admin.disconnect();
   const completed = after.filter(({ state }) => state === 'completed').length;
   const unreadable = after.filter(({ state, detail }) => state === 'dead' && detail.includes('unreadable')).length;
   const figures = {
@@ -53,7 +52,10 @@ export async function run(trial) {
   };
   trial.check(live, 'every worker lives');
   trial.check(completed === count - victims.length, `${completed} of ${count - victims.length} whole jobs completed`);
-  trial.check(unreadable === figures.garbled, `${unreadable} of ${figures.garbled} garbled records are dead as unreadable`);
+  trial.check(
+    unreadable === figures.garbled,
+    `${unreadable} of ${figures.garbled} garbled records are dead as unreadable`,
+  );
   trial.check(figures.unhandled === 0, `${figures.unhandled} unhandled rejections`);
   return figures;
 }

@@ -1,6 +1,5 @@
 // Purge, retry-all and listings on a large queue, with a PING every 10 ms beside them.
 import { Worker } from 'node:worker_threads';
-import { Redis } from 'ioredis';
 import { instant } from './history.mjs';
 
 export const id = 'F21';
@@ -9,7 +8,7 @@ export const name = 'big-operations';
 export async function run(trial) {
   const count = trial.full ? 1_000_000 : 60_000;
   await trial.redis();
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   const producer = await trial.producer();
   const auditor = await trial.auditor();
   const queue = trial.queue;
@@ -68,7 +67,6 @@ export async function run(trial) {
     slowestScriptMs,
     violations: (await auditor.audit()).violations,
   };
-  admin.disconnect();
   trial.check(retried === dead, `${retried} of ${dead} dead jobs were retried`);
   trial.check(purged === count + dead, `${purged} of ${count + dead} jobs were purged`);
   trial.check(slowestScriptMs < 10, `a script took ${slowestScriptMs} ms`);

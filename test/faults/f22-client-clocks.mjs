@@ -32,7 +32,9 @@ export async function run(trial) {
     worker.kill();
   }
   // Together, with jobs that outlast their lease, while clocks jump.
-  const workers = await Promise.all([HOUR, 0, -HOUR].map((clockOffsetMs) => trial.worker({ clockOffsetMs, schedules })));
+  const workers = await Promise.all(
+    [HOUR, 0, -HOUR].map((clockOffsetMs) => trial.worker({ clockOffsetMs, schedules })),
+  );
   await trial.fill(producer, 6, () => ({ ms: 2.5 * leaseMs }));
   await delayed(30);
   for (let jumps = 0; jumps < 4; jumps++) {
@@ -67,7 +69,11 @@ export async function run(trial) {
     early: early.length,
     earliestMs: Math.round(Math.max(0, ...offsets.map(({ early: by }) => by))),
     late: late.length,
-    ...(ours && { ticks: ticks.length, tickEarlyMs: Math.round(Math.max(0, -Math.min(...ticks))), tickLateMs: Math.round(Math.max(...ticks)) }),
+    ...(ours && {
+      ticks: ticks.length,
+      tickEarlyMs: Math.round(Math.max(0, -Math.min(...ticks))),
+      tickLateMs: Math.round(Math.max(...ticks)),
+    }),
   });
   trial.judge(figures);
   trial.check(early.length === 0, `${early.length} delayed jobs ran early, by ${figures.earliestMs} ms`);

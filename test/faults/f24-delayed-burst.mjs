@@ -1,5 +1,4 @@
 // Thousands of jobs due in one millisecond; workers, which promote them, are killed meanwhile.
-import { Redis } from 'ioredis';
 
 export const id = 'F24';
 export const name = 'delayed-burst';
@@ -9,7 +8,7 @@ export async function run(trial) {
   const count = trial.full ? 100_000 : 10_000;
   const kills = trial.full ? 10 : 3;
   await trial.redis();
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   const producer = await trial.producer();
   const dueAt = Date.now() + (trial.full ? 15_000 : 4000);
   await trial.fill(producer, count, () => ({ ms: 2 }), trial.ours ? { runAt: dueAt } : { delay: dueAt - Date.now() });
@@ -27,7 +26,6 @@ export async function run(trial) {
   trial.faultEnded();
   await trial.drained(120_000);
   const slow = (await admin.slowlog('GET', '20')).filter(([, , , [command]]) => /eval/i.test(command));
-  admin.disconnect();
   const figures = await trial.figures();
   figures.slowestScriptMs = Math.max(0, ...slow.map(([, , micros]) => micros)) / 1000;
   // A run may have ended without its settlement having been stored: one turn of the killed worker.

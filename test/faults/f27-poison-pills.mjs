@@ -43,6 +43,9 @@ export async function run(trial) {
   trial.judge(figures, { extraRuns: 3 * 2 * 24 + 6, dead: 3 });
   trial.check(figures.good === good, `${figures.good} of ${good} good jobs completed`);
   trial.check(figures.crashesPerPill <= 3, `a pill ran ${figures.crashesPerPill} times`);
-  trial.check(dead.length === 3 && dead.every(({ detail }) => detail.includes('"poison"')), 'the pills are dead as poison');
+  trial.check(
+    dead.length === 3 && dead.every(({ detail }) => detail.includes('"poison"')),
+    'the pills are dead as poison',
+  );
   return figures;
 }

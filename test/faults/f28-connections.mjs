@@ -1,12 +1,11 @@
 // Many queues in few processes on a server with few connections; and whether keys, sockets and memory come back.
-import { Redis } from 'ioredis';
 
 export const id = 'F28';
 export const name = 'connections';
 
 export async function run(trial) {
   await trial.redis({ args: ['--maxclients', '32'] });
-  const admin = new Redis(trial.server.url);
+  const admin = trial.admin();
   const moreQueues = 50;
   const producer = await trial.producer();
   await trial.workers(2, { moreQueues });
@@ -24,7 +23,6 @@ export async function run(trial) {
   const keysAfter = await keysAt();
   const figures = await trial.figures();
   const ofWorkers = clients.length - clients.filter((line) => isOfProducer(line, clients)).length;
-  admin.disconnect();
   Object.assign(figures, { queues: moreQueues + 1, connectionsPerProcess: ofWorkers / 2, keysBefore, keysAfter });
   trial.judge(figures);
   trial.check(figures.connectionsPerProcess <= 4, `${figures.connectionsPerProcess} connections per process`);

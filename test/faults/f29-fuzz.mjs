@@ -86,8 +86,15 @@ export async function run(trial) {
     trial.check(result?.seen === wanted, `${what} arrived as ${String(result?.seen).slice(0, 100)}`);
     trial.check(result?.polluted === false, `${what} changed Object.prototype`);
   }
-  const largest = Math.max(...jobs.filter(({ state }) => state === 'dead').map(({ head, detail }) => head.length + detail.length));
-  Object.assign(figures, { payloads: Object.keys(PAYLOADS).length, refused, codes: [...codes].join(' '), largestStoredError: largest });
+  const largest = Math.max(
+    ...jobs.filter(({ state }) => state === 'dead').map(({ head, detail }) => head.length + detail.length),
+  );
+  Object.assign(figures, {
+    payloads: Object.keys(PAYLOADS).length,
+    refused,
+    codes: [...codes].join(' '),
+    largestStoredError: largest,
+  });
   trial.judge(figures, { dead: ACTS.length, unhandled: 1 });
   trial.check(jobs.find(({ n }) => n === stuck)?.state === 'dead', 'a run that never settles ends by its timeout');
   trial.check(worker.child.exitCode === null && worker.child.signalCode === null, 'the process lives');

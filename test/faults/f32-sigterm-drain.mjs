@@ -44,10 +44,16 @@ export async function run(trial) {
   trial.judge(figures, { extraRuns: unfinished.length, overlaps: unfinished.length });
   trial.check(exitMs <= graceMs + 1000, `exit took ${exitMs} ms with a grace of ${graceMs}`);
   trial.check(exit.signal === 'SIGTERM' || exit.code === 0, `it ended with ${exit.code ?? exit.signal}`);
-  trial.check(left.every(({ from }) => from < toldAt + 20), 'no run starts after SIGTERM');
+  trial.check(
+    left.every(({ from }) => from < toldAt + 20),
+    'no run starts after SIGTERM',
+  );
   trial.check(unfinished.length > 30 && again.length === unfinished.length, 'every unfinished job started elsewhere');
   trial.check(figures.restartedMs <= 2000, `unfinished jobs started ${figures.restartedMs} ms after the exit`);
-  trial.check(again.every(({ attempt }) => attempt === 1), 'a shutdown burns no attempt');
+  trial.check(
+    again.every(({ attempt }) => attempt === 1),
+    'a shutdown burns no attempt',
+  );
   if (!trial.ours) return figures;
 
   staying.kill();
@@ -60,6 +66,9 @@ export async function run(trial) {
   const alsoToldAt = instant();
   lonely.kill('SIGTERM');
   figures.exitWithoutRedisMs = Math.round((await lonely.exited).at - alsoToldAt);
-  trial.check(figures.exitWithoutRedisMs <= graceMs + 1000, `without Redis the exit took ${figures.exitWithoutRedisMs} ms`);
+  trial.check(
+    figures.exitWithoutRedisMs <= graceMs + 1000,
+    `without Redis the exit took ${figures.exitWithoutRedisMs} ms`,
+  );
   return figures;
 }

@@ -26,7 +26,15 @@ export function runsOf(entries) {
   const deaths = new Map(entries.filter(({ type }) => type === 'death').map(({ of, at }) => [of, at]));
   for (const entry of entries) {
     if (entry.type === 'start') {
-      const run = { n: entry.n, id: entry.id, pid: entry.pid, attempt: entry.attempt, fence: entry.fence, from: entry.at, to: undefined };
+      const run = {
+        n: entry.n,
+        id: entry.id,
+        pid: entry.pid,
+        attempt: entry.attempt,
+        fence: entry.fence,
+        from: entry.at,
+        to: undefined,
+      };
       open.set(`${entry.pid} ${entry.run}`, run);
       runs.push(run);
     } else if (entry.type === 'end') {
@@ -46,7 +54,7 @@ export function runsOf(entries) {
  * @param {string[]} evidence.violations what an audit of the store found wrong
  * @param {Set<number>} evidence.retried n of jobs that asked for further attempts
  */
-export function figuresOf({ calls, entries, jobs, violations, retried = new Set() }) {
+export function figuresOf({ calls, entries, jobs, violations, retried }) {
   const runs = runsOf(entries);
   const stored = new Map();
   for (const job of jobs) {
@@ -82,9 +90,8 @@ export function figuresOf({ calls, entries, jobs, violations, retried = new Set(
       [...runsPerN.keys()].filter((n) => !calls.has(n) || calls.get(n) === 'refused').length +
       [...stored.keys()].filter((n) => !runsPerN.has(n) && (!calls.has(n) || calls.get(n) === 'refused')).length,
     duplicates: [...stored.values()].reduce((sum, list) => sum + list.length - 1, 0),
-    completedTwice: [...stored.values()].filter(
-      (list) => list.filter(({ state }) => state === 'completed').length > 1,
-    ).length,
+    completedTwice: [...stored.values()].filter((list) => list.filter(({ state }) => state === 'completed').length > 1)
+      .length,
     extraRuns,
     overlaps,
     staleSettlements,

@@ -17,14 +17,11 @@ export const mutants = [
   },
   { name: 'settle without token check', fault: 'F03', changes: NO_TOKENS },
   {
-    name: 'a lapse that a reservation hides is not looked for',
-    fault: 'F03',
-    changes: [{ file: 'worker/lease-keeper.js', from: 'return now >= this.endsAt;', to: 'return false;' }],
-  },
-  {
     name: 'leases are renewed by the main loop alone',
     fault: 'F04',
-    changes: [{ file: 'redis/heartbeat.js', from: 'if (!HeartbeatThread.isPossible(data.connection))', to: 'if (true)' }],
+    changes: [
+      { file: 'redis/heartbeat.js', from: 'if (!HeartbeatThread.isPossible(data.connection))', to: 'if (true)' },
+    ],
   },
   {
     name: 'reclaim without grace',

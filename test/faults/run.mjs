@@ -8,7 +8,10 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './build-copy.mjs';
-import { Trial } from './trial.mjs';
+import { settlesWithin, Trial } from './trial.mjs';
+
+/** A trial that takes longer hangs. */
+const LIMIT_MS = 300_000;
 
 const { values: options } = parseArgs({
   options: {
@@ -27,7 +30,8 @@ for (const file of readdirSync(new URL('.', import.meta.url)).sort()) {
   if (/^f\d\d\w*-.*\.mjs$/.test(file)) faults.push(await import(`./${file}`));
 }
 for (const id of wanted) {
-  if (!faults.some((fault) => fault.id === id)) throw new Error(`No such fault: ${id}. There are ${faults.map(({ id }) => id)}`);
+  if (!faults.some((fault) => fault.id === id))
+    throw new Error(`No such fault: ${id}. There are ${faults.map((fault) => fault.id).join(', ')}`);
 }
 
 console.log(`Faults under ${options.system}, profile ${options.profile}, SEED=${seed}`);
@@ -46,7 +50,8 @@ async function tryAll() {
   const dist = copyBuild('suite');
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const fault of faults) {
-      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile)) continue;
+      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile))
+        continue;
       if (options.system !== 'task-queue' && !fault.systems?.includes(options.system)) continue;
       const result = await attempt(fault, dist, round === 0 ? seed : `${seed}.${round}`);
       results.push(result);
@@ -65,7 +70,9 @@ async function tryMutants() {
     const result = await attempt(fault, copyBuild(name.replaceAll(/\W+/g, '-'), changes), seed, true);
     const caught = result.failures.length > 0;
     results.push({ mutant: name, fault: id, caught, failures: result.failures });
-    console.log(`${caught ? 'ok  ' : 'FAIL'} ${id} ${caught ? 'catches' : 'does not catch'}: ${name}${caught ? ` (${result.failures[0]})` : ''}`);
+    console.log(
+      `${caught ? 'ok  ' : 'FAIL'} ${id} ${caught ? 'catches' : 'does not catch'}: ${name}${caught ? ` (${result.failures[0]})` : ''}`,
+    );
     if (caught) passed++;
     else failed++;
   }
@@ -84,7 +91,10 @@ async function attempt(fault, dist, trialSeed, expectFailure = false) {
   const begunAt = Date.now();
   let figures;
   try {
-    figures = await fault.run(trial);
+    const running = fault.run(trial).then((value) => {
+      figures = value;
+    });
+    if (!(await settlesWithin(running, LIMIT_MS))) throw new Error(`The trial took longer than ${LIMIT_MS / 1000} s`);
   } catch (error) {
     trial.failures.push(String(error?.stack ?? error));
   }
@@ -94,7 +104,7 @@ async function attempt(fault, dist, trialSeed, expectFailure = false) {
   try {
     await trial.close();
   } catch (error) {
-    failures.push(`cleaning up: ${error}`);
+    failures.push(`cleaning up: ${String(error)}`);
   }
   if (figures) for (const key of ['jobs', 'entries']) delete figures[key];
   return { id: fault.id, name: fault.name, ms: Date.now() - begunAt, figures, failures, folder, seed: trialSeed };
@@ -107,5 +117,6 @@ function report({ id, name, ms, figures = {}, failures, folder, seed: trialSeed 
     .map(([key, value]) => `${key.replaceAll(/[A-Z]/g, (letter) => ' ' + letter.toLowerCase())} ${value}`);
   console.log(`${failures.length ? 'FAIL' : 'ok  '} ${id} ${name} (${(ms / 1000).toFixed(1)} s): ${shown.join(', ')}`);
   for (const failure of failures) console.log(`       ${failure}`);
-  if (failures.length) console.log(`       again: SEED=${trialSeed} FAULT=${id} npm run faults; histories in ${folder}`);
+  if (failures.length)
+    console.log(`       again: SEED=${trialSeed} FAULT=${id} npm run faults; histories in ${folder}`);
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { startRedisServer } from '../support/redis-process.mjs';
 import { startTcpProxy } from '../support/tcp-proxy.mjs';
 import { figuresOf, instant, openHistory, readHistory } from './history.mjs';
@@ -52,6 +53,14 @@ export class Trial {
     const proxy = await startTcpProxy(port);
     this.#closers.push(() => proxy.stop());
     return { ...proxy, url: `redis://127.0.0.1:${proxy.port}` };
+  }
+
+  /** A connection past everything under test. */
+  admin() {
+    const client = new Redis(this.server.url, { maxRetriesPerRequest: null });
+    client.on('error', () => {});
+    this.#closers.push(() => client.disconnect());
+    return client;
   }
 
   site(given = {}) {
@@ -115,7 +124,7 @@ export class Trial {
   // ------------------------------------------------------------------ load
 
   /** Stores `count` jobs in bulk. @returns their n */
-  async fill(producer, count, payloadOf = () => ({ ms: this.someMs() }), options = undefined) {
+  async fill(producer, count, payloadOf = () => ({ ms: this.someMs() }), options) {
     const numbers = [];
     for (let done = 0; done < count; done += 1000) {
       const chunk = Array.from({ length: Math.min(1000, count - done) }, () => this.#nextN++);
@@ -130,7 +139,7 @@ export class Trial {
   }
 
   /** One enqueue, and what became of it: a call whose outcome is open is repeated as the package says. */
-  async add(producer, payload = { ms: this.someMs() }, options = undefined) {
+  async add(producer, payload = { ms: this.someMs() }, options) {
     const n = this.#nextN++;
     this.calls.set(n, 'open');
     let call = () => producer.add({ n, ...payload }, options);

@@ -6,7 +6,7 @@ const site = JSON.parse(process.argv[2]);
 const note = openHistory(site.history);
 const system = await import(`./systems/${site.system}.mjs`);
 let runs = 0;
-let keptAlive = [];
+const keptAlive = [];
 
 process.on('unhandledRejection', (error) => note('unhandled', { text: String(error).slice(0, 200) }));
 process.on('warning', (warning) => note('warning', { text: String(warning).slice(0, 200) }));

@@ -3,7 +3,8 @@ import { encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js'
 import type { HeldJob, NewJob } from '../../src/core/broker.js';
 import type { JobState, RetentionLimit, RetentionRule } from '../../src/core/job.js';
 import type { ModelledQueue } from './modelled-queue.js';
-import type { ModelJob, QueueModel } from './queue-model.js';
+import type { ModelJob } from './model-job.js';
+import type { QueueModel } from './queue-model.js';
 
 export type Command = fc.AsyncCommand<QueueModel, ModelledQueue>;
 
@@ -26,7 +27,7 @@ export function command<T>(
   }));
 }
 
-export const KEEP: RetentionLimit = { count: 1000, ageMs: 86_400_000, bytes: 10_000_000 };
+const KEEP: RetentionLimit = { count: 1000, ageMs: 86_400_000, bytes: 10_000_000 };
 /** An id that no store makes. */
 export const STRANGER = 'zzzzzzzzzz';
 /** Two begin alike: a worker must not be taken for another one. */
@@ -71,10 +72,14 @@ export function leasesOf(model: QueueModel, worker: string): HeldJob[] {
   return model.heldBy(worker).map(({ id, token }) => ({ id, token }));
 }
 
-/** Leases that this worker once had; the newest of a job may be among them. */
+/** Leases that this worker once had: more often of jobs that run again, the newest of a job may be among them. */
 export function oldLeasesOf(model: QueueModel, worker: string): HeldJob[] {
   const issued = model.issued.filter((lease) => lease.worker === worker).map(({ id, token }) => ({ id, token }));
-  return [...issued, { id: STRANGER, token: `${worker}:1` }];
+  const superseded = issued.filter(({ id, token }) => {
+    const job = model.jobs.get(id);
+    return job?.state === 'active' && job.token !== token;
+  });
+  return [...issued, ...superseded, ...superseded, ...superseded, { id: STRANGER, token: `${worker}:1` }];
 }
 
 export function anyJob(model: QueueModel, pick: number): ModelJob | undefined {
@@ -98,5 +103,5 @@ export function newJob(model: QueueModel, { name, ...rest }: Seed): NewJob {
   const header: EnvelopeHeader = {};
   if (name !== undefined) header.n = name;
   if (rest.priority > 0) header.p = rest.priority;
-  return { envelope: encodeEnvelope(model.now, rest.userId, header, String(model.jobs.size)), ...rest } as NewJob;
+  return { envelope: encodeEnvelope(model.now, rest.userId, header, String(model.jobs.size)), ...rest };
 }

@@ -78,6 +78,8 @@ export function trim({ completedKeeps }: Freedom) {
 
 // ---------------------------------------------------------------- look
 
+export const listen = command('listen', fc.constant('events'), (queue) => queue.listen());
+
 export const read = command('read', fc.array(byId, { minLength: 1, maxLength: 4 }), async (queue, model, data) => {
   const ids = data.map(({ pick, byUser }) => anyId(model, pick, byUser));
   const expected = ids.map((id) => model.find(id)).map((job) => job && expectedOf(job));

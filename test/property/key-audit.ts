@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../../src/redis/keys.js';
 import { isSettled } from '../../src/core/job.js';
-import { bytesOf, type ModelJob, type QueueModel } from './queue-model.js';
+import { bytesOf, type ModelJob } from './model-job.js';
+import type { QueueModel } from './queue-model.js';
 
 type Reply = [Error | null, unknown][];
 

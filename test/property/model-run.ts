@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { ModelledQueue } from './modelled-queue.js';
 import { queueCommands } from './queue-commands.js';
@@ -10,11 +11,13 @@ export interface RunPlan {
   maxCommands: number;
 }
 
+/** Inboxes are plain lists, of any prefix: no other process may have one of this name. */
+const own = randomBytes(4).toString('hex');
 let queues = 0;
 
 /** A fresh queue of a store, and the model of an empty one. */
 export function freshQueue(store: ModelledStore): { model: QueueModel; real: ModelledQueue } {
-  return { model: new QueueModel(store.now()), real: new ModelledQueue(store, `q${++queues}`) };
+  return { model: new QueueModel(store.now()), real: new ModelledQueue(store, `q-${own}-${++queues}`) };
 }
 
 /**
@@ -27,7 +30,7 @@ export async function expectToFollowTheModel(store: ModelledStore, plan: RunPlan
     try {
       await fc.asyncModelRun(() => ({ model, real }), commands);
     } finally {
-      await store.drop(real.name);
+      await real.close();
     }
   });
   await fc.assert(property, parametersOf(plan));
@@ -44,5 +47,5 @@ export function parametersOf<T>({ runs }: RunPlan): fc.Parameters<T> {
     ...(FC_SEED === undefined ? {} : { seed: Number(FC_SEED) }),
     ...(FC_PATH === undefined ? {} : { path: FC_PATH }),
     includeErrorInReport: true,
-  } as fc.Parameters<T>;
+  };
 }

@@ -1,15 +1,17 @@
 import { expect } from '@jest/globals';
-import type { Broker, ReclaimReply, Reservation, StoredJob, WorkerTurn } from '../../src/core/broker.js';
+import type { Broker, ReclaimReply, Reservation, StoredJob, Unsubscribe, WorkerTurn } from '../../src/core/broker.js';
 import { splitRecord } from '../../src/core/envelope.js';
-import { JOB_STATES, type JobState } from '../../src/core/job.js';
-import type { ModelJob, QueueModel } from './queue-model.js';
+import { isSettled, JOB_STATES, type JobState } from '../../src/core/job.js';
+import type { ModelJob } from './model-job.js';
+import type { QueueModel } from './queue-model.js';
 import { CALL_MEMORY_MS, type ModelledStore } from './stores.js';
 
 export const LEASE_MS = 8000;
 
 /** One queue of a real store, and the steps that commands are made of: each compares what is answered with the model. */
 export class ModelledQueue {
-  private lastIds = '';
+  private lastId = '';
+  private stopListening: Unsubscribe | undefined;
 
   constructor(
     readonly store: ModelledStore,
@@ -37,7 +39,7 @@ export class ModelledQueue {
   async turn(model: QueueModel, turn: WorkerTurn): Promise<Reservation> {
     const reply = await this.broker.settleAndReserve(this.name, turn);
     const { ids, ...expected } = model.turn(turn);
-    const { jobs, fence, ...answered } = reply;
+    const { jobs, fence: _fence, ...answered } = reply;
     if (model.mayHaveHoles) expected.backlog ||= answered.backlog;
     model.mayHaveHoles &&= answered.backlog;
     expect(sortedIn(answered)).toEqual(sortedIn(expected));
@@ -69,9 +71,19 @@ export class ModelledQueue {
   expectNew(ids: readonly string[]): void {
     for (const id of ids) {
       expect(id).toMatch(/^[0-9a-z]{10}$/);
-      expect(id > this.lastIds).toBe(true);
-      this.lastIds = id;
+      expect(id > this.lastId).toBe(true);
+      this.lastId = id;
     }
+  }
+
+  /** While somebody listens, stores make events, and go other ways. */
+  async listen(): Promise<void> {
+    this.stopListening ??= await this.broker.onEvents(this.name, () => {});
+  }
+
+  async close(): Promise<void> {
+    await this.stopListening?.();
+    await this.store.drop(this.name, this.inbox);
   }
 
   // ---------------------------------------------------------------- look
@@ -94,7 +106,7 @@ export class ModelledQueue {
     expect({ counts, paused, schedules }).toEqual({
       counts: model.counts(),
       paused: model.paused,
-      schedules: model.coming(),
+      schedules: model.rules.coming(),
     });
     await this.store.audit(this.name, model);
   }
@@ -103,7 +115,12 @@ export class ModelledQueue {
 /** Answers of which the order says nothing. */
 function sortedIn<T extends object>(answer: T): T {
   const lists = Object.entries(answer).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
-  return { ...answer, ...Object.fromEntries(lists.map(([key, list]) => [key, [...list].sort()])) };
+  return {
+    ...answer,
+    ...Object.fromEntries(
+      lists.map(([key, list]) => [key, [...list].sort((a, b) => (String(a) < String(b) ? -1 : 1))]),
+    ),
+  };
 }
 
 export function seenOf({ id, state, record, dueAt, progress, cancelling }: StoredJob) {
@@ -125,7 +142,7 @@ export function seenOf({ id, state, record, dueAt, progress, cancelling }: Store
 
 export function expectedOf(job: ModelJob): ReturnType<typeof seenOf> {
   const { id, state, envelope, progress, cancelling } = job;
-  const settled = state === 'completed' || state === 'cancelled' || state === 'dead';
+  const settled = isSettled(state);
   return {
     ...{ id, state, envelope, progress, cancelling },
     dueAt: state === 'scheduled' ? job.dueAt : undefined,

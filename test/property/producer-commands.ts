@@ -67,7 +67,7 @@ export const register = command(
   fc.record({ name: rules, specHash: hashes, inMs: fc.constantFrom(0, 0, 1000, 60_000) }),
   async (queue, model, { name, specHash, inMs }) => {
     const schedule = { name, specHash, spec: `{"rule":"${specHash}"}`, nextTick: model.now + inMs };
-    expect(await queue.broker.registerSchedule(queue.name, schedule)).toBe(model.register(schedule));
+    expect(await queue.broker.registerSchedule(queue.name, schedule)).toBe(model.rules.register(schedule));
   },
 );
 
@@ -83,23 +83,23 @@ const fires = fc.record({
 /** An instance fires what it thinks is due: rightly, too late, too early, or by an old rule. */
 export const fire = command('fire', fires, async (queue, model, { name, specHash, off, priority, again, skips }) => {
   const { now, due } = await queue.broker.dueSchedules(queue.name, 10);
-  const coming = model.coming();
+  const coming = model.rules.coming();
   expect(now).toBe(model.now);
-  expect(due).toMatchObject(coming.filter((rule) => rule.tick <= now).map(({ lastTick: _, ...rule }) => rule));
+  expect(due).toMatchObject(coming.filter((rule) => rule.tick <= now).map(({ lastTick: _lastTick, ...rule }) => rule));
   const tick = (coming.find((rule) => rule.name === name)?.tick ?? model.now) + off;
   const userId = `cron~${name}~${tick}`;
   const job = skips ? undefined : newJob(model, { userId, name, priority });
   const sent = { name, specHash, tick, nextTick: again ? tick + 60_000 : undefined, job };
-  const { answer, adds } = model.fire(sent);
+  const answer = model.rules.fire(sent, now);
   expect(await queue.broker.fireSchedule(queue.name, sent)).toBe(answer);
-  if (!adds || job === undefined) return;
+  if (answer !== 'fired' || job === undefined || model.find(userId) !== undefined) return;
   const [stored] = await queue.broker.read(queue.name, [userId]);
   queue.expectNew([String(stored?.id)]);
   model.add(String(stored?.id), job);
 });
 
 export const forgetRule = command('removeSchedule', rules, async (queue, model, name) => {
-  expect(await queue.broker.removeSchedule(queue.name, name)).toBe(model.rules.delete(name));
+  expect(await queue.broker.removeSchedule(queue.name, name)).toBe(model.rules.remove(name));
 });
 
 /** The envelope a retry by a person begins with. */

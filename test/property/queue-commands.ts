@@ -32,6 +32,7 @@ export const queueCommands = (freedom: Freedom): fc.Arbitrary<Command>[] => [
   ...times(2, curator.retryDead),
   curator.purge(freedom),
   curator.trim(freedom),
+  curator.listen,
   curator.read,
   curator.listing,
 ];

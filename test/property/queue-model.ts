@@ -4,41 +4,17 @@ import type {
   EnqueueReceipt,
   HeldJob,
   NewJob,
-  NewSchedule,
   ReclaimReply,
   Reservation,
   RunReport,
-  ScheduleFire,
   Settlement,
-  StoredSchedule,
   WorkerTurn,
 } from '../../src/core/broker.js';
-import { decodeEnvelope, encodeSettledLine, jobNameOf } from '../../src/core/envelope.js';
-import { isSettled, JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
-
-/** Where a job is and everything that may be told of it. Fields of other states than its own mean nothing. */
-export interface ModelJob {
-  id: string;
-  userId: string | undefined;
-  envelope: string;
-  state: JobState;
-  priority: number;
-  /** Ready: its place in the line. */
-  place: number;
-  /** Scheduled. */
-  dueAt: number;
-  /** Active: by whom, and the proof; '' until the store has given one. */
-  worker: string;
-  token: string;
-  crashes: number;
-  cancelling: boolean;
-  /** Settled; `end` counts the ends. */
-  settledAt: number;
-  detail: string;
-  end: number;
-  progress: string | undefined;
-  logs: string[];
-}
+import { decodeEnvelope } from '../../src/core/envelope.js';
+import { isSettled, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
+import { byText, isSuspect, MAX_CRASHES, nameOf, type ModelJob } from './model-job.js';
+import { CANCELLED, ModelState } from './model-state.js';
+import { RuleModel } from './rule-model.js';
 
 /** A turn as it was answered: what the same call must be answered again. */
 export interface MadeTurn {
@@ -49,100 +25,26 @@ export interface MadeTurn {
   held: HeldJob[];
 }
 
-const MAX_CRASHES = 3;
 const LOG_LINES = 100;
-const CANCELLED = '{"reason":"cancelled"}';
-
-const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-const isSuspect = (job: ModelJob) => job.crashes >= MAX_CRASHES - 1;
-const nameOf = (job: ModelJob) => jobNameOf(decodeEnvelope(job.envelope));
-const parkedKeyOf = (job: ModelJob) => `${nameOf(job)} ${job.id}`;
-const newestEnd = (a: ModelJob, b: ModelJob) => b.settledAt - a.settledAt || byText(b.id, a.id);
-
-/** The order in which a listing tells the jobs of a state: for those that wait, the order in which they run. */
-const ORDERS: Record<JobState, (a: ModelJob, b: ModelJob) => number> = {
-  scheduled: (a, b) => a.dueAt - b.dueAt || byText(a.id, b.id),
-  ready(a, b) {
-    if (isSuspect(a) !== isSuspect(b)) return isSuspect(a) ? -1 : 1;
-    return (isSuspect(a) ? 0 : b.priority - a.priority) || a.place - b.place;
-  },
-  active: (a, b) => byText(a.id, b.id),
-  parked: (a, b) => byText(parkedKeyOf(a), parkedKeyOf(b)),
-  blocked: () => 0,
-  completed: (a, b) => b.end - a.end,
-  cancelled: newestEnd,
-  dead: newestEnd,
-};
 
 /**
  * What a queue is, said as plainly as possible: one set of jobs, each with one state; every order is a sort, every verb
  * a walk over all of them. Nothing here is fast, and nothing is shared with the brokers that are measured by it.
  */
-export class QueueModel {
-  readonly jobs = new Map<string, ModelJob>();
-  /** Ids of all jobs that ever were, in the order in which they came. */
-  readonly known = new Set<string>();
+export class QueueModel extends ModelState {
   readonly leases = new Map<string, number>();
   readonly turns = new Map<string, MadeTurn[]>();
   /** The number of each worker's last call. */
   readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
   readonly issued: (HeldJob & { worker: string })[] = [];
-  readonly rules = new Map<string, Omit<StoredSchedule, 'tick'> & { tick: number | undefined }>();
+  readonly rules = new RuleModel();
   readonly inbox: string[] = [];
   paused = false;
   fence = 0;
-  /** Completed jobs that retention may have taken, as many as it likes, since the last look. */
-  mayTrimTo: number | undefined;
   largestTurn = 0;
-  /** A job left the line where it waited: a store may count its place until it comes to it. */
-  mayHaveHoles = false;
   private seenAt: number | undefined;
   private graceUntil = 0;
-  private places = 0;
-  private ends = 0;
-
-  constructor(public now: number) {}
-
-  // ---------------------------------------------------------------- read
-
-  inState(state: JobState): ModelJob[] {
-    return [...this.jobs.values()].filter((job) => job.state === state).sort(ORDERS[state]);
-  }
-
-  counts(): Record<JobState, number> {
-    return Object.fromEntries(JOB_STATES.map((state) => [state, this.inState(state).length])) as Record<
-      JobState,
-      number
-    >;
-  }
-
-  /** By a user's id, else by the store's. */
-  find(id: string): ModelJob | undefined {
-    return [...this.jobs.values()].find(({ userId }) => userId === id) ?? this.jobs.get(id);
-  }
-
-  heldBy(worker: string): ModelJob[] {
-    return this.inState('active').filter((job) => job.worker === worker);
-  }
-
-  nextDueAt(): number | undefined {
-    return this.inState('scheduled')[0]?.dueAt;
-  }
-
-  private suspects(): ModelJob[] {
-    return this.inState('ready').filter(isSuspect);
-  }
-
-  private ordinary(): ModelJob[] {
-    return this.inState('ready').filter((job) => !isSuspect(job));
-  }
-
-  private cancellingOf(worker: string): string[] {
-    return this.heldBy(worker)
-      .filter(({ cancelling }) => cancelling)
-      .map(({ id }) => id);
-  }
 
   // ---------------------------------------------------------------- enqueue
 
@@ -157,16 +59,6 @@ export class QueueModel {
       if (dueAt > this.now) Object.assign(added, { state: 'scheduled', dueAt });
       return { id: added.id, created: true, state: added.state };
     });
-  }
-
-  add(id: string, { envelope, userId, priority = 0 }: NewJob): ModelJob {
-    const job: ModelJob = {
-      ...{ id, userId, envelope, priority, state: 'ready', place: ++this.places, dueAt: 0, worker: '', token: '' },
-      ...{ crashes: 0, cancelling: false, settledAt: 0, detail: '', end: 0, progress: undefined, logs: [] },
-    };
-    this.jobs.set(id, job);
-    this.known.add(id);
-    return job;
   }
 
   // ---------------------------------------------------------------- turns
@@ -277,31 +169,6 @@ export class QueueModel {
       default:
         throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
     }
-  }
-
-  private makeReady(job: ModelJob, end: 'front' | 'back'): void {
-    Object.assign(job, { state: 'ready', place: end === 'back' ? ++this.places : -++this.places });
-  }
-
-  private giveBack(job: ModelJob): void {
-    if (!this.endIfCancelling(job)) this.makeReady(job, 'front');
-  }
-
-  private endIfCancelling(job: ModelJob): boolean {
-    if (!job.cancelling) return false;
-    this.end(job, 'cancelled', CANCELLED, undefined);
-    return true;
-  }
-
-  private end(job: ModelJob, state: SettledState, detail: string, keep: RetentionRule | undefined): number {
-    Object.assign(job, { state, detail, settledAt: this.now, end: ++this.ends, crashes: 0, cancelling: false });
-    if (keep === false) this.jobs.delete(job.id);
-    if (keep === false || keep === undefined) return 0;
-    if (state === 'completed') {
-      this.mayTrimTo = Math.min(this.mayTrimTo ?? Infinity, keep.count);
-      return 0;
-    }
-    return this.trimState(state, { ...keep, ageMs: Infinity });
   }
 
   // ---------------------------------------------------------------- leases
@@ -444,63 +311,4 @@ export class QueueModel {
     const trimmedCancelled = this.trimState('cancelled', retention.cancelled);
     return { trimmedCancelled, trimmedDead: this.trimState('dead', retention.dead) };
   }
-
-  private trimState(state: 'cancelled' | 'dead', keep: RetentionRule): number {
-    let trimmed = 0;
-    for (;;) {
-      const kept = this.inState(state);
-      const oldest = kept.at(-1);
-      if (oldest === undefined) return trimmed;
-      const bytes = kept.reduce((sum, job) => sum + bytesOf(job), 0);
-      const age = this.now - oldest.settledAt;
-      if (keep && kept.length <= keep.count && bytes <= keep.bytes && age <= keep.ageMs) return trimmed;
-      this.jobs.delete(oldest.id);
-      trimmed++;
-    }
-  }
-
-  /** @returns the ids that went, oldest end first; throws where the store took what it had to keep */
-  takeTrimmed(kept: ReadonlySet<string>): string[] {
-    const gone = this.inState('completed').filter(({ id }) => !kept.has(id));
-    const left = this.inState('completed').length - gone.length;
-    if (gone.length > 0 && left < (this.mayTrimTo ?? Infinity)) {
-      throw new Error(
-        `${gone.length} completed jobs vanished, ${left} are left, retention may leave ${this.mayTrimTo}`,
-      );
-    }
-    this.mayTrimTo = undefined;
-    const oldest = this.inState('completed').reverse().slice(0, gone.length);
-    if (oldest.some(({ id }) => kept.has(id))) throw new Error('Retention took others than the oldest completed jobs');
-    for (const { id } of oldest) this.jobs.delete(id);
-    return oldest.map(({ id }) => id);
-  }
-
-  // ---------------------------------------------------------------- schedules
-
-  register({ name, specHash, spec, nextTick }: NewSchedule): 'created' | 'unchanged' | 'replaced' {
-    const stored = this.rules.get(name);
-    if (stored?.specHash === specHash) return 'unchanged';
-    this.rules.set(name, { name, specHash, spec, tick: nextTick, lastTick: stored?.lastTick });
-    return stored === undefined ? 'created' : 'replaced';
-  }
-
-  coming(): StoredSchedule[] {
-    const coming = [...this.rules.values()].filter((rule): rule is StoredSchedule => rule.tick !== undefined);
-    return coming.sort((a, b) => a.tick - b.tick || byText(a.name, b.name));
-  }
-
-  /** Its job, where it has one that is not kept yet, is for the caller to {@link add}. */
-  fire({ name, specHash, tick, nextTick, job }: ScheduleFire): { answer: 'fired' | 'stale' | 'early'; adds: boolean } {
-    const rule = this.rules.get(name);
-    if (rule?.specHash !== specHash || rule.tick !== tick) return { answer: 'stale', adds: false };
-    if (this.now < tick) return { answer: 'early', adds: false };
-    Object.assign(rule, { tick: nextTick, lastTick: job === undefined ? rule.lastTick : tick });
-    return { answer: 'fired', adds: job !== undefined && this.find(job.userId ?? '') === undefined };
-  }
-}
-
-/** Bytes of the record of a settled job. */
-export function bytesOf(job: ModelJob): number {
-  const line = encodeSettledLine(job.state as SettledState, job.settledAt, job.detail);
-  return Buffer.byteLength(`${line}\n${job.envelope}`);
 }

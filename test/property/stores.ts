@@ -26,7 +26,7 @@ export interface ModelledStore {
   /** What lies behind the port fits the model, too: nothing is left over, nothing counted wrong. */
   audit(queue: string, model: QueueModel): Promise<void>;
   /** A run is over. */
-  drop(queue: string): Promise<void>;
+  drop(queue: string, inbox: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,10 +94,10 @@ export async function openRedisStore(): Promise<ModelledStore> {
       expect(outcomes).toEqual(newest ? call.outcomes : []);
     },
     audit: (queue, model) => new KeyAudit(client, new QueueKeys(prefix, queue)).expectFit(model),
-    async drop(queue) {
+    async drop(queue, inbox) {
       enqueues.length = 0;
       const keys = Object.entries(new QueueKeys(prefix, queue)).filter(([field]) => field !== 'base');
-      await client.unlink(...keys.map(([, key]) => key as string));
+      await client.unlink(inbox, ...keys.map(([, key]) => key as string));
     },
     async close() {
       await broker.close();

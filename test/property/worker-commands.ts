@@ -5,7 +5,8 @@ import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import type { RetentionRule } from '../../src/core/job.js';
 import { command, type Freedom, keeps, leasesOf, oldLeasesOf, pickFrom, picks, workerOf } from './command.js';
 import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
-import type { ModelJob, QueueModel } from './queue-model.js';
+import type { ModelJob } from './model-job.js';
+import type { QueueModel } from './queue-model.js';
 
 const sometimes = fc.constantFrom(false, false, false, true);
 const adoptions = fc.constantFrom(undefined, '*' as const, ['resize'], ['two', 'resize'], ['default']);

@@ -6,6 +6,7 @@ import { DurabilityUnconfirmedError, UnsupportedError } from '../../src/core/err
 import { RedisBroker } from '../../src/redis/redis.broker.js';
 import { refuseMissingFsync } from '../../src/redis/server-facts.js';
 import { startFakeRedis } from '../support/fake-redis.js';
+import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.mjs';
 import { replicaInSync } from '../support/replica.js';
@@ -16,10 +17,14 @@ const LOCAL: Durability = { replicas: 0, fsync: true, timeoutMs: 1000 };
 
 const brokers: RedisBroker[] = [];
 
-async function open(port: number): Promise<RedisBroker> {
+const prefixes = new Map<RedisBroker, string>();
+const prefixOf = (broker: RedisBroker) => String(prefixes.get(broker));
+
+async function open(server: number | { nodes: { host: string; port: number }[] }): Promise<RedisBroker> {
+  const prefix = `t-${randomBytes(6).toString('hex')}`;
   const broker = new RedisBroker({
-    connection: `redis://127.0.0.1:${port}`,
-    prefix: `t-${randomBytes(6).toString('hex')}`,
+    connection: typeof server === 'number' ? `redis://127.0.0.1:${server}` : server,
+    prefix,
     commandTimeoutMs: 5000,
     connectTimeoutMs: 10_000,
     waitForRedis: false,
@@ -28,6 +33,7 @@ async function open(port: number): Promise<RedisBroker> {
     logLines: 100,
   });
   brokers.push(broker);
+  prefixes.set(broker, prefix);
   await broker.open();
   return broker;
 }
@@ -217,6 +223,53 @@ describe('without replicas', () => {
   it('is unconfirmed after its timeout', async () => {
     const broker = await open(Number(new URL(String(process.env.TEST_REDIS_URL)).port));
     expect(await failureOf(broker.enqueue('mail', [job()], SOON))).toMatchObject({ wanted: 1, got: 0 });
+  });
+});
+
+describe('in a cluster', () => {
+  let cluster: RedisCluster;
+  let replica: RedisServer;
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+    replica = await startRedisServer({
+      args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '5000', '--repl-diskless-sync-delay', '0'],
+    });
+    const [{ port }] = cluster.nodes;
+    const primary = new Redis(port);
+    const client = new Redis(replica.port);
+    await client.call('CLUSTER', 'MEET', '127.0.0.1', port);
+    const id = String(await primary.call('CLUSTER', 'MYID'));
+    while ((await client.call('CLUSTER', 'REPLICATE', id).catch(() => '')) !== 'OK');
+    await replicaInSync(replica.port);
+    primary.disconnect();
+    client.disconnect();
+  }, 60_000);
+
+  afterAll(async () => {
+    await replica?.stop();
+    await cluster?.stop();
+  });
+
+  it('asks the node that has the queue', async () => {
+    const broker = await open({ nodes: cluster.nodes });
+    const outcomes = new Map<string, unknown>();
+    // Enough queues for every node to have some; all of them at once.
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, n) => {
+        const outcome = await broker
+          .enqueue(`q${n}`, [job()], { ...ONE, timeoutMs: 1000 })
+          .catch((error: unknown) => error);
+        outcomes.set(`q${n}`, outcome);
+      }),
+    );
+    const client = new Redis(cluster.nodes[0].port);
+    for (const [queue, outcome] of outcomes) {
+      const slot = Number(await client.call('CLUSTER', 'KEYSLOT', `{${prefixOf(broker)}:${queue}}:meta`));
+      if (slot < Math.floor(16384 / 3)) expect(outcome).toMatchObject([{ created: true }]);
+      else expect(outcome).toMatchObject({ code: 'TASK_QUEUE_DURABILITY_UNCONFIRMED', wanted: 1, got: 0 });
+    }
+    client.disconnect();
   });
 });
 

@@ -59,12 +59,16 @@ describe('take-inbox.lua', () => {
 
 describe('InboxWatch', () => {
   const use = storeOfEachTest();
+  let watch: InboxWatch;
+
+  afterEach(() => watch.close());
+
   const connect = (url = process.env.TEST_REDIS_URL ?? '') => new Redis(url, { enableOfflineQueue: false });
 
   it('blocks on its connection once that is ready, and hears of an element at once', async () => {
     const driver = use();
     const clients: Redis[] = [];
-    const watch = new InboxWatch(() => {
+    watch = new InboxWatch(() => {
       clients.push(connect());
       return clients.at(-1) as Redis;
     });
@@ -76,24 +80,22 @@ describe('InboxWatch', () => {
     expect(await driver.client.lrange(driver.store.inbox, 0, -1)).toEqual(['1']);
     await watch.wait(driver.store.inbox, 15_000); // still there
     expect(clients).toHaveLength(1);
-    watch.close();
   });
 
   it('keeps its connection when time passes without an element', async () => {
     const driver = use();
     let connections = 0;
-    const watch = new InboxWatch(() => {
+    watch = new InboxWatch(() => {
       connections++;
       return connect();
     });
     for (let turn = 0; turn < 4; turn++) await watch.wait(driver.store.inbox, 20);
     expect(connections).toBe(1);
-    watch.close();
   });
 
   it('ends its wait when it is closed', async () => {
     const driver = use();
-    const watch = new InboxWatch(() => connect());
+    watch = new InboxWatch(() => connect());
     await watch.wait(driver.store.inbox, 15_000);
     const waiting = watch.wait(driver.store.inbox, 15_000);
     await blockedOn(driver.client, driver.store.inbox);

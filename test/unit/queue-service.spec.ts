@@ -262,7 +262,7 @@ describe('QueueService.enqueue', () => {
     };
     const { service } = make({ codec });
     await service.enqueue('mail', 1, { name: 'welcome' });
-    expect(contexts).toEqual([{ queue: 'mail', jobName: 'welcome', field: 'payload' }]);
+    expect(contexts).toEqual([{ queue: 'mail', jobName: 'welcome', jobId: '', field: 'payload' }]);
   });
 });
 

@@ -70,7 +70,8 @@ export async function openAuditor({ connection, queue: name }) {
       const jobs = [];
       for (const [state, ours] of Object.entries(STATES)) {
         for (const job of await queue.getJobs([state], 0, -1)) {
-          if (job) jobs.push({ id: job.id, n: job.data?.n, state: ours, detail: job.failedReason ?? '', payload: job.data });
+          if (job)
+            jobs.push({ id: job.id, n: job.data?.n, state: ours, detail: job.failedReason ?? '', payload: job.data });
         }
       }
       return { jobs, violations: [] };

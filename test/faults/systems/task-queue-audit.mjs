@@ -2,7 +2,8 @@
 // a record, no record without a place, counters that count. To be used while nothing moves.
 import { Cluster, Redis } from 'ioredis';
 
-const KINDS = 'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules ticks';
+const KINDS =
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules ticks';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
@@ -72,7 +73,8 @@ async function audit(redis, key, base) {
       completed++;
     }
   }
-  if (completed !== Number(meta.completedCount ?? 0)) wrong(`completedCount says ${meta.completedCount}, there are ${completed}`);
+  if (completed !== Number(meta.completedCount ?? 0))
+    wrong(`completedCount says ${meta.completedCount}, there are ${completed}`);
   for (const id of await redis.zrange(key('cancelled'), 0, -1)) put(id, 'cancelled');
   for (const id of await redis.zrange(key('dead'), 0, -1)) put(id, 'dead');
 
@@ -116,7 +118,14 @@ function readRecord(id, record, end, place) {
     payload = undefined;
   }
   const line = end === undefined ? '' : record.slice(0, record.indexOf('\n'));
-  return { id, n: payload?.n ?? (payload?.schedule && `${payload.schedule}@${payload.scheduledFor}`), state: end ?? place, detail: line.slice(14), head, payload };
+  return {
+    id,
+    n: payload?.n ?? (payload?.schedule && `${payload.schedule}@${payload.scheduledFor}`),
+    state: end ?? place,
+    detail: line.slice(14),
+    head,
+    payload,
+  };
 }
 
 async function wholeHash(redis, name) {

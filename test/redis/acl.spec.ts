@@ -1,0 +1,225 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { aclRule, allScripts, commandsOf } from '../../scripts/acl.mjs';
+import type { BrokerEvent } from '../../src/core/broker.js';
+import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { describeBroker } from '../contract/broker.contract.js';
+import { MessageLog } from '../support/message-log.js';
+import { startRedisServer, type RedisServer } from '../support/redis-server.js';
+import { RedisDriver } from './redis-driver.js';
+
+const PASSWORD = 'a-password';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+type Role = 'producer' | 'worker' | 'viewer';
+
+let server: RedisServer;
+let admin: Redis;
+let redis: '7.0' | '7.2';
+
+/** The user of a role, for every prefix of tests; `also`: what tests need beyond what the product does. */
+async function createUser(role: Role, also: string[] = []): Promise<string> {
+  const rule = aclRule({ role, prefix: 't-*', user: role, inboxes: ['t-*-inbox*'], redis }).split(' ');
+  await admin.call('ACL', 'SETUSER', ...rule, `>${PASSWORD}`, ...also);
+  return `redis://${role}:${PASSWORD}@127.0.0.1:${server.port}`;
+}
+
+beforeAll(async () => {
+  server = await startRedisServer({ args: ['--enable-debug-command', 'yes'] });
+  admin = new Redis(server.port);
+  const [, major, minor] = /redis_version:(\d+)\.(\d+)/.exec(await admin.info('server')) ?? [];
+  redis = Number(major) === 7 && Number(minor) < 2 ? '7.0' : '7.2';
+  await createUser('worker', ['~t-*-clock', '+get']);
+  await createUser('producer');
+  await createUser('viewer');
+});
+
+afterAll(async () => {
+  admin?.disconnect();
+  await server?.stop();
+});
+
+const urlOf = (role: Role) => `redis://${role}:${PASSWORD}@127.0.0.1:${server.port}`;
+
+// Every verb, every state, every refusal: with nothing but the rights of a worker.
+describeBroker({
+  name: 'redis as the worker user',
+  openStore: async () => (await RedisDriver.open({ url: server.url, connection: urlOf('worker') })).store,
+});
+
+describe('users', () => {
+  const brokers: RedisBroker[] = [];
+
+  async function open(role: Role): Promise<RedisBroker> {
+    const broker = new RedisBroker({
+      connection: urlOf(role),
+      prefix: 't-acl',
+      commandTimeoutMs: 5000,
+      connectTimeoutMs: 5000,
+      waitForRedis: false,
+      allowEviction: false,
+      maxCrashes: 3,
+      logLines: 100,
+    });
+    brokers.push(broker);
+    await broker.open();
+    return broker;
+  }
+
+  afterEach(async () => {
+    await Promise.all(brokers.splice(0).map((broker) => broker.close()));
+    await admin.flushall();
+  });
+
+  const job = { envelope: '1abc\n{}' };
+  const refused = { code: 'TASK_QUEUE_BROKER_REFUSED', reply: 'NOPERM' };
+  const turn = {
+    worker: 'w1',
+    call: 1,
+    leaseMs: 8000,
+    want: 10,
+    alone: true,
+    adopt: '*' as const,
+    settlements: [],
+  };
+
+  it('the producer enqueues, reads, awaits results and hears events', async () => {
+    const broker = await open('producer');
+    const worker = await open('worker');
+    const events = new MessageLog<BrokerEvent[]>();
+    const ends = new MessageLog<unknown>();
+    await broker.onEvents('mail', events.listener);
+    await broker.onSettled('mail', ends.listener);
+    const [plain, named] = await broker.enqueue('mail', [job, { ...job, envelope: '1abc a\n{}', userId: 'a' }]);
+    await broker.enqueue('mail', [
+      { ...job, priority: 3 },
+      { ...job, delayMs: 60_000 },
+    ]);
+    const again = await broker.enqueue('mail', [{ ...job, envelope: '1abc a\n{}', userId: 'a' }]);
+    expect(again[0]).toMatchObject({ id: named.id, created: false });
+    expect((await broker.counts('mail')).ready).toBe(3);
+    expect((await broker.list('mail', 'ready', undefined, 10)).jobs).toHaveLength(3);
+    expect((await broker.list('mail', 'scheduled', undefined, 10)).jobs).toHaveLength(1);
+    expect((await broker.read('mail', ['a']))[0]?.id).toBe(named.id);
+    expect(await broker.logs('mail', plain.id)).toEqual([]);
+    expect(await broker.awaitSettled('mail', plain.id, 1000)).toMatchObject({ state: 'ready' });
+    expect(await broker.isPaused('mail')).toBe(false);
+    expect(await broker.schedules('mail')).toEqual([]);
+    expect((await broker.examine()).unknown).toContain('appendfsync: the server did not say');
+
+    const { jobs } = await worker.settleAndReserve('mail', turn);
+    const keep = { count: 10, ageMs: 1000, bytes: 1000 };
+    const settlements = jobs.map(({ id, token }) => ({ op: 'complete' as const, id, token, result: '1', keep }));
+    await worker.settleAndReserve('mail', { ...turn, call: 2, want: 0, settlements });
+    await ends.first(1);
+    await events.first(1);
+  });
+
+  it('the producer has every verb of QueueService', async () => {
+    const broker = await open('producer');
+    const [one, two, three] = await broker.enqueue('mail', [job, job, { ...job, delayMs: 60_000 }]);
+    await broker.setPaused('mail', true);
+    await broker.setPaused('mail', false);
+    expect(await broker.cancel('mail', one.id)).toBe('cancelled');
+    expect(await broker.cancel('mail', three.id)).toBe('cancelled');
+    expect(await broker.remove('mail', two.id)).toBe('removed');
+    expect(await broker.purge('mail', 'cancelled', 10)).toMatchObject({ removed: 2 });
+    expect(await broker.retryDead('mail', one.id, 1, job.envelope)).toBe('not-found');
+    await expect(broker.settleAndReserve('mail', turn)).rejects.toMatchObject(refused);
+    await expect(broker.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
+  });
+
+  it('the viewer reads and changes nothing', async () => {
+    const producer = await open('producer');
+    const [{ id }] = await producer.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
+    const broker = await open('viewer');
+    expect(await broker.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+    for (const state of ['ready', 'scheduled', 'active', 'completed', 'dead', 'cancelled', 'parked'] as const) {
+      await broker.list('mail', state, undefined, 10);
+    }
+    expect((await broker.read('mail', [id]))[0]?.state).toBe('ready');
+    expect(await broker.logs('mail', id)).toEqual([]);
+    expect(await broker.isPaused('mail')).toBe(false);
+    expect(await broker.schedules('mail')).toEqual([]);
+    expect((await broker.examine()).kind).toBe('redis');
+
+    const before = await admin.call('DEBUG', 'DIGEST');
+    const writes = [
+      broker.enqueue('mail', [job]),
+      broker.setPaused('mail', true),
+      broker.cancel('mail', id),
+      broker.remove('mail', id),
+      broker.purge('mail', 'ready', 1),
+      broker.settleAndReserve('mail', turn),
+      broker.reclaim('mail', 8000),
+      broker.awaitSettled('mail', id, 1000),
+      broker.onEvents('mail', () => {}),
+      broker.leave('mail', 'w1'),
+    ];
+    for (const write of writes) await expect(write).rejects.toMatchObject(refused);
+    const raw = new Redis(urlOf('viewer'));
+    try {
+      const key = '{t-acl:mail}:meta';
+      await expect(raw.hset(key, 'paused', '1')).rejects.toThrow(/NOPERM/);
+      await expect(raw.eval("return redis.call('HSET', KEYS[1], 'paused', '1')", 1, key)).rejects.toThrow(/NOPERM/);
+      const sneaky = "#!lua flags=no-writes\nreturn redis.call('HSET', KEYS[1], 'paused', '1')";
+      await expect(raw.call('EVAL_RO', sneaky, 1, key)).rejects.toThrow(/NOPERM|not allowed|can't run/i);
+      await expect(raw.publish('{t-acl:mail}:signals', 'paused')).rejects.toThrow(/NOPERM/);
+    } finally {
+      raw.disconnect();
+    }
+    expect(await admin.call('DEBUG', 'DIGEST')).toEqual(before);
+    expect(await broker.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+  });
+
+  it.each(['producer', 'worker', 'viewer'] as const)(
+    'the %s stays within its prefix and is no administrator',
+    async (role) => {
+      const raw = new Redis(urlOf(role));
+      try {
+        await expect(raw.hget('{other:mail}:meta', 'format')).rejects.toThrow(/NOPERM/);
+        for (const command of [
+          ['KEYS', '*'],
+          ['FLUSHALL'],
+          ['CONFIG', 'GET', '*'],
+          ['DEBUG', 'SLEEP', '0'],
+          ['CLIENT', 'LIST'],
+          ['ACL', 'LIST'],
+          ['SCRIPT', 'FLUSH'],
+        ]) {
+          // prettier-ignore
+          await expect(raw.call(command[0], ...command.slice(1))).rejects.toThrow(/NOPERM/);
+        }
+      } finally {
+        raw.disconnect();
+      }
+    },
+  );
+});
+
+describe('scripts/acl.mjs', () => {
+  it('knows every command of every script', () => {
+    for (const name of allScripts()) {
+      const source = readFileSync(`${root}/src/redis/scripts/${name}.lua`, 'utf8').replaceAll(/--[^\n]*/g, '');
+      const calls = source.match(/redis(\.c|C)all\(/g)?.length ?? 0;
+      expect(calls === 0 || commandsOf(name).length > 0).toBe(true);
+    }
+    expect(commandsOf('list')).toEqual(expect.arrayContaining(['zrange', 'zrevrange']));
+  });
+
+  it.each(['producer', 'worker', 'viewer'] as const)('prints the %s as the guide shows it', (role) => {
+    const line = execFileSync(process.execPath, ['scripts/acl.mjs', '--role', role], { cwd: root, encoding: 'utf8' });
+    expect(line.trim()).toBe(`ACL SETUSER ${aclRule({ role })}`);
+    const guide = readFileSync(`${root}/docs/guides/security.md`, 'utf8');
+    expect(guide).toContain(aclRule({ role }));
+  });
+
+  it('refuses a role it does not know', () => {
+    expect(() =>
+      execFileSync(process.execPath, ['scripts/acl.mjs', '--role', 'root'], { cwd: root, stdio: 'pipe' }),
+    ).toThrow(/Usage/);
+  });
+});

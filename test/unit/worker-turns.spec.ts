@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Broker, Reservation, WorkerTurn } from '../../src/core/broker.js';
+import { jsonCodec } from '../../src/core/codec.js';
+import { DEFAULTS } from '../../src/task-queue.options.js';
+import { HandlerTable } from '../../src/worker/handler-plan.js';
+import { Worker } from '../../src/worker/worker.js';
+import { MessageLog } from '../support/message-log.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+
+const NOTHING: Reservation = {
+  now: 1_800_000_000_000,
+  fence: 0,
+  jobs: [],
+  lost: [],
+  cancelling: [],
+  paused: false,
+  backlog: false,
+  suspects: false,
+  parked: false,
+  nextDueAt: undefined,
+  trimmedDead: 0,
+};
+
+interface Turn {
+  turn: WorkerTurn;
+  answer(reservation?: Partial<Reservation>): void;
+}
+
+let worker: Worker | undefined;
+afterEach(() => worker?.close());
+
+/** A worker whose turns are answered when the test says so. */
+function start() {
+  const turns = new MessageLog<Turn>();
+  const broker = {
+    now: () => NOTHING.now,
+    settleAndReserve: (_queue: string, turn: WorkerTurn) =>
+      new Promise<Reservation>((resolve) => {
+        turns.listener({ turn, answer: (given) => resolve({ ...NOTHING, ...given }) });
+      }),
+  } as unknown as Broker;
+  worker = new Worker({
+    broker,
+    queue: 'mail',
+    workerId: 'w1',
+    handlers: new HandlerTable([]),
+    codec: jsonCodec,
+    redactor: undefined,
+    backoffs: {},
+    resultLimit: 1000,
+    payloadLimit: 1000,
+    fallback: DEFAULTS.job,
+    settings: DEFAULTS.worker,
+    logger: new RecordingLogger(),
+  });
+  worker.start(undefined);
+  const nth = async (count: number): Promise<Turn> => (await turns.first(count))[count - 1];
+  return { worker, turns, nth };
+}
+
+describe('a paused worker', () => {
+  it('takes no turn until the queue is resumed', async () => {
+    const { worker, nth, turns } = start();
+    (await nth(1)).answer({ paused: true });
+    const probe = worker.probe();
+    (await nth(2)).answer({ paused: true });
+    await probe;
+    worker.wake();
+    await new Promise(setImmediate);
+    expect(turns.messages.length).toBe(2);
+    worker.resume();
+    expect((await nth(3)).turn.want).toBeGreaterThan(0);
+  });
+
+  it('is resumed also when an older answer comes behind the signal', async () => {
+    const { worker, nth } = start();
+    const first = await nth(1);
+    worker.pause();
+    worker.resume();
+    first.answer({ paused: true });
+    expect((await nth(2)).turn.want).toBeGreaterThan(0);
+  });
+});
+
+describe('a probe', () => {
+  it('is a turn of an idle worker', async () => {
+    const { worker, nth } = start();
+    expect(worker.lastAnsweredAt).toBeUndefined();
+    (await nth(1)).answer();
+    const probe = worker.probe();
+    (await nth(2)).answer();
+    await probe;
+    expect(worker.lastAnsweredAt).toBeGreaterThan(0);
+  });
+
+  it('asks for no jobs while the queue is paused', async () => {
+    const { worker, nth } = start();
+    (await nth(1)).answer({ paused: true });
+    await Promise.resolve();
+    const probe = worker.probe();
+    const { turn, answer } = await nth(2);
+    expect(turn.want).toBe(0);
+    answer({ paused: true });
+    await probe;
+  });
+
+  it('ends with the worker', async () => {
+    const { worker, nth } = start();
+    await nth(1);
+    const probe = worker.probe();
+    worker.close();
+    await probe;
+    await worker.probe();
+  });
+});
