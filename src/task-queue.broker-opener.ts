@@ -10,14 +10,14 @@ import { DEFAULTS, type ResolvedOptions } from './task-queue.options.js';
  * @throws BrokerUnavailableError, IncompatibleStoreError
  */
 export async function openBroker(options: ResolvedOptions, logger = new Logger('TaskQueueModule')): Promise<Broker> {
-  const broker = createBroker(options);
+  const broker = createBroker(options, logger);
   const facts = await broker.open();
   logger.log(facts.summary);
   for (const warning of facts.warnings) logger.warn(warning);
   return broker;
 }
 
-function createBroker(options: ResolvedOptions): Broker {
+function createBroker(options: ResolvedOptions, logger: Logger): Broker {
   const { connection } = options;
   if (usesMemory(connection)) {
     const name = connection.slice('memory://'.length);
@@ -32,5 +32,11 @@ function createBroker(options: ResolvedOptions): Broker {
     allowEviction: options.allowEviction,
     maxCrashes: DEFAULTS.maxCrashes,
     logLines: DEFAULTS.logs.lines,
+    onConnection: (event, place) => {
+      if (event === 'restored') logger.log(`Redis answers again (${place})`);
+      else if (event === 'lost')
+        logger.error(`The connection to Redis was lost (${place}); connecting again until it works`);
+      else logger.warn(`Redis is not reachable yet (${place}); trying again`);
+    },
   });
 }

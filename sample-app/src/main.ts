@@ -27,7 +27,8 @@ async function run(settings: Settings, once: boolean): Promise<void> {
     await app.close();
     return;
   }
-  await app.listen(settings.port);
+  // It reads folders for whoever asks: only this machine may.
+  await app.listen(settings.port, '127.0.0.1');
   await showFirstReport(app.get(ReportsService), settings.root);
   invite(await app.getUrl());
 }

@@ -1,6 +1,8 @@
 import type { Durability } from './durability.js';
 import type { JobState, RetentionRule, SettledState } from './job.js';
-import type { StoreReport } from './store-report.js';
+import type { StoreFacts, StoreReport } from './store-report.js';
+
+export type { StoreFacts } from './store-report.js';
 
 /**
  * The port between the life of a job and the place where it is stored. `redis/` and `memory/` implement it, one contract
@@ -72,7 +74,10 @@ export interface Broker {
   /** The stored jobs of these ids (a user's or the store's own), in order; undefined where nothing is kept. */
   read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]>;
   logs(queue: string, id: string): Promise<string[]>;
-  /** One page of a state: `ready` and `scheduled` next to run first, settled newest first. */
+  /**
+   * One page of a state: `ready` and `scheduled` next to run first, settled newest first. A page of `active` may hold a few
+   * jobs more than `limit`, and a job that runs all the time may be met twice.
+   */
   list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage>;
   counts(queue: string): Promise<Record<JobState, number>>;
 
@@ -125,19 +130,6 @@ export interface BrokerCapabilities {
   heartbeat: boolean;
   /** {@link Broker.enqueue} can wait for confirmations; otherwise it refuses to. */
   durability: boolean;
-}
-
-/** What the server is and guarantees; `undefined` where it would not say. */
-export interface StoreFacts {
-  kind: 'redis' | 'valkey' | 'memory';
-  version: string;
-  mode: 'standalone' | 'cluster' | 'sentinel' | 'memory';
-  appendonly: boolean | undefined;
-  maxmemoryPolicy: string | undefined;
-  replicas: number | undefined;
-  /** One line for the log. */
-  summary: string;
-  warnings: string[];
 }
 
 export interface NewJob {

@@ -70,7 +70,7 @@ export class UnknownQueueError extends TaskQueueError {
     super(
       `Unknown queue "${queue}". ` +
         (nearest ? `Did you mean "${nearest}"? ` : '') +
-        `Register it with TaskQueueModule.registerQueue({ name: "${queue}" }). Known queues: ${names.join(', ') || 'none'}.`,
+        `${nearest ? 'Or, if it is a new one, register' : 'Register'} it with TaskQueueModule.registerQueue({ name: "${queue}" }). Known queues: ${names.join(', ') || 'none'}.`,
     );
     this.nearest = nearest;
   }

@@ -1,4 +1,15 @@
-import type { StoreFacts } from './broker.js';
+/** What the server is and guarantees; `undefined` where it would not say. */
+export interface StoreFacts {
+  kind: 'redis' | 'valkey' | 'memory';
+  version: string;
+  mode: 'standalone' | 'cluster' | 'sentinel' | 'memory';
+  appendonly: boolean | undefined;
+  maxmemoryPolicy: string | undefined;
+  replicas: number | undefined;
+  /** One line for the log. */
+  summary: string;
+  warnings: string[];
+}
 
 /** What the store guarantees right now, as it says itself; `undefined` and {@link unknown} where it would not say. */
 export interface StoreReport extends Pick<StoreFacts, 'kind' | 'version' | 'mode' | 'summary'> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
-import { BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
@@ -12,6 +12,9 @@ import { ReplyLostError } from './store-errors.js';
 const BATCH = 250;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
+
+/** The store remembers a call for ten minutes: an answer later than this could be a second execution. */
+const ASKABLE_MS = 9 * 60_000;
 
 interface Group {
   jobs: readonly NewJob[];
@@ -158,11 +161,12 @@ export class Enqueuer {
         for (const group of batch) group.reject(error);
         return lane;
       }
+      const askableUntil = performance.now() + ASKABLE_MS;
       let first = 0;
       for (const group of batch) {
         const from = first;
         const to = (first += group.jobs.length);
-        group.reject(this.outcomeUnknown(execute, ids, from, to, error));
+        group.reject(this.outcomeUnknown(execute, ids, from, to, askableUntil, error));
       }
       return newLane(); // the old one remembers the open call until somebody asks again
     }
@@ -174,14 +178,22 @@ export class Enqueuer {
     ids: string[],
     from: number,
     to: number,
+    askableUntil: number,
     cause: unknown,
   ): Error {
     const retry = async (): Promise<EnqueueReceipt[]> => {
+      if (performance.now() > askableUntil) {
+        throw new BrokerRefusedError(
+          'EXPIRED',
+          'the store remembers a call for ten minutes: look the job up by its id.',
+          { cause },
+        );
+      }
       try {
         return (await execute()).slice(from, to);
       } catch (error) {
         // Whatever kept this call from its answer says nothing about the first one.
-        throw this.outcomeUnknown(execute, ids, from, to, error);
+        throw this.outcomeUnknown(execute, ids, from, to, askableUntil, error);
       }
     };
     return new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause });

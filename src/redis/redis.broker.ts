@@ -38,7 +38,7 @@ import { HeartbeatThread } from './heartbeat.js';
 import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
-import { Link } from './link.js';
+import { Link, type Client } from './link.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
@@ -56,6 +56,8 @@ export interface RedisBrokerOptions {
   allowEviction: boolean;
   maxCrashes: number;
   logLines: number;
+  /** The connection for commands went or came back, or the store can not be reached yet. */
+  onConnection?: (event: 'lost' | 'restored' | 'unreachable', reason: string) => void;
   /** Other scripts than those of this folder: tests move their clock. */
   scripts?: ScriptLibrary;
 }
@@ -81,7 +83,7 @@ const PAIR = /^\d{1,20}:\d{1,15}$/;
 const CURSORS: Record<JobState, RegExp> = {
   scheduled: OFFSET,
   ready: OFFSET,
-  active: PAIR,
+  active: /^\d{1,20}$/,
   parked: OFFSET,
   blocked: NEVER,
   completed: PAIR,
@@ -126,6 +128,8 @@ export class RedisBroker implements Broker {
     const client = this.connector.connect('commands');
     const link = new Link(client, this.options.commandTimeoutMs);
     this.link = link;
+    if (this.options.onConnection !== undefined)
+      reportConnection(client, describeConnection(this.options.connection), this.options.onConnection);
     try {
       await this.untilConnected(link);
       const info = (await link.command('info', [])) as string;
@@ -771,5 +775,33 @@ function readEvents(message: string): BrokerEvent[] {
       id: line.slice(first + 1, second),
       detail: line.slice(second + 1),
     };
+  });
+}
+
+/** Says once of every outage that it began and that it ended. */
+function reportConnection(client: Client, place: string, tell: NonNullable<RedisBrokerOptions['onConnection']>): void {
+  let up = false;
+  let told = false;
+  let reason = '';
+  client.on('error', (error: Error) => {
+    reason = error.message;
+    if (up || told) return;
+    told = true;
+    tell('unreachable', `${place}: ${reason}`);
+  });
+  client.on('ready', () => {
+    if (told) tell('restored', place);
+    up = true;
+    told = false;
+  });
+  client.on('close', () => {
+    if (!up) return;
+    up = false;
+    told = true;
+    tell('lost', place);
+  });
+  // A connection that is ended on purpose is not lost.
+  client.on('end', () => {
+    told = false;
   });
 }

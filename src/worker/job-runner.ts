@@ -17,7 +17,7 @@ export interface RunnerContext {
   handlers: HandlerTable;
   codec: Codec;
   /** Hides fields of payloads in errors and logs; undefined: none. */
-  redactor: Redactor | undefined;
+  redactor?: Redactor | undefined;
   backoffs: Readonly<Record<string, BackoffStrategy>>;
   /** Largest encoded result in bytes. */
   resultLimit: number;

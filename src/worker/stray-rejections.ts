@@ -36,7 +36,8 @@ export class StrayRejections {
     if (!listeners.delete(this.listener)) return;
     process.off('unhandledRejection', this.listener);
     const [next] = listeners;
-    if (next !== undefined && !process.listeners('unhandledRejection').includes(next)) process.on('unhandledRejection', next);
+    if (next !== undefined && !process.listeners('unhandledRejection').includes(next))
+      process.on('unhandledRejection', next);
   }
 }
 

@@ -38,6 +38,8 @@ const TURN_SETTLEMENTS = 500;
 /** Held jobs that none of the running ones made room for within this go back to the queue. */
 const STALE_HOLD_MS = 25;
 const LONGEST_TIMER_MS = 3_600_000;
+/** Names that are remembered as warned of. */
+const MOST_PARKED_NAMES = 1000;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2000;
 
@@ -77,6 +79,7 @@ export class Worker {
   private staleTimer: NodeJS.Timeout | undefined;
   private staleMark: ReservedJob | undefined;
   private outage = false;
+  private readonly parkedNames = new Set<string>();
   /** What this worker holds and what the store says may differ. */
   private doubtful = false;
   private doubtTimer: NodeJS.Timeout | undefined;
@@ -367,13 +370,20 @@ export class Worker {
       if (isSettlement(prepared)) {
         this.settlements.push(prepared);
         if (prepared.op === 'bury') this.deaths.tell(prepared, undefined);
-        if (prepared.op === 'park') this.context.logger.warn(parkMessage(this.queue, prepared.name));
+        if (prepared.op === 'park') this.warnOfParked(prepared.name);
         this.schedule();
       } else {
         this.startJob(prepared);
       }
     }
     this.starting = false;
+  }
+
+  /** Once a name: a schedule without a handler parks a job at every tick. */
+  private warnOfParked(name: string): void {
+    if (this.parkedNames.has(name)) return;
+    if (this.parkedNames.size < MOST_PARKED_NAMES) this.parkedNames.add(name);
+    this.context.logger.warn(parkMessage(this.queue, name));
   }
 
   private startJob(job: RunningJob): void {

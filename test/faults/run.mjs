@@ -4,7 +4,7 @@
 //   npm run faults -- --profile ci|full     short leases and loads (default), or built-in defaults
 //   npm run faults -- --system bullmq       the same faults under bullmq; its figures are shown, not judged
 //   npm run faults -- --mutants             deliberate breakages, each to be caught by its trial
-// Also: --repeat N, --json FILE (figures of every trial).
+// Also: --jobs N (trials side by side, 2 by default), --repeat N, --json FILE (figures of every trial).
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './build-copy.mjs';
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     profile: { type: 'string', default: 'ci' },
     system: { type: 'string', default: 'task-queue' },
     fault: { type: 'string', default: process.env.FAULT ?? '' },
+    jobs: { type: 'string', default: '2' },
     repeat: { type: 'string', default: '1' },
     json: { type: 'string' },
     mutants: { type: 'boolean', default: false },
@@ -48,34 +49,45 @@ process.exit(failed > 0 ? 1 : 0); // whatever a failed trial may have left open
 
 async function tryAll() {
   const dist = copyBuild('suite');
+  const trials = [];
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const fault of faults) {
-      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile))
-        continue;
+      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile)) continue;
       if (options.system !== 'task-queue' && !fault.systems?.includes(options.system)) continue;
-      const result = await attempt(fault, dist, round === 0 ? seed : `${seed}.${round}`);
-      results.push(result);
-      report(result);
-      if (result.failures.length === 0) passed++;
-      else failed++;
+      trials.push({ fault, seed: round === 0 ? seed : `${seed}.${round}` });
     }
   }
+  await sideBySide(trials, async (trial) => {
+    const result = await attempt(trial.fault, dist, trial.seed);
+    results.push(result);
+    report(result);
+    if (result.failures.length === 0) passed++;
+    else failed++;
+  });
 }
 
 async function tryMutants() {
   const { mutants } = await import('./mutants.mjs');
-  for (const { name, fault: id, changes } of mutants) {
-    if (wanted.size > 0 && !wanted.has(id)) continue;
+  const chosen = mutants.filter((mutant) => wanted.size === 0 || wanted.has(mutant.fault));
+  await sideBySide(chosen, async ({ name, fault: id, changes }) => {
     const fault = faults.find((candidate) => candidate.id === id);
-    const result = await attempt(fault, copyBuild(name.replaceAll(/\W+/g, '-'), changes), seed, true);
-    const caught = result.failures.length > 0;
-    results.push({ mutant: name, fault: id, caught, failures: result.failures });
-    console.log(
-      `${caught ? 'ok  ' : 'FAIL'} ${id} ${caught ? 'catches' : 'does not catch'}: ${name}${caught ? ` (${result.failures[0]})` : ''}`,
-    );
+    const { failures } = await attempt(fault, copyBuild(name.replaceAll(/\W+/g, '-'), changes), seed, true);
+    const caught = failures.length > 0;
+    results.push({ mutant: name, fault: id, caught, failures });
+    const why = caught ? ` (${failures[0].split('\n')[0]})` : '';
+    console.log(`${caught ? 'ok  ' : 'FAIL'} ${id} ${caught ? 'catches' : 'does not catch'}: ${name}${why}`);
     if (caught) passed++;
     else failed++;
-  }
+  });
+}
+
+/** Most trials mostly wait. */
+async function sideBySide(items, work) {
+  const queue = [...items];
+  const lane = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Number(options.jobs) }, lane));
 }
 
 async function attempt(fault, dist, trialSeed, expectFailure = false) {

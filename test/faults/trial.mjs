@@ -24,6 +24,8 @@ export class Trial {
   /** n → what became of its enqueue. */
   calls = new Map();
   retried = new Set();
+  /** n → what was enqueued one by one. */
+  payloads = new Map();
   /** n → when its enqueue was acknowledged. */
   ackedAt = new Map();
   /** Of the enqueues made one by one. */
@@ -61,6 +63,10 @@ export class Trial {
     client.on('error', () => {});
     this.#closers.push(() => client.disconnect());
     return client;
+  }
+
+  onClose(close) {
+    this.#closers.push(close);
   }
 
   site(given = {}) {
@@ -141,6 +147,7 @@ export class Trial {
   /** One enqueue, and what became of it: a call whose outcome is open is repeated as the package says. */
   async add(producer, payload = { ms: this.someMs() }, options) {
     const n = this.#nextN++;
+    this.payloads.set(n, payload);
     this.calls.set(n, 'open');
     let call = () => producer.add({ n, ...payload }, options);
     for (let tries = 0; ; tries++) {
@@ -174,7 +181,7 @@ export class Trial {
     let made = 0;
     const timer = setInterval(() => {
       for (const due = ((instant() - startedAt) / 1000) * perSecond; made < due; made++) {
-        const call = this.add(producer, payloadOf?.(), options).finally(() => open.delete(call));
+        const call = this.add(producer, payloadOf?.(), options?.()).finally(() => open.delete(call));
         open.add(call);
       }
     }, 20);
@@ -232,8 +239,11 @@ export class Trial {
     return this.#histories.flatMap(readHistory);
   }
 
+  /** @param given once servers have changed places: a new one */
   async auditor(given) {
-    this.#auditor ??= await this.system.openAuditor(this.site(given));
+    if (given !== undefined) await this.#auditor?.close();
+    if (given !== undefined || this.#auditor === undefined)
+      this.#auditor = await this.system.openAuditor(this.site(given));
     return this.#auditor;
   }
 

@@ -10,18 +10,13 @@ local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
 if state == 'active' then
-  -- A page of HSCAN may hold more than the limit: the cursor remembers how many of it were given.
-  local position, skip = string.match(cursor, '^(%d+):(%d+)$')
-  skip = tonumber(skip or 0)
-  local scan = redis.call('HSCAN', KEYS[5], position or '0', 'COUNT', limit)
-  local page = {}
+  -- The page as HSCAN gives it, a few more or fewer than asked for: cut in two, a rehash between the halves would skip
+  -- jobs. One that is met twice was in flight all the time.
+  local scan = redis.call('HSCAN', KEYS[5], cursor ~= '' and cursor or '0', 'COUNT', limit)
   for i = 1, #scan[2], 2 do
-    if scan[2][i] ~= '-' then page[#page + 1] = scan[2][i] end -- '-' keeps the hash a table
+    if scan[2][i] ~= '-' then found[#found + 1] = scan[2][i] end -- '-' keeps the hash a table
   end
-  table.sort(page)
-  for i = skip + 1, math.min(#page, skip + limit) do found[#found + 1] = page[i] end
-  if #page > skip + limit then return { (position or '0') .. ':' .. (skip + limit), found } end
-  return { scan[1] == '0' and '' or (scan[1] .. ':0'), found }
+  return { scan[1] == '0' and '' or scan[1], found }
 end
 
 if state == 'completed' then

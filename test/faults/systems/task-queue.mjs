@@ -42,7 +42,7 @@ export async function openProducer(site) {
       ),
     /** What the package tells its users to do with each error of an enqueue. */
     verdictOn: ({ code, retry }) => ({
-      outcome: code === 'TASK_QUEUE_ENQUEUE_OUTCOME_UNKNOWN' ? 'unknown' : 'refused',
+      outcome: /OUTCOME_UNKNOWN|DURABILITY_UNCONFIRMED/.test(code) ? 'unknown' : 'refused',
       retry,
     }),
     close: () => app.close(),

@@ -1,0 +1,19 @@
+// @ts-check
+// `npm start`: compiles the sample app and runs it, so that a signal to npm reaches the app and its drain.
+import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import process from 'node:process';
+
+process.stdout.write('Compiling the sample app …\n');
+const nest = 'node_modules/@nestjs/cli/bin/nest.js';
+const build = spawnSync(process.execPath, [nest, 'build', 'sample-app'], { stdio: 'inherit' });
+if (build.status !== 0) process.exit(build.status ?? 1);
+
+const app = spawn(process.execPath, ['build/sample-app/sample-app/src/main.js', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  // Ctrl-C reaches the app by itself: it sits in the same process group.
+  process.on(signal, () => signal !== 'SIGINT' && app.kill(signal));
+}
+app.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));

@@ -1,0 +1,54 @@
+// The primary behind three sentinels is killed. Jobs that a replica confirmed survive; of the others, what had not been
+// replicated may be gone, and is counted.
+import { startSentinels } from './server-groups.mjs';
+
+export const id = 'F14';
+export const name = 'sentinel-failover';
+
+export async function run(trial) {
+  const { primaryNow, connection } = await startSentinels(trial);
+  const producer = await trial.producer({ connection });
+  const durableProducer = await trial.producer({ connection });
+  await trial.workers(2, { connection });
+  const load = trial.load(producer, { perSecond: 100 });
+  const durable = trial.load(durableProducer, {
+    perSecond: 100,
+    payloadOf: () => ({ ms: trial.someMs(), durable: true }),
+    options: () => ({ durability: { replicas: 1 } }),
+  });
+  let failovers = 0;
+  for (let rounds = 0; rounds < (trial.full ? 2 : 1); rounds++) {
+    await trial.pause(3000);
+    const primary = await primaryNow();
+    await primary.kill();
+    const newPrimary = await trial.until('a replica is promoted', async () => {
+      const now = await primaryNow().catch(() => primary);
+      return now !== primary && now;
+    });
+    failovers++;
+    trial.faultEnded();
+    if (rounds === 0) await trial.auditor({ connection: newPrimary.url });
+    await trial.pause(4000);
+  }
+  await Promise.all([load.stop(), durable.stop()]);
+  await trial.auditor({ connection });
+  await trial.drained();
+  const figures = await trial.figures();
+  const durableCalls = figures.jobs.filter(({ payload }) => payload?.durable).length;
+  const ended = new Set(figures.jobs.filter(({ state }) => state === 'completed').map(({ n }) => n));
+  const lostOf = (isDurable) =>
+    [...trial.calls].filter(
+      ([n, outcome]) => outcome === 'stored' && !ended.has(n) && Boolean(trial.payloads.get(n)?.durable) === isDurable,
+    ).length;
+  Object.assign(figures, {
+    failovers,
+    durable: durableCalls,
+    lostDurable: lostOf(true),
+    lostUnconfirmed: lostOf(false),
+    longestCallMs: trial.longestCallMs,
+  });
+  figures.lost = figures.lostDurable;
+  // Redis itself may have lost completions, and with them jobs run once more; an open outcome may stay open.
+  trial.judge(figures, { extraRuns: 60, overlaps: 60, unknown: 200, recoveryMs: 8000 });
+  return figures;
+}
