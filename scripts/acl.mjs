@@ -58,7 +58,7 @@ export function commandsOf(script) {
   if (/redis(?:\.call|Call|\.pcall)\(\s*[^'\s]/.test(code)) {
     found.push(...[...code.matchAll(/'([HLSZ](?:[A-Z]{3,}))'/g)].map(([, name]) => name));
   }
-  return [...new Set(found.map((name) => name.toLowerCase()))].sort();
+  return [...new Set(found.map((name) => name.toLowerCase()))].sort(byName);
 }
 
 /** @returns {string[]} commands that the client sends beside scripts: `link.command('hget', …)` */
@@ -71,14 +71,14 @@ export function directCommands() {
   // The doctor does without CONFIG, and its loading of scripts is allowed by its one subcommand.
   found.delete('config');
   found.delete('script');
-  return [...found].sort();
+  return [...found].sort(byName);
 }
 
 export function allScripts() {
   return readdirSync(new URL('scripts/', SOURCE), { encoding: 'utf8' })
     .filter((name) => name.endsWith('.lua'))
     .map((name) => name.slice(0, -'.lua'.length))
-    .sort();
+    .sort(byName);
 }
 
 /**
@@ -102,8 +102,12 @@ export function aclRule({ role, prefix = 'tq', user = `${prefix}-${role}`, inbox
   const access = writes ? '~' : '%R~';
   const keys = [`{${prefix}:*`, ...(role === 'worker' ? inboxes : [])].map((pattern) => `${access}${pattern}`);
   const channels = [`&{${prefix}:*`, ...(writes ? [`&${prefix}:wake:*`] : [])];
-  const granted = [...commands].sort().map((command) => `+${command}`);
+  const granted = [...commands].sort(byName).map((command) => `+${command}`);
   return [user, 'on', 'resetkeys', 'resetchannels', ...keys, ...channels, '-@all', ...granted].join(' ');
+}
+
+function byName(one, other) {
+  return one < other ? -1 : 1;
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

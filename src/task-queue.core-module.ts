@@ -60,8 +60,13 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   }
 
   /** Before the hooks of every other module, so that a user's `onModuleInit` may enqueue on any queue. */
-  onModuleInit(): void {
-    this.registry.collect();
+  async onModuleInit(): Promise<void> {
+    try {
+      this.registry.collect();
+    } catch (error) {
+      await this.broker.close(); // an app that does not start calls no hook that would
+      throw error;
+    }
   }
 
   /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */

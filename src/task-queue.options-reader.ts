@@ -53,6 +53,8 @@ const ENHANCER_KINDS = ['guards', 'interceptors', 'pipes', 'filters'] as const s
 const BUILT_IN_BACKOFFS = ['fixed', 'exponential'];
 
 /** Beyond Node's own limit of a string every encode fails: a larger number is a mistake. */
+/** Timers of Node hold no more: a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LARGEST_PAYLOAD = 512 * 1024 * 1024;
 
 /**
@@ -77,8 +79,10 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     codec: readCodec(options.codec),
     redactor: readRedactedPaths(options.redact),
     payloadLimit: readCount(options.payloadLimit, 'payloadLimit', 1, LARGEST_PAYLOAD) ?? DEFAULTS.payloadLimit,
-    commandTimeoutMs: readMs(options.commandTimeout, 'commandTimeout', 1) ?? DEFAULTS.commandTimeoutMs,
-    connectTimeoutMs: readMs(options.connectTimeout, 'connectTimeout', 1) ?? DEFAULTS.connectTimeoutMs,
+    commandTimeoutMs:
+      readMs(options.commandTimeout, 'commandTimeout', 1, LONGEST_TIMER_MS) ?? DEFAULTS.commandTimeoutMs,
+    connectTimeoutMs:
+      readMs(options.connectTimeout, 'connectTimeout', 1, LONGEST_TIMER_MS) ?? DEFAULTS.connectTimeoutMs,
     waitForRedis: readBoolean(options.waitForRedis, 'waitForRedis') ?? false,
     allowEviction: readBoolean(options.allowEviction, 'allowEviction') ?? false,
     allowMemory: readBoolean(options.allowMemory, 'allowMemory') ?? false,
@@ -165,7 +169,7 @@ function readGrace(given: unknown): number {
   if (given === undefined) return DEFAULTS.graceMs;
   requireObject(given, 'shutdown', 'pass an object such as { grace: "20s" }');
   refuseUnknownKeys(given, ['grace'], 'shutdown');
-  return readMs((given as { grace?: unknown }).grace, 'shutdown.grace', 0) ?? DEFAULTS.graceMs;
+  return readMs((given as { grace?: unknown }).grace, 'shutdown.grace', 0, LONGEST_TIMER_MS) ?? DEFAULTS.graceMs;
 }
 
 function refuseLossyMemory(options: ResolvedOptions, nodeEnv: string | undefined): void {

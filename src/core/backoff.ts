@@ -16,7 +16,9 @@ export function backoffDelay(
   random: () => number,
 ): number {
   const raw = rawDelay(spec, attempt, error, strategies);
-  const capped = Math.min(Number.isFinite(raw) && raw > 0 ? raw : 0, spec.maxMs);
+  // A strategy that answers no number (a promise, NaN) must not make a hot loop of retries.
+  const delay = typeof raw === 'number' && !Number.isNaN(raw) ? Math.max(raw, 0) : spec.delayMs || 1000;
+  const capped = Math.min(delay, spec.maxMs);
   return Math.round(capped * (1 - spec.jitter * random()));
 }
 

@@ -57,8 +57,8 @@ export function encryptedCodec(options: EncryptedCodecOptions): Codec {
   return {
     encode: (value, context) => {
       if (inner === jsonCodec) refuseLoss(value, context);
-      const text: unknown = inner.encode(value, context);
-      if (typeof text !== 'string') return text as unknown as string; // no text at all, as JSON says of undefined
+      const text = inner.encode(value, context) as string | undefined;
+      if (text === undefined) return text as never; // JSON has none for undefined, and no result is stored for it
       const name = context.jobName ?? '';
       const id = context.jobId ?? '';
       const nonce = randomBytes(NONCE_BYTES);

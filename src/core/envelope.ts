@@ -133,7 +133,42 @@ function readHeader(json: string): EnvelopeHeader {
       throw new UnreadableEnvelopeError(`Envelope header field "${key}" is not a ${type}`);
     }
   }
+  for (const [key, isSound] of HEADER_PARTS) {
+    if (fields[key] !== undefined && !isSound(fields[key] as object)) {
+      throw new UnreadableEnvelopeError(`Envelope header field "${key}" has parts that can not be read`);
+    }
+  }
   return header;
+}
+
+type Fields = Record<string, unknown>;
+
+/** What code works with later is looked at here, where a bad one ends as `unreadable`. */
+const HEADER_PARTS: readonly (readonly [keyof EnvelopeHeader, (part: object) => boolean])[] = [
+  ['b', (part) => typeof (part as Fields).type === 'string' && hasNumbers(part, ['delayMs', 'maxMs', 'jitter'])],
+  ['c', (part) => typeof (part as Fields).name === 'string' && hasNumbers(part, ['missed'])],
+  ['e', (part) => Array.isArray(part) && part.every(isErrorRecord)],
+  [
+    'r',
+    (part) =>
+      Object.values(part).every(
+        (rule) => rule === false || (isObject(rule) && hasNumbers(rule, ['count', 'ageMs', 'bytes'])),
+      ),
+  ],
+];
+
+function isErrorRecord(entry: unknown): boolean {
+  if (!isObject(entry)) return false;
+  const { name, message, stack } = entry as Fields;
+  return typeof name === 'string' && typeof message === 'string' && (stack === undefined || typeof stack === 'string');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function hasNumbers(part: object, keys: readonly string[]): boolean {
+  return keys.every((key) => Number.isFinite((part as Fields)[key]));
 }
 
 const HEADER_FIELDS: readonly (readonly [keyof EnvelopeHeader, string])[] = [

@@ -26,12 +26,17 @@ export function checkUserId(value: unknown): string {
   );
 }
 
+/** Whether a handler can have this job name at all. */
+export function isJobName(value: unknown): value is string {
+  return typeof value === 'string' && JOB_NAME.test(value) && value !== '*';
+}
+
 /** @throws InvalidValueError */
 export function checkJobName(value: unknown): string {
-  if (typeof value === 'string' && JOB_NAME.test(value)) return value;
+  if (isJobName(value)) return value;
   throw new InvalidValueError(
     'name',
     value,
-    'use 1–128 printable ASCII characters without spaces, double quotes and backslashes',
+    'use 1–128 printable ASCII characters without spaces, double quotes and backslashes, and not "*" alone',
   );
 }

@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import { Subscription, type Observable } from 'rxjs';
 import type { Job } from '../core/job-view.js';
 
 /**
@@ -9,28 +9,40 @@ export function lastValue(source: Observable<unknown>, job: Job): Promise<unknow
   return new Promise((resolve, reject) => {
     let last: unknown;
     let emitted = false;
+    let ended = false;
     const { signal } = job;
     const abort = (): void => {
       subscription.unsubscribe();
       reject(signal.reason as Error);
     };
     const settle = (): void => signal.removeEventListener('abort', abort);
-    const subscription = source.subscribe({
-      next: (value) => {
-        if (emitted) job.progress(last);
+    const subscription = new Subscription();
+    const observer = {
+      next: (value: unknown) => {
+        try {
+          if (emitted) job.progress(last);
+        } catch (error) {
+          subscription.unsubscribe();
+          settle();
+          reject(error as Error); // thrown here, it would end the process
+          return;
+        }
         emitted = true;
         last = value;
       },
       error: (error: unknown) => {
+        ended = true;
         settle();
         reject(error);
       },
       complete: () => {
         settle();
         resolve(last);
+        ended = true;
       },
-    });
-    if (subscription.closed) return;
+    };
+    subscription.add(source.subscribe(observer));
+    if (ended || subscription.closed) return;
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });

@@ -14,9 +14,10 @@ import { DEFAULTS } from '../task-queue.options.js';
 import { JobRecord, readEndDetail } from './job-record.js';
 import type { QueueScope } from './queue-scope.js';
 
-function maskError(error: ErrorRecord, mask: (text: string) => string): ErrorRecord {
-  const masked = { ...error, message: mask(String(error.message)) };
-  if (error.stack !== undefined) masked.stack = mask(String(error.stack));
+/** It was stored by any program or version. */
+function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRecord {
+  const masked = { ...error, message: mask(error.message) };
+  if (error.stack !== undefined) masked.stack = mask(error.stack);
   return masked;
 }
 
@@ -63,6 +64,11 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   /** @internal */
   static ofStored<P, R>(scope: QueueScope, stored: StoredJob): JobHandle<P, R> {
     return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false);
+  }
+
+  /** The store's own number of the job: what its events carry, whatever `id` it was given. */
+  get number(): string {
+    return this.#number;
   }
 
   /** The id the producer gave, else the number the store gave. */
@@ -219,7 +225,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     const fields = this.#fields();
     const { redactor } = this.#scope;
     if (redactor === undefined) return fields;
-    const mask = (text: string): string => redactor.mask(text, this.payload);
+    const mask = (text: unknown): string => redactor.mask(String(text), this.payload);
     return {
       ...fields,
       payload: redactor.redact(this.payload),

@@ -10,6 +10,8 @@ import { ReplyLostError } from './store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;
+/** Text of one script, in characters. */
+const BATCH_LENGTH = 1024 * 1024;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
 
@@ -130,10 +132,17 @@ export class Enqueuer {
   }
 
   private nextBatch(): Group[] {
-    let size = this.groups[0].jobs.length;
-    let taken = 1;
-    while (taken < this.groups.length && size + this.groups[taken].jobs.length <= BATCH)
-      size += this.groups[taken++].jobs.length;
+    let size = 0;
+    let length = 0;
+    let taken = 0;
+    // What one caller gave together stays together, however large; nothing joins it beyond the limits.
+    while (taken < this.groups.length) {
+      const { jobs } = this.groups[taken];
+      size += jobs.length;
+      for (const { envelope } of jobs) length += envelope.length;
+      if (taken > 0 && (size > BATCH || length > BATCH_LENGTH)) break;
+      taken++;
+    }
     return this.groups.splice(0, taken);
   }
 

@@ -13,15 +13,15 @@ export function recordError(
   thrown: unknown,
   attempt: number,
   at: number,
-  mask: (text: string) => string = asIs,
+  mask: (text: unknown) => string = String,
 ): ErrorRecord {
   try {
     if (thrown instanceof Error) {
       const record: ErrorRecord = {
         attempt,
         at,
-        name: clip(mask(String(thrown.name)), 200),
-        message: clip(mask(String(thrown.message)), MESSAGE_LENGTH),
+        name: clip(mask(thrown.name), 200),
+        message: clip(mask(thrown.message), MESSAGE_LENGTH),
       };
       if (typeof thrown.stack === 'string') record.stack = clip(mask(thrown.stack), STACK_LENGTH);
       return record;
@@ -51,10 +51,6 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
     size = Buffer.byteLength(JSON.stringify(kept));
   }
   return kept;
-}
-
-function asIs(text: string): string {
-  return text;
 }
 
 function textOf(value: unknown): string {

@@ -1,10 +1,12 @@
-import { isObservable } from 'rxjs';
+import { isObservable, Subscription, type Observable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import { decodeEnvelope, encodeEnvelope, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
+import { describeValue } from '../core/errors.js';
 import { controlFlowOf } from '../core/handler.js';
 import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
+import { isJobName } from '../core/names.js';
 import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
 import { runWithJob } from './current-job.js';
@@ -54,7 +56,12 @@ export class JobRunner {
       const keep = keepOf('dead', envelope, plan?.settings ?? fallback);
       return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
     }
-    if (plan === undefined) return { op: 'park', id: reserved.id, token: reserved.token, name };
+    if (plan === undefined) {
+      if (isJobName(name)) return { op: 'park', id: reserved.id, token: reserved.token, name };
+      // No handler will ever know it: parked, it would wait for ever.
+      const unknowable = new Error(`No handler can have the job name ${describeValue(name)}`);
+      return this.bury(reserved, 'unreadable', unknowable, undefined, keepOf('dead', envelope, fallback));
+    }
     let payload: unknown;
     try {
       payload = codec.decode(envelope.payload, {
@@ -102,24 +109,41 @@ export class JobRunner {
   }
 
   private settleValue(job: RunningJob, value: unknown, end: (job: RunningJob, settlement: Settlement) => void): void {
-    if (!isObservable(value)) {
-      this.settle(job, this.completed(job, value), end);
-      return;
+    try {
+      if (isObservable(value)) this.follow(job, value, end);
+      else this.settle(job, this.completed(job, value), end);
+    } catch (error) {
+      this.settle(job, this.failed(job, error), end); // a value that throws when it is looked at
     }
+  }
+
+  /** Every value of an Observable is progress; the last one is the result. */
+  private follow(
+    job: RunningJob,
+    source: Observable<unknown>,
+    end: (job: RunningJob, settlement: Settlement) => void,
+  ): void {
     let last: unknown;
     let any = false;
-    const subscription = value.subscribe({
-      next: (item) => {
-        if (job.ended) return subscription?.unsubscribe();
-        // Every value is progress; the last one is the result as well.
-        if (any) job.progress(last);
+    const subscription = new Subscription();
+    const observer = {
+      next: (item: unknown) => {
+        if (job.ended) return subscription.unsubscribe();
+        try {
+          if (any) job.progress(last);
+        } catch (error) {
+          subscription.unsubscribe();
+          this.settle(job, this.failed(job, error), end); // thrown here, it would end the process
+          return;
+        }
         last = item;
         any = true;
       },
-      error: (error) => this.settle(job, this.failed(job, error), end),
+      error: (error: unknown) => this.settle(job, this.failed(job, error), end),
       complete: () => this.settle(job, this.completed(job, last), end),
-    });
-    if (subscription.closed) return;
+    };
+    subscription.add(source.subscribe(observer));
+    if (job.ended) return;
     const onAbort = () => {
       subscription.unsubscribe();
       this.settle(job, this.failed(job, job.signal.reason), end);
@@ -158,6 +182,21 @@ export class JobRunner {
   }
 
   private failed(job: RunningJob, thrown: unknown): Settlement {
+    try {
+      return this.judge(job, thrown);
+    } catch (error) {
+      // What is stored with the job can not be worked with: better dead and seen than stuck.
+      const detail = JSON.stringify({
+        reason: 'unreadable' satisfies DeadReason,
+        name: 'Error',
+        message: String(error),
+      });
+      const keep = this.context.fallback.retention.dead;
+      return { op: 'bury', id: job.number, token: job.token, detail, envelope: undefined, keep };
+    }
+  }
+
+  private judge(job: RunningJob, thrown: unknown): Settlement {
     const { plan, envelope, number: id, token } = job;
     const flow = controlFlowOf(thrown);
     if (flow?.kind === 'cancel' || job.abortReason === 'cancelled') {
@@ -182,9 +221,9 @@ export class JobRunner {
   }
 
   private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
-    const { now, redactor } = this.context;
-    const mask = redactor && job && ((text: string): string => redactor.mask(text, job.payload));
-    return recordError(thrown, job?.attempt ?? 1, now(), mask);
+    const { redactor } = this.context;
+    const mask = redactor && job && ((text: unknown): string => redactor.mask(String(text), job.payload));
+    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask);
   }
 
   private delayOf(job: RunningJob, thrown: unknown): number {
@@ -219,7 +258,12 @@ function reservedOf(job: RunningJob): { id: string; token: string } {
 }
 
 function keepOf(state: SettledState, envelope: Envelope, settings: ResolvedJobOptions): RetentionRule {
-  return envelope.header.r?.[state] ?? settings.retention[state];
+  const own = envelope.header.r?.[state];
+  const queue = settings.retention[state];
+  if (own === undefined) return queue;
+  // A job says whether it is kept; how many are kept is the queue's to say, or one job would delete the records of others.
+  if (own === false || own.count === 0) return false;
+  return queue === false ? own : queue;
 }
 
 /** Where the job itself carries no expiry, its queue's or processor's counts from when it was meant to run. */

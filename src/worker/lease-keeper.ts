@@ -7,7 +7,7 @@ export interface LeaseKeeperContext {
   leaseMs: number;
   held: () => HeldJob[];
   onCancelling: (ids: readonly string[]) => void;
-  onLost: (ids: readonly string[]) => void;
+  onLost: (lost: readonly HeldJob[]) => void;
   /** The lease ran out at some time: others may have what this worker holds. */
   onLapse: () => void;
 }
@@ -80,8 +80,7 @@ export class LeaseKeeper {
     const { lost } = await broker.reconcile(queue, workerId, before);
     // What was settled meanwhile is no longer in flight either: only what is still held can be lost.
     const now = new Map(held().map(({ id, token }) => [id, token]));
-    const tokens = new Map(before.map(({ id, token }) => [id, token]));
-    onLost(lost.filter((id) => now.has(id) && now.get(id) === tokens.get(id)));
+    onLost(before.filter(({ id, token }) => lost.includes(id) && now.get(id) === token));
   }
 
   private async beat(): Promise<void> {

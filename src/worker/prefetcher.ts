@@ -32,6 +32,11 @@ export class Prefetcher {
     this.averageMs = average === undefined || ms > average * 5 + 1 ? ms : average + (ms - average) * WEIGHT;
   }
 
+  /** How many jobs of the size seen last fit into so much text; always one. */
+  fitting(length: number): number {
+    return this.averageLength === 0 ? Infinity : Math.max(1, Math.floor(length / this.averageLength));
+  }
+
   /** These envelopes were reserved together. */
   weigh(envelopes: readonly { envelope: string }[]): void {
     if (envelopes.length === 0) return;

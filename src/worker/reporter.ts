@@ -1,4 +1,4 @@
-import type { Broker, RunReport } from '../core/broker.js';
+import type { Broker, HeldJob, RunReport } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS } from '../task-queue.options.js';
@@ -17,7 +17,7 @@ export class Reporter implements ReportSink {
     private readonly codec: Codec,
     private readonly payloadLimit: number,
     private readonly redactor: Redactor | undefined,
-    private readonly onLost: (numbers: readonly string[]) => void,
+    private readonly onLost: (lost: readonly HeldJob[]) => void,
   ) {}
 
   progress(job: RunningJob, value: unknown): void {
@@ -50,7 +50,7 @@ export class Reporter implements ReportSink {
     }));
     this.dirty.clear();
     this.broker.report(this.queue, reports).then(
-      ({ lost }) => this.onLost(lost),
+      ({ lost }) => this.onLost(reports.filter(({ id }) => lost.includes(id))),
       () => {}, // a report that Redis did not take is not repeated: the next one says more
     );
   }

@@ -35,6 +35,8 @@ interface Held {
 
 /** Most settlements in one turn: keeps a script under 2 ms. */
 const TURN_SETTLEMENTS = 500;
+/** Text of one turn, in characters, either way. */
+const TURN_LENGTH = 1024 * 1024;
 /** Held jobs that none of the running ones made room for within this go back to the queue. */
 const STALE_HOLD_MS = 25;
 const LONGEST_TIMER_MS = 3_600_000;
@@ -255,11 +257,12 @@ export class Worker {
     const alone = this.running.size === 0 && this.held.length === 0;
     if (this.clearing) return alone ? 1 : 0;
     const capacity = this.context.settings.concurrency + this.prefetcher.target;
-    return Math.min(Math.max(capacity - this.running.size - this.held.length, 0), TURN_SETTLEMENTS);
+    const free = Math.max(capacity - this.running.size - this.held.length, 0);
+    return Math.min(free, TURN_SETTLEMENTS, this.prefetcher.fitting(TURN_LENGTH));
   }
 
   private get isHungry(): boolean {
-    return this.hungry && this.reserving && !this.paused;
+    return this.hungry && this.reserving; // paused or not: the store says whether it still is
   }
 
   private turnIfNeeded(): void {
@@ -287,9 +290,7 @@ export class Worker {
   private async turn(): Promise<void> {
     this.turning = true;
     this.reporter.flush();
-    const settlements =
-      this.settlements.length <= TURN_SETTLEMENTS ? this.settlements : this.settlements.slice(0, TURN_SETTLEMENTS);
-    this.settlements = settlements === this.settlements ? [] : this.settlements.slice(TURN_SETTLEMENTS);
+    const settlements = this.takeSettlements();
     const want = this.room();
     const turn: WorkerTurn = {
       worker: this.context.workerId,
@@ -308,6 +309,17 @@ export class Worker {
     this.turning = false;
     if (reservation === undefined) return this.tellIdle();
     this.take(turn, reservation);
+  }
+
+  /** As many as one script may carry: they hold the store up for as long as they are heavy. */
+  private takeSettlements(): Settlement[] {
+    const all = this.settlements;
+    let count = 0;
+    let length = 0;
+    while (count < all.length && count < TURN_SETTLEMENTS && (count === 0 || length < TURN_LENGTH))
+      length += lengthOf(all[count++]);
+    this.settlements = count === all.length ? [] : all.slice(count);
+    return count === all.length ? all : all.slice(0, count);
   }
 
   /** The same call again until the store answers it: it answers a repeated call as the first. */
@@ -343,7 +355,9 @@ export class Worker {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
     }
     // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
+    const wasPaused = this.paused;
     this.paused = reservation.paused && !this.resumed;
+    if (wasPaused && !this.paused) this.hungry = true;
     this.clearing = reservation.suspects && !turn.alone;
     for (const reserved of jobs) this.held.push({ reserved, fence });
     this.prefetcher.weigh(jobs);
@@ -351,7 +365,6 @@ export class Worker {
     this.lease.holds(!this.isIdle);
     // A full answer, or a backlog left behind: there is more where this came from.
     this.hungry ||= turn.want > 0 && (jobs.length === turn.want || reservation.backlog);
-    if (this.clearing) this.hungry = true;
     this.armDue(reservation.nextDueAt);
     if (reservation.cancelling.length > 0) this.cancel(reservation.cancelling);
     if (!this.reserving || this.paused || this.closed) this.giveBackHeld();
@@ -363,6 +376,14 @@ export class Worker {
   private startHeld(): void {
     if (this.starting) return; // a handler that ended at once: the loop below sees the room it made
     this.starting = true;
+    try {
+      this.startWhatFits();
+    } finally {
+      this.starting = false;
+    }
+  }
+
+  private startWhatFits(): void {
     const { concurrency } = this.context.settings;
     while (this.held.length > 0 && this.running.size < concurrency && !this.quarantined) {
       const { reserved, fence } = this.held.shift() as Held;
@@ -376,7 +397,6 @@ export class Worker {
         this.startJob(prepared);
       }
     }
-    this.starting = false;
   }
 
   /** Once a name: a schedule without a handler parks a job at every tick. */
@@ -425,10 +445,11 @@ export class Worker {
   }
 
   /** Newer leases exist on these jobs: their runs here are told, and count for nothing. */
-  private lose(numbers: readonly string[]): void {
-    for (const number of numbers) {
+  private lose(lost: readonly HeldJob[]): void {
+    for (const { id: number, token } of lost) {
       const job = this.running.get(number);
-      if (job !== undefined) {
+      // An answer about an older run says nothing about the one that runs now.
+      if (job?.token === token) {
         job.ended = true;
         job.abort('lease-lost');
         this.running.delete(number);
@@ -436,9 +457,11 @@ export class Worker {
         if (job.crashes >= 2) this.quarantined = false;
         this.context.logger.warn(lostMessage(this.queue, [number]));
       }
-      this.held = this.held.filter(({ reserved }) => reserved.id !== number);
+      this.held = this.held.filter(({ reserved }) => reserved.id !== number || reserved.token !== token);
     }
-    if (numbers.length > 0) this.wake();
+    if (lost.length === 0) return;
+    this.wake();
+    this.reconcile();
   }
 
   private giveBackHeld(): void {
@@ -499,6 +522,15 @@ export class Worker {
       };
     });
   }
+}
+
+function lengthOf(settlement: Settlement): number {
+  const {
+    result = '',
+    envelope = '',
+    detail = '',
+  } = settlement as Partial<Record<'result' | 'envelope' | 'detail', string>>;
+  return result.length + envelope.length + detail.length;
 }
 
 function messageOf(error: unknown): string {

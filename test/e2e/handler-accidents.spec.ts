@@ -245,7 +245,7 @@ describe.each(STORES)('on $name', ({ options }) => {
 
   describe('a stored envelope that no producer of ours wrote', () => {
     /** Stores these texts as they are, runs what can be run, and gives back the jobs in order. */
-    async function jobsOf(texts: string[], runs: unknown[] = []) {
+    async function jobsOf(texts: string[], runs: unknown[] = [], given: ProcessorOptions = {}) {
       const store = options();
       const { app } = await startApp({}, { ...store, role: 'producer', queues: { work: {} } });
       const receipts = await app.get<Broker>(BROKER).enqueue('work', texts.map((envelope) => ({ envelope })));
@@ -253,7 +253,7 @@ describe.each(STORES)('on $name', ({ options }) => {
         runs.push(payload);
         if (payload === 'fail') throw new Error('as asked');
       };
-      const worker = await startApp({ providers: [handlerOf('work', handle, TWICE)] }, store);
+      const worker = await startApp({ providers: [handlerOf('work', handle, { ...TWICE, ...given })] }, store);
       const queues = app.get(QueueService);
       await (await queues.enqueue('work', 'control')).result();
       return Promise.all(
@@ -275,6 +275,7 @@ describe.each(STORES)('on $name', ({ options }) => {
       ['with an incomplete backoff', '1abc {"b":{"type":"fixed","delayMs":5}}\n"fail"'],
       ['with a history that is no list', '1abc {"e":{}}\n"fail"'],
       ['with a retention that is none', '1abc {"r":{"dead":true,"completed":7}}\n"fail"'],
+      ['with a history of no errors', '1abc {"e":[null,7]}\n"fail"'],
       ['with plain words', 'hello'],
       ['with nothing', ''],
     ])('%s is dead as unreadable, with its text', async (_what, text) => {
@@ -285,6 +286,18 @@ describe.each(STORES)('on $name', ({ options }) => {
       expect(job?.raw.slice(job.raw.indexOf('\n') + 1)).toBe(text);
       expect(logs.matching(/is dead \(unreadable\)/)).toHaveLength(1);
     });
+
+    it.each(['two words', 'two\nlines', '', '*', 'ü', 'x'.repeat(200)])(
+      'with a name that no handler can have (%j) is dead instead of parked',
+      async (name) => {
+        const runs: unknown[] = [];
+        const text = `1abc ${JSON.stringify({ n: name })}\n{}`;
+        const [{ job }] = await jobsOf([text], runs, { name: 'default' });
+        expect(job).toMatchObject({ state: 'dead', deadReason: 'unreadable' });
+        expect(job?.deadMessage).toMatch(/^No handler can have the job name "/);
+        expect(runs).toEqual(['control']);
+      },
+    );
 
     it.each([
       ['no attempts allowed', '1abc {"m":0}\n"fail"', 'exhausted'],

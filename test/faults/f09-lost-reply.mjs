@@ -33,7 +33,7 @@ export async function run(trial) {
     }
   })();
   await trial.worker({ connection: worker.url, concurrency: 4 });
-  await trial.drained(120_000);
+  await trial.drained(60_000);
   stopped = true;
   Object.assign(figures, await trial.figures(), { lostTurns });
   trial.judge(figures);

@@ -51,7 +51,7 @@ export async function run(trial) {
   await Promise.race([workers[0].exited, trial.pause(5000)]);
 
   const { jobs } = await auditor.audit();
-  for (const { n } of jobs) if (typeof n === 'string') trial.calls.set(n, 'stored');
+  for (const { n } of jobs) if (typeof n === 'string') trial.calls.set(n, 'tick');
   const figures = await trial.figures();
   const starts = trial.entries().filter(({ type }) => type === 'start');
   const firstStart = new Map();

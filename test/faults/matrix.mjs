@@ -44,7 +44,10 @@ for (const file of readdirSync(FOLDER).sort()) {
 }
 const table = ['| | fault | nestjs-task-queue | bullmq 6.7.0 |', '| --- | --- | --- | --- |', ...rows].join('\n');
 const page = readFileSync(PAGE, 'utf8');
-writeFileSync(PAGE, `${page.slice(0, page.indexOf(BEGIN) + BEGIN.length)}\n\n${table}\n\n${page.slice(page.indexOf(END))}`);
+writeFileSync(
+  PAGE,
+  `${page.slice(0, page.indexOf(BEGIN) + BEGIN.length)}\n\n${table}\n\n${page.slice(page.indexOf(END))}`,
+);
 
 function cell(result) {
   const { figures, id } = result ?? {};
@@ -61,7 +64,9 @@ function cell(result) {
   for (const [key, word] of Object.entries(OWN[id] ?? {})) {
     const value = figures[key];
     if (value === undefined || value === null) continue;
-    parts.push(`${word}: ${value === -1 || (word.endsWith('ms') && value < 0) ? (value === -1 ? 'never' : 'before it') : value}`);
+    parts.push(
+      `${word}: ${value === -1 || (word.endsWith('ms') && value < 0) ? (value === -1 ? 'never' : 'before it') : value}`,
+    );
   }
   return parts.join(', ');
 }

@@ -40,6 +40,7 @@ const startedAt = Date.now();
 const results = [];
 let passed = 0;
 let failed = 0;
+process.setMaxListeners(0); // each server and each copy of the build is ended with this process
 if (options.mutants) await tryMutants();
 else await tryAll();
 if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 1));
@@ -52,7 +53,8 @@ async function tryAll() {
   const trials = [];
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const fault of faults) {
-      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile)) continue;
+      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile))
+        continue;
       if (options.system !== 'task-queue' && !fault.systems?.includes(options.system)) continue;
       trials.push({ fault, seed: round === 0 ? seed : `${seed}.${round}` });
     }

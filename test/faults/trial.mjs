@@ -222,9 +222,11 @@ export class Trial {
     return this.#faultEndedAt;
   }
 
+  /** Not within the limit: the trial has failed, and its figures say how. */
   async drained(limitMs = 60_000) {
     const auditor = await this.auditor();
-    await this.until('everything has ended', async () => (await auditor.pending().catch(() => 1)) === 0, limitMs);
+    const isEmpty = async () => (await auditor.pending().catch(() => 1)) === 0;
+    await this.until('everything has ended', isEmpty, limitMs).catch((error) => this.check(false, error.message));
   }
 
   // ------------------------------------------------------------------ evidence
@@ -265,7 +267,7 @@ export class Trial {
 
   /** The bounds that hold in every trial, and those that the trial gives. */
   judge(figures, { extraRuns = 0, overlaps = 0, dead = 0, unknown = 0, recoveryMs, unhandled = 0 } = {}) {
-    const most = { lost: 0, phantom: 0, duplicates: 0, completedTwice: 0, staleSettlements: 0, unsettled: 0 };
+    const most = { lost: 0, unfinished: 0, phantom: 0, duplicates: 0, completedTwice: 0, staleSettlements: 0, unsettled: 0 };
     Object.assign(most, { extraRuns, overlaps, dead, unknown, unhandled });
     if (recoveryMs !== undefined) most.recoveryMs = recoveryMs;
     for (const [name, limit] of Object.entries(most)) {

@@ -97,7 +97,7 @@ if now >= graceUntil then
     for _, id in ipairs(mine) do giveBack(id) end
     if scan[1] == '0' then
       redis.call('ZREM', workers, expired)
-      redis.call('SREM', idle, expired)
+      -- It may live on, idle and without a lease: it stays among those to wake.
       redis.call('HDEL', meta, 'scanCursor', 'scanWorker')
       more = redis.call('ZCOUNT', workers, '-inf', nowText) > 0 and 1 or 0
     else

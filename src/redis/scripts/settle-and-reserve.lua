@@ -41,7 +41,14 @@ local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, note
 local function flagsOf()
   local flags = paused and 1 or 0
   if redisCall('LLEN', ready) > 0 or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
-  if rare and redisCall('EXISTS', suspects) == 1 then flags = flags + 4 end
+  if rare and redisCall('EXISTS', suspects) == 1 then
+    -- One worker at a time lets its jobs end to take a suspect alone; the others go on.
+    local claimant, claimedUntil = string.match(redisCall('HGET', meta, 'suspectClaim') or '', '^(.*) (%d+)$')
+    if not claimant or claimant == worker or tonumber(claimedUntil) <= now then
+      redisCall('HSET', meta, 'suspectClaim', worker .. ' ' .. string.format('%.0f', now + 4 * tonumber(ARGV[3])))
+      flags = flags + 4
+    end
+  end
   if rare and redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
   return flags
 end
@@ -251,9 +258,10 @@ while argument <= last do
       if hasWaiters or listening then
         for i = 1, at do
           local line = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
-          line = string.match(line, '^[^\n]*')
+          local newline = string.find(line, '\n', 1, true)
+          if newline then line = string.sub(line, 1, newline - 1) end
           tell(valid[i], line)
-          if listening then events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. string.sub(line, 15) end
+          if listening then events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. (#line <= 4096 and string.sub(line, 15) or '') end
         end
       end
       if keepCount < 0 then
@@ -429,7 +437,13 @@ if want > 0 and not paused then
     while got < want and rounds < 8 do
       rounds = rounds + 1
       local popped = redisCall('LPOP', ready, want - got)
-      if not popped then break end
+      if not popped then
+        if readyHoles ~= 0 then
+          readyHoles = 0 -- an empty list has none, whatever was done to it by hand
+          metaDirty = true
+        end
+        break
+      end
       accept(popped)
     end
     if got < want and ARGV[6] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
@@ -489,7 +503,7 @@ redisCall('HSET', calls, worker,
 
 redisCall('SREM', idle, worker)
 local flags = flagsOf()
-if not paused and (flags % 4 >= 2 or earlier or (hasSuspects and got < want)) then
+if not paused and (flags % 4 >= 2 or earlier) then
   for i = 1, 8 do
     local other = redisCall('SPOP', idle)
     if not other then break end

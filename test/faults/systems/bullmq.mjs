@@ -46,7 +46,10 @@ export async function openWorker(site, run) {
     await worker.close();
     connection.disconnect();
   };
-  process.once('SIGTERM', () => void close().then(() => process.exit(0)));
+  let closing;
+  process.on('SIGTERM', () => {
+    closing ??= close().then(() => process.exit(0));
+  });
   return { close };
 }
 
