@@ -24,7 +24,7 @@ export function lastValue(source: Observable<unknown>, job: Job): Promise<unknow
         } catch (error) {
           subscription.unsubscribe();
           settle();
-          reject(error as Error); // thrown here, it would end the process
+          reject(error); // thrown here, it would end the process
           return;
         }
         emitted = true;

@@ -5,7 +5,7 @@ import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { inParkedOrder } from './reserver.js';
 
-export function viewOf(job: KeptJob): StoredJob {
+function viewOf(job: KeptJob): StoredJob {
   return {
     id: job.id,
     state: job.state,

@@ -61,7 +61,7 @@ function textOf(value: unknown): string {
       return Object.prototype.toString.call(value);
     }
   }
-  return typeof value === 'symbol' ? value.toString() : `${value as string}`;
+  return String(value);
 }
 
 function clip(text: unknown, length: number): string {

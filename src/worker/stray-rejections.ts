@@ -4,6 +4,7 @@ import { currentJob } from './current-job.js';
 type Listener = (reason: unknown) => void;
 
 const listeners = new Set<Listener>();
+const LONGEST_TEXT = 4000;
 
 /**
  * A promise that a handler left behind and that rejects later would end the whole process, and with it every job that
@@ -16,8 +17,9 @@ export class StrayRejections {
     this.listener = (reason) => {
       const job = currentJob();
       if (job !== undefined) {
-        const text = reason instanceof Error ? (reason.stack ?? reason.message) : describe(reason);
-        logger.error(`Job "${job.id}" of queue "${job.queue}" left a promise behind that rejected: ${text}`);
+        logger.error(
+          `Job "${job.id}" of queue "${job.queue}" left a promise behind that rejected: ${describe(reason)}`,
+        );
         return;
       }
       // Only we listen: then Node would have ended the process, and it still does.
@@ -41,10 +43,13 @@ export class StrayRejections {
   }
 }
 
+/** It may be anything, of any size, and throw when it is looked at: a throw from the listener would end the process. */
 function describe(reason: unknown): string {
+  let text: string;
   try {
-    return String(reason);
+    text = reason instanceof Error && typeof reason.stack === 'string' ? reason.stack : String(reason);
   } catch {
-    return Object.prototype.toString.call(reason);
+    return 'a value that cannot be read';
   }
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }

@@ -35,7 +35,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
   });
 
   afterEach(async () => {
-    await service.onApplicationShutdown();
+    service.onApplicationShutdown();
     await driver.store.close();
   });
 
@@ -305,7 +305,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
       expect(await Promise.all(asked)).toEqual([{ sent: 1 }, { sent: 1 }]);
       expect(await job.result()).toEqual({ sent: 1 });
       expect(await (await mail.getJob(job.id))?.result({ timeout: 0 })).toEqual({ sent: 1 });
-      await elsewhere.onApplicationShutdown();
+      elsewhere.onApplicationShutdown();
     });
 
     it('may be undefined', async () => {

@@ -159,8 +159,22 @@ describe.each(STORES)('on $name', ({ options }) => {
 
     it.each<[string, () => unknown]>([
       ['a proxy whose every trap throws', hostileProxy],
-      ['a promise of an object whose getters throw', async () => ({ get lift() { return fail('lift'); } })],
-      ['an object whose getters throw', () => ({ get lift() { return fail('lift'); } })],
+      [
+        'a promise of an object whose getters throw',
+        async () => ({
+          get lift() {
+            return fail('lift');
+          },
+        }),
+      ],
+      [
+        'an object whose getters throw',
+        () => ({
+          get lift() {
+            return fail('lift');
+          },
+        }),
+      ],
       ['what looks like an Observable and is none', () => ({ lift: () => {}, subscribe: () => fail('subscribe') })],
     ])('%s does not stop the worker', async (_what, returned) => {
       const { error } = await afterAccident(returned);
@@ -171,7 +185,14 @@ describe.each(STORES)('on $name', ({ options }) => {
   describe('an Observable', () => {
     it.each<[string, () => unknown]>([
       ['whose progress is no JSON', () => of(1n, 'last')],
-      ['that fails', () => concat(of(1), throwError(() => cyclic()))],
+      [
+        'that fails',
+        () =>
+          concat(
+            of(1),
+            throwError(() => cyclic()),
+          ),
+      ],
       ['that fails with nothing', () => throwError(() => undefined)],
     ])('%s fails like any other', async (_what, returned) => {
       const { error, runs } = await afterAccident(returned);
@@ -248,7 +269,10 @@ describe.each(STORES)('on $name', ({ options }) => {
     async function jobsOf(texts: string[], runs: unknown[] = [], given: ProcessorOptions = {}) {
       const store = options();
       const { app } = await startApp({}, { ...store, role: 'producer', queues: { work: {} } });
-      const receipts = await app.get<Broker>(BROKER).enqueue('work', texts.map((envelope) => ({ envelope })));
+      const receipts = await app.get<Broker>(BROKER).enqueue(
+        'work',
+        texts.map((envelope) => ({ envelope })),
+      );
       const handle = ({ payload }: Job) => {
         runs.push(payload);
         if (payload === 'fail') throw new Error('as asked');

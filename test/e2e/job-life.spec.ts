@@ -104,9 +104,9 @@ describe.each(STORES)('on $name', ({ options }) => {
       );
       const failedAt = await Promise.all(jobs.map(async ({ id }) => (await events.first('retrying', id)).at));
       await Promise.all(jobs.map((job) => job.refresh()));
-      expect(jobs.every(({ state, attempt, errors }) => state === 'scheduled' && attempt === 2 && errors.length === 1)).toBe(
-        true,
-      );
+      expect(
+        jobs.every(({ state, attempt, errors }) => state === 'scheduled' && attempt === 2 && errors.length === 1),
+      ).toBe(true);
       return jobs.map(({ dueAt }, index) => (dueAt as number) - failedAt[index]);
     }
 
@@ -185,7 +185,10 @@ describe.each(STORES)('on $name', ({ options }) => {
       );
       const { app } = await startApp({ providers: [work] }, options());
       const queues = app.get(QueueService);
-      const jobs = await queues.enqueueMany('work', [1, 2, 3, 4, 5].map((payload) => ({ payload })));
+      const jobs = await queues.enqueueMany(
+        'work',
+        [1, 2, 3, 4, 5].map((payload) => ({ payload })),
+      );
       await Promise.all(jobs.map((job) => job.result().catch(() => {})));
       const page = await queues.jobs<number>('work', { state: 'dead', limit: 3 });
       const rest = await queues.jobs<number>('work', { state: 'dead', limit: 3, cursor: page.cursor });
@@ -277,7 +280,11 @@ describe.each(STORES)('on $name', ({ options }) => {
     });
 
     it.each<[string, (job: Job, aborted: Promise<void>) => Promise<unknown>, string]>([
-      ['throws what aborted it', async ({ signal }, aborted) => aborted.then(() => signal.throwIfAborted()), 'cancelled'],
+      [
+        'throws what aborted it',
+        async ({ signal }, aborted) => aborted.then(() => signal.throwIfAborted()),
+        'cancelled',
+      ],
       ['fails on its own', async (_job, aborted) => aborted.then(() => Promise.reject(new Error('torn'))), 'cancelled'],
       ['snoozes', async (_job, aborted) => aborted.then(() => Promise.reject(new SnoozeError('1h'))), 'cancelled'],
       ['completes all the same', async (_job, aborted) => aborted.then(() => ({ done: true })), 'completed'],

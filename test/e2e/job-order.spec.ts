@@ -235,7 +235,10 @@ describe.each(STORES)('on $name', ({ options }) => {
     );
     const { app } = await startApp({ providers: [work] }, options());
     const queues = app.get(QueueService);
-    const jobs = await queues.enqueueMany('work', Array.from({ length: 12 }, (_, payload) => ({ payload })));
+    const jobs = await queues.enqueueMany(
+      'work',
+      Array.from({ length: 12 }, (_, payload) => ({ payload })),
+    );
     await full.promise;
     expect(await queues.counts('work')).toMatchObject({ active: 3, ready: 9 });
     open.open();
@@ -263,7 +266,10 @@ describe.each(STORES)('on $name', ({ options }) => {
     const { app: one } = await app('one');
     await app('other');
     const queues = one.get(QueueService);
-    const jobs = await queues.enqueueMany('work', Array.from({ length: 40 }, (_, payload) => ({ payload })));
+    const jobs = await queues.enqueueMany(
+      'work',
+      Array.from({ length: 40 }, (_, payload) => ({ payload })),
+    );
     const results = await Promise.all(jobs.map((job) => job.result()));
     expect(results.map(({ payload }) => payload)).toEqual(Array.from({ length: 40 }, (_, payload) => payload));
     expect(await queues.counts('work')).toMatchObject({ completed: 40, ready: 0, active: 0 });

@@ -104,7 +104,11 @@ describe.each(STORES)('on $name', ({ options }) => {
 
     it('takes the values of an Observable for progress, the last one for the result', async () => {
       const open = gate();
-      const values = () => concat(of('a', 'b'), defer(() => open.promise.then(() => 'c')));
+      const values = () =>
+        concat(
+          of('a', 'b'),
+          defer(() => open.promise.then(() => 'c')),
+        );
       const { app } = await startApp({ providers: [handlerOf('work', values)] }, options());
       const queues = app.get(QueueService);
       const events = await EventLog.open(queues, 'work');
@@ -237,7 +241,8 @@ describe.each(STORES)('on $name', ({ options }) => {
         ids.push(job.id);
       }
       expect(await queues.counts('work')).toMatchObject({ completed: 2, dead: 3 });
-      const kept = async (state: 'completed' | 'dead') => (await queues.jobs('work', { state })).jobs.map(({ id }) => id);
+      const kept = async (state: 'completed' | 'dead') =>
+        (await queues.jobs('work', { state })).jobs.map(({ id }) => id);
       expect(await kept('completed')).toEqual([ids[8], ids[6]]);
       expect(await kept('dead')).toEqual([ids[9], ids[7], ids[5]]);
       expect(logs.matching(/retention trimmed 1 dead letters/).length).toBeGreaterThan(0);

@@ -267,7 +267,15 @@ export class Trial {
 
   /** The bounds that hold in every trial, and those that the trial gives. */
   judge(figures, { extraRuns = 0, overlaps = 0, dead = 0, unknown = 0, recoveryMs, unhandled = 0 } = {}) {
-    const most = { lost: 0, unfinished: 0, phantom: 0, duplicates: 0, completedTwice: 0, staleSettlements: 0, unsettled: 0 };
+    const most = {
+      lost: 0,
+      unfinished: 0,
+      phantom: 0,
+      duplicates: 0,
+      completedTwice: 0,
+      staleSettlements: 0,
+      unsettled: 0,
+    };
     Object.assign(most, { extraRuns, overlaps, dead, unknown, unhandled });
     if (recoveryMs !== undefined) most.recoveryMs = recoveryMs;
     for (const [name, limit] of Object.entries(most)) {

@@ -78,7 +78,7 @@ describe('with a replica', () => {
   });
 
   async function waitUnderWay(): Promise<void> {
-    while (!/cmd=wait/.test(String(await admin.client('LIST'))));
+    while (!/flags=b .*cmd=wait/.test(String(await admin.client('LIST'))));
   }
 
   /** Calls of WAIT so far. */

@@ -59,17 +59,19 @@ function start() {
 }
 
 describe('a paused worker', () => {
-  it('takes no turn until the queue is resumed', async () => {
+  it('asks for nothing, and asks with every wake-up whether it still is paused', async () => {
     const { worker, nth, turns } = start();
     (await nth(1)).answer({ paused: true });
     const probe = worker.probe();
     (await nth(2)).answer({ paused: true });
     await probe;
-    worker.wake();
     await new Promise(setImmediate);
     expect(turns.messages.length).toBe(2);
-    worker.resume();
-    expect((await nth(3)).turn.want).toBeGreaterThan(0);
+    worker.wake();
+    const asked = await nth(3);
+    expect(asked.turn.want).toBe(0);
+    asked.answer({ paused: false });
+    expect((await nth(4)).turn.want).toBeGreaterThan(0);
   });
 
   it('is resumed also when an older answer comes behind the signal', async () => {

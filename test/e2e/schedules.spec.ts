@@ -1,0 +1,154 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Injectable, type Type } from '@nestjs/common';
+import { Cron, Interval, QueueService, SnoozeError, type CronTick, type Job } from 'nestjs-task-queue';
+import type { Broker } from '../../src/core/broker.js';
+import { BROKER } from '../../src/task-queue.constants.js';
+import { bootError, closeApps, startApp, STORES } from '../support/apps.js';
+import { MessageLog } from '../support/message-log.js';
+
+afterEach(closeApps);
+
+const EVERY_SECOND = '* * * * * *';
+
+/** A provider whose one method has this decorator. */
+function scheduled(decorator: MethodDecorator, handle: (job: Job<CronTick>) => unknown): Type {
+  @Injectable()
+  class Clock {
+    tick(job: Job<CronTick>) {
+      return handle(job);
+    }
+  }
+  const descriptor = Object.getOwnPropertyDescriptor(Clock.prototype, 'tick') as PropertyDescriptor;
+  decorator(Clock.prototype, 'tick', descriptor);
+  return Clock;
+}
+
+describe.each(STORES)('on $name', ({ options }) => {
+  it.each<[string, MethodDecorator]>([
+    ['@Cron', Cron(EVERY_SECOND, { name: 'pulse' })],
+    ['@Interval', Interval('1s', { name: 'pulse' })],
+  ])('%s fires each second through its queue, once for two apps', async (_what, decorator) => {
+    const store = options();
+    const ticks = new MessageLog<{ app: string; job: Job<CronTick> }>();
+    const start = (app: string) =>
+      startApp({ providers: [scheduled(decorator, (job) => ticks.listener({ app, job }))] }, store);
+    const [{ app }] = await Promise.all([start('one'), start('other')]);
+    await ticks.first(4);
+
+    // A tick has one job, and as many runs as it has jobs: one.
+    const jobs = ticks.messages.map(({ job }) => job);
+    const instants = jobs.map(({ scheduledFor }) => scheduledFor as number);
+    expect(new Set(instants).size).toBe(instants.length);
+    expect([...instants].sort((a, b) => a - b)).toEqual(instants);
+    expect(instants.every((at) => (at - instants[0]) % 1000 === 0)).toBe(true);
+    for (const job of jobs) {
+      expect(job).toMatchObject({ queue: 'cron', name: 'pulse', attempt: 1, schedule: { name: 'pulse' } });
+      expect(job.payload).toEqual({
+        schedule: 'pulse',
+        scheduledFor: job.scheduledFor,
+        missed: job.schedule?.missed,
+      });
+      expect(job.enqueuedAt).toBeGreaterThanOrEqual(job.scheduledFor as number);
+    }
+    const stored = await app.get<Broker>(BROKER).schedules('cron');
+    expect(stored.map(({ name }) => name)).toEqual(['pulse']);
+    const kept = await app.get(QueueService).getJob('cron', jobs[0].id);
+    expect(kept).toMatchObject({ name: 'pulse', schedule: { name: 'pulse' }, scheduledFor: instants[0] });
+    expect(kept?.id).toBe(`cron~pulse~${instants[0]}`);
+  });
+
+  it('jobs of a schedule fail, retry, snooze and die like any other', async () => {
+    const runs = new MessageLog<Job<CronTick>>();
+    const behave = (job: Job<CronTick>) => {
+      runs.listener(job);
+      const run = runs.messages.filter(({ id }) => id === job.id).length;
+      if (run === 1) throw new SnoozeError(0);
+      throw new Error(`run ${run}`);
+    };
+    const decorator = Cron(EVERY_SECOND, { name: 'doomed', queue: 'night', maxAttempts: 2, backoff: 0, priority: 3 });
+    const { app } = await startApp({ providers: [scheduled(decorator, behave)] }, options());
+    const queues = app.get(QueueService);
+    const [first] = await runs.first(1);
+    const job = await queues.getJob('night', first.id);
+    await expect(job?.result()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_DEAD', reason: 'exhausted' });
+    expect(await job?.refresh()).toMatchObject({
+      state: 'dead',
+      name: 'doomed',
+      priority: 3,
+      attempt: 2,
+      scheduledFor: first.scheduledFor,
+      schedule: { name: 'doomed' },
+    });
+    expect(job?.errors.map(({ message }) => message)).toEqual(['run 2', 'run 3']);
+    const own = runs.messages.filter(({ id }) => id === first.id);
+    expect(own.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
+    expect(new Set(own.map(({ scheduledFor }) => scheduledFor)).size).toBe(1);
+    // The next tick comes all the same.
+    while (runs.messages.every(({ id }) => id === first.id)) await runs.first(runs.messages.length + 1);
+  });
+
+  it('waits for its job where it is told to, and brings the payload it was given', async () => {
+    const pulses = new MessageLog<Job>();
+    const slow = new MessageLog<Job>();
+    let finish: () => void = () => {};
+    const wait = (job: Job) => {
+      slow.listener(job);
+      return new Promise<void>((resolve) => (finish = resolve));
+    };
+    @Injectable()
+    class Clock {
+      @Cron(EVERY_SECOND, { name: 'pulse' })
+      pulse(job: Job) {
+        pulses.listener(job);
+      }
+      @Cron(EVERY_SECOND, { name: 'slow', waitForCompletion: true, payload: { report: 'all' } })
+      slow(job: Job) {
+        return wait(job);
+      }
+    }
+    await startApp({ providers: [Clock] }, options());
+    const [first] = await slow.first(1);
+    expect(first.payload).toEqual({ report: 'all' });
+    await pulses.first(pulses.messages.length + 2);
+    expect(slow.messages).toHaveLength(1);
+    finish();
+    const [, second] = await slow.first(2);
+    expect(second.scheduledFor as number).toBeGreaterThan((first.scheduledFor as number) + 1000);
+    finish();
+  });
+
+  it('a disabled schedule is not registered', async () => {
+    @Injectable()
+    class Clock {
+      @Cron(EVERY_SECOND, { name: 'off', disabled: true })
+      @Interval('1h', { name: 'on' })
+      tick() {}
+    }
+    const store = options();
+    const { app } = await startApp({ providers: [Clock] }, store);
+    const broker = app.get<Broker>(BROKER);
+    expect((await broker.schedules('cron')).map(({ name }) => name)).toEqual(['on']);
+    // A process that only enqueues registers nothing at all.
+    const apart = options();
+    const { app: producer } = await startApp(
+      { providers: [Clock] },
+      { ...apart, role: 'producer', queues: { cron: {} } },
+    );
+    expect(await producer.get<Broker>(BROKER).schedules('cron')).toEqual([]);
+  });
+
+  it.each<[string, MethodDecorator, string, RegExp]>([
+    ['a time zone nobody knows', Cron('0 0 * * *', { timeZone: 'Europe/Berln' }), 'TASK_QUEUE_INVALID_VALUE', /Berln/],
+    ['a field out of range', Cron('0 25 * * *'), 'TASK_QUEUE_INVALID_CRON', /25/],
+    ['too few fields', Cron('0 0 *'), 'TASK_QUEUE_INVALID_CRON', /"0 0 \*"/],
+    ['no tick ever', Cron('0 0 30 2 *'), 'TASK_QUEUE_INVALID_CRON', /0 0 30 2/],
+    ['words', Cron('daily please'), 'TASK_QUEUE_INVALID_CRON', /daily please/],
+    ['an interval below a second', Interval(500), 'TASK_QUEUE_INVALID_VALUE', /500/],
+    ['an interval that is no duration', Interval('soon'), 'TASK_QUEUE_INVALID_VALUE', /soon/],
+    ['a payload that is no JSON', Cron('0 0 * * *', { payload: { n: 7n } }), 'TASK_QUEUE_INVALID_PAYLOAD', /BigInt/],
+  ])('%s stops the boot', async (_what, decorator, code, message) => {
+    const error = await bootError({ providers: [scheduled(decorator, () => {})] }, options());
+    expect(error).toMatchObject({ code });
+    expect(error.message).toMatch(message);
+  });
+});
