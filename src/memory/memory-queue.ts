@@ -72,6 +72,8 @@ export class MemoryQueue {
   seenAt: number | undefined;
   graceUntil = 0;
   fence = 0;
+  /** Who may let its jobs end to take a suspect alone, and until when. */
+  suspectClaim: { worker: string; until: number } | undefined;
   private lastId = 0;
   private endings = 0;
 

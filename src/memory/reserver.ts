@@ -16,10 +16,10 @@ export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   const ids = jobs.map((job) => job.id);
   queue.calls.set(turn.worker, { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
 
-  const answer = answerOf(queue, jobs);
+  const answer = answerOf(queue, turn, jobs);
   queue.idle.delete(turn.worker);
   const roomLeft = jobs.length < turn.want;
-  if (answer.backlog || (answer.suspects && roomLeft)) queue.wake();
+  if (answer.backlog) queue.wake();
   // Room left: whoever makes a job ready next tells this worker.
   if (roomLeft) queue.idle.add(turn.worker);
   return {
@@ -43,7 +43,7 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
     return job?.token === token ? [job] : [];
   });
   return {
-    ...answerOf(queue, jobs),
+    ...answerOf(queue, turn, jobs),
     fence: last.fence,
     lost: repeated ? last.lost : [],
     cancelling: [],
@@ -52,7 +52,7 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
   };
 }
 
-function answerOf(queue: MemoryQueue, jobs: readonly KeptJob[]) {
+function answerOf(queue: MemoryQueue, turn: WorkerTurn, jobs: readonly KeptJob[]) {
   const suspects = queue.ready.countSuspects();
   return {
     now: queue.now(),
@@ -60,9 +60,17 @@ function answerOf(queue: MemoryQueue, jobs: readonly KeptJob[]) {
     jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, envelope: record, crashes })),
     paused: queue.paused,
     backlog: queue.counts.ready > suspects,
-    suspects: suspects > 0,
+    suspects: suspects > 0 && claimSuspects(queue, turn),
     parked: queue.counts.parked > 0,
   };
+}
+
+/** One worker at a time lets its jobs end to take a suspect alone; the others go on. */
+function claimSuspects(queue: MemoryQueue, { worker, leaseMs }: WorkerTurn): boolean {
+  const claim = queue.suspectClaim;
+  if (claim !== undefined && claim.worker !== worker && claim.until > queue.now()) return false;
+  queue.suspectClaim = { worker, until: queue.now() + 4 * leaseMs };
+  return true;
 }
 
 function reserve(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {

@@ -54,8 +54,11 @@ describe.each(STORES)('on $name', ({ options }) => {
     const past = await queues.enqueue('work', {}, { runAt: new Date(0) });
     expect(await past.result()).toMatchObject({ attempt: 1 });
     const far = await queues.enqueue('work', {}, { delay: '1d', id: 'far' });
-    expect(await queues.getJob('work', 'far')).toMatchObject({ state: 'scheduled', dueAt: far.scheduledFor });
-    expect((far.scheduledFor as number) - far.enqueuedAt).toBeGreaterThanOrEqual(24 * HOUR - 1000);
+    expect((far.scheduledFor as number) - far.enqueuedAt).toBe(24 * HOUR);
+    // The store counts the delay from when it got the job, a moment after its producer wrote down what it expects.
+    const stored = await queues.getJob('work', 'far');
+    expect(stored).toMatchObject({ state: 'scheduled', scheduledFor: far.scheduledFor });
+    expect(Math.abs((stored?.dueAt as number) - (far.scheduledFor as number))).toBeLessThan(1000);
     await queues.cancel('work', 'far');
   });
 

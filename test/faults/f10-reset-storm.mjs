@@ -15,9 +15,9 @@ export async function run(trial) {
   await trial.pause(1000);
   const before = await connections();
   let kills = 0;
-  const timer = setInterval(() => void killer.client('KILL', 'TYPE', 'normal').then(() => kills++), 200);
+  const stopKilling = trial.every(200, () => killer.client('KILL', 'TYPE', 'normal').then(() => kills++));
   await trial.pause(trial.full ? 15_000 : 6000);
-  clearInterval(timer);
+  stopKilling();
   trial.faultEnded();
   await load.stop();
   await trial.drained();

@@ -20,12 +20,12 @@ export async function run(trial) {
   await drain();
   const before = await drain();
   let flushes = 0;
-  const timer = setInterval(() => void admin.script('FLUSH').then(() => flushes++), 50);
+  const stopFlushing = trial.every(50, () => admin.script('FLUSH').then(() => flushes++));
   const during = await drain();
   const load = trial.load(producer, { perSecond: 300 });
   await trial.pause(3000);
   await load.stop();
-  clearInterval(timer);
+  stopFlushing();
   trial.faultEnded();
   await trial.drained();
   const figures = await trial.figures();

@@ -113,7 +113,10 @@ async function attempt(fault, dist, trialSeed, expectFailure = false) {
     trial.failures.push(String(error?.stack ?? error));
   }
   const { failures, folder, ours } = trial;
-  if (!ours) failures.length = 0;
+  if (!ours) {
+    if (figures === undefined) console.log(`       ${fault.id}: ${failures[0]}`);
+    failures.length = 0;
+  }
   if (expectFailure) trial.failures = []; // its histories are of no interest
   try {
     await trial.close();

@@ -205,6 +205,13 @@ export class Trial {
     return pause(ms);
   }
 
+  /** Again and again until the returned function is called, or the trial has ended. */
+  every(ms, work) {
+    const timer = setInterval(() => void work().catch(() => {}), ms);
+    this.onClose(() => clearInterval(timer));
+    return () => clearInterval(timer);
+  }
+
   async until(what, test, limitMs = 30_000) {
     const deadline = instant() + limitMs;
     for (;;) {

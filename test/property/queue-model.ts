@@ -99,13 +99,22 @@ export class QueueModel extends ModelState {
     return { ...this.answer(turn, still), lost: same ? last.lost : [], cancelling: [], trimmedDead: 0 };
   }
 
+  private suspectClaim = { worker: '', until: 0 };
+
+  /** One worker at a time is told of suspects. */
+  private claimSuspects({ worker, leaseMs }: WorkerTurn): boolean {
+    if (this.suspectClaim.worker !== worker && this.suspectClaim.until > this.now) return false;
+    this.suspectClaim = { worker, until: this.now + 4 * leaseMs };
+    return true;
+  }
+
   private answer(turn: WorkerTurn, jobs: readonly ModelJob[]) {
     return {
       now: this.now,
       ids: jobs.map(({ id }) => id),
       paused: this.paused,
       backlog: this.ordinary().length > 0,
-      suspects: this.suspects().length > 0,
+      suspects: this.suspects().length > 0 && this.claimSuspects(turn),
       parked: this.inState('parked').length > 0,
       nextDueAt: jobs.length < turn.want ? this.nextDueAt() : undefined,
     };
