@@ -37,7 +37,6 @@ const ALL = {
   ...CHECK,
   'packed tarball in a fresh Nest 12 app': npm('test:pack'),
   'Nest 11': { command: process.execPath, args: ['scripts/nest11-test.mjs'], counts: true },
-  faults: { command: process.execPath, args: ['test/faults/run.mjs'] },
   'sample app on memory://': SAMPLE,
   'sample app on Redis': { ...SAMPLE, needsRedis: true },
 };

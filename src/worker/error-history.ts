@@ -4,6 +4,8 @@ import { DEFAULTS } from '../task-queue.options.js';
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
 const STACK_LENGTH = 1000;
+/** Whatever JSON may write with six bytes: control characters, and halves of surrogate pairs. */
+const WIDE = /[^\t\n\f\r\x20-\ud7ff\ue000-\uffff]/;
 
 /**
  * What of a thrown value is kept; it may be anything, cyclic, or throw when it is looked at.
@@ -35,8 +37,9 @@ export function recordError(
 /** Adds an error to a job's history: the last ten, 8 KiB together, older stacks given up before older messages. */
 export function appendError(history: readonly ErrorRecord[] | undefined, record: ErrorRecord): ErrorRecord[] {
   const kept = [...(history ?? []), record].slice(-count);
-  // At most three bytes a character, doubled where JSON escapes it: most histories need no exact count.
-  if (kept.reduce((sum, { message, stack }) => sum + message.length + (stack?.length ?? 0) + 100, 0) * 3 < bytes)
+  // At most three bytes a character, but for the few that JSON writes with six: most histories need no exact count.
+  const length = kept.reduce((sum, { message, stack }) => sum + message.length + (stack?.length ?? 0) + 100, 0);
+  if (length * 3 < bytes && !kept.some(({ message, stack = '' }) => WIDE.test(message) || WIDE.test(stack)))
     return kept;
   let size = Buffer.byteLength(JSON.stringify(kept));
   for (let index = 0; size > bytes && index < kept.length; index++) {

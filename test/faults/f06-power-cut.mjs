@@ -20,6 +20,7 @@ export async function run(trial) {
       readdirSync(folder).find((each) => each.endsWith('.incr.aof')),
     );
   };
+  const admin = trial.admin();
   const producer = await trial.producer();
   await trial.workers(2);
   let lossWindow = 0;
@@ -38,6 +39,12 @@ export async function run(trial) {
     lossWindow += [...trial.ackedAt].filter(([, at]) => at > safeAt - 100).length;
     server = await trial.redis({ port: server.port, dir, args });
     trial.faultEnded();
+    // Redis 7.0 cuts a file that ends inside a command behind the last whole command, even in the middle of a
+    // transaction, and applies that half at the next start: a rewrite leaves it behind.
+    await admin.bgrewriteaof();
+    await trial.until('the file is rewritten', async () =>
+      /aof_rewrite_in_progress:0[^]*aof_last_bgrewrite_status:ok/.test(await admin.info('persistence')),
+    );
     await trial.pause(1000);
     await load.stop();
     trial.ackedAt.clear();

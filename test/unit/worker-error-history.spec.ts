@@ -42,7 +42,7 @@ describe('the history', () => {
 
   it('stays within 8 KiB as JSON, gives up older stacks before older messages, and never the newest', () => {
     const sizes = fc.array(
-      fc.tuple(fc.integer({ min: 0, max: 3000 }), fc.constantFrom('x', 'ü', '"', '\n', '\u0001', '€')),
+      fc.tuple(fc.integer({ min: 0, max: 3000 }), fc.constantFrom('x', 'ü', '"', '\n', '\u0001', '€', '\ud800', '😀')),
       {
         minLength: 1,
         maxLength: 15,
