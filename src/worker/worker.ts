@@ -102,7 +102,10 @@ export class Worker {
   constructor(private readonly context: WorkerContext) {
     const { broker, queue, codec, payloadLimit, settings, workerId } = context;
     this.queue = queue;
-    this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => this.lose(lost));
+    this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => {
+      this.lose(lost);
+      if (lost.length > 0) this.reconcile();
+    });
     this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);
@@ -459,9 +462,7 @@ export class Worker {
       }
       this.held = this.held.filter(({ reserved }) => reserved.id !== number || reserved.token !== token);
     }
-    if (lost.length === 0) return;
-    this.wake();
-    this.reconcile();
+    if (lost.length > 0) this.wake();
   }
 
   private giveBackHeld(): void {

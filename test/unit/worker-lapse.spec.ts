@@ -13,6 +13,7 @@ const LEASE_MS = 8000;
 function start() {
   const jobs: Job[] = [];
   const turns: WorkerTurn[] = [];
+  const ends = new Map<string, () => void>();
   const answers: ((reservation: Reservation) => void)[] = [];
   const reconcile = jest.fn<Broker['reconcile']>(async () => ({ lost: [], released: 0 }));
   const broker = {
@@ -28,8 +29,9 @@ function start() {
     name: undefined,
     label: 'Mail.send',
     invoke: (job: Job) =>
-      new Promise((_, reject) => {
+      new Promise((resolve, reject) => {
         jobs.push(job);
+        ends.set(job.id, () => resolve(undefined));
         job.signal.addEventListener('abort', reject);
       }),
   };
@@ -70,7 +72,8 @@ function start() {
     await new Promise(setImmediate);
   };
   const heartbeat = { holds: () => {}, stop: async () => {} };
-  return { worker, jobs, turns, reconcile, answer, heartbeat };
+  const end = (job: Job) => ends.get(job.id)?.();
+  return { worker, jobs, turns, reconcile, answer, heartbeat, end };
 }
 
 const idsOf = (held: readonly HeldJob[]) => held.map(({ id }) => id);
@@ -137,6 +140,22 @@ describe('a worker whose lease ran out unnoticed', () => {
     expect(reconcile).not.toHaveBeenCalled();
     await answer(20_001, 'b');
     expect(idsOf(reconcile.mock.calls[0][2])).toEqual(['a', 'b']);
+    worker.close();
+  });
+
+  it('goes on to its next turn when what it lost is a settlement that was not yet sent', async () => {
+    const { worker, jobs, turns, reconcile, answer, heartbeat, end } = start();
+    worker.start(heartbeat);
+    await new Promise(setImmediate);
+    await answer(1000, 'a');
+    worker.wake();
+    await new Promise(setImmediate);
+    end(jobs[0]);
+    reconcile.mockResolvedValue({ lost: ['a'], released: 0 });
+    worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
+    await answer(20_001);
+    expect(reconcile).toHaveBeenCalledTimes(1);
+    expect(turns.at(-1)?.settlements).toMatchObject([{ op: 'complete', id: 'a' }]);
     worker.close();
   });
 });
