@@ -28,7 +28,6 @@ export async function run(trial) {
   const platform = setTimeout(() => leaving.kill('SIGKILL'), graceMs + 2000);
   const exit = await leaving.exited;
   clearTimeout(platform);
-  trial.faultEnded();
   const exitMs = Math.round(exit.at - toldAt);
   await trial.drained(90_000);
 

@@ -51,13 +51,13 @@ writeFileSync(
 
 function cell(result) {
   const { figures, id } = result ?? {};
-  if (figures === undefined) return 'did not finish';
+  if (figures === undefined) return `a call failed: ${result?.note?.split('\n')[0] ?? 'did not run'}`;
   const parts = [];
   const say = (value, word) => value !== undefined && parts.push(`${value} ${word}`);
-  say(figures.stored, 'jobs');
+  if (figures.stored > 0) say(figures.stored, figures.stored === 1 ? 'job' : 'jobs');
   say(figures.lost, 'lost');
   if (figures.duplicates > 0) say(figures.duplicates, 'stored twice');
-  say(figures.extraRuns, 'extra runs');
+  say(figures.extraRuns, figures.extraRuns === 1 ? 'extra run' : 'extra runs');
   if (figures.dead > 0) say(figures.dead, 'dead');
   if (Number.isFinite(figures.recoveryMs)) say(figures.recoveryMs, 'ms to the next completion');
   else if (figures.recoveryMs === null) parts.push('no completion');

@@ -113,8 +113,9 @@ async function attempt(fault, dist, trialSeed, expectFailure = false) {
     trial.failures.push(String(error?.stack ?? error));
   }
   const { failures, folder, ours } = trial;
+  const [note] = failures; // what a system that is not judged stumbled over
   if (!ours) {
-    if (figures === undefined) console.log(`       ${fault.id}: ${failures[0]}`);
+    if (figures === undefined) console.log(`       ${fault.id}: ${note}`);
     failures.length = 0;
   }
   if (expectFailure) trial.failures = []; // its histories are of no interest
@@ -124,7 +125,7 @@ async function attempt(fault, dist, trialSeed, expectFailure = false) {
     failures.push(`cleaning up: ${String(error)}`);
   }
   if (figures) for (const key of ['jobs', 'entries']) delete figures[key];
-  return { id: fault.id, name: fault.name, ms: Date.now() - begunAt, figures, failures, folder, seed: trialSeed };
+  return { id: fault.id, name: fault.name, ms: Date.now() - begunAt, figures, failures, note, folder, seed: trialSeed };
 }
 
 function report({ id, name, ms, figures = {}, failures, folder, seed: trialSeed }) {
