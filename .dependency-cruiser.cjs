@@ -3,11 +3,11 @@ const FOLDERS = ['redis', 'memory', 'queue', 'worker', 'scheduler', 'discovery',
 
 // Beside its own files and core, a folder may import these.
 const ALSO = {
-  queue: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
-  worker: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
-  scheduler: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
-  discovery: ['decorators/', 'task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
-  decorators: ['task-queue\\.(constants|options|(job-)?options-reader)\\.ts$'],
+  queue: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+  worker: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+  scheduler: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+  discovery: ['decorators/', 'task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+  decorators: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
 };
 
 const zone = (folder) => ({
@@ -68,7 +68,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/[^/]+\\.ts$',
-        pathNot: '^src/(task-queue\\.(module|core-module|module-definition|lifecycle|broker-opener)|index)\\.ts$',
+        pathNot:
+          '^src/(task-queue\\.(module|core-module|module-definition|lifecycle|broker-opener|instance-schedules)|index)\\.ts$',
       },
       to: { path: `^src/(${FOLDERS.join('|')}|testing)/` },
     },

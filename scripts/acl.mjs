@@ -1,7 +1,7 @@
 // Prints the Redis ACL rule of one of three users, with no right that its role does not need:
 //   node scripts/acl.mjs --role producer|worker|viewer [--prefix tq] [--inbox list …] [--user name] [--redis 7.2]
 // Redis checks each command inside a script against the user, so the rule is read off the scripts and the client's calls.
-//   producer   all that QueueService offers; it takes no jobs, fires no schedules and reads no inboxes
+//   producer   all that QueueService and ScheduleService offer; it takes no jobs, fires no schedules and reads no inboxes
 //   worker     everything a process of the app does
 //   viewer     reads jobs, counts and listings; every write is refused, inside scripts, too
 // The password is not printed: add it as `>password` or `#sha256` where you use the line.
@@ -21,12 +21,12 @@ const RUN = ['evalsha', 'eval', 'script|load'];
 const RUN_READ_ONLY = ['evalsha_ro', 'eval_ro', 'script|load'];
 
 /** Scripts of which some calls only read; inside of them a viewer may do what reads. */
-const READERS = ['counts', 'due-schedules', 'list', 'read'];
+const READERS = ['counts', 'list', 'read', 'read-schedules'];
 /**
- * Scripts behind the verbs of QueueService. All of them: Redis does not undo what a script did before a command that its
+ * Scripts behind the verbs of QueueService and ScheduleService. All of them: Redis does not undo what a script did before a command that its
  * user may not run, so a verb must be permitted as a whole or not at all.
  */
-const QUEUE_SERVICE = [
+const SERVICES = [
   'enqueue',
   'take-ids',
   'listen',
@@ -36,9 +36,15 @@ const QUEUE_SERVICE = [
   'remove',
   'purge',
   'read',
+  'register-schedule',
+  'pause-schedule',
+  'resume-schedule',
+  'run-schedule',
+  'read-schedules',
+  'remove-schedule',
 ];
 const ROLES = {
-  producer: { scripts: QUEUE_SERVICE, direct: ['wait', 'waitaof'], writes: true },
+  producer: { scripts: SERVICES, direct: ['wait', 'waitaof'], writes: true },
   worker: { scripts: 'all', direct: ['wait', 'waitaof', 'blmove'], writes: true },
   viewer: { scripts: [], direct: [], writes: false },
 };

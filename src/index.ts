@@ -8,24 +8,25 @@ export type {
 export type {
   Backoff,
   Connection,
+  CronOptions,
   DurabilityOption,
   GlobalEnhancerKind,
+  IntervalOptions,
   JobOptions,
   QueueOptions,
   Retention,
   Role,
+  ScheduleJobSettings,
+  ScheduleOptions,
+  ScheduleOverrides,
+  ScheduleScope,
   TaskQueueModuleOptions,
+  TimeoutOptions,
   WorkerOptions,
 } from './task-queue.options.js';
 export { getQueueToken } from './task-queue.constants.js';
 
-export {
-  Cron,
-  Interval,
-  type CronOptions,
-  type IntervalOptions,
-  type ScheduleOptions,
-} from './decorators/cron.decorator.js';
+export { Cron, Interval, Timeout } from './decorators/cron.decorator.js';
 export { CronExpression } from './decorators/cron-expression.js';
 export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { JobRef, Signal } from './decorators/job-ref.decorator.js';
@@ -37,6 +38,14 @@ export { isTaskContext } from './discovery/task-context.js';
 export type { BulkChunk, EnqueueManyOptions } from './queue/bulk-enqueuer.js';
 export { QueueService, type JobsPage, type JobsQuery, type UntypedResult } from './queue/queue.service.js';
 export { Queue } from './queue/queue.js';
+export {
+  ScheduleService,
+  type ScheduleAddress,
+  type SchedulesPage,
+  type SchedulesQuery,
+} from './queue/schedule.service.js';
+export type { ScheduleInfo, ScheduleRunInfo } from './queue/schedule-info.js';
+export type { DefinedSchedule, RuntimeSchedule } from './queue/schedule-request.js';
 export { JobHandle } from './queue/job-handle.js';
 export { defineJob, type JobDefinition, type JobDefinitionSpec } from './queue/job-definition.js';
 export type { BulkJob, DefinedEnqueueOptions, EnqueueOptions } from './queue/enqueue-options.js';
@@ -47,12 +56,15 @@ export { currentJob } from './worker/current-job.js';
 export { CancelledError, SnoozeError, UnrecoverableError } from './worker/control-flow.errors.js';
 
 export type { BackoffStrategy } from './core/backoff.js';
-export type { CancelAnswer } from './core/broker.js';
+export type { CancelAnswer, Overlap, PauseReason, ScheduleStatus } from './core/broker.js';
 export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
 export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
 export type { Duration } from './core/duration.js';
+export { every, type EveryOptions } from './core/every.js';
 export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
 export type { CronTick, Job } from './core/job-view.js';
+export type { MissedRule, ScheduleRule } from './core/schedule-declaration.js';
+export type { Instant } from './core/schedule-timing-reader.js';
 export type { StoreReport } from './core/store-report.js';
 export {
   BrokerRefusedError,
@@ -81,3 +93,4 @@ export {
   UnreadableRecordError,
   UnsupportedError,
 } from './core/errors.js';
+export { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from './core/schedule-errors.js';

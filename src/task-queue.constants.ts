@@ -4,8 +4,14 @@ export const TASK_QUEUE_OPTIONS = Symbol('TASK_QUEUE_OPTIONS');
 /** Injection token of the `Broker`. */
 export const BROKER = Symbol('TASK_QUEUE_BROKER');
 
+/** Injection token of the private `Broker` of schedules with `scope: 'instance'`. */
+export const INSTANCE_BROKER = Symbol('TASK_QUEUE_INSTANCE_BROKER');
+
 /** Injection token of the app's `QueueService`; the description is what Nest's error shows where `forRoot` is missing. */
 export const QUEUE_SERVICE = Symbol('TaskQueueModule.forRoot()');
+
+/** Injection token of the app's `ScheduleService`. */
+export const SCHEDULE_SERVICE = Symbol('TASK_QUEUE_SCHEDULE_SERVICE');
 
 /** Injection token of what one `registerQueue` call was given. */
 export const QUEUE_REGISTRATIONS = Symbol('TASK_QUEUE_REGISTRATIONS');

@@ -6,9 +6,17 @@ import { Explorer } from './discovery/explorer.js';
 import { HandlerInvoker } from './discovery/handler-invoker.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
 import { OUTERMOST, placeInHookOrder } from './task-queue.hook-order.js';
+import { MemoryBroker } from './memory/memory.broker.js';
 import { QueueService } from './queue/queue.service.js';
+import { ScheduleService } from './queue/schedule.service.js';
 import { openBroker } from './task-queue.broker-opener.js';
-import { BROKER, QUEUE_SERVICE, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
+import {
+  BROKER,
+  INSTANCE_BROKER,
+  QUEUE_SERVICE,
+  SCHEDULE_SERVICE,
+  TASK_QUEUE_OPTIONS,
+} from './task-queue.constants.js';
 import { until } from './task-queue.lifecycle.js';
 import { ConfigurableModuleClass, GIVEN_OPTIONS } from './task-queue.module-definition.js';
 import { readModuleOptions } from './task-queue.options-reader.js';
@@ -36,6 +44,7 @@ const CLOSE_MS = 100;
       },
     },
     { provide: BROKER, inject: [TASK_QUEUE_OPTIONS], useFactory: (options: ResolvedOptions) => openBroker(options) },
+    { provide: INSTANCE_BROKER, useFactory: () => new MemoryBroker() },
     {
       provide: HandlerRegistry,
       inject: [Explorer, HandlerInvoker, ApplicationConfig, TASK_QUEUE_OPTIONS],
@@ -48,8 +57,14 @@ const CLOSE_MS = 100;
       useFactory: (broker: Broker, options: ResolvedOptions, registry: HandlerRegistry) =>
         new QueueService(broker, options, new AppQueues(options, registry)),
     },
+    {
+      provide: SCHEDULE_SERVICE,
+      inject: [QUEUE_SERVICE, TASK_QUEUE_OPTIONS, HandlerRegistry],
+      useFactory: (queues: QueueService, options: ResolvedOptions, registry: HandlerRegistry) =>
+        new ScheduleService(queues, Object.keys(options.backoffs), (queue, name) => registry.schemaOf(queue, name)),
+    },
   ],
-  exports: [TASK_QUEUE_OPTIONS, BROKER, HandlerRegistry, QUEUE_SERVICE],
+  exports: [TASK_QUEUE_OPTIONS, BROKER, INSTANCE_BROKER, HandlerRegistry, QUEUE_SERVICE, SCHEDULE_SERVICE],
 })
 export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   constructor(
@@ -63,6 +78,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   async onModuleInit(): Promise<void> {
     try {
       this.registry.collect();
+      await this.registry.checkPayloads();
     } catch (error) {
       await this.broker.close(); // an app that does not start calls no hook that would
       throw error;

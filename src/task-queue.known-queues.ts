@@ -1,6 +1,10 @@
+import { CRON_QUEUE } from './task-queue.constants.js';
 import type { ResolvedOptions, ResolvedQueueOptions } from './task-queue.options.js';
 
-/** Known queues: registered or configured ∪ processed ∪ scheduled into. Definitions are known to who enqueues by them. */
+/**
+ * Known queues: registered or configured ∪ processed ∪ scheduled into, and `cron`, which schedules that name no other are
+ * in. Definitions are known to who enqueues by them.
+ */
 export class AppQueues {
   constructor(
     private readonly options: ResolvedOptions,
@@ -8,7 +12,7 @@ export class AppQueues {
   ) {}
 
   has(name: string): boolean {
-    return Object.hasOwn(this.options.queues, name) || this.handlers.has(name);
+    return name === CRON_QUEUE || Object.hasOwn(this.options.queues, name) || this.handlers.has(name);
   }
 
   names(): Iterable<string> {

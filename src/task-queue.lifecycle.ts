@@ -5,7 +5,8 @@ import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
 import { QueueService } from './queue/queue.service.js';
 import { Maintenance } from './scheduler/maintenance.js';
 import { Scheduler } from './scheduler/scheduler.js';
-import { BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
+import { BROKER, CRON_QUEUE, INSTANCE_BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
+import { InstanceSchedules } from './task-queue.instance-schedules.js';
 import { layerJobOptions } from './task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions, type ResolvedWorkerOptions } from './task-queue.options.js';
 import { TaskQueueHealth } from './worker/task-queue-health.js';
@@ -27,6 +28,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   /** Undefined until the app has started, and in producers. */
   scheduler: Scheduler | undefined;
   maintenance: Maintenance | undefined;
+  /** Undefined too where no schedule has `scope: 'instance'`. */
+  instanceSchedules: InstanceSchedules | undefined;
   private readonly logger = new Logger('TaskQueueModule');
   private readonly listeners: ListenerDispatcher;
   private hooksCheck: NodeJS.Timeout | undefined;
@@ -35,6 +38,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   constructor(
     @Inject(TASK_QUEUE_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(BROKER) private readonly broker: Broker,
+    @Inject(INSTANCE_BROKER) private readonly instanceBroker: Broker,
     private readonly registry: HandlerRegistry,
     queues: QueueService,
   ) {
@@ -64,6 +68,9 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     this.scheduler = new Scheduler({
       broker,
       declarations: registry.schedules,
+      // Where the last `@Cron` was removed from the code, somebody has to notice.
+      queues: registry.queues.length > 0 ? [...registry.queues, CRON_QUEUE] : [],
+      app: options.app,
       logger,
       codec: options.codec,
       payloadLimit: options.payloadLimit,
@@ -78,7 +85,11 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
         retention: registry.retentionOf(name),
       })),
       onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
+      onScan: (queue, { nextLookAt, now }) => this.scheduler?.expect(queue, nextLookAt, now),
     });
+    if (registry.instanceSchedules.length > 0) {
+      this.instanceSchedules = new InstanceSchedules(this.instanceBroker, registry, options, logger);
+    }
     if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
       logger.log(
         `This connection cannot be handed to a heartbeat thread, so the main loop renews leases: ` +
@@ -88,6 +99,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     await supervisor.start(registry.queues);
     this.maintenance.start();
     await this.scheduler.start();
+    await this.instanceSchedules?.start();
     this.tellMissingHooks();
   }
 
@@ -110,15 +122,16 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const { graceMs } = this.options;
     const endBy = performance.now() + graceMs + AFTER_GRACE_MS;
     this.supervisor.stopReserving();
+    this.instanceSchedules?.stopReserving();
     // Neither is waited for while the grace runs: with the store away they end at their command's deadline.
     const duties = Promise.allSettled([this.scheduler?.stop(), this.maintenance?.stop()]);
     try {
-      await this.supervisor.drain(graceMs);
+      await Promise.all([this.supervisor.drain(graceMs), this.instanceSchedules?.drain(graceMs)]);
     } catch (error) {
       this.logger.error(`Draining failed: ${String(error)}`);
     }
     this.listeners.stop();
-    await until(endBy, Promise.allSettled([duties, this.supervisor.close()]));
+    await until(endBy, Promise.allSettled([duties, this.supervisor.close(), this.instanceSchedules?.close()]));
   }
 
   /** Without them a SIGTERM ends the process at once, and other workers find its jobs only when their leases end. */

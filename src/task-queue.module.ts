@@ -3,7 +3,8 @@ import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from './core/errors.js';
 import { Queue } from './queue/queue.js';
 import { QueueService } from './queue/queue.service.js';
-import { getQueueToken, QUEUE_REGISTRATIONS, QUEUE_SERVICE } from './task-queue.constants.js';
+import { ScheduleService } from './queue/schedule.service.js';
+import { getQueueToken, QUEUE_REGISTRATIONS, QUEUE_SERVICE, SCHEDULE_SERVICE } from './task-queue.constants.js';
 import { TaskQueueCoreModule } from './task-queue.core-module.js';
 import { INNERMOST, placeInHookOrder } from './task-queue.hook-order.js';
 import { TaskQueueLifecycle } from './task-queue.lifecycle.js';
@@ -73,6 +74,7 @@ function rootModule(core: DynamicModule, isGlobal = true): DynamicModule {
     providers: [
       TaskQueueLifecycle,
       { provide: QueueService, useExisting: QUEUE_SERVICE },
+      { provide: ScheduleService, useExisting: SCHEDULE_SERVICE },
       {
         provide: TaskQueueHealth,
         inject: [TaskQueueLifecycle],
@@ -84,6 +86,6 @@ function rootModule(core: DynamicModule, isGlobal = true): DynamicModule {
         useFactory: (modules: ModulesContainer) => placeInHookOrder(modules, TaskQueueModule, HOOK_PLACE, INNERMOST),
       },
     ],
-    exports: [QueueService, TaskQueueHealth],
+    exports: [QueueService, ScheduleService, TaskQueueHealth],
   };
 }

@@ -11,6 +11,7 @@ import {
   readGivenWorkerOptions,
   readJobOptions,
 } from './task-queue.job-options-reader.js';
+import { readScheduleOverrides } from './task-queue.schedule-options-reader.js';
 import { readBoolean, readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from './core/option-checks.js';
 import {
   DEFAULTS,
@@ -29,6 +30,7 @@ const MODULE_KEYS = [
   'role',
   'defaults',
   'queues',
+  'schedules',
   'backoffs',
   'codec',
   'redact',
@@ -71,10 +73,11 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
   const resolved: ResolvedOptions = {
     connection: readConnection(options),
     prefix,
-    app: options.app === undefined ? prefix : checkKeyName(options.app, 'app'),
+    app: options.app === undefined ? DEFAULTS.app : checkKeyName(options.app, 'app'),
     role: readOneOf(options.role, ROLES, 'role') ?? DEFAULTS.role,
     defaults: readJobOptions(options.defaults ?? {}, 'defaults', Object.keys(backoffs)),
     queues: readQueues(options.queues, Object.keys(backoffs)),
+    schedules: readScheduleOverrides(options.schedules),
     backoffs,
     codec: readCodec(options.codec),
     redactor: readRedactedPaths(options.redact),

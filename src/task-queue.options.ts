@@ -5,6 +5,19 @@ import type { DurabilityLevel } from './core/durability.js';
 import type { Duration } from './core/duration.js';
 import type { BackoffSpec, RetentionRule, SettledState } from './core/job.js';
 import type { Redactor } from './core/redactor.js';
+import type { JobOptions } from './task-queue.job-options.js';
+import type { ScheduleOverrides } from './task-queue.schedule-options.js';
+
+export type { Backoff, DurabilityOption, HandledJobOptions, JobOptions, Retention } from './task-queue.job-options.js';
+export type {
+  CronOptions,
+  IntervalOptions,
+  ScheduleJobSettings,
+  ScheduleOptions,
+  ScheduleOverrides,
+  ScheduleScope,
+  TimeoutOptions,
+} from './task-queue.schedule-options.js';
 
 /** Which part of the work this process does: `producer` only enqueues, `worker` and `all` do everything. */
 export type Role = 'all' | 'producer' | 'worker';
@@ -14,59 +27,6 @@ export type Role = 'all' | 'producer' | 'worker';
  * instance of yours (it is duplicated, never closed).
  */
 export type Connection = string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
-
-/** A delay between attempts: a duration, or a curve with a bound and jitter. */
-export type Backoff =
-  | Duration
-  | {
-      type: 'fixed' | 'exponential' | (string & {});
-      /** Default 1 s. */
-      delay?: Duration;
-      /** Upper bound of one delay, default 1 h. */
-      max?: Duration;
-      /** 0 = none, 1 = full jitter (default): the delay is drawn from [delay × (1 − jitter), delay]. */
-      jitter?: number;
-    };
-
-/** `false` keeps nothing; a missing limit keeps its default. */
-export type Retention = false | { count?: number; age?: Duration; bytes?: number };
-
-/**
- * What an enqueue waits for before it resolves.
- *
- * - `'primary'` (default): the answer of the primary.
- * - `{ replicas }`: this many replicas have received the job (`WAIT`), so a failover to one of them keeps it.
- * - `{ fsync: 'local' }`: it is on the primary's disk; `{ fsync: { replicas } }`: also on the disks of this many replicas
- *   (`WAITAOF`: Redis or Valkey 7.2 with `appendonly yes`).
- *
- * `timeout` bounds the wait for confirmations, default 1 s; too few of them is a `DurabilityUnconfirmedError`.
- */
-export type DurabilityOption =
-  'primary' | { replicas: number; timeout?: Duration } | { fsync: 'local' | { replicas: number }; timeout?: Duration };
-
-/** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
-export interface JobOptions {
-  /** Runs allowed before the job is dead. Default 3. */
-  maxAttempts?: number;
-  /** Default exponential from 1 s, at most 1 h, full jitter. */
-  backoff?: Backoff;
-  /** Longest one run may take: its `signal` is aborted and the attempt counts as failed. Default none. */
-  timeout?: Duration;
-  /**
-   * A run may not start later than this after the enqueue, or after the job was due if it was delayed; the job is then dead
-   * with reason `expired`. Default none.
-   */
-  expiresIn?: Duration;
-  /** 0–9, higher first, default 0. */
-  priority?: number;
-  /** How many settled jobs are kept. */
-  retention?: Partial<Record<SettledState, Retention>>;
-  /** What an enqueue waits for, default `'primary'`. Ticks of schedules, inboxes and retries wait for the primary alone. */
-  durability?: DurabilityOption;
-}
-
-/** Job options that mean something where jobs are handled. */
-export type HandledJobOptions = Omit<JobOptions, 'durability'>;
 
 /** Options of one worker: they belong to the queue, so two methods of one queue may not differ. */
 export interface WorkerOptions {
@@ -88,13 +48,18 @@ export interface TaskQueueModuleOptions {
   connection?: Connection;
   /** First part of every key, default `tq`. */
   prefix?: string;
-  /** Which application this is; default the prefix. Owns the schedules it declares. */
+  /**
+   * Which application this is, default `default`. It owns the schedules its code declares: applications that share a prefix
+   * give each its own name.
+   */
   app?: string;
   role?: Role;
   /** Job options where nothing closer to the job says otherwise. */
   defaults?: JobOptions;
   /** Per queue, so that they can come from configuration. */
   queues?: Record<string, QueueOptions>;
+  /** By name of a schedule that the code declares: what configuration says otherwise than its decorator. */
+  schedules?: Record<string, ScheduleOverrides>;
   /** Strategies that `backoff.type` may name. */
   backoffs?: Record<string, BackoffStrategy>;
   /** Default JSON; `encryptedCodec` encrypts at rest. */
@@ -154,6 +119,8 @@ export interface ResolvedOptions {
   /** Only what the user gave, in engine units: it is merged per job with what the other levels say. */
   defaults: GivenJobOptions;
   queues: Record<string, ResolvedQueueOptions>;
+  /** Their values are read where they meet the decorators. */
+  schedules: Readonly<Record<string, ScheduleOverrides>>;
   backoffs: Record<string, BackoffStrategy>;
   codec: Codec;
   /** Undefined: nothing is hidden. */
@@ -183,6 +150,7 @@ const MIB = 1024 * 1024;
 /** Every default of the package, once. */
 export const DEFAULTS = {
   prefix: 'tq',
+  app: 'default',
   role: 'all' as Role,
   /** Three runs survive a blip and bound the harm of a job that can not succeed. */
   job: {

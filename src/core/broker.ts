@@ -1,7 +1,11 @@
 import type { Durability } from './durability.js';
+import type { EnqueueReceipt } from './enqueue-receipt.js';
 import type { JobState, RetentionRule, SettledState } from './job.js';
+import type { ScheduleBroker } from './schedule-broker.js';
 import type { StoreFacts, StoreReport } from './store-report.js';
 
+export type { EnqueueReceipt } from './enqueue-receipt.js';
+export type * from './schedule-broker.js';
 export type { StoreFacts } from './store-report.js';
 
 /**
@@ -9,7 +13,7 @@ export type { StoreFacts } from './store-report.js';
  * suite proves both. Every verb is atomic, safe to repeat after a lost reply, and uses the store's clock alone.
  * Queue names, user ids and sizes are checked before they come here.
  */
-export interface Broker {
+export interface Broker extends ScheduleBroker {
   /** What this store can do beyond the verbs; what it cannot is refused with `UnsupportedError`. */
   readonly capabilities: BrokerCapabilities;
 
@@ -100,18 +104,6 @@ export interface Broker {
   /** Registers interest in a job's end for `ttlMs`, then reads it: either the answer is settled, or `onSettled` will be told. */
   awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined>;
 
-  /** Writes nothing when the stored rule equals this one; else counts from `schedule.nextTick`. */
-  registerSchedule(queue: string, schedule: NewSchedule): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'>;
-  /** Schedules whose tick has come, by the store's clock, and when the next one comes. */
-  dueSchedules(
-    queue: string,
-    limit: number,
-  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }>;
-  /** Compare and set: enqueues the job of a tick if rule and tick are still the stored ones and the tick has come. */
-  fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'>;
-  schedules(queue: string): Promise<StoredSchedule[]>;
-  removeSchedule(queue: string, name: string): Promise<boolean>;
-
   /** Tells this worker that a queue may have work. Also called after every reconnect. */
   onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe>;
   onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe>;
@@ -141,13 +133,6 @@ export interface NewJob {
   runAt?: number;
   /** 0 (default) to 9, higher first. */
   priority?: number;
-}
-
-export interface EnqueueReceipt {
-  id: string;
-  /** false: a job with this user id was kept already, and `id` and `state` are its own. */
-  created: boolean;
-  state: JobState;
 }
 
 /** Proof of the newest lease on one job: `worker:fence`, with `:priority` behind it for a prioritised job. */
@@ -265,6 +250,8 @@ export interface ReclaimReply {
   ready: number;
   nextDueAt: number | undefined;
   parked: number;
+  /** When the next schedule of the queue is to be looked at. */
+  nextLookAt: number | undefined;
 }
 
 export interface StoredJob {
@@ -292,6 +279,8 @@ export type QueueSignal =
   | { type: 'resumed' }
   | { type: 'cancel'; id: string }
   | { type: 'parked'; name: string }
+  /** A schedule is to be looked at earlier than any was before. */
+  | { type: 'schedules' }
   /** The subscription was interrupted: anything may have been missed. */
   | { type: 'resync' };
 
@@ -330,37 +319,4 @@ export interface BrokerEvent {
   id: string;
   /** Result text, progress text, detail JSON of an end, or error text, by event; '' otherwise. */
   detail: string;
-}
-
-export interface NewSchedule {
-  name: string;
-  /** Hash of everything in `spec`: equal hashes are the same rule. */
-  specHash: string;
-  /** The rule and its options as JSON, opaque to the store. */
-  spec: string;
-  /** First tick after now, ms since the epoch. */
-  nextTick: number;
-}
-
-export interface DueSchedule {
-  name: string;
-  specHash: string;
-  spec: string;
-  /** The stored next tick. */
-  tick: number;
-}
-
-export interface StoredSchedule extends DueSchedule {
-  /** The last tick that was given a job; a skipped one leaves it as it is. */
-  lastTick: number | undefined;
-}
-
-export interface ScheduleFire {
-  name: string;
-  specHash: string;
-  tick: number;
-  /** Undefined: the rule has no further tick. */
-  nextTick: number | undefined;
-  /** The tick's job; undefined skips it. Its user id makes a second one impossible. */
-  job: NewJob | undefined;
 }

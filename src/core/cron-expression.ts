@@ -1,6 +1,9 @@
 import { Cron } from 'croner';
-import { describeValue, InvalidCronError, InvalidValueError } from './errors.js';
+import { describeValue, InvalidCronError } from './errors.js';
+import { expandHashed, isHashed } from './hashed-field.js';
+import { MidnightGap } from './midnight-gap.js';
 import { nearestName } from './nearest.js';
+import { checkTimeZone, fixedOffsetOf } from './time-zone.js';
 
 /** Far over every honest expression; a longer one is refused before anything reads it. */
 const LONGEST_EXPRESSION = 256;
@@ -14,11 +17,15 @@ const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@mi
  */
 const ALL_CALENDARS_FROM = Date.UTC(2972, 0, 1) - 1;
 
+/** Expressions kept read: tenants by the thousand share a few of them, and reading one costs as much as asking it. */
+const MOST_KEPT = 1000;
+const kept = new Map<string, CronExpression>();
+
 /**
  * A cron expression in a time zone. It only computes; nothing here waits.
  *
  * Five fields (minute, hour, day of month, month, day of week), six (second first) or seven (year last), with names,
- * lists, ranges, steps, `L`, `W`, `#` and nicknames such as `@daily`.
+ * lists, ranges, steps, `L`, `W`, `#`, `H` and nicknames such as `@daily`.
  *
  * Changes of the clock follow Vixie cron. A fixed time (no `*`, `?` or step in second, minute and hour) that a change
  * jumps over ticks once right after it, and one that a change repeats ticks at its first occurrence. Every other time
@@ -26,20 +33,30 @@ const ALL_CALENDARS_FROM = Date.UTC(2972, 0, 1) - 1;
  */
 export class CronExpression {
   private readonly cron: Cron;
+  /** Of a zone that is an offset: the clock of UTC, moved. */
+  private readonly offsetMs: number;
+  /** Of a fixed time so late that a change of the clock can jump over it and midnight. */
+  private readonly gap: MidnightGap | undefined;
 
   private constructor(
-    readonly expression: string,
+    plain: string,
     readonly timeZone: string,
   ) {
-    this.cron = readPattern(expression, timeZone);
+    const offsetMs = fixedOffsetOf(timeZone);
+    this.offsetMs = offsetMs ?? 0;
+    this.cron = readPattern(plain, offsetMs === undefined ? timeZone : 'UTC');
+    const changes = offsetMs === undefined && timeZone !== 'UTC';
+    this.gap = changes && isFixedAndLate(plain) ? new MidnightGap(readPattern(plain, 'UTC'), timeZone) : undefined;
   }
 
   /**
+   * @param timeZone IANA name, or an offset such as `+02:00`
    * @param what how an error calls it, such as `cron expression of ReportService.send`
+   * @param spreadBy the name that `H` is spread by; without one, `H` is refused
    * @throws InvalidCronError for an expression that cannot be read or never matches, with field and position
-   * @throws InvalidValueError for a time zone that is no IANA name
+   * @throws InvalidValueError for a time zone that is neither
    */
-  static parse(expression: string, timeZone = 'UTC', what = 'cron expression'): CronExpression {
+  static parse(expression: string, timeZone = 'UTC', what = 'cron expression', spreadBy?: string): CronExpression {
     const text: unknown = expression;
     if (typeof text !== 'string') throw new InvalidCronError(what, text, `use a text ${EXAMPLES}`);
     if (text.length > LONGEST_EXPRESSION) {
@@ -52,16 +69,32 @@ export class CronExpression {
     checkTimeZone(timeZone, what);
     const fields = fieldsOf(text, what);
     checkYears(text, fields[6], what);
+    const plain = plainOf(text, fields, spreadBy, what);
     let parsed: CronExpression;
     try {
-      parsed = new CronExpression(text, timeZone);
+      parsed = new CronExpression(plain, timeZone);
     } catch (error) {
-      throw refusal(text, fields, error, what);
+      throw refusal(text, fields, spreadBy, error, what);
     }
-    if (neverMatches(parsed, fields)) {
+    if (neverMatches(parsed, plain, fields.length)) {
       throw new InvalidCronError(what, text, 'no such date exists, so it would never tick; check day, month and year');
     }
     return parsed;
+  }
+
+  /**
+   * Reads an expression that {@link parse} took before, without its checks.
+   * @throws Error for one that it did not take
+   */
+  static known(expression: string, timeZone: string, spreadBy: string): CronExpression {
+    const plain = plainOf(expression, fieldsOf(expression, 'cron expression'), spreadBy, 'cron expression');
+    const key = `${timeZone}\n${plain}`;
+    const found = kept.get(key) ?? new CronExpression(plain, timeZone);
+    // What was asked for last comes last, and the first goes.
+    kept.delete(key);
+    kept.set(key, found);
+    if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value ?? '');
+    return found;
   }
 
   /**
@@ -69,8 +102,18 @@ export class CronExpression {
    * @returns the first tick later than `after`, ms since the epoch; undefined when none is left before the year 3000
    */
   nextTick(after: number): number | undefined {
-    return this.cron.nextRun(new Date(after))?.getTime();
+    const found = this.cron.nextRun(new Date(after + this.offsetMs));
+    const next = found === null ? undefined : found.getTime() - this.offsetMs;
+    return this.gap === undefined ? next : this.gap.tickBefore(next, after);
   }
+}
+
+/** No `*`, `?` and step in second, minute and hour, and an hour within the longest gap before midnight. */
+function isFixedAndLate(plain: string): boolean {
+  const words = plain.trim().split(/\s+/);
+  const hour = words.length === 5 ? 1 : 2;
+  if (words.slice(0, hour + 1).some((word) => /[*?/]/.test(word))) return false;
+  return (words[hour]?.match(/\d+/g) ?? []).some((number) => Number(number) >= 21);
 }
 
 const EXAMPLES = 'such as "0 12 * * *" (minute, hour, day of month, month, day of week), second first if there are six';
@@ -119,23 +162,66 @@ function checkYears(expression: string, field: Field | undefined, what: string):
   throw new InvalidCronError(what, expression, `check ${where}: use years up to ${LAST_YEAR}`, place);
 }
 
-/** Finds the field at fault by reading each entry of each field alone. */
-function refusal(expression: string, fields: readonly Field[], error: unknown, what: string): InvalidCronError {
-  for (const [at, field] of fields.entries()) {
-    let position = field.position;
-    for (const entry of field.text.split(',')) {
+/** The expression with `H` made numbers. @throws InvalidCronError */
+function plainOf(expression: string, fields: readonly Field[], spreadBy: string | undefined, what: string): string {
+  if (!fields.some(({ text }) => text.split(',').some(isHashed))) return expression;
+  const plain = fields.map((field) =>
+    entriesOf(field).map(({ entry, position }) => {
       try {
-        const alone = fields.map((_, other) => (other === at ? entry : '*'));
+        return plainEntry(entry, field, spreadBy);
+      } catch (fault) {
+        throw refusalOf(expression, field, entry, position, fault, what);
+      }
+    }),
+  );
+  return plain.join(' ');
+}
+
+function plainEntry(entry: string, field: Field, spreadBy: string | undefined): string {
+  return isHashed(entry) ? expandHashed(entry, field.name, spreadBy) : entry;
+}
+
+function entriesOf({ text, position }: Field): { entry: string; position: number }[] {
+  let at = position;
+  return text.split(',').map((entry) => {
+    const found = { entry, position: at };
+    at += entry.length + 1;
+    return found;
+  });
+}
+
+/** Finds the field at fault by reading each entry of each field alone. */
+function refusal(
+  expression: string,
+  fields: readonly Field[],
+  spreadBy: string | undefined,
+  error: unknown,
+  what: string,
+): InvalidCronError {
+  for (const [at, field] of fields.entries()) {
+    for (const { entry, position } of entriesOf(field)) {
+      try {
+        const alone = fields.map((_, other) => (other === at ? plainEntry(entry, field, spreadBy) : '*'));
         readPattern(alone.join(' '), 'UTC');
       } catch (fault) {
-        const place = { field: field.name, position };
-        const where = `field "${field.name}", ${describeValue(entry)} at character ${position}`;
-        return new InvalidCronError(what, expression, `check ${where}: ${reasonOf(fault)}`, place);
+        return refusalOf(expression, field, entry, position, fault, what);
       }
-      position += entry.length + 1;
     }
   }
   return new InvalidCronError(what, expression, reasonOf(error));
+}
+
+function refusalOf(
+  expression: string,
+  field: Field,
+  entry: string,
+  position: number,
+  fault: unknown,
+  what: string,
+): InvalidCronError {
+  const where = `field "${field.name}", ${describeValue(entry)} at character ${position}`;
+  const place = { field: field.name, position };
+  return new InvalidCronError(what, expression, `check ${where}: ${reasonOf(fault)}`, place);
 }
 
 function reasonOf(error: unknown): string {
@@ -146,23 +232,8 @@ function reasonOf(error: unknown): string {
 }
 
 /** The calendar is asked before the years, because croner would walk through all of them for a date that none has. */
-function neverMatches(parsed: CronExpression, fields: readonly Field[]): boolean {
-  const anyYear = fields.length === 7 ? fields.slice(0, 6).map((field) => field.text) : [parsed.expression];
-  if (readPattern(anyYear.join(' '), 'UTC').nextRun(new Date(ALL_CALENDARS_FROM)) === null) return true;
-  return fields.length === 7 && parsed.nextTick(-1) === undefined;
-}
-
-function checkTimeZone(timeZone: string, what: string): void {
-  const place = `time zone of ${what}`;
-  const remedy = 'use an IANA name such as "Europe/Berlin" or "UTC"';
-  const text: unknown = timeZone;
-  // Newer Nodes also read offsets such as "+02:00", which know no summer time and older ones refuse.
-  if (typeof text !== 'string' || !/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(text))
-    throw new InvalidValueError(place, text, remedy);
-  try {
-    Intl.DateTimeFormat('en', { timeZone: text });
-  } catch {
-    const nearest = nearestName(text, Intl.supportedValuesOf('timeZone'));
-    throw new InvalidValueError(place, text, nearest ? `did you mean "${nearest}"? Else ${remedy}` : remedy);
-  }
+function neverMatches(parsed: CronExpression, plain: string, fieldCount: number): boolean {
+  const anyYear = fieldCount === 7 ? plain.trim().split(/\s+/).slice(0, 6).join(' ') : plain;
+  if (readPattern(anyYear, 'UTC').nextRun(new Date(ALL_CALENDARS_FROM)) === null) return true;
+  return fieldCount === 7 && parsed.nextTick(-1) === undefined;
 }

@@ -3,6 +3,8 @@ import { InvalidValueError } from './errors.js';
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 // Without : { } * ? [ ] \ and `: they move hash tags, turn into globs or break key listings.
 const USER_ID = /^(?!.*[:{}*?[\]\\`])[\x21-\x7e]{1,128}$/;
+// A user id without `cron~` and `~` with the 13 digits of an instant.
+const SCHEDULE_NAME = /^(?!.*[:{}*?[\]\\`])[\x21-\x7e]{1,109}$/;
 // No quotes and backslashes: a job name must stand in JSON as it is, so that scripts can find it.
 const JOB_NAME = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 
@@ -23,6 +25,16 @@ export function checkUserId(value: unknown): string {
     'id',
     value,
     'use 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
+  );
+}
+
+/** @param what whose name it is, for the error @throws InvalidValueError */
+export function checkScheduleName(value: unknown, what: string): string {
+  if (typeof value === 'string' && SCHEDULE_NAME.test(value)) return value;
+  throw new InvalidValueError(
+    what,
+    value,
+    'use 1–109 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
   );
 }
 

@@ -1,22 +1,26 @@
 import type { BackoffSpec, RetentionRule, SettledState } from './job.js';
+import type { Overlap } from './schedule-broker.js';
 
-/** When a schedule ticks. */
+/** When a schedule ticks. Times are ms, instants ms since the epoch. */
 export type ScheduleRule =
   | {
       kind: 'cron';
-      /** Five or six fields, as written in the decorator; checked by the scheduler at boot. */
+      /** Five to seven fields or a nickname, as written; `H` is spread by the name of the schedule. */
       expression: string;
-      /** IANA name; `UTC` unless the decorator says otherwise, so that every host computes the same ticks. */
+      /** IANA name, or an offset such as `+02:00`; `UTC` unless given, so that every host computes the same ticks. */
       timeZone: string;
     }
-  | {
-      kind: 'interval';
-      /** At least 1000. */
-      everyMs: number;
-    };
+  /** At least 1000. Counts from the first registration, or from `startAt`. */
+  | { kind: 'interval'; everyMs: number }
+  /** One tick, at this instant. */
+  | { kind: 'date'; at: number }
+  /** One tick, that long after the first registration. */
+  | { kind: 'delay'; delayMs: number };
 
-/** Job options of a schedule in engine units: only what its decorator gave. */
+/** Job options of a schedule in engine units: only what was given. */
 export interface ScheduleJobOptions {
+  /** Name of its jobs, which picks their handler. Default: the name of the schedule. */
+  name?: string;
   maxAttempts?: number;
   backoff?: BackoffSpec;
   timeoutMs?: number;
@@ -25,19 +29,38 @@ export interface ScheduleJobOptions {
   retention?: Partial<Record<SettledState, RetentionRule>>;
 }
 
-/** One `@Cron` or `@Interval` on one method: what discovery reads and the scheduler registers and fires. */
-export interface ScheduleDeclaration {
-  /** Name of the schedule and of its jobs: given, or `Class.method`. Unique in the app. */
-  name: string;
-  /** Queue that gets a job per tick, `cron` unless given. */
-  queue: string;
-  /** `Class.method` of the handler, for logs and errors. */
-  label: string;
+/** What happens to ticks that nobody could fire: one job for all of them, none, or a job for each. */
+export type MissedRule = 'once' | 'skip' | 'all';
+
+/** When and how a schedule fires: everything of it that is neither its name, its place nor its jobs. */
+export interface ScheduleTiming {
   rule: ScheduleRule;
-  /** What happens to ticks that nobody could fire: one job for all of them, or none. */
-  missed: 'once' | 'skip';
-  /** `skip`: no job for a tick while the job of the tick before has not settled (`waitForCompletion`). */
-  overlap: 'allow' | 'skip';
+  missed: MissedRule;
+  /** Ticks that are later than this are not made up for, ms. Undefined: the default of `missed`. */
+  windowMs?: number;
+  overlap: Overlap;
+  /** A tick fires up to this much later, ms, but never after the next one; 0 is none. */
+  jitterMs: number;
+  /** No tick before this instant; intervals count from it. */
+  startAt?: number;
+  /** No tick after this instant. */
+  endAt?: number;
+  /** Jobs in the whole life of this rule, at least 1. */
+  limit?: number;
+  /** A job that ends dead pauses the schedule. */
+  pauseOnFailure: boolean;
+}
+
+/** One schedule: what discovery reads from a decorator and `ScheduleService` from a call, and the scheduler fires. */
+export interface ScheduleDeclaration extends ScheduleTiming {
+  /** Given, or `Class.method`. Unique in the app and in its queue. */
+  name: string;
+  /** Queue that gets the jobs, `cron` unless given. */
+  queue: string;
+  /** `Class.method` of the handler, or the call, for logs and errors. */
+  label: string;
+  /** `instance`: it runs in every process for itself, and nothing of it is in the shared store. */
+  scope: 'cluster' | 'instance';
   /** Declared but neither registered nor fired; its handler still takes jobs enqueued by hand. */
   disabled: boolean;
   /** Undefined: each job gets a `CronTick`. */

@@ -1,59 +1,71 @@
 import type { Duration } from '../core/duration.js';
 import { SCHEDULE_METADATA } from '../task-queue.constants.js';
-import type { HandledJobOptions } from '../task-queue.options.js';
+import type { CronOptions, IntervalOptions, TimeoutOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
 
-/** What every schedule may say, beside the options of the jobs that it enqueues. */
-export interface ScheduleOptions extends HandledJobOptions {
-  /** Name of the schedule and of its jobs, unique in the app. Default `Class.method`. */
-  name?: string;
-  /** Declared, but neither registered nor fired. Default false. */
-  disabled?: boolean;
-  /** No job for a tick while the job of the tick before has not settled. Default false. */
-  waitForCompletion?: boolean;
-  /** Queue that gets the jobs, default `cron`. */
-  queue?: string;
-  /** Payload of each job. Default: a `CronTick`. */
-  payload?: unknown;
-}
-
-export interface CronOptions extends ScheduleOptions {
-  /** IANA time zone such as `Europe/Berlin`. Default `UTC`, the same on every host. */
-  timeZone?: string;
-  /** After an outage one job stands for all the ticks that nobody could fire. Default and only value so far. */
-  missed?: 'once';
-}
-
-export type IntervalOptions = ScheduleOptions;
-
-/** What one `@Cron` or `@Interval` left on its method. */
+/** What one decorator of a schedule left on its method. */
 export type ScheduleMetadata =
-  | { kind: 'cron'; expression: string; options: CronOptions }
-  | { kind: 'interval'; every: Duration; options: IntervalOptions };
+  | { decorator: '@Cron'; expression: string | Date; options: CronOptions }
+  | { decorator: '@Interval'; every: Duration; options: IntervalOptions }
+  | { decorator: '@Timeout'; after: Duration; options: TimeoutOptions };
 
 /**
  * Runs the method at each tick: once per cluster, whatever the number of instances, with retries and history like any job.
+ * Several on one method need names of their own.
  *
- * @param expression five or six fields (seconds first), names allowed, or a `CronExpression`
+ * @example
+ * ```ts
+ * @Cron('0 12 * * 1-5', { name: 'digest', timeZone: 'Europe/Berlin', missed: 'skip', job: { maxAttempts: 5 } })
+ * async digest(job: Job<CronTick>) {}
+ * ```
+ *
+ * @param expression five to seven fields (minute first, or second first if there are six; the seventh is the year), names,
+ *   `L`, `W`, `#`, `H` and nicknames such as `@daily`; a `CronExpression`; what `every()` returns; or a Date for one tick
  */
-export function Cron(expression: string, options: CronOptions = {}): MethodDecorator {
-  const metadata: ScheduleMetadata = { kind: 'cron', expression, options };
-  return appendMetadata(SCHEDULE_METADATA, metadata, '@Cron');
+export function Cron(expression: string | Date, options: CronOptions = {}): MethodDecorator {
+  return schedule({ decorator: '@Cron', expression, options });
 }
 
 /**
  * Runs the method again and again, once per cluster, counted from its first registration. Ticks that nobody could fire
- * are skipped.
+ * are skipped unless `missed` says otherwise.
  *
  * @param every at least 1 s
  */
 export function Interval(every: Duration, options?: IntervalOptions): MethodDecorator;
 /** The form that `@nestjs/schedule` has for named intervals. */
-export function Interval(name: string, every: Duration): MethodDecorator;
-export function Interval(first: Duration, second?: IntervalOptions | Duration): MethodDecorator {
-  const metadata: ScheduleMetadata =
-    typeof second === 'number' || typeof second === 'string'
-      ? { kind: 'interval', every: second, options: { name: String(first) } }
-      : { kind: 'interval', every: first, options: second ?? {} };
-  return appendMetadata(SCHEDULE_METADATA, metadata, '@Interval');
+export function Interval(name: string, every: Duration, options?: IntervalOptions): MethodDecorator;
+export function Interval(
+  first: Duration,
+  second?: IntervalOptions | Duration,
+  third?: IntervalOptions,
+): MethodDecorator {
+  const [every, options] = readNamed(first, second, third);
+  return schedule({ decorator: '@Interval', every, options });
+}
+
+/**
+ * Runs the method once, that long after the start of every process. With `scope: 'cluster'`: once in all, counted from the
+ * first registration, whatever is restarted.
+ */
+export function Timeout(delay: Duration, options?: TimeoutOptions): MethodDecorator;
+/** The form that `@nestjs/schedule` has for named timeouts. */
+export function Timeout(name: string, delay: Duration, options?: TimeoutOptions): MethodDecorator;
+export function Timeout(first: Duration, second?: TimeoutOptions | Duration, third?: TimeoutOptions): MethodDecorator {
+  const [after, options] = readNamed(first, second, third);
+  return schedule({ decorator: '@Timeout', after, options });
+}
+
+function schedule(metadata: ScheduleMetadata): MethodDecorator {
+  return appendMetadata(SCHEDULE_METADATA, metadata, metadata.decorator);
+}
+
+/** Duration and options of `(duration, options?)` or `(name, duration, options?)`. */
+function readNamed<O extends { name?: string }>(
+  first: Duration,
+  second: O | Duration | undefined,
+  third: O | undefined,
+): [Duration, O] {
+  if (typeof second !== 'number' && typeof second !== 'string') return [first, second ?? ({} as O)];
+  return [second, { ...(third as O), name: String(first) }];
 }

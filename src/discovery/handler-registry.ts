@@ -12,28 +12,25 @@ import {
   type ResolvedOptions,
   type ResolvedWorkerOptions,
 } from '../task-queue.options.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
 import { leavesValidationOut } from './global-enhancers.js';
+import { HandlerBook } from './handler-book.js';
 import { HandlerInvoker } from './handler-invoker.js';
 import { readListener, type QueueEventListener } from './listener-reader.js';
 import { readProcessor, type ProcessorDeclaration } from './processor-reader.js';
+import { ScheduleList } from './schedule-list.js';
 import { readSchedule } from './schedule-reader.js';
-
-/** Which handler came from which method, so that an error can show both. */
-interface Registered {
-  handler: Handler<Job>;
-  method: DecoratedMethod;
-  job: GivenJobOptions;
-}
 
 type WorkerClaim = { value: unknown; label: string };
 
 /** Every handler, schedule and listener of the app, found and checked once, at boot. */
 export class HandlerRegistry {
-  private readonly byQueue = new Map<string, Registered[]>();
-  private readonly jobOptions = new Map<Handler<Job>, GivenJobOptions>();
-  private readonly byScheduleName = new Map<string, ScheduleDeclaration>();
+  /** Handlers of schedules that every process runs for itself: their jobs are in no shared store. */
+  readonly ofInstance = new HandlerBook();
+  private readonly shared = new HandlerBook();
+  private readonly declared = new ScheduleList();
   private readonly eventListeners: QueueEventListener[] = [];
   /** What `@Processor` methods say of their queue: worker options and inbox. */
   private readonly claims = new Map<string, Map<string, WorkerClaim>>();
@@ -54,15 +51,20 @@ export class HandlerRegistry {
   collect(): void {
     if (this.collected) return;
     this.collected = true;
+    const { schedules } = this.options;
     const strategies = Object.keys(this.options.backoffs);
     for (const method of this.explorer.explore()) {
       for (const metadata of method.processors)
         this.addProcessor(method, readProcessor(metadata, method.label, strategies));
       for (const metadata of method.schedules)
-        this.addSchedule(method, readSchedule(metadata, method.label, strategies));
+        this.addSchedule(method, readSchedule(metadata, method.label, strategies, schedules));
       for (const metadata of method.queueEvents) this.eventListeners.push(readListener(metadata, method));
     }
-    if (this.byQueue.size > 0 && leavesValidationOut(this.config, this.options.globalEnhancers)) {
+    this.declared.refuseUnknown(Object.keys(schedules));
+    if (
+      this.queues.length + this.ofInstance.queues.length > 0 &&
+      leavesValidationOut(this.config, this.options.globalEnhancers)
+    ) {
       this.logger.warn(
         "The app's global ValidationPipe does not run around job handlers. Pass globalEnhancers: ['pipes'] to have payloads " +
           'validated, or a schema to @Payload() or defineJob().',
@@ -70,22 +72,37 @@ export class HandlerRegistry {
     }
   }
 
+  /**
+   * Payloads of schedules against the schemas of their handlers, before anything is registered.
+   * @throws InvalidPayloadError
+   */
+  async checkPayloads(): Promise<void> {
+    await this.declared.checkPayloads(({ queue, scope }, jobName) =>
+      (scope === 'instance' ? this.ofInstance : this.shared).schemaOf(queue, jobName),
+    );
+  }
+
   /** Queues with at least one handler. */
   get queues(): readonly string[] {
-    return [...this.byQueue.keys()];
+    return this.shared.queues;
   }
 
   has(queue: string): boolean {
-    return this.byQueue.has(queue);
+    return this.shared.has(queue);
   }
 
   handlersOf(queue: string): Handler<Job>[] {
-    return (this.byQueue.get(queue) ?? []).map(({ handler }) => handler);
+    return this.shared.handlersOf(queue);
   }
 
   /** What the decorator of a handler says of its jobs. */
   jobOptionsOf(handler: Handler<Job>): GivenJobOptions {
-    return this.jobOptions.get(handler) ?? {};
+    return this.shared.jobOptionsOf(handler);
+  }
+
+  /** The schema that jobs of this name are checked by before they are handled; undefined: none that this process knows. */
+  schemaOf(queue: string, jobName: string): StandardSchemaV1 | undefined {
+    return this.shared.schemaOf(queue, jobName);
   }
 
   /** Queue configuration > `@Processor` > defaults. */
@@ -102,9 +119,9 @@ export class HandlerRegistry {
   /** What the queue keeps of settled jobs: as much as the most generous of its handlers asks for. */
   retentionOf(queue: string): RetentionRules {
     const configured = this.options.queues[queue]?.job ?? {};
-    const asked = (this.byQueue.get(queue) ?? []).map(
-      ({ job }) => layerJobOptions(configured, job, this.options.defaults).retention,
-    );
+    const asked = this.shared
+      .of(queue)
+      .map(({ job }) => layerJobOptions(configured, job, this.options.defaults).retention);
     const [first = layerJobOptions(configured, this.options.defaults).retention, ...others] = asked;
     return others.reduce(moreGenerous, first);
   }
@@ -113,8 +130,14 @@ export class HandlerRegistry {
     return this.options.queues[queue]?.inbox ?? (this.claims.get(queue)?.get('inbox')?.value as string | undefined);
   }
 
+  /** Schedules of the shared store. */
   get schedules(): readonly ScheduleDeclaration[] {
-    return [...this.byScheduleName.values()];
+    return this.declared.all.filter(({ scope }) => scope === 'cluster');
+  }
+
+  /** Schedules that every process has for itself. */
+  get instanceSchedules(): readonly ScheduleDeclaration[] {
+    return this.declared.all.filter(({ scope }) => scope === 'instance');
   }
 
   get listeners(): readonly QueueEventListener[] {
@@ -123,39 +146,19 @@ export class HandlerRegistry {
 
   private addProcessor(method: DecoratedMethod, declared: ProcessorDeclaration): void {
     const invoke = this.invoker.compile(method, this.options.globalEnhancers, declared.schema);
-    const { queue, name, job } = declared;
-    this.register({ handler: { queue, name, label: method.label, invoke }, method, job });
+    const { queue, name, job, schema } = declared;
+    this.shared.add({ handler: { queue, name, label: method.label, invoke }, method, job, schema });
     for (const [option, value] of Object.entries({ ...declared.worker, inbox: declared.inbox })) {
       if (value !== undefined) this.claim(queue, option, { value, label: method.label });
     }
   }
 
   private addSchedule(method: DecoratedMethod, declared: ScheduleDeclaration): void {
-    const other = this.byScheduleName.get(declared.name);
-    if (other) {
-      throw new ConfigurationError(
-        `Two schedules are named "${declared.name}": ${other.label} and ${declared.label}. Name one of them: { name: "…" }.`,
-      );
-    }
-    this.byScheduleName.set(declared.name, declared);
+    this.declared.add(declared);
     const invoke = this.invoker.compile(method, this.options.globalEnhancers);
-    const { queue, name, job } = declared;
-    this.register({ handler: { queue, name, label: method.label, invoke }, method, job });
-  }
-
-  private register(added: Registered): void {
-    const { queue, name } = added.handler;
-    const others = this.byQueue.get(queue) ?? [];
-    const twin = others.find(({ handler }) => handler.name === name);
-    if (twin) {
-      throw new ConfigurationError(
-        `Two handlers take ${name === undefined ? 'every job name' : `job name "${name}"`} of queue "${queue}": ` +
-          `${locate(twin.method, added.method)} and ${locate(added.method, twin.method)}. ` +
-          'Give each a name of its own, { name: "…" }, or remove one.',
-      );
-    }
-    this.byQueue.set(queue, [...others, added]);
-    this.jobOptions.set(added.handler, added.job);
+    const { queue, scope, job } = declared;
+    const handler = { queue, name: job.name ?? declared.name, label: method.label, invoke };
+    (scope === 'instance' ? this.ofInstance : this.shared).add({ handler, method, job, ofSchedule: true });
   }
 
   /** A queue has one worker in a process, so its methods may not contradict each other. */
@@ -189,9 +192,4 @@ function largerRule(one: RetentionRule, other: RetentionRule): RetentionRule {
     ageMs: Math.max(one.ageMs, other.ageMs),
     bytes: Math.max(one.bytes, other.bytes),
   };
-}
-
-/** The label alone tells two methods apart unless one class is provided twice. */
-function locate(method: DecoratedMethod, other: DecoratedMethod): string {
-  return method.label === other.label ? `${method.label} (${method.place})` : method.label;
 }

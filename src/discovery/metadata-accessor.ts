@@ -23,6 +23,7 @@ const KEY_OF_DECORATOR: Record<string, string> = {
   '@Processor': PROCESSOR_METADATA,
   '@Cron': SCHEDULE_METADATA,
   '@Interval': SCHEDULE_METADATA,
+  '@Timeout': SCHEDULE_METADATA,
   '@OnQueueEvent': QUEUE_EVENT_METADATA,
 };
 

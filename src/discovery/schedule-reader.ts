@@ -1,64 +1,134 @@
-import { CronExpression } from '../core/cron-expression.js';
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
-import { checkJobName, checkKeyName } from '../core/names.js';
-import { readBoolean, readMs, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
-import type { ScheduleDeclaration, ScheduleRule } from '../core/schedule-declaration.js';
-import type { CronOptions, ScheduleMetadata } from '../decorators/cron.decorator.js';
+import { InvalidValueError } from '../core/errors.js';
+import { checkJobName, checkKeyName, checkScheduleName } from '../core/names.js';
+import { readBoolean, readOneOf, requireObject } from '../core/option-checks.js';
+import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import {
+  readScheduleTiming,
+  SCHEDULE_TIMING_KEYS,
+  type ScheduleTimingOptions,
+  type TickSource,
+} from '../core/schedule-timing-reader.js';
+import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
 import { CRON_QUEUE } from '../task-queue.constants.js';
-import { HANDLED_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
+import type { CronOptions, ScheduleOverrides } from '../task-queue.options.js';
+import { readScheduleJob, readTickSource, refuseUnknownScheduleKeys } from '../task-queue.schedule-options-reader.js';
 
-const INTERVAL_KEYS = [...HANDLED_JOB_KEYS, 'name', 'disabled', 'waitForCompletion', 'queue', 'payload'] as const;
-const CRON_KEYS = [...INTERVAL_KEYS, 'timeZone', 'missed'] as const satisfies readonly (keyof CronOptions)[];
-const SHORTEST_INTERVAL = 1000;
+const DECLARED_KEYS = ['name', 'queue', 'payload', 'disabled', 'scope', 'job'] as const;
+const ZONE_KEYS: readonly string[] = ['timeZone', 'utcOffset'];
+const CRON_KEYS = [...DECLARED_KEYS, ...SCHEDULE_TIMING_KEYS] as const satisfies readonly (keyof CronOptions)[];
+
+const KNOWN_KEYS: Record<ScheduleMetadata['decorator'], readonly string[]> = {
+  '@Cron': CRON_KEYS,
+  '@Interval': CRON_KEYS.filter((key) => !ZONE_KEYS.includes(key)),
+  '@Timeout': DECLARED_KEYS,
+};
+
+/** Options that say one thing in two ways: one that overrides drops the other. */
+const TWINS: readonly (readonly [keyof ScheduleTimingOptions, keyof ScheduleTimingOptions])[] = [
+  ['timeZone', 'utcOffset'],
+  ['overlap', 'waitForCompletion'],
+];
 
 /**
- * Makes a declaration of what `@Cron` or `@Interval` left on a method.
+ * Makes a declaration of what one decorator left on a method and of what configuration says of that schedule.
  * @param label `Class.method`
- * @throws UnknownOptionError, InvalidValueError, InvalidCronError
+ * @param overrides `schedules` of `forRoot`
+ * @throws UnknownOptionError, InvalidValueError, InvalidCronError, ConfigurationError
  */
 export function readSchedule(
   metadata: ScheduleMetadata,
   label: string,
   strategies: readonly string[],
+  overrides: Readonly<Record<string, ScheduleOverrides>> = {},
 ): ScheduleDeclaration {
-  const { kind, options } = metadata;
-  const place = `${kind === 'cron' ? '@Cron' : '@Interval'} on ${label}`;
-  requireObject(options, `options of ${place}`, 'pass an object');
-  if ('utcOffset' in options) {
-    throw new ConfigurationError(`${place}: there is no utcOffset. Name a time zone: { timeZone: "Europe/Berlin" }.`);
+  const { decorator } = metadata;
+  const declared: CronOptions = metadata.options;
+  const place = `${decorator} on ${label}`;
+  requireObject(declared, `options of ${place}`, 'pass an object');
+  refuseUnknownScheduleKeys(declared, KNOWN_KEYS[decorator], place);
+  const name = readName(declared.name, label, place);
+  if (!Object.hasOwn(overrides, name)) {
+    return declare(sourceOf(metadata), declared, { name, label, place, decorator, strategies });
   }
-  refuseUnknownKeys(options, kind === 'cron' ? CRON_KEYS : INTERVAL_KEYS, place);
-  if (metadata.kind === 'cron') readOneOf(metadata.options.missed, ['once'], `missed in ${place}`);
+  const override = overrides[name];
+  const both = `${place} with schedules["${name}"]`;
+  const given = readTickSource(override, both);
+  const options = merge(declared, override, given);
+  return declare(given ?? sourceOf(metadata), options, { name, label, place: both, decorator, strategies });
+}
+
+interface Place {
+  name: string;
+  label: string;
+  place: string;
+  decorator: ScheduleMetadata['decorator'];
+  strategies: readonly string[];
+}
+
+function declare(
+  source: TickSource,
+  options: CronOptions,
+  { name, label, place, decorator, strategies }: Place,
+): ScheduleDeclaration {
+  const job = readScheduleJob(options.job, place, strategies);
+  // The name of a schedule leaves more characters to it than that of a job does.
+  if (job.name === undefined) checkedJobName(name, place);
   return {
-    name: nameOf(options.name, label, place),
-    queue: options.queue === undefined ? CRON_QUEUE : checkKeyName(options.queue, `queue in ${place}`),
+    ...readScheduleTiming(source, options, name, place),
+    name,
     label,
-    rule: ruleOf(metadata, place),
-    missed: kind === 'cron' ? 'once' : 'skip',
-    overlap: readBoolean(options.waitForCompletion, `waitForCompletion in ${place}`) ? 'skip' : 'allow',
+    queue: options.queue === undefined ? CRON_QUEUE : checkKeyName(options.queue, `queue in ${place}`),
+    scope:
+      readOneOf(options.scope, ['cluster', 'instance'], `scope in ${place}`) ??
+      (decorator === '@Timeout' ? 'instance' : 'cluster'),
     disabled: readBoolean(options.disabled, `disabled in ${place}`) ?? false,
     payload: options.payload,
-    job: readGivenJobOptions(options, place, strategies),
+    job,
   };
 }
 
-function nameOf(given: string | undefined, label: string, place: string): string {
+function sourceOf(metadata: ScheduleMetadata): TickSource {
+  switch (metadata.decorator) {
+    case '@Cron':
+      return { cron: metadata.expression };
+    case '@Interval':
+      return { every: metadata.every };
+    case '@Timeout':
+      return { after: metadata.after };
+  }
+}
+
+/** What configuration says wins, job option by job option. */
+function merge(declared: CronOptions, override: ScheduleOverrides, source: TickSource | undefined): CronOptions {
+  const { cron, every: _every, at: _at, ...given } = override;
+  // A variable that nobody set says nothing.
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as typeof given;
+  const kept = { ...declared };
+  for (const [one, other] of TWINS) {
+    if (said[one] !== undefined || said[other] !== undefined) {
+      delete kept[one];
+      delete kept[other];
+    }
+  }
+  // Another kind of ticks knows no zone.
+  if (source !== undefined && cron === undefined) {
+    delete kept.timeZone;
+    delete kept.utcOffset;
+  }
+  const merged = { ...kept, ...said };
+  if (declared.job !== undefined && said.job !== undefined) merged.job = { ...declared.job, ...said.job };
+  return merged;
+}
+
+function readName(given: unknown, label: string, place: string): string {
+  return checkScheduleName(given ?? label, `name in ${place}`);
+}
+
+function checkedJobName(name: string, place: string): string {
   try {
-    return checkJobName(given ?? label);
+    return checkJobName(name);
   } catch (error) {
     if (!(error instanceof InvalidValueError)) throw error;
     throw new InvalidValueError(`name in ${place}`, error.value, error.remedy);
   }
-}
-
-function ruleOf(metadata: ScheduleMetadata, place: string): ScheduleRule {
-  if (metadata.kind === 'interval') {
-    const everyMs = readMs(metadata.every, `duration in ${place}`, SHORTEST_INTERVAL);
-    if (everyMs === undefined) throw new InvalidValueError(`duration in ${place}`, metadata.every, 'use at least "1s"');
-    return { kind: 'interval', everyMs };
-  }
-  const timeZone = metadata.options.timeZone ?? 'UTC';
-  // Here and not only where it is fired: a producer's deployment shall fail on it, too.
-  CronExpression.parse(metadata.expression, timeZone, `cron expression in ${place}`);
-  return { kind: 'cron', expression: metadata.expression, timeZone };
 }

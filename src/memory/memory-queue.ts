@@ -4,7 +4,7 @@ import { encodeSettledLine } from '../core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import type { Announcer } from './announcer.js';
 import { newKeptJob, type KeptJob } from './kept-job.js';
-import { RankedJobs } from './ranked-jobs.js';
+import { Ranking } from './ranking.js';
 import { ReadyLine } from './ready-line.js';
 
 export interface Lease {
@@ -25,7 +25,7 @@ export interface CallRecord {
 
 /** The settled jobs of one kind, oldest end first. */
 export interface EndedJobs {
-  order: RankedJobs;
+  order: Ranking<KeptJob>;
   bytes: number;
 }
 
@@ -53,13 +53,13 @@ export class MemoryQueue {
     dead: 0,
   };
   readonly ready = new ReadyLine();
-  readonly scheduled = new RankedJobs();
+  readonly scheduled = new Ranking<KeptJob>();
   readonly active = new Map<string, KeptJob>();
   readonly parked = new Set<KeptJob>();
   readonly ended: Record<SettledState, EndedJobs> = {
-    completed: { order: new RankedJobs(), bytes: 0 },
-    cancelled: { order: new RankedJobs(), bytes: 0 },
-    dead: { order: new RankedJobs(), bytes: 0 },
+    completed: { order: new Ranking<KeptJob>(), bytes: 0 },
+    cancelled: { order: new Ranking<KeptJob>(), bytes: 0 },
+    dead: { order: new Ranking<KeptJob>(), bytes: 0 },
   };
   readonly leases = new Map<string, Lease>();
   /** Workers that found nothing: the next ready job wakes the one that waits longest. */

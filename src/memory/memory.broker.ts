@@ -1,19 +1,28 @@
 import type {
+  AnnouncedSchedule,
+  Announcement,
   BeatReply,
   Broker,
   BrokerEvent,
   CancelAnswer,
-  DueSchedule,
+  ComingTick,
+  DueSchedules,
   EnqueueReceipt,
+  FireAnswer,
   HeldJob,
   JobPage,
   NewJob,
   NewSchedule,
   QueueSignal,
   ReclaimReply,
+  RegisterAnswer,
   Reservation,
+  ResumeAnswer,
   RunReport,
+  ScheduledJob,
   ScheduleFire,
+  SchedulePage,
+  ScheduleRun,
   SettledNotice,
   StoredJob,
   StoredSchedule,
@@ -33,12 +42,17 @@ import { adoptElements, enqueue } from './producer.js';
 import * as reader from './reader.js';
 import * as reclaimer from './reclaimer.js';
 import { takeTurn } from './reserver.js';
+import { announce } from './roll-caller.js';
+import { fire, runNow } from './schedule-firer.js';
+import type { Timetable } from './timetable.js';
 
 export interface MemoryBrokerOptions {
   /** Default: real time. */
   clock?: Clock;
   /** Brokers of one name in one process share one store; without a name it is private. */
   name?: string;
+  /** A store that others use, too; then clock and name are not looked at. */
+  store?: MemoryStore;
 }
 
 /**
@@ -55,8 +69,8 @@ export class MemoryBroker implements Broker {
   /** @throws ConfigurationError when the store of this name has another clock */
   constructor(options: MemoryBrokerOptions = {}) {
     this.name = options.name;
-    this.store =
-      options.name === undefined ? new MemoryStore(options.clock) : MemoryStore.named(options.name, options.clock);
+    const { name, clock, store } = options;
+    this.store = store ?? (name === undefined ? new MemoryStore(clock) : MemoryStore.named(name, clock));
   }
 
   async open(): Promise<StoreFacts> {
@@ -162,7 +176,8 @@ export class MemoryBroker implements Broker {
   }
 
   async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
-    return reclaimer.reclaim(this.queue(queue), leaseMs);
+    const reply = reclaimer.reclaim(this.queue(queue), leaseMs);
+    return { ...reply, nextLookAt: this.timetable(queue).nextLookAt() };
   }
 
   async trim(
@@ -231,35 +246,54 @@ export class MemoryBroker implements Broker {
     return reader.readAwaited(this.queue(queue), id, ttlMs);
   }
 
-  async registerSchedule(
+  async registerSchedule(queue: string, schedule: NewSchedule): Promise<RegisterAnswer> {
+    return this.timetable(queue).register(schedule);
+  }
+
+  async announceSchedules(queue: string, app: string, schedules: readonly AnnouncedSchedule[]): Promise<Announcement> {
+    return announce(this.timetable(queue), app, schedules);
+  }
+
+  async dueSchedules(queue: string, limit: number): Promise<DueSchedules> {
+    return this.timetable(queue).due(limit);
+  }
+
+  async fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
+    const timetable = this.timetable(queue);
+    return fires.map((each) => fire(timetable, each));
+  }
+
+  async pauseSchedule(queue: string, name: string): Promise<boolean> {
+    return this.timetable(queue).pause(name);
+  }
+
+  async resumeSchedule(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer> {
+    return this.timetable(queue).resume(name, specHash, next);
+  }
+
+  async runScheduleNow(
     queue: string,
-    schedule: NewSchedule,
-  ): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
-    this.assertOpen();
-    return this.store.timetable(queue).register(schedule);
+    name: string,
+    specHash: string,
+    job: ScheduledJob,
+  ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
+    return runNow(this.timetable(queue), name, specHash, job);
   }
 
-  async dueSchedules(
-    queue: string,
-    limit: number,
-  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
-    this.assertOpen();
-    return this.store.timetable(queue).due(limit);
+  async readSchedules(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
+    return this.timetable(queue).read(names);
   }
 
-  async fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'> {
-    this.assertOpen();
-    return this.store.timetable(queue).fire(fire);
+  async listSchedules(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage> {
+    return this.timetable(queue).list(cursor, limit);
   }
 
-  async schedules(queue: string): Promise<StoredSchedule[]> {
-    this.assertOpen();
-    return this.store.timetable(queue).all();
+  async scheduleHistory(queue: string, name: string, limit: number): Promise<ScheduleRun[]> {
+    return this.timetable(queue).history(name, limit);
   }
 
   async removeSchedule(queue: string, name: string): Promise<boolean> {
-    this.assertOpen();
-    return this.store.timetable(queue).remove(name);
+    return this.timetable(queue).remove(name);
   }
 
   async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
@@ -285,6 +319,11 @@ export class MemoryBroker implements Broker {
   private queue(name: string): MemoryQueue {
     this.assertOpen();
     return this.store.queue(name);
+  }
+
+  private timetable(queue: string): Timetable {
+    this.assertOpen();
+    return this.store.timetable(queue);
   }
 
   private keep(unsubscribe: () => void): Unsubscribe {

@@ -56,7 +56,7 @@ export function report(queue: MemoryQueue, reports: readonly RunReport[]): { los
 }
 
 /** One step: the jobs of one worker whose lease ran out. */
-export function reclaim(queue: MemoryQueue, leaseMs: number): ReclaimReply {
+export function reclaim(queue: MemoryQueue, leaseMs: number): Omit<ReclaimReply, 'nextLookAt'> {
   const { movedMs } = queue.clock;
   if (queue.active.size > 0 && (queue.seenAt === undefined || movedMs - queue.seenAt > leaseMs / 2)) {
     queue.graceUntil = movedMs + leaseMs;

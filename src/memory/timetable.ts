@@ -1,65 +1,153 @@
-import type { DueSchedule, NewSchedule, ScheduleFire, StoredSchedule } from '../core/broker.js';
+import type {
+  ComingTick,
+  DueSchedules,
+  NewSchedule,
+  PauseReason,
+  RegisterAnswer,
+  ResumeAnswer,
+  SchedulePage,
+  ScheduleRun,
+  StoredSchedule,
+} from '../core/broker.js';
+import { InvalidValueError } from '../core/errors.js';
+import { newKeptSchedule, replaceRule, viewOf, type KeptSchedule } from './kept-schedule.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { enqueue } from './producer.js';
+import { Ranking } from './ranking.js';
 
-interface Rule {
-  name: string;
-  specHash: string;
-  spec: string;
-  /** Undefined: no further tick will come. */
-  tick: number | undefined;
-  lastTick: number | undefined;
-}
-
-type ComingRule = Rule & { tick: number };
+/** A rule without an announcement for so long has no live instance. */
+export const SILENCE_MS = 60_000;
 
 /** The schedules of one queue. */
 export class Timetable {
-  private readonly rules = new Map<string, Rule>();
+  readonly schedules = new Map<string, KeptSchedule>();
+  /** By app: its last announcement, and since when there was no gap between two of them. */
+  readonly apps = new Map<string, { last: number; since: number }>();
+  /** The active ones, by when they are to be looked at. */
+  private readonly coming = new Ranking<KeptSchedule>();
+  private lastSerial = 0;
 
-  constructor(private readonly queue: MemoryQueue) {}
+  constructor(readonly queue: MemoryQueue) {}
 
-  register({ name, specHash, spec, nextTick }: NewSchedule): 'created' | 'unchanged' | 'replaced' {
-    const stored = this.rules.get(name);
-    if (stored?.specHash === specHash) return 'unchanged';
-    this.rules.set(name, { name, specHash, spec, tick: nextTick, lastTick: stored?.lastTick });
-    return stored ? 'replaced' : 'created';
+  register(schedule: NewSchedule): RegisterAnswer {
+    const now = this.queue.now();
+    const { name, specHash, app } = schedule;
+    const stored = this.schedules.get(name);
+    if (stored === undefined) {
+      const created = newKeptSchedule(schedule, ++this.lastSerial, now);
+      if (app !== undefined) created.announcedAt = now;
+      this.schedules.set(name, created);
+      this.begin(created, schedule);
+      return 'created';
+    }
+    if ((stored.app === undefined) !== (app === undefined)) return 'conflict';
+    const wasRemoved = stored.pauseReason === 'removed';
+    if (stored.specHash === specHash && !wasRemoved) {
+      if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
+      return 'unchanged';
+    }
+    if (app !== undefined && this.isOutdated(stored, specHash, now)) return 'outdated';
+    replaceRule(stored, schedule);
+    if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
+    if (stored.status !== 'paused' || wasRemoved) this.begin(stored, schedule);
+    return 'replaced';
   }
 
-  due(limit: number): { now: number; due: DueSchedule[]; nextTickAt: number | undefined } {
+  /** A rule that another one replaced, whose instances live. */
+  isOutdated({ replaced, announcedAt }: KeptSchedule, specHash: string, now: number): boolean {
+    return replaced.includes(specHash) && announcedAt !== undefined && announcedAt > now - SILENCE_MS;
+  }
+
+  due(limit: number): DueSchedules {
     const now = this.queue.now();
-    const coming = this.inTickOrder();
+    const first = this.coming.slice(0, limit + 1);
+    const due = first.slice(0, limit).filter(({ rank }) => rank <= now);
     return {
       now,
-      due: coming
-        .filter(({ tick }) => tick <= now)
-        .slice(0, limit)
-        .map(({ name, specHash, spec, tick }) => ({ name, specHash, spec, tick })),
-      nextTickAt: coming.find(({ tick }) => tick > now)?.tick,
+      due: due.map(({ id, specHash, spec, tick = 0, fired }) => ({ name: id, specHash, spec, tick, fired })),
+      nextLookAt: first[due.length]?.rank,
     };
   }
 
-  fire({ name, specHash, tick, nextTick, job }: ScheduleFire): 'fired' | 'stale' | 'early' {
-    const rule = this.rules.get(name);
-    if (rule?.specHash !== specHash || rule.tick !== tick) return 'stale';
-    if (this.queue.now() < tick) return 'early';
-    if (job) rule.lastTick = tick;
-    rule.tick = nextTick;
-    // A tick runs when it fires: its job waits for no time of its own.
-    if (job) enqueue(this.queue, [{ envelope: job.envelope, userId: job.userId, priority: job.priority }]);
-    return 'fired';
+  nextLookAt(): number | undefined {
+    return this.coming.first()?.rank;
   }
 
-  all(): StoredSchedule[] {
-    return this.inTickOrder().map((rule) => ({ ...rule }));
+  pause(name: string): boolean {
+    const schedule = this.schedules.get(name);
+    if (schedule && schedule.status !== 'ended') this.halt(schedule, 'user');
+    return schedule !== undefined;
+  }
+
+  resume(name: string, specHash: string, next: ComingTick): ResumeAnswer {
+    const schedule = this.schedules.get(name);
+    if (schedule === undefined) return 'not-found';
+    if (schedule.specHash !== specHash) return 'changed';
+    if (schedule.status === 'paused') {
+      schedule.resumedAt = this.queue.now();
+      this.begin(schedule, next);
+    }
+    return 'resumed';
+  }
+
+  read(names: readonly string[]): (StoredSchedule | undefined)[] {
+    return names.map((name) => {
+      const schedule = this.schedules.get(name);
+      return schedule && viewOf(schedule);
+    });
+  }
+
+  list(cursor: string | undefined, limit: number): SchedulePage {
+    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
+      throw new InvalidValueError(
+        'cursor',
+        cursor,
+        'pass on the cursor of the page before, or none for the first page',
+      );
+    }
+    const after = Number(cursor ?? 0);
+    const page: KeptSchedule[] = [];
+    for (const schedule of this.schedules.values()) {
+      if (schedule.serial <= after) continue;
+      if (page.length === limit) return { schedules: page.map(viewOf), cursor: String(page.at(-1)?.serial) };
+      page.push(schedule);
+    }
+    return { schedules: page.map(viewOf), cursor: undefined };
+  }
+
+  history(name: string, limit: number): ScheduleRun[] {
+    return (this.schedules.get(name)?.runs ?? []).slice(0, limit).map((run) => ({ ...run }));
   }
 
   remove(name: string): boolean {
-    return this.rules.delete(name);
+    const schedule = this.schedules.get(name);
+    if (schedule) this.coming.delete(schedule);
+    return this.schedules.delete(name);
   }
 
-  private inTickOrder(): ComingRule[] {
-    const coming = [...this.rules.values()].filter((rule): rule is ComingRule => rule.tick !== undefined);
-    return coming.sort((a, b) => a.tick - b.tick || (a.name < b.name ? -1 : 1));
+  halt(schedule: KeptSchedule, reason: PauseReason): void {
+    this.coming.delete(schedule);
+    Object.assign(schedule, { status: 'paused', pauseReason: reason, tick: undefined });
+  }
+
+  /** It is active with this tick, or ended without one. */
+  goOn(schedule: KeptSchedule, { nextTick, lookAt = nextTick }: ComingTick): void {
+    this.coming.delete(schedule);
+    schedule.status = nextTick === undefined ? 'ended' : 'active';
+    schedule.pauseReason = undefined;
+    schedule.tick = nextTick;
+    if (lookAt !== undefined && nextTick !== undefined) this.lookAt(schedule, lookAt);
+  }
+
+  lookAt(schedule: KeptSchedule, at: number): void {
+    this.coming.delete(schedule);
+    schedule.rank = at;
+    this.coming.add(schedule);
+  }
+
+  /** As {@link goOn}; schedulers that sleep until a later time are told. */
+  private begin(schedule: KeptSchedule, next: ComingTick): void {
+    const before = this.nextLookAt() ?? Infinity;
+    this.goOn(schedule, next);
+    if (schedule.status === 'active' && schedule.rank < before) this.queue.signal({ type: 'schedules' });
   }
 }

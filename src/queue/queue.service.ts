@@ -299,7 +299,8 @@ export class QueueService implements OnApplicationShutdown {
     for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
   }
 
-  private scopeOf(target: Target): QueueScope {
+  /** @internal @throws UnknownQueueError */
+  scopeOf(target: Target): QueueScope {
     const queue = queueNameOf(target);
     const known = this.scopes.get(queue);
     if (known !== undefined) return known;

@@ -27,7 +27,11 @@ export class QueueKeys {
   readonly suspects: string;
   readonly parked: string;
   readonly schedules: string;
+  readonly specs: string;
   readonly ticks: string;
+  readonly runs: string;
+  readonly announced: string;
+  readonly apps: string;
 
   constructor(prefix: string, queue: string) {
     const base = `{${prefix}:${queue}}:`;
@@ -53,7 +57,11 @@ export class QueueKeys {
     this.suspects = base + 'suspects';
     this.parked = base + 'parked';
     this.schedules = base + 'schedules';
+    this.specs = base + 'specs';
     this.ticks = base + 'ticks';
+    this.runs = base + 'runs';
+    this.announced = base + 'announced';
+    this.apps = base + 'apps';
   }
 
   /** Orders of a queue to its workers: paused, resumed, cancel, parked. */

@@ -1,12 +1,16 @@
 import type {
+  AnnouncedSchedule,
+  Announcement,
   BeatReply,
   Broker,
   BrokerCapabilities,
   BrokerEvent,
   BrokerEventName,
   CancelAnswer,
-  DueSchedule,
+  ComingTick,
+  DueSchedules,
   EnqueueReceipt,
+  FireAnswer,
   Heartbeat,
   HeartbeatPlan,
   HeldJob,
@@ -15,9 +19,14 @@ import type {
   NewSchedule,
   QueueSignal,
   ReclaimReply,
+  RegisterAnswer,
   Reservation,
+  ResumeAnswer,
   RunReport,
+  ScheduledJob,
   ScheduleFire,
+  SchedulePage,
+  ScheduleRun,
   SettledNotice,
   StoredJob,
   StoredSchedule,
@@ -39,6 +48,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
+import { RedisTimetable } from './redis-timetable.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
@@ -73,7 +83,7 @@ const LISTEN_MS = 30_000;
 const LISTEN_REFRESH_MS = 10_000;
 
 /** Scripts that have calls which only read. */
-const READERS = ['counts', 'due-schedules', 'list', 'read'] as const satisfies readonly ScriptName[];
+const READERS = ['counts', 'list', 'read', 'read-schedules'] as const satisfies readonly ScriptName[];
 type Reader = (typeof READERS)[number];
 
 const NEVER = /^(?!)/;
@@ -97,6 +107,7 @@ interface QueueAccess {
   numbers: JobNumbers;
   enqueuer: Enqueuer;
   inboxes: InboxMover;
+  timetable: RedisTimetable;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
 }
@@ -262,10 +273,10 @@ export class RedisBroker implements Broker {
   async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
     const { keys: k } = this.access(queue);
     const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
-    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked);
-    type Reply = [string, string[], string[], number, number, string, number, string, number];
+    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.ticks);
+    type Reply = [string, string[], string[], number, number, string, number, string, number, string];
     const reply = await this.run<Reply>('reclaim', keys, [leaseMs, this.options.maxCrashes, STEP]);
-    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked] = reply;
+    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook] = reply;
     return {
       now: Number(now),
       reclaimed: reclaimed.length,
@@ -276,6 +287,7 @@ export class RedisBroker implements Broker {
       ready,
       nextDueAt: instantOf(nextDue),
       parked,
+      nextLookAt: instantOf(nextLook),
     };
   }
 
@@ -423,53 +435,57 @@ export class RedisBroker implements Broker {
     return { removed, more: more === 1 };
   }
 
-  async registerSchedule(
+  async registerSchedule(queue: string, schedule: NewSchedule): Promise<RegisterAnswer> {
+    return (await this.timetable(queue)).register(schedule);
+  }
+
+  async announceSchedules(queue: string, app: string, schedules: readonly AnnouncedSchedule[]): Promise<Announcement> {
+    return (await this.timetable(queue)).announce(app, schedules);
+  }
+
+  async dueSchedules(queue: string, limit: number): Promise<DueSchedules> {
+    return this.access(queue).timetable.due(limit);
+  }
+
+  async fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
+    return this.access(queue).timetable.fire(fires);
+  }
+
+  async pauseSchedule(queue: string, name: string): Promise<boolean> {
+    return this.access(queue).timetable.pause(name);
+  }
+
+  async resumeSchedule(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer> {
+    return this.access(queue).timetable.resume(name, specHash, next);
+  }
+
+  async runScheduleNow(
     queue: string,
-    schedule: NewSchedule,
-  ): Promise<'created' | 'unchanged' | 'replaced' | 'outdated'> {
-    const { keys: k } = this.access(queue);
-    return this.run(
-      'register-schedule',
-      [k.schedules, k.ticks],
-      [schedule.name, schedule.specHash, schedule.spec, schedule.nextTick],
-    );
+    name: string,
+    specHash: string,
+    job: ScheduledJob,
+  ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
+    const answer = await this.access(queue).timetable.run(name, specHash, job);
+    if (typeof answer === 'string') return answer;
+    if (answer.created) return { ...answer, state: 'ready' };
+    const [kept] = await this.read(queue, [answer.id]);
+    return { ...answer, state: kept?.state ?? 'completed' };
   }
 
-  async dueSchedules(
-    queue: string,
-    limit: number,
-  ): Promise<{ now: number; due: DueSchedule[]; nextTickAt: number | undefined }> {
-    const { now, nextTickAt, found } = await this.readSchedules(queue, limit, false);
-    return { now, nextTickAt, due: found };
+  async readSchedules(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
+    return this.access(queue).timetable.read(names);
   }
 
-  async schedules(queue: string): Promise<StoredSchedule[]> {
-    return (await this.readSchedules(queue, 1000, true)).found;
+  async listSchedules(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage> {
+    return this.access(queue).timetable.list(cursor, limit);
   }
 
-  async fireSchedule(queue: string, fire: ScheduleFire): Promise<'fired' | 'stale' | 'early'> {
-    const { keys: k, numbers } = this.access(queue);
-    const { job } = fire;
-    const id = job === undefined ? '' : (numbers.tryTake(1) ?? (await numbers.take(1)))[0];
-    return this.run(
-      'fire-schedule',
-      [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.schedules, k.ticks],
-      [
-        fire.name,
-        fire.specHash,
-        fire.tick,
-        fire.nextTick ?? '',
-        id,
-        job?.userId ?? '',
-        job?.envelope ?? '',
-        job?.priority ?? 0,
-      ],
-    );
+  async scheduleHistory(queue: string, name: string, limit: number): Promise<ScheduleRun[]> {
+    return this.access(queue).timetable.history(name, limit);
   }
 
   async removeSchedule(queue: string, name: string): Promise<boolean> {
-    const { keys: k } = this.access(queue);
-    return (await this.run('remove-schedule', [k.schedules, k.ticks], [name])) === 1;
+    return this.access(queue).timetable.remove(name);
   }
 
   async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
@@ -521,7 +537,12 @@ export class RedisBroker implements Broker {
       const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
       const enqueuer = this.createEnqueuer(queue, link, keys, numbers);
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
-      access = { keys, numbers, enqueuer, inboxes, format: undefined };
+      const timetable = new RedisTimetable(keys, numbers, {
+        run: (name, ...call) => this.run(name, ...call),
+        look: (...call) => this.look('read-schedules', ...call),
+        command: (name, args) => link.command(name, args),
+      });
+      access = { keys, numbers, enqueuer, inboxes, timetable, format: undefined };
       this.queues.set(queue, access);
     }
     return access;
@@ -610,6 +631,13 @@ export class RedisBroker implements Broker {
     });
   }
 
+  /** For what may be the first write to a queue. */
+  private async timetable(queue: string): Promise<RedisTimetable> {
+    const access = this.access(queue);
+    if (access.format === undefined) await this.checkFormat(access);
+    return access.timetable;
+  }
+
   /** A process that only works takes no job numbers, so nothing else has looked before its first write. */
   private async checkFormat(access: QueueAccess): Promise<void> {
     const { meta } = access.keys;
@@ -652,31 +680,6 @@ export class RedisBroker implements Broker {
       string | null
     )[];
     return held.filter(({ token }, index) => tokens[index] !== token).map(({ id }) => id);
-  }
-
-  private async readSchedules(queue: string, limit: number, all: boolean) {
-    const { keys: k } = this.access(queue);
-    const keys = [k.schedules, k.ticks];
-    const args = [limit, all ? '1' : '0'];
-    // Who asks for what is due also tidies up.
-    const reading = all
-      ? this.look<string[]>('due-schedules', keys, args)
-      : this.run<string[]>('due-schedules', keys, args);
-    const [now, next, ...rest] = await reading;
-    const found: StoredSchedule[] = [];
-    for (let index = 0; index < rest.length; index += 3) {
-      const [name, record, tick] = rest.slice(index, index + 3);
-      const newline = record.indexOf('\n');
-      const [specHash, lastTick] = record.slice(0, newline).split(' ');
-      found.push({
-        name,
-        specHash,
-        spec: record.slice(newline + 1),
-        tick: Number(tick),
-        lastTick: instantOf(lastTick),
-      });
-    }
-    return { now: Number(now), nextTickAt: instantOf(next), found };
   }
 
   /**
@@ -753,6 +756,7 @@ function readSignal(message: string): QueueSignal | undefined {
   switch (type) {
     case 'paused':
     case 'resumed':
+    case 'schedules':
       return { type };
     case 'cancel':
       return { type, id: rest };

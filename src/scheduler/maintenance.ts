@@ -5,7 +5,7 @@ import { Janitor } from './janitor.js';
 import { OutageLog } from './outage-log.js';
 import { PeriodicLoop } from './periodic-loop.js';
 import { Promoter } from './promoter.js';
-import { Reclaimer, type BacklogListener, type ReclaimedQueue } from './reclaimer.js';
+import { Reclaimer, type ReclaimedQueue, type ScanListener } from './reclaimer.js';
 
 export interface MaintainedQueue extends ReclaimedQueue {
   retention: RetentionRules;
@@ -16,7 +16,9 @@ export interface MaintenanceOptions {
   queues: readonly MaintainedQueue[];
   logger: DutyLogger;
   /** Told when a scan found work that workers may have missed: tell the worker of the queue. Default nobody is. */
-  onBacklog?: BacklogListener;
+  onBacklog?: ScanListener;
+  /** Told after every scan: tell the scheduler when the queue is to be looked at. Default nobody is. */
+  onScan?: ScanListener;
   outages?: OutageLog;
   /** A number in [0, 1). */
   random?: () => number;
@@ -32,11 +34,12 @@ export class Maintenance {
   private readonly random: () => number;
   private stopping = false;
 
-  constructor({ broker, queues, logger, onBacklog = () => {}, random = Math.random, ...rest }: MaintenanceOptions) {
+  constructor({ broker, queues, logger, onBacklog = () => {}, onScan, ...rest }: MaintenanceOptions) {
+    const { random = Math.random } = rest;
     this.random = random;
     const outages = rest.outages ?? new OutageLog(logger);
     const isStopping = () => this.stopping;
-    const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog);
+    const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog, onScan);
     const janitor = new Janitor(broker, logger);
     const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
     for (const queue of queues) {

@@ -13,8 +13,8 @@ export interface ReclaimedQueue {
   leaseMs: number;
 }
 
-/** Told after a scan that found work which workers may have missed. */
-export type BacklogListener = (queue: string, reply: ReclaimReply) => void;
+/** Told after a scan. */
+export type ScanListener = (queue: string, reply: ReclaimReply) => void;
 
 /** Returns the jobs of workers that died, and looks after work that nobody was woken for. */
 export class Reclaimer {
@@ -22,7 +22,9 @@ export class Reclaimer {
     private readonly broker: Broker,
     private readonly promoter: Promoter,
     private readonly logger: DutyLogger,
-    private readonly onBacklog: BacklogListener,
+    /** The scan found work which workers may have missed. */
+    private readonly onBacklog: ScanListener,
+    private readonly onScan: ScanListener = () => {},
   ) {}
 
   /** @returns the delay before the next scan, ms */
@@ -37,6 +39,7 @@ export class Reclaimer {
     if (reclaimed > 0) {
       this.logger.warn(`Queue "${queue}": ${reclaimed} job(s) of workers that stopped answering are ready again.`);
     }
+    this.onScan(queue, reply);
     const promoted = await this.promoter.catchUp(queue, reply, isStopping);
     const isDue = reply.nextDueAt !== undefined && reply.nextDueAt <= reply.now;
     if (reply.ready > 0 || isDue || promoted > 0 || reply.parked > 0) this.onBacklog(queue, reply);

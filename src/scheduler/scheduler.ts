@@ -1,27 +1,38 @@
-import type { Broker, DueSchedule } from '../core/broker.js';
+import type { Broker, QueueSignal } from '../core/broker.js';
 import { jsonCodec, type Codec } from '../core/codec.js';
-import { isSettled } from '../core/job.js';
+import type { ProducerJobOptions } from '../core/schedule.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import type { DutyLogger } from './duty-logger.js';
 import { OutageLog } from './outage-log.js';
-import { PeriodicLoop } from './periodic-loop.js';
-import { tickUserId, type ProducerJobOptions, type Schedule } from './schedule.js';
+import { PeriodicLoop, UNTIL_WOKEN } from './periodic-loop.js';
+import { ANNOUNCE_EVERY_MS, ScheduleAnnouncer } from './schedule-announcer.js';
 import { ScheduleBook } from './schedule-book.js';
+import { ScheduleRegistrar } from './schedule-registrar.js';
+import { TickFirer } from './tick-firer.js';
 
 /** Schedules fired in one turn, before the next page is asked for. */
 const PAGE = 100;
-/** With no tick near, the queue is asked this often: another process may have registered a nearer one and died. */
-const IDLE_POLL_MS = 10_000;
-/** Near a tick, this often: the store's clock may have been set while the timer ran. */
+const LONGEST_PAGE = 1000;
+/** Where schedules must be left to others, the queue is asked this often what became of them. */
+const LEFT_POLL_MS = 10_000;
+/** A far tick is not slept up to in one go: the store's clock may be set meanwhile. */
+const LONGEST_SLEEP_MS = 60_000;
+/** Near a tick, this often. */
 const NEAR_POLL_MS = 1000;
 const NEAR_MS = 2000;
 /** Instances look for a tick this much apart at most, so that one fires it and the others find nothing due. */
 const SPREAD_MS = 40;
+/** A scan that finds a schedule due for this long wakes whoever should have fired it. */
+const LEFT_FOR_MS = 250;
 
 export interface SchedulerOptions {
   broker: Broker;
   declarations: readonly ScheduleDeclaration[];
+  /** Further queues that this process serves: schedules made at run time may fire there. Default none. */
+  queues?: readonly string[];
+  /** Which app declares them. Undefined (default): nobody announces them, for a store that only this process uses. */
+  app?: string;
   logger: DutyLogger;
   /** Default JSON. */
   codec?: Codec;
@@ -34,141 +45,164 @@ export interface SchedulerOptions {
   random?: () => number;
 }
 
+/** The schedules of one queue and what looks after them. */
+interface Desk {
+  book: ScheduleBook;
+  ticks: PeriodicLoop;
+  /** Undefined where nothing is announced. */
+  announcements: PeriodicLoop | undefined;
+}
+
 /**
  * Enqueues a job at each tick of the schedules in its queues. Any number of instances may do so: the store compares and
  * sets (schedule, tick), and no instance leads.
  *
- * An instance fires every stored rule it can read, also one that only other versions of the code declare: the rule
- * carries everything its jobs need. So a rule that no code declares any more still fires.
+ * An instance fires every stored rule it can read, also one that was made at run time or that only other versions of the
+ * code declare: the rule carries everything its jobs need. What the code does not declare any more is paused by the store
+ * some time after the last announcement.
+ *
+ * It sleeps until the next look-at time it knows. That a nearer one has come it learns from the queue's signals and from
+ * the scans for dead workers ({@link expect}), so a queue without schedules costs nothing here.
  */
 export class Scheduler {
-  private readonly books = new Map<string, ScheduleBook>();
-  private readonly loops: PeriodicLoop[] = [];
+  private readonly desks = new Map<string, Desk>();
   private readonly broker: Broker;
-  private readonly logger: DutyLogger;
-  private readonly codec: Codec;
-  private readonly jobOptionsOf: (queue: string) => ProducerJobOptions;
+  private readonly registrar: ScheduleRegistrar;
+  private readonly announcer: ScheduleAnnouncer | undefined;
+  private readonly firer: TickFirer;
   private readonly random: () => number;
   private stopping = false;
 
-  /** @throws InvalidCronError, InvalidValueError, InvalidPayloadError, PayloadTooLargeError for a declaration */
+  /** @throws InvalidValueError, InvalidPayloadError, PayloadTooLargeError for a declaration */
   constructor(options: SchedulerOptions) {
-    this.broker = options.broker;
-    this.logger = options.logger;
-    this.codec = options.codec ?? jsonCodec;
-    this.jobOptionsOf = options.jobOptionsOf ?? (() => ({}));
-    this.random = options.random ?? Math.random;
+    const { broker, app, logger, codec = jsonCodec, jobOptionsOf, random = Math.random } = options;
+    const isStopping = (): boolean => this.stopping;
+    const makingOf = (queue: string) => ({ codec, queueOptions: jobOptionsOf?.(queue) });
+    this.broker = broker;
+    this.random = random;
+    this.registrar = new ScheduleRegistrar(broker, app, logger, isStopping);
+    this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
+    this.firer = new TickFirer(broker, logger, makingOf, isStopping);
+    const outages = options.outages ?? new OutageLog(logger);
     const { payloadLimit = DEFAULTS.payloadLimit } = options;
     for (const declaration of options.declarations) {
-      this.bookOf(declaration.queue).declare(declaration, this.codec, payloadLimit);
+      this.deskOf(declaration.queue, outages).book.declare(declaration, codec, payloadLimit);
     }
-    const outages = options.outages ?? new OutageLog(this.logger);
-    for (const book of this.books.values()) {
-      if (book.isIdle) continue;
-      const name = `scheduler of "${book.queue}"`;
-      // Its delays end at a tick, so it spreads them itself.
-      this.loops.push(new PeriodicLoop({ name, step: () => this.turn(book), jitter: 0, outages, random: this.random }));
-    }
+    for (const queue of options.queues ?? []) this.deskOf(queue, outages);
   }
 
   /** Registers the declared schedules and begins to fire. A store that is away is tried again, and fails nothing here. */
   async start(): Promise<void> {
     this.stopping = false;
-    for (const loop of this.loops) loop.start();
+    for (const { ticks, announcements } of this.desks.values()) {
+      ticks.start();
+      // What is registered at the start counts as announced.
+      announcements?.start(ANNOUNCE_EVERY_MS * (0.5 + 0.5 * this.random()));
+    }
     await this.runOnce();
   }
 
   /** No tick is fired after it resolves. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    const desks = [...this.desks.values()];
+    await Promise.all(desks.flatMap((desk) => loopsOf(desk).map((loop) => loop.stop())));
+    for (const { book } of desks) {
+      const { unsubscribe } = book;
+      book.unsubscribe = undefined;
+      await unsubscribe?.();
+    }
   }
 
   /** Registers what is not registered and fires what is due now, without waiting for a timer: for tests that move a clock. */
   async runOnce(): Promise<void> {
-    await Promise.all(this.loops.map((loop) => loop.runOnce()));
+    await Promise.all([...this.desks.values()].map(({ ticks }) => ticks.runOnce()));
+  }
+
+  /** Announces what is declared, without waiting for a timer: for tests that move a clock. */
+  async announceOnce(): Promise<void> {
+    const announcements = [...this.desks.values()].flatMap((desk) => desk.announcements ?? []);
+    await Promise.all(announcements.map((loop) => loop.runOnce()));
+  }
+
+  /**
+   * Somebody else read when a queue is to be looked at next.
+   * @param lookAt undefined: it has no schedule with a tick
+   * @param now store time of the reading, ms
+   */
+  expect(queue: string, lookAt: number | undefined, now: number): void {
+    const desk = this.desks.get(queue);
+    if (desk === undefined || lookAt === undefined) return;
+    desk.book.seen();
+    const isLate = lookAt <= now - LEFT_FOR_MS && !desk.book.leavesDue;
+    if (isLate || lookAt < desk.book.plannedAt) desk.ticks.wake();
   }
 
   /** @returns the delay before the next turn, ms */
   private async turn(book: ScheduleBook): Promise<number> {
-    if (book.unregistered.size > 0) await this.register(book);
-    const limit = PAGE + book.ignored;
-    const { now, due, nextTickAt } = await this.broker.dueSchedules(book.queue, limit);
-    let next = nextTickAt ?? Infinity;
-    let fired = 0;
-    for (const schedule of due) {
-      if (this.stopping) return IDLE_POLL_MS;
-      const following = await this.fire(book, schedule, now);
-      if (following === undefined) continue;
-      fired++;
-      next = Math.min(next, following);
-    }
-    if (fired > 0 && due.length >= limit) return 0;
-    return this.delayUntil(next - now);
+    book.plannedAt = -Infinity;
+    // First, or what is registered elsewhere between look and subscription would wake nobody.
+    book.unsubscribe ??= await this.broker.onSignal(book.queue, (signal) => this.obey(book.queue, signal));
+    await this.registrar.register(book);
+    const limit = Math.min(PAGE + book.ignored, LONGEST_PAGE);
+    const look = await this.broker.dueSchedules(book.queue, limit);
+    if (look.due.length > 0 || look.nextLookAt !== undefined) book.seen();
+    const page = await this.firer.fire(book, look);
+    book.leavesDue = page.left;
+    let next = Math.min(look.nextLookAt ?? Infinity, page.next);
+    // Behind a page of what is left to others, nothing can be seen.
+    if (!page.moved && next <= look.now) next = Infinity;
+    if (page.left) next = Math.min(next, look.now + LEFT_POLL_MS);
+    book.plannedAt = next;
+    return this.delayUntil(next - look.now);
   }
 
-  private async register(book: ScheduleBook): Promise<void> {
-    const { now } = await this.broker.dueSchedules(book.queue, 1);
-    for (const schedule of book.unregistered) {
-      if (this.stopping) return;
-      const registration = schedule.registration(now);
-      if (registration === undefined) {
-        this.logger.warn(`Schedule "${schedule.name}" has no tick after now: it is not registered.`);
-      } else {
-        const answer = await this.broker.registerSchedule(book.queue, registration);
-        const first = new Date(registration.nextTick).toISOString();
-        if (answer === 'created') this.logger.log(`Schedule "${schedule.name}" is new; first tick ${first}.`);
-        if (answer === 'replaced') this.logger.log(`Schedule "${schedule.name}" has changed; next tick ${first}.`);
-        if (answer === 'outdated')
-          this.logger.warn(`Schedule "${schedule.name}" was changed by a newer deployment: its rule stays.`);
-      }
-      book.unregistered.delete(schedule);
-    }
-  }
-
-  /** @returns the schedule's next tick as far as it is known; undefined where this process does not fire it */
-  private async fire(book: ScheduleBook, due: DueSchedule, now: number): Promise<number | undefined> {
-    const schedule = book.find(due);
-    if (typeof schedule === 'string') {
-      if (schedule === 'unreadable-anew') {
-        this.logger.warn(
-          `Schedule "${due.name}" was stored by another version and cannot be read here: others must fire it.`,
-        );
-      }
-      return undefined;
-    }
-    const fire = schedule.fire(due.tick, now, this.codec, this.jobOptionsOf(book.queue));
-    const waits = fire.job !== undefined && schedule.waits && (await this.isUnsettled(book.queue, schedule));
-    if (waits) fire.job = undefined;
-    const answer = await this.broker.fireSchedule(book.queue, fire);
-    if (answer === 'fired' && fire.job === undefined) {
-      const reason = waits ? 'the job before it has not settled' : 'it came too late';
-      this.logger.debug?.(`Schedule "${due.name}" skipped tick ${new Date(due.tick).toISOString()}: ${reason}.`);
-    }
-    // 'stale': another instance fired it and set the same next tick, or the rule was changed, which the next poll shows.
-    return answer === 'early' ? due.tick : (fire.nextTick ?? Infinity);
-  }
-
-  /** The job before this tick still runs or waits. It can only settle meanwhile, and one instance alone fires the tick. */
-  private async isUnsettled(queue: string, schedule: Schedule): Promise<boolean> {
-    const stored = (await this.broker.schedules(queue)).find(({ name }) => name === schedule.name);
-    if (stored?.lastTick === undefined) return false;
-    const [job] = await this.broker.read(queue, [tickUserId(schedule.name, stored.lastTick)]);
-    return job !== undefined && !isSettled(job.state);
+  private obey(queue: string, signal: QueueSignal): void {
+    if (signal.type === 'schedules' || signal.type === 'resync') this.desks.get(queue)?.ticks.wake();
   }
 
   private delayUntil(waitMs: number): number {
-    if (waitMs > IDLE_POLL_MS) return IDLE_POLL_MS * (0.8 + 0.2 * this.random());
+    if (waitMs === Infinity) return UNTIL_WOKEN;
+    if (waitMs > LONGEST_SLEEP_MS) return LONGEST_SLEEP_MS * (0.8 + 0.2 * this.random());
     if (waitMs > NEAR_MS) return waitMs - NEAR_POLL_MS + SPREAD_MS * this.random();
-    return Math.min(Math.max(0, waitMs), NEAR_POLL_MS) + SPREAD_MS * this.random();
+    if (waitMs <= 0) return 0;
+    return Math.min(waitMs, NEAR_POLL_MS) + SPREAD_MS * this.random();
   }
 
-  private bookOf(queue: string): ScheduleBook {
-    let book = this.books.get(queue);
-    if (book === undefined) {
-      book = new ScheduleBook(queue);
-      this.books.set(queue, book);
-    }
-    return book;
+  private deskOf(queue: string, outages: OutageLog): Desk {
+    const known = this.desks.get(queue);
+    if (known !== undefined) return known;
+    const book = new ScheduleBook(queue);
+    const { announcer, random } = this;
+    const desk: Desk = {
+      book,
+      // Its delays end at a tick, so it spreads them itself.
+      ticks: new PeriodicLoop({
+        name: `scheduler of "${queue}"`,
+        step: () => this.turn(book),
+        jitter: 0,
+        outages,
+        random,
+      }),
+      announcements:
+        announcer &&
+        new PeriodicLoop({
+          name: `schedule announcer of "${queue}"`,
+          step: () => this.announce(announcer, desk),
+          outages,
+          random,
+        }),
+    };
+    this.desks.set(queue, desk);
+    return desk;
   }
+
+  private async announce(announcer: ScheduleAnnouncer, { book, ticks }: Desk): Promise<number> {
+    if (await announcer.announce(book)) ticks.wake();
+    return ANNOUNCE_EVERY_MS;
+  }
+}
+
+function loopsOf({ ticks, announcements }: Desk): PeriodicLoop[] {
+  return announcements === undefined ? [ticks] : [ticks, announcements];
 }

@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { Broker } from '../core/broker.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
-import { BROKER } from '../task-queue.constants.js';
+import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
 
 export interface DrainOptions {
   /** Real time after which the promise rejects, naming what is left. Default 5 s. */
@@ -37,12 +37,16 @@ export async function drainQueues(app: INestApplicationContext, options: DrainOp
 
 async function unfinished(app: INestApplicationContext): Promise<string> {
   const broker = app.get<Broker>(BROKER, { strict: false });
-  const { queues } = app.get(HandlerRegistry, { strict: false });
-  const left = await Promise.all(
-    queues.map(async (queue) => {
-      const { ready, active } = await broker.counts(queue);
-      return ready + active === 0 ? '' : `"${queue}" has ${ready} ready and ${active} active`;
-    }),
-  );
+  const own = app.get<Broker>(INSTANCE_BROKER, { strict: false });
+  const { queues, ofInstance } = app.get(HandlerRegistry, { strict: false });
+  const left = await Promise.all([
+    ...queues.map((queue) => leftIn(broker, queue)),
+    ...ofInstance.queues.map((queue) => leftIn(own, queue)),
+  ]);
   return left.filter((text) => text !== '').join(', ');
+}
+
+async function leftIn(broker: Broker, queue: string): Promise<string> {
+  const { ready, active } = await broker.counts(queue);
+  return ready + active === 0 ? '' : `"${queue}" has ${ready} ready and ${active} active`;
 }

@@ -1,9 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
+import type { Broker } from '../core/broker.js';
 import { MovableClock } from '../memory/memory-clock.js';
+import { MemoryStore } from '../memory/memory-store.js';
 import { MemoryBroker } from '../memory/memory.broker.js';
-import { BROKER } from '../task-queue.constants.js';
+import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
 import { TaskQueueLifecycle } from '../task-queue.lifecycle.js';
 import { drainQueues, type DrainOptions } from './drain-queues.js';
 
@@ -12,12 +14,13 @@ export interface ModuleBuilder {
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
 }
 
-/** One turn of promotion looks no further. */
-const PROMOTE_LIMIT = 1000;
+/** One turn of promotion, and one look at schedules, goes no further. */
+const LIMIT = 1000;
 
 /**
- * A store for one test app, in memory, whatever `connection` the app names, with a clock that stands still until the
- * test moves it: delays, backoffs and schedules cost no time.
+ * A store for a test app, in memory, whatever `connection` the app names, with a clock that stands still until the test
+ * moves it: delays, backoffs and schedules cost no time. Installed in several apps, it is what they share, as deployments
+ * of one app do that come after each other.
  *
  * @example
  * ```ts
@@ -30,17 +33,18 @@ const PROMOTE_LIMIT = 1000;
  */
 export class TestQueues {
   private readonly clock: MovableClock;
-  private readonly broker: MemoryBroker;
+  private readonly store: MemoryStore;
 
   /** @param startAt of the clock; by default a fixed instant, so that runs repeat */
   constructor(startAt?: Date) {
     this.clock = startAt ? new MovableClock(startAt.getTime()) : new MovableClock();
-    this.broker = new MemoryBroker({ clock: this.clock });
+    this.store = new MemoryStore(this.clock);
   }
 
   /** Puts this store in the place of the app's own, which is never connected to. */
   install<B extends ModuleBuilder>(builder: B): B {
-    builder.overrideProvider(BROKER).useValue(this.broker);
+    builder.overrideProvider(BROKER).useValue(new MemoryBroker({ store: this.store }));
+    builder.overrideProvider(INSTANCE_BROKER).useValue(new MemoryBroker({ clock: this.clock }));
     return builder;
   }
 
@@ -68,19 +72,26 @@ export class TestQueues {
 
   /** Does what is due now, and waits until no job is ready or runs. */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
-    const { maintenance, scheduler } = app.get(TaskQueueLifecycle, { strict: false });
-    await scheduler?.runOnce();
-    await maintenance?.runOnce();
+    const { maintenance, scheduler, instanceSchedules } = app.get(TaskQueueLifecycle, { strict: false });
+    await Promise.all([scheduler?.runOnce(), instanceSchedules?.scheduler.runOnce()]);
+    await Promise.all([maintenance?.runOnce(), instanceSchedules?.maintenance.runOnce()]);
     await drainQueues(app, options);
   }
 
   private async nextInstant(app: INestApplicationContext): Promise<number | undefined> {
-    const instants: number[] = [];
-    for (const queue of app.get(HandlerRegistry, { strict: false }).queues) {
-      const { nextDueAt } = await this.broker.promote(queue, PROMOTE_LIMIT);
-      const { nextTickAt } = await this.broker.dueSchedules(queue, 1);
-      instants.push(...[nextDueAt, nextTickAt].filter((instant) => instant !== undefined));
-    }
-    return instants.length === 0 ? undefined : Math.min(...instants);
+    const { queues, ofInstance } = app.get(HandlerRegistry, { strict: false });
+    const instants = await Promise.all([
+      ...queues.map((queue) => instantsOf(app.get(BROKER, { strict: false }), queue)),
+      ...ofInstance.queues.map((queue) => instantsOf(app.get(INSTANCE_BROKER, { strict: false }), queue)),
+    ]);
+    const coming = instants.flat().filter((instant) => instant !== undefined);
+    return coming.length === 0 ? undefined : Math.min(...coming);
   }
+}
+
+/** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */
+async function instantsOf(broker: Broker, queue: string): Promise<(number | undefined)[]> {
+  const { nextDueAt } = await broker.promote(queue, LIMIT);
+  const { nextLookAt } = await broker.dueSchedules(queue, LIMIT);
+  return [nextDueAt, nextLookAt];
 }

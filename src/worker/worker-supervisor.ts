@@ -184,6 +184,8 @@ export class WorkerSupervisor {
         return worker.cancel([signal.id]);
       case 'parked':
         return worker.adoptParked(signal.name);
+      case 'schedules':
+        return; // the scheduler listens for itself
       case 'resync':
         worker.resume(); // the store says whether it is paused
         worker.adoptParked(undefined);

@@ -3,6 +3,7 @@ import type { BrokerKind } from '../support/brokers.js';
 import { BrokerDriver } from './broker-driver.js';
 import { curateContract } from './curate.contract.js';
 import { enqueueContract } from './enqueue.contract.js';
+import { fireContract } from './fire.contract.js';
 import { inboxContract } from './inbox.contract.js';
 import { leaseContract } from './lease.contract.js';
 import { lifecycleContract } from './lifecycle.contract.js';
@@ -23,6 +24,7 @@ const CAPABILITIES: Record<string, (use: () => BrokerDriver) => void> = {
   wake: wakeContract,
   notice: noticeContract,
   schedule: scheduleContract,
+  fire: fireContract,
   inbox: inboxContract,
   'life cycle': lifecycleContract,
 };

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { Broker } from '../../src/core/broker.js';
 import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import { fireOf, rule, tickJob } from './schedule-seeds.js';
 
 export function lifecycleContract(use: () => BrokerDriver): void {
   it('says what the store is', async () => {
@@ -48,16 +49,16 @@ export function lifecycleContract(use: () => BrokerDriver): void {
     ['remove', (broker) => broker.remove(QUEUE, 'x')],
     ['purge', (broker) => broker.purge(QUEUE, 'ready', 1)],
     ['awaitSettled', (broker) => broker.awaitSettled(QUEUE, 'x', 1)],
-    [
-      'registerSchedule',
-      (broker) => broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '', nextTick: 1 }),
-    ],
+    ['registerSchedule', (broker) => broker.registerSchedule(QUEUE, rule(1))],
+    ['announceSchedules', (broker) => broker.announceSchedules(QUEUE, 'app', [])],
     ['dueSchedules', (broker) => broker.dueSchedules(QUEUE, 1)],
-    [
-      'fireSchedule',
-      (broker) => broker.fireSchedule(QUEUE, { name: 's', specHash: 'h', tick: 1, nextTick: 2, job: undefined }),
-    ],
-    ['schedules', (broker) => broker.schedules(QUEUE)],
+    ['fireSchedules', (broker, driver) => broker.fireSchedules(QUEUE, [fireOf(driver, 1)])],
+    ['pauseSchedule', (broker) => broker.pauseSchedule(QUEUE, 's')],
+    ['resumeSchedule', (broker) => broker.resumeSchedule(QUEUE, 's', 'h', { nextTick: 1 })],
+    ['runScheduleNow', (broker, driver) => broker.runScheduleNow(QUEUE, 's', 'h', tickJob(driver, 1))],
+    ['readSchedules', (broker) => broker.readSchedules(QUEUE, ['s'])],
+    ['listSchedules', (broker) => broker.listSchedules(QUEUE, undefined, 10)],
+    ['scheduleHistory', (broker) => broker.scheduleHistory(QUEUE, 's', 10)],
     ['removeSchedule', (broker) => broker.removeSchedule(QUEUE, 's')],
     ['onWake', (broker) => broker.onWake('w9', none)],
     ['onSignal', (broker) => broker.onSignal(QUEUE, none)],

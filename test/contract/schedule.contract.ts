@@ -1,189 +1,361 @@
-import { expect, it } from '@jest/globals';
-import type { ScheduleFire } from '../../src/core/broker.js';
+import { describe, expect, it } from '@jest/globals';
+import type { QueueSignal } from '../../src/core/broker.js';
+import { MessageLog } from '../support/message-log.js';
 import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { APP, fireNext, fireOf, MINUTE, rule, seedDue, storedOf } from './schedule-seeds.js';
 
+/** Rules: how they come, are announced, paused, read and removed. How they fire is in fire.contract.ts. */
 export function scheduleContract(use: () => BrokerDriver): void {
-  const MINUTE = 60_000;
-  const rule = (nextTick: number, specHash = 'h1') => ({
-    name: 'digest',
-    specHash,
-    spec: `{"rule":"${specHash}"}`,
-    nextTick,
+  describe('registering', () => {
+    it('creates a rule, and writes nothing for the same one', async () => {
+      const driver = use();
+      const tick = driver.now() + MINUTE;
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('created');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 5 * MINUTE))).toBe('unchanged');
+      expect(await driver.broker.readSchedules(QUEUE, ['digest', 'nothing'])).toEqual([
+        {
+          ...{ name: 'digest', specHash: 'h1', spec: '{"rule":"h1"}', app: undefined },
+          ...{ status: 'active', pauseReason: undefined, nextTick: tick, lastTick: undefined },
+          ...{ fired: 0, skipped: 0, createdAt: driver.now(), announcedAt: undefined },
+        },
+        undefined,
+      ]);
+    });
+
+    it('counts a changed rule from its new tick, and begins its counts anew', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const createdAt = driver.now();
+      await fireNext(driver);
+      await fireNext(driver, { jobs: [] });
+      await driver.advance(5);
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 7, { specHash: 'h2' }))).toBe('replaced');
+      expect(await storedOf(driver)).toMatchObject({
+        ...{ specHash: 'h2', spec: '{"rule":"h2"}', nextTick: tick + 7, lastTick: tick },
+        ...{ fired: 0, skipped: 0, createdAt },
+      });
+      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toHaveLength(1);
+    });
+
+    it('keeps a spec byte for byte', async () => {
+      const driver = use();
+      const spec = '{"pattern":"0 12 * * *","zone":"Europe/Berlin","note":"é\\n %s"}\nsecond line ';
+      await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { name: 'a-b.c_d', spec }));
+      expect(await storedOf(driver, 'a-b.c_d')).toMatchObject({ name: 'a-b.c_d', spec });
+      expect((await driver.broker.dueSchedules(QUEUE, 1)).due).toMatchObject([{ name: 'a-b.c_d', spec }]);
+    });
+
+    it('keeps the schedules of queues apart', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      expect(await driver.broker.readSchedules('other', ['digest'])).toEqual([undefined]);
+      expect(await driver.broker.fireSchedules('other', [fireOf(driver, tick)])).toEqual(['stale']);
+    });
+
+    it('stores a rule without a tick as ended, and starts it again with another rule', async () => {
+      const driver = use();
+      expect(await driver.broker.registerSchedule(QUEUE, rule(undefined))).toBe('created');
+      expect(await storedOf(driver)).toMatchObject({ status: 'ended', nextTick: undefined });
+      expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now()))).toBe('unchanged');
+      expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: undefined });
+      const again = rule(driver.now(), { specHash: 'h2' });
+      expect(await driver.broker.registerSchedule(QUEUE, again)).toBe('replaced');
+      expect(await storedOf(driver)).toMatchObject({ status: 'active', nextTick: driver.now() });
+      expect(await driver.broker.registerSchedule(QUEUE, rule(undefined, { specHash: 'h3' }))).toBe('replaced');
+      expect((await driver.broker.dueSchedules(QUEUE, 10)).due).toEqual([]);
+    });
+
+    it('lets neither code take a schedule made at run time, nor the other way round', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const declared = rule(tick, { name: 'nightly', app: APP });
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2', app: APP }))).toBe('conflict');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { app: APP }))).toBe('conflict');
+      expect(await driver.broker.registerSchedule(QUEUE, declared)).toBe('created');
+      expect(await driver.broker.registerSchedule(QUEUE, { ...declared, app: undefined })).toBe('conflict');
+      expect(await storedOf(driver)).toMatchObject({ specHash: 'h1', app: undefined });
+      expect(await storedOf(driver, 'nightly')).toMatchObject({ app: APP, announcedAt: driver.now() });
+    });
+
+    it('goes back to an older rule at once where no code declares it', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('replaced');
+    });
   });
 
-  function fire(tick: number, fields: Partial<ScheduleFire> = {}): ScheduleFire {
-    const job = use().newJob({ userId: `cron~digest~${tick}`, name: 'digest' });
-    return { name: 'digest', specHash: 'h1', tick, nextTick: tick + MINUTE, job, ...fields };
-  }
+  describe('a rolling deployment', () => {
+    it('is not set back by old instances while one of the new lives, and may be rolled back after', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const tick = driver.now() + 60 * MINUTE;
+      const [old, successor] = ['h1', 'h2'].map((specHash) => rule(tick, { specHash, app: APP }));
+      await broker.registerSchedule(QUEUE, old);
+      expect(await broker.registerSchedule(QUEUE, successor)).toBe('replaced');
+      expect(await broker.registerSchedule(QUEUE, old)).toBe('outdated');
+      await driver.advance(MINUTE - 1);
+      expect(await broker.registerSchedule(QUEUE, old)).toBe('outdated');
+      await broker.announceSchedules(QUEUE, APP, [successor]);
+      await driver.advance(MINUTE - 1);
+      expect(await broker.announceSchedules(QUEUE, APP, [old])).toMatchObject({ outdated: ['digest'], unknown: [] });
+      await driver.advance(1);
+      expect(await broker.announceSchedules(QUEUE, APP, [old])).toMatchObject({ outdated: [], unknown: ['digest'] });
+      expect(await broker.registerSchedule(QUEUE, old)).toBe('replaced');
+      expect(await broker.registerSchedule(QUEUE, successor)).toBe('outdated');
+      expect((await storedOf(driver)).specHash).toBe('h1');
+    });
 
-  it('creates a rule, and writes nothing for the same one', async () => {
-    const driver = use();
-    const tick = driver.now() + MINUTE;
-    expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('created');
-    expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 5 * MINUTE))).toBe('unchanged');
-    expect(await driver.broker.schedules(QUEUE)).toEqual([
-      { name: 'digest', specHash: 'h1', spec: '{"rule":"h1"}', tick, lastTick: undefined },
-    ]);
+    it('knows the last eight rules', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const hashes = Array.from({ length: 10 }, (_, index) => `h${index}`);
+      for (const specHash of hashes) await broker.registerSchedule(QUEUE, rule(driver.now(), { specHash, app: APP }));
+      for (const specHash of hashes.slice(1, -1)) {
+        const answer = await broker.registerSchedule(QUEUE, rule(driver.now(), { specHash, app: APP }));
+        expect([specHash, answer]).toEqual([specHash, 'outdated']);
+      }
+      const first = rule(driver.now(), { specHash: 'h0', app: APP });
+      expect(await broker.registerSchedule(QUEUE, first)).toBe('replaced');
+    });
+
+    it('lets another app take a rule over', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { app: 'office hours' }))).toBe(
+        'unchanged',
+      );
+      expect((await storedOf(driver)).app).toBe('office hours');
+      await driver.broker.announceSchedules(QUEUE, APP, [rule(0)]);
+      expect((await storedOf(driver)).app).toBe(APP);
+    });
   });
 
-  it('counts a changed rule from its new tick, and remembers the last one', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    await driver.broker.fireSchedule(QUEUE, fire(tick));
-    expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 7, 'h2'))).toBe('replaced');
-    expect(await driver.broker.schedules(QUEUE)).toEqual([
-      { name: 'digest', specHash: 'h2', spec: '{"rule":"h2"}', tick: tick + 7, lastTick: tick },
-    ]);
-  });
+  describe('announcing', () => {
+    it('stamps what is stored as announced, and names what has to be registered again', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      await seedDue(driver, { name: 'made' });
+      await driver.advance(20_000);
+      const announced = [rule(0), rule(0, { name: 'lost' }), rule(0, { name: 'made' })];
+      expect(await driver.broker.announceSchedules(QUEUE, APP, announced)).toEqual({
+        outdated: [],
+        unknown: ['lost', 'made'],
+        removed: [],
+      });
+      expect((await storedOf(driver)).announcedAt).toBe(driver.now());
+      expect((await storedOf(driver, 'made')).announcedAt).toBeUndefined();
+    });
 
-  it('keeps a spec byte for byte', async () => {
-    const driver = use();
-    const spec = '{"pattern":"0 12 * * *","zone":"Europe/Berlin","note":"é\\n %s"}';
-    await driver.broker.registerSchedule(QUEUE, { name: 'a-b.c_d', specHash: 'x', spec, nextTick: driver.now() + 1 });
-    expect((await driver.broker.schedules(QUEUE))[0]).toMatchObject({ name: 'a-b.c_d', spec });
-  });
-
-  it('keeps the schedules of queues apart', async () => {
-    const driver = use();
-    await driver.broker.registerSchedule(QUEUE, rule(driver.now()));
-    expect(await driver.broker.schedules('other')).toEqual([]);
-    expect(await driver.broker.fireSchedule('other', fire(driver.now()))).toBe('stale');
-  });
-
-  it('tells which ticks have come and when the next one comes, by its own clock', async () => {
-    const driver = use();
-    const start = driver.now();
-    for (const [name, after] of [
-      ['c', 3000],
-      ['a', 1000],
-      ['b', 2000],
-    ] as const) {
-      await driver.broker.registerSchedule(QUEUE, { name, specHash: 'h', spec: '{}', nextTick: start + after });
+    /** Instances of the app announce every 20 s what they hold. */
+    async function announceFor(ms: number, app: string, names: string[]): Promise<string[]> {
+      const driver = use();
+      const removed: string[] = [];
+      for (let passed = 0; passed <= ms; passed += 20_000) {
+        if (passed > 0) await driver.advance(20_000);
+        const announced = names.map((name) => rule(0, { name }));
+        removed.push(...(await driver.broker.announceSchedules(QUEUE, app, announced)).removed);
+      }
+      return removed;
     }
-    expect(await driver.broker.dueSchedules(QUEUE, 10)).toEqual({ now: start, due: [], nextTickAt: start + 1000 });
-    await driver.advance(2000);
-    const { now, due, nextTickAt } = await driver.broker.dueSchedules(QUEUE, 10);
-    expect(now).toBe(start + 2000);
-    expect(due.map(({ name, tick }) => [name, tick - start])).toEqual([
-      ['a', 1000],
-      ['b', 2000],
-    ]);
-    expect(due[0]).toMatchObject({ specHash: 'h', spec: '{}' });
-    expect(nextTickAt).toBe(start + 3000);
-    expect((await driver.broker.dueSchedules(QUEUE, 1)).due.map(({ name }) => name)).toEqual(['a']);
+
+    it('pauses what no instance of the app names for a minute, and nothing else', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      await seedDue(driver, { name: 'kept', app: APP });
+      await seedDue(driver, { name: 'of another app', app: 'office' });
+      await seedDue(driver, { name: 'made' });
+      await seedDue(driver, { name: 'held', app: APP });
+      await driver.broker.pauseSchedule(QUEUE, 'held');
+      expect(await announceFor(40_000, APP, ['kept'])).toEqual([]);
+      expect((await storedOf(driver)).status).toBe('active');
+      expect(await announceFor(40_000, APP, ['kept'])).toEqual(['digest']);
+      expect(await storedOf(driver)).toMatchObject({
+        ...{ status: 'paused', pauseReason: 'removed', nextTick: undefined, announcedAt: undefined },
+      });
+      expect((await driver.broker.dueSchedules(QUEUE, 10)).due.map(({ name }) => name).sort()).toEqual([
+        'kept',
+        'made',
+        'of another app',
+      ]);
+      expect(await storedOf(driver, 'held')).toMatchObject({ pauseReason: 'user', announcedAt: undefined });
+      expect(await announceFor(120_000, APP, ['kept'])).toEqual([]);
+    });
+
+    it('pauses nothing where the whole app was away', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      await seedDue(driver, { name: 'kept', app: APP });
+      await announceFor(40_000, APP, ['kept', 'digest']);
+      await driver.advance(10 * MINUTE);
+      expect(await announceFor(40_000, APP, ['kept'])).toEqual([]);
+      expect(await announceFor(0, APP, ['kept', 'digest'])).toEqual([]);
+      expect(await announceFor(40_000, APP, ['kept', 'digest'])).toEqual([]);
+      expect((await storedOf(driver)).status).toBe('active');
+    });
+
+    it('goes on with a removed one that is declared again, from a tick after now', async () => {
+      const driver = use();
+      const { broker } = driver;
+      await seedDue(driver, { app: APP });
+      await fireNext(driver);
+      await announceFor(2 * MINUTE, APP, []);
+      expect(await broker.announceSchedules(QUEUE, APP, [rule(0)])).toMatchObject({ unknown: ['digest'] });
+      const tick = driver.now() + MINUTE;
+      expect(await broker.registerSchedule(QUEUE, rule(tick, { app: APP }))).toBe('replaced');
+      expect(await storedOf(driver)).toMatchObject({
+        ...{ status: 'active', pauseReason: undefined, nextTick: tick, fired: 1, announcedAt: driver.now() },
+      });
+      expect(await broker.announceSchedules(QUEUE, APP, [rule(0)])).toMatchObject({ unknown: [] });
+    });
+
+    it('finds what was removed behind many schedules of an app that is away', async () => {
+      const driver = use();
+      for (let index = 0; index < 120; index++) await seedDue(driver, { name: `other${index}`, app: 'office' });
+      await seedDue(driver, { name: 'the last', app: APP });
+      expect(await announceFor(MINUTE + 20_000, APP, [])).toEqual(['the last']);
+      expect((await storedOf(driver, 'other0')).status).toBe('active');
+    });
   });
 
-  it('tells nothing of a queue without schedules', async () => {
-    const driver = use();
-    expect(await driver.broker.dueSchedules(QUEUE, 10)).toEqual({ now: driver.now(), due: [], nextTickAt: undefined });
+  describe('pausing and resuming', () => {
+    it('pauses until somebody resumes it, whatever a deployment says, and backfills nothing', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const tick = await seedDue(driver);
+      expect(await broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
+      expect(await storedOf(driver)).toMatchObject({ status: 'paused', pauseReason: 'user', nextTick: undefined });
+      expect(await broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: undefined });
+      expect(await broker.fireSchedules(QUEUE, [fireOf(driver, tick)])).toEqual(['paused']);
+      expect(await broker.registerSchedule(QUEUE, rule(tick))).toBe('unchanged');
+      expect(await broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
+      expect(await storedOf(driver)).toMatchObject({ status: 'paused', pauseReason: 'user', specHash: 'h2' });
+      expect(await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: tick })).toBe('changed');
+      const next = { nextTick: tick + MINUTE, lookAt: tick + MINUTE + 5 };
+      expect(await broker.resumeSchedule(QUEUE, 'digest', 'h2', next)).toBe('resumed');
+      expect(await storedOf(driver)).toMatchObject({
+        status: 'active',
+        pauseReason: undefined,
+        nextTick: tick + MINUTE,
+      });
+      expect((await broker.dueSchedules(QUEUE, 10)).nextLookAt).toBe(tick + MINUTE + 5);
+      await driver.expectCounts({});
+    });
+
+    it('answers what there is not', async () => {
+      const { broker } = use();
+      expect(await broker.pauseSchedule(QUEUE, 'digest')).toBe(false);
+      expect(await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: 1 })).toBe('not-found');
+    });
+
+    it('leaves one that is not paused as it is', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const answer = await driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: tick + MINUTE });
+      expect(answer).toBe('resumed');
+      expect((await storedOf(driver)).nextTick).toBe(tick);
+    });
+
+    it('keeps an ended one ended, and ends one that has no tick left when it is resumed', async () => {
+      const driver = use();
+      const { broker } = driver;
+      await seedDue(driver);
+      await broker.pauseSchedule(QUEUE, 'digest');
+      expect(await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: undefined })).toBe('resumed');
+      expect(await storedOf(driver)).toMatchObject({ status: 'ended', nextTick: undefined });
+      expect(await broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
+      expect((await storedOf(driver)).status).toBe('ended');
+      expect((await broker.dueSchedules(QUEUE, 10)).due).toEqual([]);
+    });
+
+    it('keeps a pause of a user over the end and return of its code', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      await driver.broker.pauseSchedule(QUEUE, 'digest');
+      for (let seconds = 0; seconds <= 80; seconds += 20) {
+        await driver.broker.announceSchedules(QUEUE, APP, []);
+        await driver.advance(20_000);
+      }
+      expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { app: APP }))).toBe('unchanged');
+      expect(await storedOf(driver)).toMatchObject({ pauseReason: 'user', announcedAt: driver.now() });
+    });
   });
 
-  it('enqueues the job of a tick and goes on to the next one', async () => {
-    const driver = use();
-    const tick = driver.now() + MINUTE;
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    await driver.advance(MINUTE + 5);
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('fired');
-    const [stored] = await driver.broker.read(QUEUE, [`cron~digest~${tick}`]);
-    expect(stored).toMatchObject({ state: 'ready', id: expect.stringMatching(/^[0-9a-z]{10}$/) });
-    expect(await driver.broker.schedules(QUEUE)).toMatchObject([{ tick: tick + MINUTE, lastTick: tick }]);
-    await driver.expectCounts({ ready: 1 });
+  describe('telling schedulers', () => {
+    it('says when a schedule is to be looked at earlier than any before, and not otherwise', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const log = new MessageLog<QueueSignal>();
+      await broker.onSignal(QUEUE, log.listener);
+      const start = driver.now();
+      await broker.registerSchedule(QUEUE, rule(start + MINUTE));
+      await broker.registerSchedule(QUEUE, rule(start + MINUTE, { name: 'b' }));
+      await broker.registerSchedule(QUEUE, rule(start + 2 * MINUTE, { name: 'c' }));
+      await broker.registerSchedule(QUEUE, rule(start, { name: 'd', lookAt: start + 2 * MINUTE }));
+      await driver.barrier();
+      expect(await log.first(1)).toEqual([{ type: 'schedules' }]);
+      expect(log.messages).toHaveLength(1);
+      await broker.registerSchedule(QUEUE, rule(start + 1, { name: 'c', specHash: 'h2' }));
+      await log.first(2);
+      await broker.pauseSchedule(QUEUE, 'c');
+      await broker.resumeSchedule(QUEUE, 'c', 'h2', { nextTick: start + 2 });
+      expect(await log.first(3)).toHaveLength(3);
+    });
+
+    it('tells a scan when the next one is to be looked at', async () => {
+      const driver = use();
+      expect((await driver.scan()).nextLookAt).toBeUndefined();
+      await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 1, { lookAt: driver.now() + 7 }));
+      expect((await driver.scan()).nextLookAt).toBe(driver.now() + 7);
+    });
   });
 
-  it('fires a tick once, however many ask', async () => {
-    const driver = use();
-    const other = await driver.store.connect();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    const answers = await Promise.all(
-      [driver.broker, other, driver.broker, other].map((broker) => broker.fireSchedule(QUEUE, fire(tick))),
-    );
-    expect(answers.sort()).toEqual(['fired', 'stale', 'stale', 'stale']);
-    await driver.expectCounts({ ready: 1 });
-  });
+  describe('listing and removing', () => {
+    it('meets every schedule, page by page, while others come and go', async () => {
+      const driver = use();
+      const { broker } = driver;
+      // Of the length of a real one: a store may keep very short ones together.
+      const specHash = 'h'.repeat(32);
+      const names = Array.from({ length: 250 }, (_, index) => `s${index}`);
+      for (const name of names) await broker.registerSchedule(QUEUE, rule(undefined, { name, specHash }));
+      const met = new Set<string>();
+      let cursor: string | undefined;
+      let pages = 0;
+      do {
+        const page = await broker.listSchedules(QUEUE, cursor, 40);
+        expect(page.schedules.length).toBeLessThan(60);
+        for (const schedule of page.schedules) {
+          expect(schedule).toMatchObject({ specHash, status: 'ended' });
+          met.add(schedule.name);
+        }
+        await broker.registerSchedule(QUEUE, rule(undefined, { name: `new${pages}`, specHash }));
+        await broker.removeSchedule(QUEUE, `new${pages - 1}`);
+        cursor = page.cursor;
+      } while (cursor !== undefined && ++pages < 100);
+      expect([...met].filter((name) => name.startsWith('s')).sort()).toEqual(names.sort());
+      expect(pages).toBeGreaterThan(3);
+    });
 
-  it('refuses a tick that has not come', async () => {
-    const driver = use();
-    const tick = driver.now() + 1;
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('early');
-    await driver.expectCounts({});
-    await driver.advance(1);
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('fired');
-  });
+    it('lists an empty queue, and refuses a cursor it did not give', async () => {
+      const { broker } = use();
+      expect(await broker.listSchedules(QUEUE, undefined, 10)).toEqual({ schedules: [], cursor: undefined });
+      await expect(broker.listSchedules(QUEUE, 'x', 10)).rejects.toMatchObject({ name: 'InvalidValueError' });
+    });
 
-  it.each([
-    ['another tick', { tick: 1_700_000_000_000 }],
-    ['another rule', { specHash: 'h0' }],
-    ['another name', { name: 'nothing' }],
-  ])('refuses %s than the stored one', async (_, fields) => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick, fields))).toBe('stale');
-    await driver.expectCounts({});
-    expect(await driver.broker.schedules(QUEUE)).toMatchObject([{ tick, lastTick: undefined }]);
-  });
-
-  it('skips a tick without a job, and remembers the last one that had a job', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick, { job: undefined }))).toBe('fired');
-    await driver.expectCounts({});
-    expect(await driver.broker.schedules(QUEUE)).toMatchObject([{ tick: tick + MINUTE, lastTick: undefined }]);
-  });
-
-  it('enqueues no second job for a tick whose job is kept, and still goes on', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.putOne({ userId: `cron~digest~${tick}` });
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('fired');
-    await driver.expectCounts({ ready: 1 });
-    expect(await driver.broker.schedules(QUEUE)).toMatchObject([{ tick: tick + MINUTE }]);
-  });
-
-  it('gives the job of a tick its priority', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.putOne();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    const job = driver.newJob({ userId: `cron~digest~${tick}`, priority: 3 });
-    await driver.broker.fireSchedule(QUEUE, fire(tick, { job }));
-    expect((await driver.reserve('w1')).jobs[0].envelope).toBe(job.envelope);
-  });
-
-  it('ends a rule that has no further tick', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick, { nextTick: undefined }))).toBe('fired');
-    expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextTickAt: undefined });
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('stale');
-    expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 1))).toBe('unchanged');
-    await driver.expectCounts({ ready: 1 });
-  });
-
-  it('removes a rule', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    expect(await driver.broker.removeSchedule(QUEUE, 'digest')).toBe(true);
-    expect(await driver.broker.removeSchedule(QUEUE, 'digest')).toBe(false);
-    expect(await driver.broker.schedules(QUEUE)).toEqual([]);
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('stale');
-    expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('created');
-  });
-
-  it('fires while the queue is paused: the job waits', async () => {
-    const driver = use();
-    const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
-    await driver.broker.setPaused(QUEUE, true);
-    expect(await driver.broker.fireSchedule(QUEUE, fire(tick))).toBe('fired');
-    expect((await driver.reserve('w1')).jobs).toEqual([]);
-    await driver.expectCounts({ ready: 1 });
+    it('removes a schedule and its history, and leaves its jobs', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const tick = await seedDue(driver);
+      await fireNext(driver);
+      expect(await broker.removeSchedule(QUEUE, 'digest')).toBe(true);
+      expect(await broker.removeSchedule(QUEUE, 'digest')).toBe(false);
+      expect(await broker.readSchedules(QUEUE, ['digest'])).toEqual([undefined]);
+      expect(await broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([]);
+      expect((await broker.dueSchedules(QUEUE, 10)).nextLookAt).toBeUndefined();
+      expect(await broker.fireSchedules(QUEUE, [fireOf(driver, tick + MINUTE)])).toEqual(['stale']);
+      await driver.expectCounts({ ready: 1 });
+      expect(await broker.registerSchedule(QUEUE, rule(tick))).toBe('created');
+      expect(await broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([]);
+    });
   });
 }

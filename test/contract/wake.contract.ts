@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MessageLog } from '../support/message-log.js';
 import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { fireNext, seedDue } from './schedule-seeds.js';
 
 export function wakeContract(use: () => BrokerDriver): void {
   /** Workers that found nothing and want to be told. */
@@ -76,15 +77,8 @@ export function wakeContract(use: () => BrokerDriver): void {
     },
     {
       what: 'a tick',
-      prepare: (driver) =>
-        driver.broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '{}', nextTick: driver.now() }),
-      act: async (driver) => {
-        const tick = driver.now();
-        const job = driver.newJob({ userId: `cron~s~${tick}` });
-        expect(
-          await driver.broker.fireSchedule(QUEUE, { name: 's', specHash: 'h', tick, nextTick: tick + 1000, job }),
-        ).toBe('fired');
-      },
+      prepare: (driver) => seedDue(driver),
+      act: async (driver) => expect(await fireNext(driver)).toBe('fired'),
     },
     {
       what: 'an element of an inbox',

@@ -265,7 +265,7 @@ describe('the app does not start', () => {
       () => Cron('0 0 * * *', { timezone: 'UTC' } as never),
       /Did you mean "timeZone"\?/,
     ],
-    ['a UTC offset', () => Cron('0 0 * * *', { utcOffset: 60 } as never), /Name a time zone/],
+    ['a UTC offset in hours', () => Cron('0 0 * * *', { utcOffset: 2 }), /use minutes/i],
     ['an interval under a second', () => Interval(999), /at least 1000 ms/],
     ['an unknown event', () => OnQueueEvent('mail', 'complete' as never), /Did you mean "completed"\?/],
   ])('with %s', async (_what, decorator, message) => {

@@ -1,8 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, type Type } from '@nestjs/common';
-import { Cron, Interval, QueueService, SnoozeError, type CronTick, type Job } from 'nestjs-task-queue';
-import type { Broker } from '../../src/core/broker.js';
-import { BROKER } from '../../src/task-queue.constants.js';
+import {
+  Cron,
+  Interval,
+  QueueService,
+  ScheduleService,
+  SnoozeError,
+  Timeout,
+  type CronOptions,
+  type CronTick,
+  type Job,
+  type TaskQueueModuleOptions,
+} from 'nestjs-task-queue';
 import { bootError, closeApps, startApp, STORES } from '../support/apps.js';
 import { MessageLog } from '../support/message-log.js';
 
@@ -50,8 +59,8 @@ describe.each(STORES)('on $name', ({ options }) => {
       });
       expect(job.enqueuedAt).toBeGreaterThanOrEqual(job.scheduledFor as number);
     }
-    const stored = await app.get<Broker>(BROKER).schedules('cron');
-    expect(stored.map(({ name }) => name)).toEqual(['pulse']);
+    const { schedules } = await app.get(ScheduleService).list();
+    expect(schedules.map(({ name }) => name)).toEqual(['pulse']);
     const kept = await app.get(QueueService).getJob('cron', jobs[0].id);
     expect(kept).toMatchObject({ name: 'pulse', schedule: { name: 'pulse' }, scheduledFor: instants[0] });
     expect(kept?.id).toBe(`cron~pulse~${instants[0]}`);
@@ -65,7 +74,11 @@ describe.each(STORES)('on $name', ({ options }) => {
       if (run === 1) throw new SnoozeError(0);
       throw new Error(`run ${run}`);
     };
-    const decorator = Cron(EVERY_SECOND, { name: 'doomed', queue: 'night', maxAttempts: 2, backoff: 0, priority: 3 });
+    const decorator = Cron(EVERY_SECOND, {
+      name: 'doomed',
+      queue: 'night',
+      job: { maxAttempts: 2, backoff: 0, priority: 3 },
+    });
     const { app } = await startApp({ providers: [scheduled(decorator, behave)] }, options());
     const queues = app.get(QueueService);
     const [first] = await runs.first(1);
@@ -126,15 +139,79 @@ describe.each(STORES)('on $name', ({ options }) => {
     }
     const store = options();
     const { app } = await startApp({ providers: [Clock] }, store);
-    const broker = app.get<Broker>(BROKER);
-    expect((await broker.schedules('cron')).map(({ name }) => name)).toEqual(['on']);
+    const { schedules } = await app.get(ScheduleService).list();
+    expect(schedules.map(({ name }) => name)).toEqual(['on']);
     // A process that only enqueues registers nothing at all.
     const apart = options();
     const { app: producer } = await startApp(
       { providers: [Clock] },
       { ...apart, role: 'producer', queues: { cron: {} } },
     );
-    expect(await producer.get<Broker>(BROKER).schedules('cron')).toEqual([]);
+    expect((await producer.get(ScheduleService).list()).schedules).toEqual([]);
+  });
+
+  it('configuration overrides decorators by the name of the schedule', async () => {
+    @Injectable()
+    class Clock {
+      @Cron('0 0 * * *', { name: 'zoned', timeZone: 'Europe/Berlin', waitForCompletion: true, job: { maxAttempts: 5 } })
+      @Interval('1h', { name: 'often' })
+      @Cron('0 0 * * *', { name: 'off' })
+      tick() {}
+    }
+    const { app } = await startApp(
+      { providers: [Clock] },
+      {
+        ...options(),
+        schedules: {
+          zoned: { utcOffset: '-03:00', overlap: 'queue-one', job: { priority: 2 }, jitter: undefined },
+          often: { cron: '0 6 * * *', timeZone: 'Asia/Tokyo', missed: 'all', window: '2h' },
+          off: { disabled: true },
+        },
+      },
+    );
+    const { schedules } = await app.get(ScheduleService).list();
+    const of = (name: string) => schedules.find((schedule) => schedule.name === name);
+    expect(of('zoned')).toMatchObject({
+      rule: { expression: '0 0 * * *', timeZone: '-03:00' },
+      overlap: 'queue-one',
+      job: { maxAttempts: 5, priority: 2 },
+      jitterMs: 0,
+    });
+    expect(of('often')).toMatchObject({
+      rule: { kind: 'cron', expression: '0 6 * * *', timeZone: 'Asia/Tokyo' },
+      missed: 'all',
+      windowMs: 7_200_000,
+    });
+    expect(of('off')).toBeUndefined();
+  });
+
+  it.each<[string, TaskQueueModuleOptions['schedules'], string, RegExp]>([
+    ['a name that no code declares', { clok: { disabled: true } }, 'TASK_QUEUE_UNKNOWN_OPTION', /"clok".*"clock"/],
+    ['an unknown option', { clock: { disable: true } as object }, 'TASK_QUEUE_UNKNOWN_OPTION', /"disabled"/],
+    [
+      'a value that makes no sense',
+      { clock: { cron: '99 * * * *' } },
+      'TASK_QUEUE_INVALID_CRON',
+      /schedules\["clock"\]/,
+    ],
+    ['two kinds of ticks', { clock: { every: '1h', at: 5 } }, 'TASK_QUEUE_CONFIGURATION', /every and at/],
+  ])('overriding by %s stops the boot', async (_what, schedules, code, message) => {
+    const providers = [scheduled(Cron('@daily', { name: 'clock' }), () => {})];
+    const error = await bootError({ providers }, { ...options(), schedules });
+    expect(error).toMatchObject({ code });
+    expect(error.message).toMatch(message);
+  });
+
+  it('several on one method need names of their own', async () => {
+    @Injectable()
+    class Clock {
+      @Cron('@daily')
+      @Interval('1h')
+      tick() {}
+    }
+    expect((await bootError({ providers: [Clock] }, options())).message).toMatch(
+      /Two schedules of Clock\.tick are named "Clock\.tick".*names of their own/,
+    );
   });
 
   it.each<[string, MethodDecorator, string, RegExp]>([
@@ -145,6 +222,36 @@ describe.each(STORES)('on $name', ({ options }) => {
     ['words', Cron('daily please'), 'TASK_QUEUE_INVALID_CRON', /daily please/],
     ['an interval below a second', Interval(500), 'TASK_QUEUE_INVALID_VALUE', /500/],
     ['an interval that is no duration', Interval('soon'), 'TASK_QUEUE_INVALID_VALUE', /soon/],
+    [
+      'a zone and an offset',
+      Cron('@daily', { timeZone: 'UTC', utcOffset: 60 }),
+      'TASK_QUEUE_INVALID_VALUE',
+      /not both/,
+    ],
+    ['an end before the start', Cron('@daily', { startAt: 2000, endAt: 1000 }), 'TASK_QUEUE_INVALID_VALUE', /endAt/],
+    [
+      'two words for overlap',
+      Cron('@daily', { waitForCompletion: true, overlap: 'allow' }),
+      'TASK_QUEUE_INVALID_VALUE',
+      /waitForCompletion/,
+    ],
+    [
+      'an option of its jobs',
+      Cron('@daily', { maxAttempts: 5 } as CronOptions),
+      'TASK_QUEUE_CONFIGURATION',
+      /job: { maxAttempts/,
+    ],
+    [
+      'an option of @nestjs/schedule',
+      Cron('@daily', { threshold: 250 } as CronOptions),
+      'TASK_QUEUE_CONFIGURATION',
+      /window/,
+    ],
+    ['an unknown option', Cron('@daily', { jiter: 5 } as CronOptions), 'TASK_QUEUE_UNKNOWN_OPTION', /"jitter"/],
+    ['a name with a space', Cron('@daily', { name: 'my digest' }), 'TASK_QUEUE_INVALID_VALUE', /my digest/],
+    ['an unknown scope', Cron('@daily', { scope: 'process' as 'instance' }), 'TASK_QUEUE_INVALID_VALUE', /cluster/],
+    ['a zone of an interval', Interval('1h', { timeZone: 'UTC' } as object), 'TASK_QUEUE_UNKNOWN_OPTION', /timeZone/],
+    ['a timeout that is none', Timeout(-1), 'TASK_QUEUE_INVALID_VALUE', /-1/],
     ['a payload that is no JSON', Cron('0 0 * * *', { payload: { n: 7n } }), 'TASK_QUEUE_INVALID_PAYLOAD', /BigInt/],
   ])('%s stops the boot', async (_what, decorator, code, message) => {
     const error = await bootError({ providers: [scheduled(decorator, () => {})] }, options());

@@ -18,7 +18,7 @@ export async function run(trial) {
   const producer = await trial.producer();
   const stalled = await trial.worker({ dist, concurrency: 1 });
   const busyMs = stallLimitMs + 3 * leaseMs + 2000;
-  await trial.fill(producer, 1, () => ({ act: 'busy', ms: busyMs }));
+  await trial.fill(producer, 1, () => ({ act: 'busyThenHeed', ms: busyMs }));
   await trial.until('it runs', () => stalled.entries().some(({ type }) => type === 'start'));
   const other = await trial.worker({ dist, concurrency: 1, calm: true });
   await trial.drained(60_000);
@@ -31,8 +31,16 @@ export async function run(trial) {
   figures.takenOverMs = Math.round(second ? second.at - first.at : Infinity);
   figures.crashes = await (await trial.auditor()).redis.hlen((await trial.auditor()).key('crashes'));
   trial.judge(figures, { extraRuns: 1, overlaps: 1 });
-  trial.check(figures.takenOverMs <= stallLimitMs + leaseMs + 3000, `taken over after ${figures.takenOverMs} ms`);
+  const told = stalled.entries().find(({ type }) => type === 'abort');
+  figures.toldMs = Math.round(told ? told.at - first.at - busyMs : Infinity);
+  trial.check(
+    figures.takenOverMs <= stallLimitMs + leaseMs + 3000 * trial.patience,
+    `taken over after ${figures.takenOverMs} ms`,
+  );
   trial.check(stalled.output.includes('stood still'), 'the process says that its loop stood still');
   trial.check(end !== undefined, 'the stalled run ends');
+  trial.check(told?.reason === 'lease-lost', `its signal says ${told?.reason}`);
+  trial.check(figures.toldMs <= 1000 * trial.patience, `it was told ${figures.toldMs} ms after it woke`);
+  trial.check(figures.crashes === 0, 'who was only slow takes the crash count back');
   return figures;
 }

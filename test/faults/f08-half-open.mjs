@@ -23,9 +23,11 @@ export async function run(trial) {
   trial.faultEnded(); // new connections work from now on
   const waiting = await trial.fill(direct, 1, () => ({ ms: 5 }));
   const calls = Array.from({ length: 5 }, () => trial.add(producer, { ms: 5 }));
-  await trial.pause(trial.ours ? 12_000 : 15_000);
+  const find = () => trial.entries().find(({ type, n }) => type === 'start' && n === waiting[0]);
+  await trial.pause(trial.full || !trial.ours ? 15_000 : 10_000);
   const openAfter = [...trial.calls.values()].filter((outcome) => outcome === 'open').length;
-  const taken = trial.entries().find(({ type, n }) => type === 'start' && n === waiting[0]);
+  const patience = trial.full ? 45_000 : 0;
+  const taken = find() ?? (await trial.until('it is taken', find, patience).catch(() => undefined));
   if (trial.ours) {
     await settlesWithin(Promise.all(calls), 10_000);
     await trial.drained();
@@ -42,6 +44,6 @@ export async function run(trial) {
     `the waiting job was taken after ${figures.takenMs} ms`,
   );
   trial.check(openAfter === 0, `${openAfter} calls were still open`);
-  trial.check(trial.longestCallMs <= 6000, `a call took ${trial.longestCallMs} ms`);
+  trial.check(trial.longestCallMs <= 6000 * trial.patience, `a call took ${trial.longestCallMs} ms`);
   return figures;
 }

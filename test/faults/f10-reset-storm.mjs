@@ -24,9 +24,14 @@ export async function run(trial) {
   await trial.pause(500);
   const figures = await trial.figures();
   const after = await connections();
-  Object.assign(figures, { kills, longestCallMs: trial.longestCallMs, sockets: `${before} → ${after}` });
+  Object.assign(figures, {
+    calls: load.made(),
+    kills,
+    longestCallMs: trial.longestCallMs,
+    sockets: `${before} → ${after}`,
+  });
   trial.judge(figures, { extraRuns: Math.ceil(load.made() / 1000), recoveryMs: 3000 });
-  trial.check(kills > 20, `only ${kills} kills`);
+  trial.check(kills > 10, `only ${kills} kills`);
   trial.check(Math.abs(after - before) <= 2, `sockets: ${before} before, ${after} after`);
   const warnings = trial.entries().filter(({ type }) => type === 'warning');
   trial.check(warnings.length === 0, `warnings: ${warnings[0]?.text}`);

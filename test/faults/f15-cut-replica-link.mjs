@@ -15,14 +15,15 @@ export async function run(trial) {
   const producer = await trial.producer();
   const durable = { durability: { replicas: 1, timeout: 300 } };
   const payload = { ms: 1, durable: true };
-  for (let index = 0; index < 100; index++) await trial.add(producer, payload, durable);
+  const count = trial.full ? 300 : 100;
+  for (let index = 0; index < count; index++) await trial.add(producer, payload, durable);
   const before = trial.ackedAt.size;
 
   link.hole();
   link.refuse();
   const others = [];
   const calls = Array.from({ length: 50 }, () => producer.add({ n: -1, ...payload }, durable));
-  for (let index = 0; index < 100; index++) others.push(await trial.add(producer, { ms: 1 }));
+  for (let index = 0; index < count; index++) others.push(await trial.add(producer, { ms: 1 }));
   const answers = await Promise.allSettled(calls);
   const confirmed = answers.filter(({ status }) => status === 'fulfilled').length;
   const typed = answers.filter(({ reason }) => reason?.code === 'TASK_QUEUE_DURABILITY_UNCONFIRMED').length;
@@ -37,13 +38,14 @@ export async function run(trial) {
   const lostOf = (numbers) => numbers.filter((n) => !present.has(n)).length;
   const confirmedBefore = [...trial.ackedAt.keys()].slice(0, before);
   const figures = {
+    primaryOnly: count,
     confirmed: before + confirmed,
     lostConfirmed: lostOf(confirmedBefore),
     unconfirmed: typed,
     lostPrimaryOnly: lostOf(others),
     violations,
   };
-  trial.check(before === 100, `${before} of 100 jobs were confirmed before the cut`);
+  trial.check(before === count, `${before} of ${count} jobs were confirmed before the cut`);
   trial.check(figures.lostConfirmed === 0, `${figures.lostConfirmed} confirmed jobs are lost`);
   trial.check(
     confirmed === 0 && typed === 50,

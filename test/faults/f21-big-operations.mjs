@@ -15,7 +15,7 @@ export async function run(trial) {
   const { queues } = producer;
   await trial.fill(producer, count, () => ({ ms: 0 }));
   // Dead letters by the thousand, written as the scripts write them: running them would take longer than the trial.
-  const dead = count / 10;
+  const dead = trial.full ? count : count / 10;
   for (let done = 0; done < dead; done += 1000) {
     const pipeline = admin.pipeline();
     const at = Date.now();
@@ -40,12 +40,14 @@ export async function run(trial) {
   };
   const listed = await timed('list', async () => {
     let total = 0;
-    let cursor;
-    for (let pages = 0; pages < 100; pages++) {
-      const page = await queues.jobs(queue, { state: 'ready', cursor, limit: 500 });
-      total += page.jobs.length;
-      cursor = page.cursor;
-      if (cursor === undefined) break;
+    for (const state of ['ready', 'dead']) {
+      let cursor;
+      for (let pages = 0; pages < 100; pages++) {
+        const page = await queues.jobs(queue, { state, cursor, limit: 500 });
+        total += page.jobs.length;
+        cursor = page.cursor;
+        if (cursor === undefined) break;
+      }
     }
     return total;
   });
@@ -57,7 +59,8 @@ export async function run(trial) {
   pings.sort((a, b) => a - b);
   const slowestScriptMs = Math.max(0, ...slow.map(([, , micros]) => micros)) / 1000;
   const figures = {
-    jobs: count,
+    ready: count,
+    deadLetters: dead,
     listed,
     retried,
     purged,
@@ -69,7 +72,8 @@ export async function run(trial) {
   };
   trial.check(retried === dead, `${retried} of ${dead} dead jobs were retried`);
   trial.check(purged === count + dead, `${purged} of ${count + dead} jobs were purged`);
-  trial.check(slowestScriptMs < 10, `a script took ${slowestScriptMs} ms`);
-  trial.check(figures.pingMax <= 100, `a PING took ${figures.pingMax} ms`);
+  // On a shared machine the processor is taken from Redis in the middle of a script, too.
+  trial.check(slowestScriptMs < 10 * trial.patience, `a script took ${slowestScriptMs} ms`);
+  trial.check(figures.pingMax <= (trial.full ? 25 : 150), `a PING took ${figures.pingMax} ms`);
   return figures;
 }

@@ -14,19 +14,20 @@ export async function run(trial) {
   const producer = await trial.producer();
   const schedules = ours ? { every: { expression: '* * * * * *' } } : undefined;
   const dueAt = new Map();
-  const delayed = async (count) => {
+  const delayed = async (count, who, baseMs = 1000) => {
     for (let index = 0; index < count; index++) {
-      const delay = 1000 + Math.floor(2000 * trial.random());
+      const delay = baseMs + Math.floor(2000 * trial.random());
       const calledAt = instant();
       const n = await trial.add(producer, { ms: 1 }, { delay });
-      dueAt.set(n, { from: calledAt + delay, to: instant() + delay });
+      dueAt.set(n, { who, from: calledAt + delay, to: instant() + delay });
     }
   };
+  const longestMs = trial.full ? 28_000 : 1000;
   // Alone, so that nobody else's clock can help.
   for (const clockOffsetMs of [HOUR, -HOUR]) {
     const worker = await trial.worker({ clockOffsetMs, schedules });
-    await delayed(trial.full ? 200 : 50);
-    await trial.pause(4500);
+    await delayed(trial.full ? 100 : 50, clockOffsetMs > 0 ? 'ahead' : 'behind', longestMs);
+    await trial.pause(longestMs + 3500);
     worker.kill('SIGTERM');
     await Promise.race([worker.exited, trial.pause(5000)]);
     worker.kill();
@@ -36,7 +37,7 @@ export async function run(trial) {
     [HOUR, 0, -HOUR].map((clockOffsetMs) => trial.worker({ clockOffsetMs, schedules })),
   );
   await trial.fill(producer, 6, () => ({ ms: 2.5 * leaseMs }));
-  await delayed(30);
+  await delayed(30, 'together');
   for (let jumps = 0; jumps < 4; jumps++) {
     await trial.pause((2.5 * leaseMs) / 4);
     for (const { child } of workers) child.send({ clockOffsetMs: (trial.random() - 0.5) * 1_200_000 });
@@ -58,17 +59,20 @@ export async function run(trial) {
   for (const { n, at } of starts) firstStart.set(n, Math.min(at, firstStart.get(n) ?? Infinity));
   const offsets = [...dueAt].map(([n, due]) => {
     const at = firstStart.get(n) ?? Infinity;
-    return { early: due.from - at, late: at - due.to };
+    return { who: due.who, early: due.from - at, late: at - due.to };
   });
   const wall = Date.now() - instant();
   const ticks = starts.filter(({ tick }) => tick !== undefined).map(({ at, tick }) => at + wall - tick);
   const early = offsets.filter(({ early: by }) => by > 5);
-  const late = offsets.filter(({ late: by }) => by > 2000);
+  const late = offsets.filter(({ late: by }) => by > 2000 * trial.patience);
+  const of = (list, whose) => list.filter(({ who }) => who === whose).length;
   Object.assign(figures, {
     delayed: dueAt.size,
     early: early.length,
     earliestMs: Math.round(Math.max(0, ...offsets.map(({ early: by }) => by))),
     late: late.length,
+    aheadEarly: `${of(early, 'ahead')} of ${of(offsets, 'ahead')}`,
+    behindLate: `${of(late, 'behind')} of ${of(offsets, 'behind')}`,
     ...(ours && {
       ticks: ticks.length,
       tickEarlyMs: Math.round(Math.max(0, -Math.min(...ticks))),

@@ -31,6 +31,6 @@ export async function run(trial) {
   // A run may have ended without its settlement having been stored: one turn of the killed worker.
   trial.judge(figures, { extraRuns: kills * 300 });
   // Processes that start beside it take the processor from Redis in the middle of a script, too.
-  trial.check(figures.slowestScriptMs <= 50, `a script took ${figures.slowestScriptMs} ms`);
+  trial.check(figures.slowestScriptMs <= 50 * trial.patience, `a script took ${figures.slowestScriptMs} ms`);
   return figures;
 }

@@ -23,7 +23,7 @@ export async function run(trial) {
     }
   };
   for (let index = 0; index < 3; index++) void keepOne();
-  await trial.drained(60_000);
+  await trial.drained(trial.full ? 180_000 : 60_000);
   running = false;
   await trial.pause(300);
 

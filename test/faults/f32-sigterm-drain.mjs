@@ -7,7 +7,7 @@ export const systems = ['bullmq'];
 
 export async function run(trial) {
   const graceMs = trial.full ? 5000 : 3000;
-  const leaseMs = trial.ours ? undefined : 30_000; // the built-in ones
+  const leaseMs = trial.builtInLeaseMs;
   const concurrency = 64;
   await trial.redis();
   const producer = await trial.producer();
@@ -41,14 +41,17 @@ export async function run(trial) {
     restartedMs: Math.round(Math.max(...again.map(({ from }) => from)) - exit.at),
   });
   trial.judge(figures, { extraRuns: unfinished.length, overlaps: unfinished.length });
-  trial.check(exitMs <= graceMs + 1000, `exit took ${exitMs} ms with a grace of ${graceMs}`);
+  trial.check(exitMs <= graceMs + 1000 * trial.patience, `exit took ${exitMs} ms with a grace of ${graceMs}`);
   trial.check(exit.signal === 'SIGTERM' || exit.code === 0, `it ended with ${exit.code ?? exit.signal}`);
   trial.check(
-    left.every(({ from }) => from < toldAt + 20),
+    left.every(({ from }) => from < toldAt + 20 * trial.patience),
     'no run starts after SIGTERM',
   );
   trial.check(unfinished.length > 30 && again.length === unfinished.length, 'every unfinished job started elsewhere');
-  trial.check(figures.restartedMs <= 2000, `unfinished jobs started ${figures.restartedMs} ms after the exit`);
+  trial.check(
+    figures.restartedMs <= 2000 * trial.patience,
+    `unfinished jobs started ${figures.restartedMs} ms after the exit`,
+  );
   trial.check(
     again.every(({ attempt }) => attempt === 1),
     'a shutdown burns no attempt',
@@ -66,7 +69,7 @@ export async function run(trial) {
   lonely.kill('SIGTERM');
   figures.exitWithoutRedisMs = Math.round((await lonely.exited).at - alsoToldAt);
   trial.check(
-    figures.exitWithoutRedisMs <= graceMs + 1000,
+    figures.exitWithoutRedisMs <= graceMs + 1000 * trial.patience,
     `without Redis the exit took ${figures.exitWithoutRedisMs} ms`,
   );
   return figures;

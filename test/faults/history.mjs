@@ -52,7 +52,7 @@ export function runsOf(entries) {
  * @param {object[]} evidence.entries all histories
  * @param {{ n: number, id: string, state: string }[]} evidence.jobs what the store holds
  * @param {string[]} evidence.violations what an audit of the store found wrong
- * @param {Set<number>} evidence.retried n of jobs that asked for further attempts
+ * @param {Map<number, number>} evidence.retried n of jobs that may fail → how many lives they were given
  */
 export function figuresOf({ calls, entries, jobs, violations, retried }) {
   const runs = runsOf(entries);
@@ -70,7 +70,7 @@ export function figuresOf({ calls, entries, jobs, violations, retried }) {
   let extraRuns = 0;
   let overlaps = 0;
   for (const [n, list] of runsPerN) {
-    if (!retried.has(n)) extraRuns += list.length - 1;
+    extraRuns += retried.has(n) ? repeatedAttempts(list, retried.get(n)) : list.length - 1;
     for (let i = 1; i < list.length; i++) if (list[i].from < list[i - 1].to) overlaps++;
   }
   // Completed by a run that was not the newest.
@@ -100,6 +100,15 @@ export function figuresOf({ calls, entries, jobs, violations, retried }) {
     unsettled: countOf(([, outcome]) => outcome === 'open'),
     violations,
   };
+}
+
+/** A further attempt was asked for; the same attempt once more, in the same life, was not. */
+function repeatedAttempts(runs, lives) {
+  const times = new Map();
+  for (const { attempt } of runs) times.set(attempt, (times.get(attempt) ?? 0) + 1);
+  let repeated = 0;
+  for (const count of times.values()) repeated += Math.max(0, count - lives);
+  return repeated;
 }
 
 function fenceOf(result) {

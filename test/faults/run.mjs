@@ -1,29 +1,45 @@
 // The fault suite: real redis-servers, real worker processes, one trial per fault.
-//   npm run faults                          every fault of the profile
+//   npm run faults                          every fault, short leases and loads
+//   npm run faults -- --reduced             the same in at most four minutes, as CI runs it
+//   npm run faults -- --full                built-in leases and full loads: the figures of docs/faults.md
 //   FAULT=F07,F09 SEED=12 npm run faults    these, as that seed had them
-//   npm run faults -- --profile ci|full     short leases and loads (default), or built-in defaults
 //   npm run faults -- --system bullmq       the same faults under bullmq; its figures are shown, not judged
 //   npm run faults -- --mutants             deliberate breakages, each to be caught by its trial
-// Also: --jobs N (trials side by side, 2 by default), --repeat N, --json FILE (figures of every trial).
-import { readdirSync, writeFileSync } from 'node:fs';
+//   npm run faults -- --matrix              renders docs/faults.md from the kept figures
+// Also: --jobs N (trials side by side, 2 by default), --repeat N, --json FILE (figures are added to it; `kept` is the
+// file that the page is rendered from).
+import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './build-copy.mjs';
+import { keptResults, ResultsFile } from './results-file.mjs';
 import { settlesWithin, Trial } from './trial.mjs';
-
-/** A trial that takes longer hangs. */
-const LIMIT_MS = 300_000;
 
 const { values: options } = parseArgs({
   options: {
-    profile: { type: 'string', default: 'ci' },
+    reduced: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     system: { type: 'string', default: 'task-queue' },
     fault: { type: 'string', default: process.env.FAULT ?? '' },
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string' },
     repeat: { type: 'string', default: '1' },
     json: { type: 'string' },
     mutants: { type: 'boolean', default: false },
+    matrix: { type: 'boolean', default: false },
   },
 });
+/** A trial that takes longer hangs. */
+const LIMIT_MS = options.full ? 600_000 : options.reduced ? 90_000 : 300_000;
+/** Whatever the machine does meanwhile, the reduced run is over then. */
+const REDUCED_MS = 225_000;
+/** Trials that mostly wait, and long: begun first, so that no lane is left alone with one of them. */
+const LONG = ['F25', 'F32', 'F08', 'F14', 'F09', 'F22', 'F20', 'F03', 'F17', 'F40', 'F04', 'F04B', 'F01', 'F07'];
+
+if (options.matrix) {
+  const { renderPage } = await import('./matrix.mjs');
+  await renderPage();
+  process.exit(0);
+}
+
 const seed = process.env.SEED ?? String(Math.floor(Math.random() * 1e9));
 const wanted = new Set(options.fault.toUpperCase().split(',').filter(Boolean));
 const faults = [];
@@ -35,51 +51,67 @@ for (const id of wanted) {
     throw new Error(`No such fault: ${id}. There are ${faults.map((fault) => fault.id).join(', ')}`);
 }
 
-console.log(`Faults under ${options.system}, profile ${options.profile}, SEED=${seed}`);
+const profile = options.full ? 'full' : 'short';
+console.log(`Faults under ${options.system}, ${options.reduced ? 'reduced' : profile} profile, SEED=${seed}`);
 const startedAt = Date.now();
-const results = [];
+const timeLeft = () => (options.reduced ? startedAt + REDUCED_MS - Date.now() : Infinity);
+const file =
+  options.json &&
+  new ResultsFile(options.json === 'kept' ? keptResults(options.system) : options.json, {
+    system: options.system,
+    profile,
+  });
+const broken = [];
+const skipped = [];
 let passed = 0;
-let failed = 0;
 process.setMaxListeners(0); // each server and each copy of the build is ended with this process
 if (options.mutants) await tryMutants();
 else await tryAll();
-if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 1));
+
 console.log(`${Math.round((Date.now() - startedAt) / 1000)} s`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 ? 1 : 0); // whatever a failed trial may have left open
+if (skipped.length > 0) console.log(`No time was left for ${skipped.join(', ')}: npm run faults runs all`);
+for (const line of broken) console.log(line);
+console.log(`${passed} passed, ${broken.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+process.exit(broken.length > 0 || passed === 0 ? 1 : 0); // whatever a failed trial may have left open
 
 async function tryAll() {
   const dist = copyBuild('suite');
   const trials = [];
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const fault of faults) {
-      if (wanted.size > 0 ? !wanted.has(fault.id) : fault.profiles && !fault.profiles.includes(options.profile))
-        continue;
+      if (wanted.size > 0 && !wanted.has(fault.id)) continue;
       if (options.system !== 'task-queue' && !fault.systems?.includes(options.system)) continue;
       trials.push({ fault, seed: round === 0 ? seed : `${seed}.${round}` });
     }
   }
+  const rankOf = ({ fault }) => (LONG.includes(fault.id) ? LONG.indexOf(fault.id) : LONG.length);
+  if (!options.full) trials.sort((a, b) => rankOf(a) - rankOf(b));
   await sideBySide(trials, async (trial) => {
-    const result = await attempt(trial.fault, dist, trial.seed);
-    results.push(result);
+    if (timeLeft() < 15_000) return void skipped.push(trial.fault.id);
+    const limitMs = Math.min(LIMIT_MS, timeLeft());
+    const result = await attempt(trial.fault, dist, trial.seed, { limitMs });
+    // Cut off by the end of the run, before it could be said to hang.
+    if (result.cut && result.failures.length === 0) return void skipped.push(trial.fault.id);
     report(result);
+    file?.put(result);
     if (result.failures.length === 0) passed++;
-    else failed++;
+    else broken.push(`FAIL ${result.id} SEED=${result.seed}: ${result.failures[0].split('\n')[0]}`);
   });
 }
 
 async function tryMutants() {
   const { mutants } = await import('./mutants.mjs');
   const chosen = mutants.filter((mutant) => wanted.size === 0 || wanted.has(mutant.fault));
-  await sideBySide(chosen, async ({ name, fault: id, changes }) => {
+  await sideBySide(chosen, async ({ name, fault: id, changes, because }) => {
     const fault = faults.find((candidate) => candidate.id === id);
-    const { failures } = await attempt(fault, copyBuild(name.replaceAll(/\W+/g, '-'), changes), seed, true);
-    const caught = failures.length > 0;
-    results.push({ mutant: name, fault: id, caught, failures });
-    const why = caught ? ` (${failures[0].split('\n')[0]})` : '';
-    console.log(`${caught ? 'ok  ' : 'FAIL'} ${id} ${caught ? 'catches' : 'does not catch'}: ${name}${why}`);
-    if (caught) passed++;
-    else failed++;
+    const dist = copyBuild(name.replaceAll(/\W+/g, '-'), changes);
+    const { failures } = await attempt(fault, dist, seed, { expectFailure: true });
+    // Another failure than the expected one would show that the mutant does not even run.
+    const reason = failures.find((failure) => because.test(failure))?.split('\n')[0];
+    const verdict = reason ? 'catches' : 'does not catch';
+    console.log(`${reason ? 'ok  ' : 'FAIL'} ${id} ${verdict}: ${name} (${reason ?? failures[0] ?? 'it passed'})`);
+    if (reason) passed++;
+    else broken.push(`FAIL ${id} SEED=${seed}: does not catch "${name}" by ${because}`);
   });
 }
 
@@ -89,43 +121,50 @@ async function sideBySide(items, work) {
   const lane = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
   };
-  await Promise.all(Array.from({ length: Number(options.jobs) }, lane));
+  // A full trial has the machine to itself: what it measures is to be compared.
+  const lanes = Number(options.jobs ?? (options.full ? 1 : options.reduced ? 3 : 2));
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
-async function attempt(fault, dist, trialSeed, expectFailure = false) {
+async function attempt(fault, dist, trialSeed, { limitMs = LIMIT_MS, expectFailure = false } = {}) {
   const system = await import(`./systems/${options.system}.mjs`);
   const trial = new Trial({
     systemName: options.system,
     system,
     dist,
     seed: trialSeed,
-    full: options.profile === 'full',
+    full: options.full,
     fault: fault.id,
   });
   const begunAt = Date.now();
   let figures;
+  let outOfTime = false;
   try {
     const running = fault.run(trial).then((value) => {
       figures = value;
     });
-    if (!(await settlesWithin(running, LIMIT_MS))) throw new Error(`The trial took longer than ${LIMIT_MS / 1000} s`);
+    outOfTime = !(await settlesWithin(running, limitMs));
+    if (outOfTime && limitMs === LIMIT_MS) trial.check(false, `The trial took longer than ${limitMs / 1000} s`);
   } catch (error) {
     trial.failures.push(String(error?.stack ?? error));
   }
-  const { failures, folder, ours } = trial;
+  const cut = outOfTime && limitMs < LIMIT_MS;
+  const { folder, ours } = trial;
+  const failures = [...trial.failures];
   const [note] = failures; // what a system that is not judged stumbled over
   if (!ours) {
     if (figures === undefined) console.log(`       ${fault.id}: ${note}`);
     failures.length = 0;
   }
-  if (expectFailure) trial.failures = []; // its histories are of no interest
+  if (expectFailure || !ours || cut) trial.failures = []; // its histories are of no interest
   try {
-    await trial.close();
+    if (!(await settlesWithin(trial.close(), 30_000))) failures.push('cleaning up took longer than 30 s');
   } catch (error) {
     failures.push(`cleaning up: ${String(error)}`);
   }
   if (figures) for (const key of ['jobs', 'entries']) delete figures[key];
-  return { id: fault.id, name: fault.name, ms: Date.now() - begunAt, figures, failures, note, folder, seed: trialSeed };
+  const { id, name } = fault;
+  return { id, name, ms: Date.now() - begunAt, figures, failures, note, folder, seed: trialSeed, cut };
 }
 
 function report({ id, name, ms, figures = {}, failures, folder, seed: trialSeed }) {
@@ -135,6 +174,8 @@ function report({ id, name, ms, figures = {}, failures, folder, seed: trialSeed 
     .map(([key, value]) => `${key.replaceAll(/[A-Z]/g, (letter) => ' ' + letter.toLowerCase())} ${value}`);
   console.log(`${failures.length ? 'FAIL' : 'ok  '} ${id} ${name} (${(ms / 1000).toFixed(1)} s): ${shown.join(', ')}`);
   for (const failure of failures) console.log(`       ${failure}`);
-  if (failures.length)
-    console.log(`       again: SEED=${trialSeed} FAULT=${id} npm run faults; histories in ${folder}`);
+  if (failures.length) {
+    const how = options.full ? ' -- --full' : '';
+    console.log(`       again: SEED=${trialSeed} FAULT=${id} npm run faults${how}; histories in ${folder}`);
+  }
 }

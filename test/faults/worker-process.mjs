@@ -23,6 +23,15 @@ const ACTS = {
     const until = performance.now() + ms;
     while (performance.now() < until);
   },
+  /** The same, and then it looks at its signal, as a handler between two steps does. */
+  async busyThenHeed(job, { ms }) {
+    ACTS.busy(job, { ms });
+    const { signal } = job;
+    if (!signal.aborted) {
+      await Promise.race([pause(5000), new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    }
+    if (signal.aborted) noteAbort(job);
+  },
   exit: () => process.exit(1),
   sigkill: () => process.kill(process.pid, 'SIGKILL'),
   memory() {
@@ -32,9 +41,9 @@ const ACTS = {
     const deeper = () => deeper() + 1;
     deeper();
   },
-  async throwOnce(job, { ms }) {
+  async failFirst(job, { ms, fails }) {
     await pause(ms);
-    if (job.attempt === 1) throw new Error('the first attempt fails');
+    if (job.attempt <= fails) throw new Error(`attempt ${job.attempt} fails`);
   },
   throwUndefined: () => Promise.reject(undefined),
   throwNull() {
@@ -78,17 +87,15 @@ const ACTS = {
     }),
 };
 
+const noteAbort = ({ id, payload, signal }) => note('abort', { n: payload?.n, id, reason: signal.reason?.reason });
+
 async function run(job) {
   const number = ++runs;
   const { payload } = job;
   const n = payload?.n ?? (job.schedule && `${job.schedule.name}@${job.scheduledFor}`);
   const tick = job.schedule && { schedule: job.schedule.name, tick: job.scheduledFor, missed: job.schedule.missed };
   note('start', { run: number, n, id: job.id, attempt: job.attempt, fence: job.fence, ...tick });
-  if (payload?.act !== 'busy') {
-    job.signal?.addEventListener('abort', () => {
-      note('abort', { run: number, n, id: job.id, reason: job.signal.reason?.reason });
-    });
-  }
+  if (!payload?.act?.startsWith('busy')) job.signal?.addEventListener('abort', () => noteAbort(job));
   try {
     const act = site.calm ? undefined : ACTS[payload?.act];
     const value = act ? await act(job, payload) : await pause(site.calm ? 0 : (payload?.ms ?? 0));

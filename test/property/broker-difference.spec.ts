@@ -41,7 +41,7 @@ function portraitOf(model: QueueModel) {
     });
     return [state, jobs];
   });
-  return { ...Object.fromEntries(states), leases: [...model.leases], fence: model.fence, rules: model.rules.coming() };
+  return { ...Object.fromEntries(states), leases: [...model.leases], fence: model.fence, rules: model.rules.all() };
 }
 
 it('memory and redis do the same', async () => {

@@ -90,10 +90,10 @@ export class ModelledQueue {
 
   /** Every job is in the one state the model says, in its place of the line; nothing else is there. */
   async expectFit(model: QueueModel): Promise<void> {
-    const [counts, paused, schedules, ...pages] = await Promise.all([
+    const [counts, paused, { schedules }, ...pages] = await Promise.all([
       this.broker.counts(this.name),
       this.broker.isPaused(this.name),
-      this.broker.schedules(this.name),
+      this.broker.listSchedules(this.name, undefined, 500),
       ...JOB_STATES.map((state) => this.broker.list(this.name, state, undefined, 1000)),
     ]);
     const listed = new Map<JobState, StoredJob[]>(JOB_STATES.map((state, index) => [state, pages[index].jobs]));
@@ -103,10 +103,11 @@ export class ModelledQueue {
       if (state === 'active') jobs.sort((a, b) => (a.id < b.id ? -1 : 1)); // these have no order
       expect(jobs).toEqual(model.inState(state).map(expectedOf));
     }
+    schedules.sort((a, b) => (a.name < b.name ? -1 : 1));
     expect({ counts, paused, schedules }).toEqual({
       counts: model.counts(),
       paused: model.paused,
-      schedules: model.rules.coming(),
+      schedules: model.rules.all(),
     });
     await this.store.audit(this.name, model);
   }

@@ -57,51 +57,6 @@ export const inbox = command(
   },
 );
 
-// ---------------------------------------------------------------- schedules
-
-const rules = fc.constantFrom('digest', 'nightly');
-const hashes = fc.constantFrom('h1', 'h1', 'h1', 'h2');
-
-export const register = command(
-  'register',
-  fc.record({ name: rules, specHash: hashes, inMs: fc.constantFrom(0, 0, 1000, 60_000) }),
-  async (queue, model, { name, specHash, inMs }) => {
-    const schedule = { name, specHash, spec: `{"rule":"${specHash}"}`, nextTick: model.now + inMs };
-    expect(await queue.broker.registerSchedule(queue.name, schedule)).toBe(model.rules.register(schedule));
-  },
-);
-
-const fires = fc.record({
-  name: rules,
-  specHash: hashes,
-  off: fc.constantFrom(0, 0, 0, 0, 1),
-  priority: priorities,
-  again: fc.constantFrom(true, true, true, false),
-  skips: fc.constantFrom(false, false, true),
-});
-
-/** An instance fires what it thinks is due: rightly, too late, too early, or by an old rule. */
-export const fire = command('fire', fires, async (queue, model, { name, specHash, off, priority, again, skips }) => {
-  const { now, due } = await queue.broker.dueSchedules(queue.name, 10);
-  const coming = model.rules.coming();
-  expect(now).toBe(model.now);
-  expect(due).toMatchObject(coming.filter((rule) => rule.tick <= now).map(({ lastTick: _lastTick, ...rule }) => rule));
-  const tick = (coming.find((rule) => rule.name === name)?.tick ?? model.now) + off;
-  const userId = `cron~${name}~${tick}`;
-  const job = skips ? undefined : newJob(model, { userId, name, priority });
-  const sent = { name, specHash, tick, nextTick: again ? tick + 60_000 : undefined, job };
-  const answer = model.rules.fire(sent, now);
-  expect(await queue.broker.fireSchedule(queue.name, sent)).toBe(answer);
-  if (answer !== 'fired' || job === undefined || model.find(userId) !== undefined) return;
-  const [stored] = await queue.broker.read(queue.name, [userId]);
-  queue.expectNew([String(stored?.id)]);
-  model.add(String(stored?.id), job);
-});
-
-export const forgetRule = command('removeSchedule', rules, async (queue, model, name) => {
-  expect(await queue.broker.removeSchedule(queue.name, name)).toBe(model.rules.remove(name));
-});
-
 /** The envelope a retry by a person begins with. */
 export function freshEnvelope(now: number, envelope: string, priority: number): string {
   const { userId, header, payload } = decodeEnvelope(envelope);

@@ -2,6 +2,7 @@ import type * as fc from 'fast-check';
 import type { Command, Freedom } from './command.js';
 import * as curator from './curator-commands.js';
 import * as producer from './producer-commands.js';
+import * as schedule from './schedule-commands.js';
 import * as worker from './worker-commands.js';
 
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
@@ -12,9 +13,13 @@ export const queueCommands = (freedom: Freedom): fc.Arbitrary<Command>[] => [
   producer.enqueuePlain,
   producer.repeatEnqueue,
   producer.inbox,
-  producer.register,
-  ...times(2, producer.fire),
-  producer.forgetRule,
+  schedule.register,
+  ...times(3, schedule.fire),
+  ...times(2, schedule.announce),
+  schedule.pauseRule,
+  schedule.resumeRule,
+  schedule.runNow,
+  schedule.forgetRule,
   ...times(12, worker.takeTurn(freedom)),
   ...times(2, worker.repeatTurn),
   worker.beat,

@@ -38,7 +38,7 @@ export class QueueModel extends ModelState {
   readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
   readonly issued: (HeldJob & { worker: string })[] = [];
-  readonly rules = new RuleModel();
+  readonly rules = new RuleModel(this);
   readonly inbox: string[] = [];
   paused = false;
   fence = 0;
@@ -259,6 +259,7 @@ export class QueueModel extends ModelState {
       nextExpiryAt,
       ready,
       nextDueAt: this.nextDueAt(),
+      nextLookAt: this.rules.nextLookAt(),
       parked,
     };
   }

@@ -1,33 +1,195 @@
-import type { NewSchedule, ScheduleFire, StoredSchedule } from '../../src/core/broker.js';
+import type {
+  AnnouncedSchedule,
+  Announcement,
+  ComingTick,
+  FireAnswer,
+  NewSchedule,
+  RegisterAnswer,
+  ResumeAnswer,
+  ScheduledJob,
+  ScheduleFire,
+  ScheduleRun,
+  StoredSchedule,
+} from '../../src/core/broker.js';
+import { isSettled } from '../../src/core/job.js';
 import { byText } from './model-job.js';
+import type { ModelState } from './model-state.js';
 
-type Rule = Omit<StoredSchedule, 'tick'> & { tick: number | undefined };
+const SILENCE_MS = 60_000;
+
+type Rule = StoredSchedule & {
+  lookAt: number;
+  replaced: string[];
+  resumedAt: number;
+  open: string[];
+  runs: ScheduleRun[];
+};
 
 /** The schedules of a queue. */
 export class RuleModel {
-  private readonly rules = new Map<string, Rule>();
+  readonly rules = new Map<string, Rule>();
+  private readonly apps = new Map<string, { last: number; since: number }>();
 
-  register({ name, specHash, spec, nextTick }: NewSchedule): 'created' | 'unchanged' | 'replaced' {
+  constructor(private readonly jobs: ModelState) {}
+
+  // ---------------------------------------------------------------- read
+
+  all(): StoredSchedule[] {
+    const sorted = [...this.rules.values()].sort((a, b) => byText(a.name, b.name));
+    return sorted.map(({ lookAt: _look, replaced: _old, resumedAt: _at, open: _open, runs: _runs, ...told }) => told);
+  }
+
+  due(): Rule[] {
+    return this.coming().filter(({ lookAt }) => lookAt <= this.jobs.now);
+  }
+
+  nextLookAt(): number | undefined {
+    return this.coming()[0]?.lookAt;
+  }
+
+  // ---------------------------------------------------------------- keep
+
+  register({ name, specHash, spec, app, ...next }: NewSchedule): RegisterAnswer {
+    const { now } = this.jobs;
     const stored = this.rules.get(name);
-    if (stored?.specHash === specHash) return 'unchanged';
-    this.rules.set(name, { name, specHash, spec, tick: nextTick, lastTick: stored?.lastTick });
-    return stored === undefined ? 'created' : 'replaced';
+    const told = { announcedAt: app === undefined ? undefined : now };
+    if (stored === undefined) {
+      const rule: Rule = {
+        ...{ name, specHash, spec, app, status: 'ended', pauseReason: undefined, nextTick: undefined },
+        ...{ lastTick: undefined, fired: 0, skipped: 0, createdAt: now, ...told },
+        ...{ lookAt: 0, replaced: [], resumedAt: 0, open: [], runs: [] },
+      };
+      this.rules.set(name, rule);
+      this.goOn(rule, next);
+      return 'created';
+    }
+    if ((app === undefined) !== (stored.app === undefined)) return 'conflict';
+    const same = stored.specHash === specHash;
+    const removed = stored.pauseReason === 'removed';
+    if (same && !removed) {
+      Object.assign(stored, { app, ...told });
+      return 'unchanged';
+    }
+    if (this.isOutdated(stored, specHash)) return 'outdated';
+    if (!same) {
+      const replaced = [stored.specHash, ...stored.replaced.filter((hash) => hash !== specHash)].slice(0, 8);
+      Object.assign(stored, { specHash, spec, fired: 0, skipped: 0, replaced: app === undefined ? [] : replaced });
+    }
+    Object.assign(stored, { app, ...told });
+    if (removed || stored.pauseReason === undefined) this.goOn(stored, next);
+    return 'replaced';
   }
 
-  coming(): StoredSchedule[] {
-    const coming = [...this.rules.values()].filter((rule): rule is StoredSchedule => rule.tick !== undefined);
-    return coming.sort((a, b) => a.tick - b.tick || byText(a.name, b.name));
+  announce(app: string, announced: readonly AnnouncedSchedule[]): Announcement {
+    const { now } = this.jobs;
+    const answer: Announcement = { outdated: [], unknown: [], removed: [] };
+    for (const { name, specHash } of announced) {
+      const rule = this.rules.get(name);
+      if (rule?.app !== undefined && rule.specHash === specHash && rule.pauseReason !== 'removed') {
+        Object.assign(rule, { app, announcedAt: now });
+      } else answer[rule && this.isOutdated(rule, specHash) ? 'outdated' : 'unknown'].push(name);
+    }
+    const before = this.apps.get(app);
+    const since = before === undefined || now - before.last >= SILENCE_MS ? now : before.since;
+    this.apps.set(app, { last: now, since });
+    for (const rule of now - since >= SILENCE_MS ? this.rules.values() : []) {
+      if (rule.app !== app || rule.announcedAt === undefined || now - rule.announcedAt < SILENCE_MS) continue;
+      rule.announcedAt = undefined;
+      if (rule.status !== 'active') continue;
+      Object.assign(rule, { status: 'paused', pauseReason: 'removed', nextTick: undefined });
+      answer.removed.push(rule.name);
+    }
+    answer.removed.sort(byText);
+    return answer;
   }
 
-  fire({ name, specHash, tick, nextTick, job }: ScheduleFire, now: number): 'fired' | 'stale' | 'early' {
+  pause(name: string): boolean {
     const rule = this.rules.get(name);
-    if (rule?.specHash !== specHash || rule.tick !== tick) return 'stale';
-    if (now < tick) return 'early';
-    Object.assign(rule, { tick: nextTick, lastTick: job === undefined ? rule.lastTick : tick });
-    return 'fired';
+    if (rule && rule.status !== 'ended') {
+      Object.assign(rule, { status: 'paused', pauseReason: 'user', nextTick: undefined });
+    }
+    return rule !== undefined;
+  }
+
+  resume(name: string, specHash: string, next: ComingTick): ResumeAnswer {
+    const rule = this.rules.get(name);
+    if (rule === undefined) return 'not-found';
+    if (rule.specHash !== specHash) return 'changed';
+    if (rule.status === 'paused') {
+      rule.resumedAt = this.jobs.now;
+      this.goOn(rule, next);
+    }
+    return 'resumed';
   }
 
   remove(name: string): boolean {
     return this.rules.delete(name);
+  }
+
+  // ---------------------------------------------------------------- fire
+
+  /** `jobs`: what the store makes jobs of, each to be told by {@link ran}. */
+  fire(fire: ScheduleFire): { answer: FireAnswer; jobs: readonly ScheduledJob[]; missed: number } {
+    const none = (answer: FireAnswer) => ({ answer, jobs: [], missed: 0 });
+    const rule = this.rules.get(fire.name);
+    if (rule?.specHash !== fire.specHash) return none('stale');
+    if (rule.status !== 'active') return none(rule.status);
+    if (rule.nextTick !== fire.tick) return none('stale');
+    if (this.jobs.now < rule.lookAt) return none('early');
+    if (fire.pauseOnFailure && rule.runs.some(({ jobId }) => this.diedSince(jobId, rule.resumedAt))) {
+      Object.assign(rule, { status: 'paused', pauseReason: 'failure', nextTick: undefined });
+      return none('paused');
+    }
+    const left = (fire.limit ?? Infinity) - rule.fired;
+    if (left <= 0) {
+      this.goOn(rule, { nextTick: undefined });
+      return none('ended');
+    }
+    const single = fire.overlap !== 'allow' && fire.jobs.length > 0;
+    if (single && rule.open.some((id) => this.isOpen(id))) {
+      if (fire.overlap === 'queue-one') {
+        rule.lookAt = this.jobs.now + 1000;
+        return none('held');
+      }
+      rule.skipped++;
+      this.goOn(rule, fire);
+      return none('overlapped');
+    }
+    const jobs = single ? fire.jobs.slice(-1) : fire.jobs.slice(0, Math.min(left, 100));
+    if (jobs.length === 0) rule.skipped++;
+    rule.fired += jobs.length;
+    this.goOn(rule, jobs.length === left ? { nextTick: undefined } : fire);
+    return { answer: 'fired', jobs, missed: fire.missed + (single ? fire.jobs.length - 1 : 0) };
+  }
+
+  ran(name: string, tick: number, jobId: string, missed: number, byHand = false): void {
+    const rule = this.rules.get(name) as Rule;
+    rule.runs = [{ tick, firedAt: this.jobs.now, missed, jobId }, ...rule.runs].slice(0, 10);
+    rule.open = byHand ? [...rule.open.filter((id) => this.isOpen(id)), jobId].slice(-10) : [jobId];
+    if (!byHand) rule.lastTick = tick;
+  }
+
+  private coming(): Rule[] {
+    const coming = [...this.rules.values()].filter(({ status }) => status === 'active');
+    return coming.sort((a, b) => a.lookAt - b.lookAt || byText(a.name, b.name));
+  }
+
+  private goOn(rule: Rule, { nextTick, lookAt }: ComingTick): void {
+    const status = nextTick === undefined ? 'ended' : 'active';
+    Object.assign(rule, { status, pauseReason: undefined, nextTick, lookAt: lookAt ?? nextTick ?? 0 });
+  }
+
+  private isOutdated({ app, replaced, announcedAt = -Infinity }: Rule, specHash: string): boolean {
+    return app !== undefined && replaced.includes(specHash) && this.jobs.now - announcedAt < SILENCE_MS;
+  }
+
+  private isOpen(id: string): boolean {
+    const job = this.jobs.jobs.get(id);
+    return job !== undefined && !isSettled(job.state);
+  }
+
+  private diedSince(id: string, at: number): boolean {
+    const job = this.jobs.jobs.get(id);
+    return job?.state === 'dead' && job.settledAt > at;
   }
 }

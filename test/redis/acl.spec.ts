@@ -9,6 +9,7 @@ import { RedisBroker } from '../../src/redis/redis.broker.js';
 import { describeBroker } from '../contract/broker.contract.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
+import { rule } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 
 const PASSWORD = 'a-password';
@@ -107,7 +108,9 @@ describe('users', () => {
     expect(await broker.logs('mail', plain.id)).toEqual([]);
     expect(await broker.awaitSettled('mail', plain.id, 1000)).toMatchObject({ state: 'ready' });
     expect(await broker.isPaused('mail')).toBe(false);
-    expect(await broker.schedules('mail')).toEqual([]);
+    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toEqual([]);
+    expect(await broker.readSchedules('mail', ['s'])).toEqual([undefined]);
+    expect(await broker.scheduleHistory('mail', 's', 10)).toEqual([]);
     expect((await broker.examine()).unknown).toContain('appendfsync: the server did not say');
 
     const { jobs } = await worker.settleAndReserve('mail', turn);
@@ -118,7 +121,7 @@ describe('users', () => {
     await events.first(1);
   });
 
-  it('the producer has every verb of QueueService', async () => {
+  it('the producer has every verb of QueueService and ScheduleService', async () => {
     const broker = await open('producer');
     const [one, two, three] = await broker.enqueue('mail', [job, job, { ...job, delayMs: 60_000 }]);
     await broker.setPaused('mail', true);
@@ -128,6 +131,14 @@ describe('users', () => {
     expect(await broker.remove('mail', two.id)).toBe('removed');
     expect(await broker.purge('mail', 'cancelled', 10)).toMatchObject({ removed: 2 });
     expect(await broker.retryDead('mail', one.id, 1, job.envelope)).toBe('not-found');
+    const scheduled = { ...job, userId: 'cron~digest~1', scheduledFor: 1 };
+    expect(await broker.registerSchedule('mail', rule(1))).toBe('created');
+    expect(await broker.pauseSchedule('mail', 'digest')).toBe(true);
+    expect(await broker.resumeSchedule('mail', 'digest', 'h1', { nextTick: 1 })).toBe('resumed');
+    expect(await broker.runScheduleNow('mail', 'digest', 'h1', scheduled)).toMatchObject({ created: true });
+    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toMatchObject([{ name: 'digest' }]);
+    expect(await broker.scheduleHistory('mail', 'digest', 10)).toHaveLength(1);
+    expect(await broker.removeSchedule('mail', 'digest')).toBe(true);
     await expect(broker.settleAndReserve('mail', turn)).rejects.toMatchObject(refused);
     await expect(broker.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
   });
@@ -143,7 +154,9 @@ describe('users', () => {
     expect((await broker.read('mail', [id]))[0]?.state).toBe('ready');
     expect(await broker.logs('mail', id)).toEqual([]);
     expect(await broker.isPaused('mail')).toBe(false);
-    expect(await broker.schedules('mail')).toEqual([]);
+    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toEqual([]);
+    expect(await broker.readSchedules('mail', ['s'])).toEqual([undefined]);
+    expect(await broker.scheduleHistory('mail', 's', 10)).toEqual([]);
     expect((await broker.examine()).kind).toBe('redis');
 
     const before = await admin.call('DEBUG', 'DIGEST');

@@ -7,6 +7,7 @@ import { RedisBroker } from '../../src/redis/redis.broker.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
 import { KEEP } from '../contract/broker-driver.js';
+import { rule } from '../contract/schedule-seeds.js';
 
 const QUEUES = Array.from({ length: 12 }, (_, index) => `queue-${index}`);
 
@@ -95,11 +96,20 @@ describe('a cluster of three primaries', () => {
       expect(await broker.remove(queue, second.id)).toBe('removed');
       for (const state of ['ready', 'scheduled', 'completed', 'cancelled'] as const)
         await broker.purge(queue, state, 10);
-      expect(await broker.registerSchedule(queue, { name: 's', specHash: 'h', spec: '', nextTick: 1 })).toBe('created');
+      expect(await broker.registerSchedule(queue, rule(1, { app: 'shop' }))).toBe('created');
+      expect((await broker.announceSchedules(queue, 'shop', [rule(1)])).unknown).toEqual([]);
       expect((await broker.dueSchedules(queue, 10)).due).toHaveLength(1);
-      const fire = { name: 's', specHash: 'h', tick: 1, nextTick: undefined, job: { ...job('b'), userId: 'b' } };
-      expect(await broker.fireSchedule(queue, fire)).toBe('fired');
-      expect(await broker.removeSchedule(queue, 's')).toBe(true);
+      const scheduled = { ...job('b'), userId: 'b', scheduledFor: 1 };
+      const fire = { name: 'digest', specHash: 'h1', tick: 1, nextTick: undefined, jobs: [scheduled], missed: 0 };
+      const rest = { overlap: 'skip', pauseOnFailure: true, limit: 5 } as const;
+      expect(await broker.fireSchedules(queue, [{ ...fire, ...rest }])).toEqual(['fired']);
+      const extra = { ...scheduled, userId: 'c' };
+      expect(await broker.runScheduleNow(queue, 'digest', 'h1', extra)).toMatchObject({ created: true });
+      expect((await broker.listSchedules(queue, undefined, 10)).schedules).toMatchObject([{ status: 'ended' }]);
+      expect(await broker.scheduleHistory(queue, 'digest', 10)).toHaveLength(2);
+      expect(await broker.pauseSchedule(queue, 'digest')).toBe(true);
+      expect(await broker.resumeSchedule(queue, 'digest', 'h1', { nextTick: 2 })).toBe('resumed');
+      expect(await broker.removeSchedule(queue, 'digest')).toBe(true);
       await broker.leave(queue, 'w1');
       await broker.purge(queue, 'ready', 10);
     }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ReservedJob } from '../../src/core/broker.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
+import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 
 const FULL = { code: 'TASK_QUEUE_STORE_FULL', reply: 'OOM' };
@@ -17,7 +18,7 @@ describe('a Redis at maxmemory', () => {
     await driver.putMany(20, { userId: undefined });
     await driver.putOne({ userId: 'known' });
     jobs = (await driver.reserve('w1', 8)).jobs;
-    await driver.broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '', nextTick: driver.now() });
+    await seedDue(driver, { app: APP });
     await driver.store.pushInbox('1');
     await driver.client.config('SET', 'maxmemory', '1');
   });
@@ -33,14 +34,12 @@ describe('a Redis at maxmemory', () => {
     await expect(driver.put({ delayMs: 5 }, { priority: 1 })).rejects.toMatchObject(FULL);
     await expect(driver.broker.takeInbox(QUEUE, driver.store.inbox, 1)).rejects.toMatchObject(FULL);
     expect(await driver.client.llen(driver.store.inbox)).toBe(1);
-    const fire = {
-      name: 's',
-      specHash: 'h',
-      tick: driver.now(),
-      nextTick: undefined,
-      job: driver.newJob({ userId: 'x' }),
-    };
-    await expect(driver.broker.fireSchedule(QUEUE, fire)).rejects.toMatchObject(FULL);
+    const { broker } = driver;
+    const job = tickJob(driver, driver.now());
+    await expect(broker.fireSchedules(QUEUE, [fireOf(driver, driver.now())])).rejects.toMatchObject(FULL);
+    await expect(broker.runScheduleNow(QUEUE, 'digest', 'h1', job)).rejects.toMatchObject(FULL);
+    await expect(broker.registerSchedule(QUEUE, rule(1, { specHash: 'h2', app: APP }))).rejects.toMatchObject(FULL);
+    expect((await broker.dueSchedules(QUEUE, 10)).due).toMatchObject([{ name: 'digest', specHash: 'h1' }]);
     await driver.expectCounts({ ready: 13, active: 8 });
   });
 
@@ -94,6 +93,14 @@ describe('a Redis at maxmemory', () => {
     expect(trimmed).toBeGreaterThan(0);
     await broker.purge(QUEUE, 'ready', 10);
     await driver.expectConserved();
+  });
+
+  it('announces, pauses, resumes and removes schedules', async () => {
+    const { broker } = driver;
+    expect(await broker.announceSchedules(QUEUE, APP, [rule(0)])).toMatchObject({ unknown: [] });
+    expect(await broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
+    expect(await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: driver.now() })).toBe('resumed');
+    expect(await broker.removeSchedule(QUEUE, 'digest')).toBe(true);
   });
 
   it('takes jobs again as soon as there is room', async () => {

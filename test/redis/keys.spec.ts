@@ -29,7 +29,11 @@ describe('keys', () => {
       suspects: '{tq:mail}:suspects',
       parked: '{tq:mail}:parked',
       schedules: '{tq:mail}:schedules',
+      specs: '{tq:mail}:specs',
       ticks: '{tq:mail}:ticks',
+      runs: '{tq:mail}:runs',
+      announced: '{tq:mail}:announced',
+      apps: '{tq:mail}:apps',
     });
   });
 

@@ -6,6 +6,7 @@ import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 
 /** Long enough for two attempts and a new connection in between, also on a busy machine. */
@@ -91,6 +92,11 @@ describe('lost replies', () => {
     ['remove', () => broker.remove(QUEUE, 'gone')],
     ['purge', () => broker.purge(QUEUE, 'ready', 10)],
     ['due-schedules', () => broker.dueSchedules(QUEUE, 10)],
+    ['register-schedule', () => broker.registerSchedule(QUEUE, rule(1))],
+    ['announce-schedules', () => broker.announceSchedules(QUEUE, 'shop', [rule(1)])],
+    ['pause-schedule', () => broker.pauseSchedule(QUEUE, 's')],
+    ['resume-schedule', () => broker.resumeSchedule(QUEUE, 's', 'h', { nextTick: 1 })],
+    ['read-schedules', () => broker.readSchedules(QUEUE, ['s'])],
     ['remove-schedule', () => broker.removeSchedule(QUEUE, 's')],
     ['leave', () => broker.leave(QUEUE, 'w1')],
   ];
@@ -103,18 +109,21 @@ describe('lost replies', () => {
   });
 
   it('fires a tick once', async () => {
-    await broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '', nextTick: driver.now() });
-    const dropped = proxy.dropReply(requestOf('fire-schedule'));
-    const job = driver.newJob({ userId: 'cron~s~1' });
-    const fired = broker.fireSchedule(QUEUE, {
-      name: 's',
-      specHash: 'h',
-      tick: driver.now(),
-      nextTick: driver.now() + 1,
-      job,
-    });
+    const tick = await seedDue(driver);
+    const dropped = proxy.dropReply(requestOf('fire-schedules'));
+    const fired = broker.fireSchedules(QUEUE, [fireOf(driver, tick)]);
     await dropped;
-    expect(['fired', 'stale']).toContain(await fired);
+    expect(await fired).toEqual(['stale']);
+    await driver.expectCounts({ ready: 1 });
+  });
+
+  it('runs a schedule by hand once, and tells the receipt of the first call', async () => {
+    const tick = await seedDue(driver);
+    const dropped = proxy.dropReply(requestOf('run-schedule'));
+    const run = broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+    await dropped;
+    expect(await run).toMatchObject({ created: true, state: 'ready' });
+    expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toHaveLength(1);
     await driver.expectCounts({ ready: 1 });
   });
 

@@ -3,6 +3,7 @@ import { encodeEnvelope } from '../../src/core/envelope.js';
 import { Link } from '../../src/redis/link.js';
 import { loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { fireOf, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 import { headerOf } from './script-header.js';
 
@@ -10,7 +11,7 @@ const scripts = Object.values(loadScripts()).sort((a, b) => (a.name < b.name ? -
 const named = scripts.map((script): [string, Script] => [script.name, script]);
 
 /** Refused while Redis is full: they make jobs. All others settle, look or clean up, and must go on. */
-const NEEDS_MEMORY = ['enqueue', 'fire-schedule', 'register-schedule', 'take-inbox'];
+const NEEDS_MEMORY = ['enqueue', 'fire-schedules', 'register-schedule', 'run-schedule', 'take-inbox'];
 
 describe.each(named)('%s.lua', (name, script) => {
   const { flags, comment, keys, body } = headerOf(script);
@@ -94,16 +95,15 @@ describe('the broker', () => {
     await broker.purge(QUEUE, 'ready', 10);
     await driver.store.pushInbox('1');
     await broker.takeInbox(QUEUE, driver.store.inbox, 10);
-    await broker.registerSchedule(QUEUE, { name: 's', specHash: 'h', spec: '{}', nextTick: driver.now() });
+    const tick = await seedDue(driver);
+    await broker.announceSchedules(QUEUE, 'shop', []);
     await broker.dueSchedules(QUEUE, 10);
-    await broker.fireSchedule(QUEUE, {
-      name: 's',
-      specHash: 'h',
-      tick: driver.now(),
-      nextTick: undefined,
-      job: undefined,
-    });
-    await broker.removeSchedule(QUEUE, 's');
+    await broker.fireSchedules(QUEUE, [fireOf(driver, tick)]);
+    await broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+    await broker.pauseSchedule(QUEUE, 'digest');
+    await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: tick });
+    await broker.readSchedules(QUEUE, ['digest']);
+    await broker.removeSchedule(QUEUE, 'digest');
     await (
       await broker.onEvents(QUEUE, () => {})
     )();

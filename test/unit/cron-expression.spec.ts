@@ -17,9 +17,9 @@ function ticks(expression: string, timeZone: string, after: string, count: numbe
   return found;
 }
 
-function refusalOf(expression: unknown, timeZone?: string): InvalidCronError {
+function refusalOf(expression: unknown, timeZone?: string, spreadBy?: string): InvalidCronError {
   try {
-    CronExpression.parse(expression as string, timeZone);
+    CronExpression.parse(expression as string, timeZone, 'cron expression', spreadBy);
   } catch (error) {
     if (error instanceof InvalidCronError) return error;
     throw error;
@@ -91,6 +91,27 @@ describe('a cron expression when the clock changes', () => {
       'Africa/Cairo',
       '2026-04-23T12:00:00Z',
       ['2026-04-23T22:00:00Z', '2026-04-24T21:15:00Z'],
+    ],
+    [
+      'a gap up to midnight in Nuuk',
+      '30 23 * * *',
+      'America/Nuuk',
+      '2026-03-27T12:00:00Z',
+      ['2026-03-28T01:30:00Z', '2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z'],
+    ],
+    [
+      'a gap up to midnight in Nuuk, of one date alone',
+      '30 23 28 3 *',
+      'America/Nuuk',
+      '2025-05-01T00:00:00Z',
+      ['2026-03-29T01:00:00Z', '2027-03-29T00:30:00Z'],
+    ],
+    [
+      'half an hour up to midnight in Pyongyang',
+      '55-56 22,23 * * *',
+      'Asia/Pyongyang',
+      '2018-05-04T12:00:00Z',
+      ['2018-05-04T14:25:00Z', '2018-05-04T14:26:00Z', '2018-05-04T15:00:00Z', '2018-05-05T13:55:00Z'],
     ],
     [
       'half an hour in Lord Howe',
@@ -208,7 +229,6 @@ describe('a cron expression that cannot be used', () => {
     ['*/0 * * * *', 'minute', 1],
     ['5-1 * * * *', 'minute', 1],
     ['1/5 * * * *', 'minute', 1],
-    ['H * * * *', 'minute', 1],
     ['0 0 * * MON#6', 'day of week', 9],
   ])('%s names field and position', (expression, field, position) => {
     const error = refusalOf(expression);
@@ -262,11 +282,110 @@ describe('a time zone', () => {
     expect(CronExpression.parse('0 0 * * *', timeZone).timeZone).toBe(timeZone);
   });
 
-  it.each(['Mars/Base', '', '+02:00', 'Europe/Berlin\n', 'x'.repeat(300)])('%p is not', (timeZone) => {
+  it.each(['Mars/Base', '', '+2:00', '+02:00\n', 'Europe/Berlin\n', 'x'.repeat(300)])('%p is not', (timeZone) => {
     expect(() => CronExpression.parse('0 0 * * *', timeZone)).toThrow(InvalidValueError);
+  });
+
+  it.each([
+    ['+02:00', '0 12 * * *', '2026-03-28T23:00:00Z', '2026-03-29T10:00:00Z'],
+    ['-03:30', '0 0 1 * *', '2026-01-15T00:00:00Z', '2026-02-01T03:30:00Z'],
+    ['+05:45', '30 9 * * MON', '2026-01-04T20:00:00Z', '2026-01-05T03:45:00Z'],
+  ])('may be an offset without summer time: %s', (timeZone, expression, after, next) => {
+    expect(ticks(expression, timeZone, after, 1)).toEqual([next]);
   });
 
   it('is suggested for a mistyped one', () => {
     expect(() => CronExpression.parse('0 0 * * *', 'Europe/Berln')).toThrow(/Did you mean "Europe\/Berlin"/);
+  });
+});
+
+describe('H in a cron expression', () => {
+  const YEAR_START = Date.UTC(2026, 0, 1) - 1;
+  const first = (expression: string, name: string) => {
+    const tick = CronExpression.parse(expression, 'UTC', 'cron expression', name).nextTick(YEAR_START);
+    return new Date(tick!);
+  };
+  const names = Array.from({ length: 500 }, (_, number) => `report-${number}`);
+
+  it('gives a name the same tick always, and names different ones', () => {
+    expect(first('H H * * *', 'report-1')).toEqual(first('H H * * *', 'report-1'));
+    const minutes = new Set(names.map((name) => first('H * * * *', name).getUTCMinutes()));
+    expect(minutes.size).toBe(60);
+    // Minute and hour of a name do not depend on each other.
+    const times = new Set(names.map((name) => first('H H * * *', name).getTime()));
+    expect(times.size).toBeGreaterThan(350);
+  });
+
+  it('spreads evenly', () => {
+    const counts = new Map<number, number>();
+    for (const name of names) {
+      const sixth = Math.floor(first('H * * * *', name).getUTCMinutes() / 10);
+      counts.set(sixth, (counts.get(sixth) ?? 0) + 1);
+    }
+    expect(Math.min(...counts.values())).toBeGreaterThan(500 / 6 / 2);
+    expect(Math.max(...counts.values())).toBeLessThan((500 / 6) * 2);
+  });
+
+  it.each<[string, (date: Date) => boolean]>([
+    ['H(0-29) * * * *', (date) => date.getUTCMinutes() < 30],
+    ['H H(1-4) * * *', (date) => date.getUTCHours() >= 1 && date.getUTCHours() <= 4],
+    ['0 0 H * *', (date) => date.getUTCDate() <= 28],
+    ['0 0 H(29-31) 1 *', (date) => date.getUTCDate() >= 29],
+    ['0 0 1 H *', (date) => date.getUTCDate() === 1],
+    ['H 0 0 * * *', (date) => date.getUTCHours() === 0 && date.getUTCMinutes() === 0],
+    ['0 0 * * H(1-5)', (date) => date.getUTCDay() >= 1 && date.getUTCDay() <= 5],
+    ['H(5-5) * * * *', (date) => date.getUTCMinutes() === 5],
+  ])('stays within its field and range: %s', (expression, isWithin) => {
+    for (const name of names.slice(0, 50)) expect(isWithin(first(expression, name))).toBe(true);
+  });
+
+  it('keeps a step and shifts its phase', () => {
+    const phases = new Set<number>();
+    for (const name of names.slice(0, 200)) {
+      const cron = CronExpression.parse('H/15 * * * *', 'UTC', 'cron expression', name);
+      const found: number[] = [];
+      for (let tick = cron.nextTick(YEAR_START)!; found.length < 5; tick = cron.nextTick(tick)!) found.push(tick);
+      expect(found.slice(1).map((tick, at) => tick - found[at])).toEqual([15, 15, 15, 15].map((n) => n * 60_000));
+      phases.add(new Date(found[0]).getUTCMinutes());
+    }
+    expect(phases.size).toBe(15);
+  });
+
+  it('stands in lists beside other entries', () => {
+    expect(first('59,H(10-12) 3 * * *', 'a').getUTCMinutes()).toBeLessThan(13);
+  });
+
+  it('is read the same from the store', () => {
+    const stored = CronExpression.known('H H * * *', 'Europe/Berlin', 'report-1');
+    const parsed = CronExpression.parse('H H * * *', 'Europe/Berlin', 'cron expression', 'report-1');
+    expect(stored.nextTick(YEAR_START)).toBe(parsed.nextTick(YEAR_START));
+    expect(CronExpression.known('H H * * *', 'Europe/Berlin', 'report-1')).toBe(stored);
+    expect(() => CronExpression.known('61 * * * *', 'UTC', 'x')).toThrow();
+  });
+
+  it('leaves names with an H alone', () => {
+    expect(iso(CronExpression.parse('0 0 * MAR THU').nextTick(YEAR_START))).toBe('2026-03-05T00:00:00Z');
+  });
+
+  it.each([
+    ['h * * * *', 'minute', 1, 'use H, H/15'],
+    ['H-30 * * * *', 'minute', 1, 'use H, H/15'],
+    ['H(0-60) * * * *', 'minute', 1, 'range within 0-59'],
+    ['5,H(9-3) * * * *', 'minute', 3, 'range within 0-59'],
+    ['H/61 * * * *', 'minute', 1, 'step from 1 to 60'],
+    ['H(0-9)/0 * * * *', 'minute', 1, 'step from 1 to 10'],
+    ['0 0 0 1 1 * H', 'year', 13, 'cannot spread the year'],
+    ['0  H(1-2 * * *', 'hour', 4, 'use H, H/15'],
+    // The fault lies behind an H that is longer or shorter than its value.
+    ['H(0-29) 99 * * *', 'hour', 9, ''],
+  ])('%s names field and position', (expression, field, position, words) => {
+    const error = refusalOf(expression, 'UTC', 'a');
+    expect(error).toMatchObject({ value: expression, place: { field, position } });
+    expect(error.message).toContain(words);
+  });
+
+  it('needs a name to spread by', () => {
+    expect(refusalOf('H * * * *')).toMatchObject({ place: { field: 'minute', position: 1 } });
+    expect(refusalOf('H * * * *').message).toContain('needs the name of a schedule');
   });
 });

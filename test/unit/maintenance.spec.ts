@@ -24,6 +24,7 @@ const idle: ReclaimReply = {
   ready: 0,
   nextDueAt: undefined,
   parked: 0,
+  nextLookAt: undefined,
 };
 
 let logger: RecordingLogger;

@@ -20,7 +20,7 @@ describe('readModuleOptions', () => {
     expect(readModuleOptions(memory, undefined)).toMatchObject({
       connection: 'memory://',
       prefix: 'tq',
-      app: 'tq',
+      app: 'default',
       role: 'all',
       defaults: {},
       queues: {},

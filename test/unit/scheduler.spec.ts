@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Broker, StoredJob } from '../../src/core/broker.js';
-import type { Codec } from '../../src/core/codec.js';
+import type { Broker, StoredJob, StoredSchedule } from '../../src/core/broker.js';
+import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
 import {
   BrokerUnavailableError,
-  InvalidCronError,
   InvalidPayloadError,
   InvalidValueError,
   PayloadTooLargeError,
 } from '../../src/core/errors.js';
+import { Schedule } from '../../src/core/schedule.js';
 import type { ScheduleDeclaration } from '../../src/core/schedule-declaration.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
@@ -25,6 +25,9 @@ const declare = (changes: Partial<ScheduleDeclaration> = {}): ScheduleDeclaratio
   rule: { kind: 'cron', expression: '* * * * *', timeZone: 'UTC' },
   missed: 'once',
   overlap: 'allow',
+  jitterMs: 0,
+  pauseOnFailure: false,
+  scope: 'cluster',
   disabled: false,
   payload: undefined,
   job: {},
@@ -85,6 +88,9 @@ describe('the scheduler', () => {
     return scheduler;
   };
 
+  /** What the store keeps, in the order of the names. */
+  const kept = async (queue = 'cron'): Promise<StoredSchedule[]> =>
+    (await broker.listSchedules(queue, undefined, 500)).schedules.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const stored = async (queue = 'cron'): Promise<StoredJob[]> =>
     (await broker.list(queue, 'ready', undefined, 500)).jobs;
   const jobs = async (queue = 'cron') =>
@@ -114,9 +120,7 @@ describe('the scheduler', () => {
 
   it('registers at the start and fires nothing before the tick', async () => {
     const scheduler = await start([declare()]);
-    expect(await broker.schedules('cron')).toMatchObject([
-      { name: 'digest', tick: NOON + MINUTE, lastTick: undefined },
-    ]);
+    expect(await kept()).toMatchObject([{ name: 'digest', nextTick: NOON + MINUTE, lastTick: undefined }]);
     clock.advance(MINUTE - 1);
     await scheduler.runOnce();
     expect(await jobs()).toEqual([]);
@@ -172,7 +176,7 @@ describe('the scheduler', () => {
     expect(others).toEqual([]);
     expect(job.header).toMatchObject({ s: NOON + 5 * MINUTE, c: { name: 'digest', missed: 4 } });
     expect(JSON.parse(job.payload)).toMatchObject({ scheduledFor: NOON + 5 * MINUTE, missed: 4 });
-    expect((await broker.schedules('cron'))[0].tick).toBe(NOON + 6 * MINUTE);
+    expect((await kept())[0].nextTick).toBe(NOON + 6 * MINUTE);
   });
 
   it('skips missed ticks of an interval and keeps its phase', async () => {
@@ -190,7 +194,7 @@ describe('the scheduler', () => {
     clock.advance(MINUTE + 9000);
     await scheduler.runOnce();
     expect(await ticks()).toEqual([MINUTE]);
-    expect((await broker.schedules('cron'))[0].tick).toBe(NOON + 2 * MINUTE);
+    expect((await kept())[0].nextTick).toBe(NOON + 2 * MINUTE);
   });
 
   it('never postpones a tick by a restart with the same rule', async () => {
@@ -198,7 +202,7 @@ describe('the scheduler', () => {
     await first.stop();
     clock.advance(MINUTE / 2);
     const second = await start([everyMs(MINUTE)]);
-    expect((await broker.schedules('cron'))[0].tick).toBe(NOON + MINUTE);
+    expect((await kept())[0].nextTick).toBe(NOON + MINUTE);
     clock.advance(MINUTE / 2);
     await second.runOnce();
     expect(await ticks()).toEqual([MINUTE]);
@@ -215,7 +219,7 @@ describe('the scheduler', () => {
     clock.advance(10 * MINUTE);
     await start([declare(changes)]);
     expect(await jobs()).toEqual([]);
-    expect((await broker.schedules('cron'))[0].tick).toBeGreaterThan(clock.now());
+    expect((await kept())[0].nextTick).toBeGreaterThan(clock.now());
     expect(logger.lines.some((line) => line.includes('has changed'))).toBe(true);
   });
 
@@ -226,26 +230,18 @@ describe('the scheduler', () => {
     clock.advance(MINUTE / 2);
     await start([declare({ payload: { a: 1 } })], { codec });
     expect(logger.lines.some((line) => line.includes('has changed'))).toBe(false);
-    expect((await broker.schedules('cron'))[0].tick).toBe(NOON + MINUTE);
+    expect((await kept())[0].nextTick).toBe(NOON + MINUTE);
   });
 
   it('neither registers nor fires a disabled schedule, and leaves it to instances that have it enabled', async () => {
     const disabled = await start([declare({ disabled: true }), declare({ name: 'other' })]);
-    expect((await broker.schedules('cron')).map(({ name }) => name)).toEqual(['other']);
+    expect((await kept()).map(({ name }) => name)).toEqual(['other']);
     const enabled = await start([declare()]);
     clock.advance(MINUTE);
     await disabled.runOnce();
     expect((await jobs()).map(({ header }) => header.n)).toEqual(['other']);
     await enabled.runOnce();
     expect((await jobs()).map(({ header }) => header.n)).toEqual(['other', 'digest']);
-  });
-
-  it('has nothing to do where every schedule is disabled', async () => {
-    const closed = new MemoryBroker();
-    await closed.close();
-    const scheduler = await start([declare({ disabled: true })], { broker: closed });
-    await scheduler.runOnce();
-    expect(logger.lines).toEqual([]);
   });
 
   it('fires rules that other code declared, as they are stored', async () => {
@@ -275,10 +271,7 @@ describe('the scheduler', () => {
       'a rule that is none',
       '{"v":1,"rule":{"kind":"interval","everyMs":0},"missed":"once","overlap":"allow","job":{}}',
     ],
-    [
-      'a policy it does not know',
-      '{"v":1,"rule":{"kind":"interval","everyMs":1000},"missed":"all","overlap":"allow","job":{}}',
-    ],
+    ['a policy it does not know', '{"v":1,"rule":{"kind":"interval","everyMs":1000},"missed":"some"}'],
     ['broken JSON', '{'],
     ['null', 'null'],
   ])('leaves %s to others, says so once, and fires the rest', async (_, spec) => {
@@ -288,7 +281,7 @@ describe('the scheduler', () => {
     await scheduler.runOnce();
     await scheduler.runOnce();
     expect(await ticks()).toEqual([MINUTE]);
-    expect((await broker.schedules('cron')).find(({ name }) => name === 'strange')?.tick).toBe(NOON + 1);
+    expect((await kept()).find(({ name }) => name === 'strange')?.nextTick).toBe(NOON + 1);
     expect(logger.lines.filter((line) => line.includes('"strange"'))).toHaveLength(1);
   });
 
@@ -303,10 +296,10 @@ describe('the scheduler', () => {
     expect(await ticks()).toEqual([MINUTE]);
   });
 
-  it('warns about a rule without a further tick instead of registering it', async () => {
+  it('warns about a rule without a further tick', async () => {
     await start([declare({ rule: { kind: 'cron', expression: '0 0 0 1 1 * 2020', timeZone: 'UTC' } })]);
-    expect(await broker.schedules('cron')).toEqual([]);
-    expect(logger.lines).toEqual(['warn: Schedule "digest" has no tick after now: it is not registered.']);
+    expect(await kept()).toMatchObject([{ name: 'digest', status: 'ended', nextTick: undefined }]);
+    expect(logger.lines).toEqual(['warn: Schedule "digest" has no tick after now: it is stored as ended.']);
   });
 
   it('ends a rule with its last tick', async () => {
@@ -317,7 +310,331 @@ describe('the scheduler', () => {
     await scheduler.runOnce();
     await scheduler.runOnce();
     expect(await ticks()).toEqual([60 * MINUTE]);
-    expect(await broker.dueSchedules('cron', 10)).toMatchObject({ due: [], nextTickAt: undefined });
+    expect(await broker.dueSchedules('cron', 10)).toMatchObject({ due: [], nextLookAt: undefined });
+  });
+
+  it('fires a Date once, and never again after a restart', async () => {
+    const date = () => declare({ rule: { kind: 'date', at: NOON + MINUTE } });
+    const scheduler = await start([date()]);
+    clock.advance(5 * MINUTE);
+    await scheduler.runOnce();
+    expect(await ticks()).toEqual([MINUTE]);
+    expect(await kept()).toMatchObject([{ status: 'ended', fired: 1 }]);
+    await start([date()]);
+    expect(await ticks()).toEqual([MINUTE]);
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('fires a delay once in all, counted from the first registration', async () => {
+    const delay = () => declare({ rule: { kind: 'delay', delayMs: MINUTE } });
+    const first = await start([delay()]);
+    clock.advance(MINUTE / 2);
+    const second = await start([delay()]);
+    clock.advance(MINUTE / 2);
+    await Promise.all([first.runOnce(), second.runOnce()]);
+    expect(await ticks()).toEqual([MINUTE]);
+  });
+
+  it('fires within startAt and endAt', async () => {
+    const scheduler = await start([declare({ startAt: NOON + 3 * MINUTE, endAt: NOON + 5 * MINUTE })]);
+    for (let minute = 1; minute <= 8; minute++) {
+      clock.advance(MINUTE);
+      await scheduler.runOnce();
+    }
+    expect(await ticks()).toEqual([3, 4, 5].map((minute) => minute * MINUTE));
+    expect(await kept()).toMatchObject([{ status: 'ended' }]);
+  });
+
+  it('ends with the last job of its limit, also when several come at once', async () => {
+    const scheduler = await start([declare({ limit: 5, missed: 'all' })]);
+    clock.advance(3 * MINUTE);
+    await scheduler.runOnce();
+    clock.advance(4 * MINUTE);
+    await scheduler.runOnce();
+    expect(await ticks()).toEqual([1, 2, 3, 4, 5].map((minute) => minute * MINUTE));
+    expect(await kept()).toMatchObject([{ status: 'ended', fired: 5 }]);
+  });
+
+  it('makes up for every tick where it is asked to', async () => {
+    const scheduler = await start([declare({ missed: 'all' })]);
+    clock.advance(5 * MINUTE + 1000);
+    await scheduler.runOnce();
+    expect(await ticks()).toEqual([1, 2, 3, 4, 5].map((minute) => minute * MINUTE));
+    expect((await jobs()).map(({ header }) => header.c?.missed)).toEqual([0, 0, 0, 0, 0]);
+    expect((await kept())[0].nextTick).toBe(NOON + 6 * MINUTE);
+  });
+
+  it('fires a tick at its place in the jitter, every instance at the same', async () => {
+    const jittered = () => declare({ jitterMs: 50_000 });
+    const all = [await start([jittered()]), await start([jittered()])];
+    const { nextLookAt } = await broker.dueSchedules('cron', 1);
+    expect(nextLookAt).toBeGreaterThan(NOON + MINUTE);
+    clock.advance(nextLookAt! - NOON - 1);
+    await Promise.all(all.map((scheduler) => scheduler.runOnce()));
+    expect(await jobs()).toEqual([]);
+    clock.advance(1);
+    await Promise.all(all.map((scheduler) => scheduler.runOnce()));
+    expect(await ticks()).toEqual([MINUTE]);
+  });
+
+  it('fires more than one page in a turn of its loop and the ones that follow', async () => {
+    const many = Array.from({ length: 130 }, (_, number) => declare({ name: `s${number}`, payload: number }));
+    const scheduler = await start(many);
+    clock.advance(MINUTE);
+    await scheduler.runOnce();
+    await scheduler.runOnce();
+    expect(new Set((await jobs()).map(({ payload }) => payload)).size).toBe(130);
+  });
+
+  it('is not held up by a schedule that its codec fails at', async () => {
+    const codec: Codec = {
+      encode: (value) => {
+        if ((value as { schedule: string }).schedule === 'bad') throw new Error('no key');
+        return JSON.stringify(value);
+      },
+      decode: (text) => JSON.parse(text) as unknown,
+    };
+    const scheduler = await start([declare({ name: 'bad' }), declare({ name: 'good' })], { codec });
+    clock.advance(MINUTE);
+    await scheduler.runOnce();
+    await scheduler.runOnce();
+    expect((await jobs()).map(({ header }) => header.n)).toEqual(['good']);
+    expect(logger.lines.filter((line) => line.startsWith('error'))).toEqual([
+      'error: Schedule "bad" cannot be fired here: Error: no key',
+    ]);
+  });
+
+  it('gives the jobs the name that its options say', async () => {
+    const scheduler = await start([declare({ name: 'tenant-7', job: { name: 'digest' } })]);
+    clock.advance(MINUTE);
+    await scheduler.runOnce();
+    expect((await jobs())[0].header).toMatchObject({ n: 'digest', c: { name: 'tenant-7', missed: 0 } });
+  });
+
+  describe('that queues one', () => {
+    it('holds ticks while the job before has not settled, and makes one of them all', async () => {
+      const scheduler = await start([everyMs(MINUTE, { overlap: 'queue-one' })]);
+      clock.advance(MINUTE);
+      await scheduler.runOnce();
+      const finish = await workOne(1, false);
+      for (let tick = 2; tick <= 4; tick++) {
+        clock.advance(MINUTE);
+        await broker.beat('cron', 'w', 8000);
+        await scheduler.runOnce();
+        expect(await jobs()).toEqual([]);
+      }
+      await finish();
+      clock.advance(1000); // it was held a second ago
+      await scheduler.runOnce();
+      expect((await jobs()).map(({ header }) => [header.s! - NOON, header.c?.missed])).toEqual([[4 * MINUTE, 2]]);
+    });
+
+    it('makes one job of missed ticks, though each would get one without it', async () => {
+      const scheduler = await start([declare({ overlap: 'queue-one', missed: 'all' })]);
+      clock.advance(3 * MINUTE);
+      await scheduler.runOnce();
+      expect((await jobs()).map(({ header }) => [header.s! - NOON, header.c?.missed])).toEqual([[3 * MINUTE, 2]]);
+    });
+  });
+
+  it('pauses a schedule whose job ended dead, and says how to go on', async () => {
+    const scheduler = await start([declare({ pauseOnFailure: true })]);
+    clock.advance(MINUTE);
+    await scheduler.runOnce();
+    const turn = { worker: 'w', leaseMs: 8000, alone: true, adopt: undefined } as const;
+    const { jobs: reserved } = await broker.settleAndReserve('cron', { ...turn, call: 1, want: 1, settlements: [] });
+    await broker.settleAndReserve('cron', {
+      ...turn,
+      call: 2,
+      want: 0,
+      settlements: reserved.map(({ id, token }) => ({
+        op: 'bury' as const,
+        id,
+        token,
+        detail: '{"reason":"exhausted","message":"x"}',
+        envelope: undefined,
+        keep: { count: 10, ageMs: MINUTE * 60, bytes: 1e6 },
+      })),
+    });
+    clock.advance(MINUTE);
+    await scheduler.runOnce();
+    expect(await jobs()).toEqual([]);
+    expect(await kept()).toMatchObject([{ status: 'paused', pauseReason: 'failure' }]);
+    expect(logger.lines.at(-1)).toContain('ScheduleService.resume("digest")');
+  });
+
+  describe('wakes', () => {
+    /** Counts looks at the store. */
+    const watched = () => {
+      let looks = 0;
+      let looked = () => {};
+      const proxy = new Proxy<Broker>(broker, {
+        get(target, property) {
+          const value = Reflect.get(target, property, target) as unknown;
+          if (typeof value !== 'function') return value;
+          if (property === 'dueSchedules') looks++;
+          if (property === 'dueSchedules') looked();
+          return (value as (...all: unknown[]) => unknown).bind(target);
+        },
+      });
+      return {
+        broker: proxy,
+        looks: () => looks,
+        nextLook: () => new Promise<void>((resolve) => (looked = resolve)),
+      };
+    };
+    const runtime = async (nextTick: number, queue = 'mail') => {
+      const schedule = Schedule.declared(everyMs(MINUTE, { name: 'tenant-1', queue }), jsonCodec, 1000);
+      await broker.registerSchedule(queue, { ...schedule.registration(clock.now()), nextTick });
+    };
+
+    it('for a schedule that is made elsewhere, in any queue that is served', async () => {
+      const watch = watched();
+      await start([], { broker: watch.broker, queues: ['mail'] });
+      const look = watch.nextLook();
+      await runtime(NOON);
+      await look;
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(await ticks('mail')).toEqual([0]);
+    });
+
+    it('when a scan tells of a nearer tick than it knows, or of one that nobody fired', async () => {
+      const watch = watched();
+      const scheduler = await start([], { broker: watch.broker, queues: ['mail'] });
+      const look = watch.nextLook();
+      scheduler.expect('mail', NOON + MINUTE, NOON);
+      await look;
+      const late = watch.nextLook();
+      scheduler.expect('mail', NOON - 1000, NOON);
+      await late;
+      expect(watch.looks()).toBe(3);
+    });
+
+    it('for nothing else', async () => {
+      await runtime(NOON + MINUTE);
+      const watch = watched();
+      const scheduler = await start([], { broker: watch.broker, queues: ['mail'] });
+      const { length } = logger.lines;
+      scheduler.expect('mail', NOON + MINUTE, NOON);
+      scheduler.expect('mail', NOON + 2 * MINUTE, NOON);
+      scheduler.expect('mail', undefined, NOON);
+      scheduler.expect('other', NOON - MINUTE, NOON);
+      await broker.setPaused('mail', true);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(watch.looks()).toBe(1);
+      expect(logger.lines).toHaveLength(length);
+    });
+  });
+
+  describe('announces', () => {
+    const SECOND = 1000;
+    /** Lets a minute and more pass with an announcement every 20 s. */
+    const live = async (...all: Scheduler[]) => {
+      for (let step = 0; step < 5; step++) {
+        clock.advance(20 * SECOND);
+        for (const scheduler of all) await scheduler.announceOnce();
+      }
+    };
+    const removed = () => declare({ name: 'removed' });
+    const isPaused = async () => (await kept()).find(({ name }) => name === 'removed')?.pauseReason === 'removed';
+
+    it('so that what is removed from the code is paused and told', async () => {
+      await (await start([declare(), removed()], { app: 'shop' })).stop();
+      const scheduler = await start([declare()], { app: 'shop' });
+      await live(scheduler);
+      expect(await isPaused()).toBe(true);
+      expect(logger.lines.at(-1)).toBe(
+        'warn: Schedule "removed" of queue "cron" is paused: no instance of app "shop" declares it any more. ' +
+          'Delete it with ScheduleService.remove("removed"), or declare it again and it goes on.',
+      );
+      await live(scheduler);
+      expect(logger.lines.filter((line) => line.includes('"removed" of queue'))).toHaveLength(1);
+    });
+
+    it('so that it goes on, counted from now, when it is declared again', async () => {
+      await (await start([declare(), removed()], { app: 'shop' })).stop();
+      await live(await start([declare()], { app: 'shop' }));
+      await start([declare(), removed()], { app: 'shop' });
+      expect(await isPaused()).toBe(false);
+      expect((await kept()).find(({ name }) => name === 'removed')!.nextTick).toBeGreaterThan(clock.now());
+    });
+
+    it('also the last one of its queue, by the app alone', async () => {
+      await (await start([removed()], { app: 'shop' })).stop();
+      const scheduler = await start([], { app: 'shop', queues: ['cron'] });
+      await live(scheduler);
+      expect(await isPaused()).toBe(true);
+    });
+
+    it('nothing where a queue has no schedules', async () => {
+      let calls = 0;
+      const proxy = new Proxy<Broker>(broker, {
+        get(target, property) {
+          const value = Reflect.get(target, property, target) as unknown;
+          if (property === 'announceSchedules') calls++;
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+      await live(await start([], { app: 'shop', queues: ['mail'], broker: proxy }));
+      expect(calls).toBe(0);
+    });
+
+    it('and pauses nothing of another app, of run time, or that some instance still declares', async () => {
+      const other = await start([declare({ name: 'theirs' })], { app: 'blog' });
+      const schedule = Schedule.declared(declare({ name: 'runtime' }), jsonCodec, 1000);
+      await broker.registerSchedule('cron', schedule.registration(NOON));
+      const all = [await start([declare()], { app: 'shop' }), await start([removed()], { app: 'shop' })];
+      await live(...all);
+      await other.stop();
+      await live(...all);
+      expect((await kept()).map(({ name, status }) => [name, status])).toEqual([
+        ['digest', 'active'],
+        ['removed', 'active'],
+        ['runtime', 'active'],
+        ['theirs', 'active'],
+      ]);
+    });
+
+    it('and registers again what the store has lost', async () => {
+      const scheduler = await start([declare()], { app: 'shop' });
+      await broker.removeSchedule('cron', 'digest');
+      await scheduler.announceOnce();
+      await scheduler.runOnce();
+      expect(await kept()).toMatchObject([{ name: 'digest', status: 'active' }]);
+    });
+
+    it('and never sets a newer deployment back, until a rollback has outlived it', async () => {
+      const old = await start([declare({ payload: 'old' })], { app: 'shop' });
+      const newer = await start([declare({ payload: 'new' })], { app: 'shop' });
+      const [{ specHash }] = await kept();
+      await live(old, newer);
+      await old.runOnce();
+      const restarted = await start([declare({ payload: 'old' })], { app: 'shop' });
+      expect((await kept())[0].specHash).toBe(specHash);
+      expect(logger.lines.filter((line) => line.includes('newer deployment'))).toHaveLength(2);
+      await newer.stop();
+      await live(restarted);
+      await restarted.runOnce();
+      expect((await kept())[0].specHash).not.toBe(specHash);
+    });
+
+    it('and tells once that a name was taken at run time', async () => {
+      const schedule = Schedule.declared(declare({ payload: 'runtime' }), jsonCodec, 1000);
+      await broker.registerSchedule('cron', schedule.registration(NOON));
+      const scheduler = await start([declare()], { app: 'shop' });
+      await live(scheduler);
+      await scheduler.runOnce();
+      expect(logger.lines.filter((line) => line.includes('made at run time'))).toHaveLength(1);
+      expect((await kept())[0].specHash).toBe(schedule.specHash);
+    });
+
+    it('and says of a disabled one that it is disabled', async () => {
+      await (await start([declare(), removed()], { app: 'shop' })).stop();
+      const scheduler = await start([declare(), declare({ name: 'removed', disabled: true })], { app: 'shop' });
+      await live(scheduler);
+      expect(await isPaused()).toBe(true);
+      expect(logger.lines.at(-1)).toContain('it is disabled in every instance');
+    });
   });
 
   describe('that waits for completion', () => {
@@ -376,7 +693,7 @@ describe('the scheduler', () => {
     });
 
     it('that was frozen for ten seconds before it fired, fires no tick twice', async () => {
-      const freezer = gate(broker, 'fireSchedule');
+      const freezer = gate(broker, 'fireSchedules');
       const frozen = await start([everyMs(1000)], { broker: freezer.broker });
       const other = await start([everyMs(1000)]);
       clock.advance(1000);
@@ -395,7 +712,7 @@ describe('the scheduler', () => {
 
     it('that was frozen while it fired, neither repeats nor loses the tick', async () => {
       // Both have read the tick; the second reaches the store first.
-      const freezer = gate(broker, 'fireSchedule');
+      const freezer = gate(broker, 'fireSchedules');
       const frozen = await start([declare()], { broker: freezer.broker });
       const other = await start([declare()]);
       clock.advance(MINUTE);
@@ -414,7 +731,7 @@ describe('the scheduler', () => {
     });
 
     it('that was frozen over a change of the rule, does not fire the old one', async () => {
-      const freezer = gate(broker, 'fireSchedule');
+      const freezer = gate(broker, 'fireSchedules');
       const frozen = await start([declare({ payload: 'old' })], { broker: freezer.broker });
       clock.advance(MINUTE);
       const thawing = frozen.runOnce();
@@ -423,7 +740,7 @@ describe('the scheduler', () => {
       freezer.open();
       await thawing;
       expect(await jobs()).toEqual([]);
-      expect((await broker.schedules('cron'))[0].tick).toBe(NOON + 2 * MINUTE);
+      expect((await kept())[0].nextTick).toBe(NOON + 2 * MINUTE);
     });
   });
 
@@ -454,7 +771,7 @@ describe('the scheduler', () => {
       store.back();
       await scheduler.runOnce();
       expect(logger.lines.at(-1)).toBe('log: The scheduler of "cron" works again.');
-      expect(await broker.schedules('cron')).toHaveLength(1);
+      expect(await kept()).toHaveLength(1);
     });
 
     it('makes one job for the gap', async () => {
@@ -479,7 +796,7 @@ describe('the scheduler', () => {
           if (typeof value !== 'function') return value;
           return async (...given: unknown[]) => {
             const answer: unknown = await (value as (...all: unknown[]) => unknown).apply(target, given);
-            if (property === 'fireSchedule' && lose) throw new BrokerUnavailableError('the reply was lost');
+            if (property === 'fireSchedules' && lose) throw new BrokerUnavailableError('the reply was lost');
             return answer;
           };
         },
@@ -501,23 +818,10 @@ describe('the scheduler', () => {
     const stopping = scheduler.stop();
     freezer.open();
     await Promise.all([starting, stopping]);
-    expect(await broker.schedules('cron')).toEqual([]);
+    expect(await kept()).toEqual([]);
   });
 
   it.each<[string, Partial<ScheduleDeclaration>, new (...given: never[]) => Error, RegExp]>([
-    [
-      'expression',
-      { rule: { kind: 'cron', expression: '61 * * * *', timeZone: 'UTC' } },
-      InvalidCronError,
-      /MailService\.digest.*minute/,
-    ],
-    [
-      'zone',
-      { rule: { kind: 'cron', expression: '* * * * *', timeZone: 'Mars' } },
-      InvalidValueError,
-      /time zone of .*MailService\.digest/,
-    ],
-    ['interval', { rule: { kind: 'interval', everyMs: 10 } }, InvalidValueError, /interval of MailService\.digest/],
     ['name', { name: 'a:b' }, InvalidValueError, /schedule name of MailService\.digest/],
     ['long name', { name: 'n'.repeat(110) }, InvalidValueError, /1–109/],
     ['payload', { payload: { at: 1n } }, InvalidPayloadError, /"cron\/digest".*at: .*BigInt/],

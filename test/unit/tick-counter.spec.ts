@@ -1,10 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
+import { InvalidValueError } from '../../src/core/errors.js';
 import type { ScheduleRule } from '../../src/core/schedule-declaration.js';
-import { MOST_MISSED, tickCounterOf } from '../../src/scheduler/tick-counter.js';
+import { MOST_MISSED, tickCounterOf } from '../../src/core/tick-counter.js';
 
 const at = (text: string) => Date.parse(text);
-const cron = (expression: string, timeZone = 'UTC'): ScheduleRule => ({ kind: 'cron', expression, timeZone });
+const cron = (expression: string, timeZone = 'UTC'): { rule: ScheduleRule } => ({
+  rule: { kind: 'cron', expression, timeZone },
+});
+const HOUR = 3_600_000;
 
 describe('the ticks of a cron rule', () => {
   const hourly = tickCounterOf(cron('0 * * * *'), 'A.run');
@@ -51,14 +54,35 @@ describe('the ticks of a cron rule', () => {
     expect(counter.gap(first, at(now))).toEqual({ last: at(last), missed: MOST_MISSED, next: at(next) });
   });
 
-  it('name their method in an error', () => {
-    expect(() => tickCounterOf(cron('x * * * *'), 'MailService.send')).toThrow(InvalidCronError);
-    expect(() => tickCounterOf(cron('x * * * *'), 'MailService.send')).toThrow(/MailService\.send/);
+  it('follow each other', () => {
+    expect(hourly.following(at('2026-01-01T10:00:00Z'))).toBe(at('2026-01-01T11:00:00Z'));
+  });
+
+  it('are spread by the name where the expression has an H', () => {
+    const firsts = ['a', 'b', 'c'].map((name) => tickCounterOf(cron('H H * * *'), name).first(0));
+    expect(new Set(firsts).size).toBe(3);
+  });
+
+  it.each([
+    ['few', 1, 5, [4, 5]],
+    ['as many as asked for', 4, 5, [2, 3, 4, 5]],
+    ['no more than there are', 9, 2, [0, 1, 2]],
+  ])('give the newest of a gap: %s', (_, most, last, hours) => {
+    const first = at('2026-01-01T10:00:00Z');
+    const expected = hours.map((hour) => first + hour * HOUR).slice(-most);
+    expect(hourly.newest(first, first + last * HOUR + 1, most)).toEqual(expected);
+  });
+
+  it('give the newest of a long gap', () => {
+    const everySecond = tickCounterOf(cron('* * * * * *'), 'A.run');
+    const now = at('2026-06-01T00:00:00Z');
+    const newest = everySecond.newest(at('2026-01-01T00:00:00Z'), now, 100);
+    expect(newest).toEqual(Array.from({ length: 100 }, (_, index) => now - (99 - index) * 1000));
   });
 });
 
 describe('the ticks of an interval', () => {
-  const every = tickCounterOf({ kind: 'interval', everyMs: 1500 }, 'A.run');
+  const every = tickCounterOf({ rule: { kind: 'interval', everyMs: 1500 } }, 'A.run');
 
   it('begin one interval after now', () => {
     expect(every.first(10_000)).toBe(11_500);
@@ -76,6 +100,62 @@ describe('the ticks of an interval', () => {
   });
 
   it.each([0, -1, 999, 1000.5, Number.NaN, Infinity])('refuse %p', (everyMs) => {
-    expect(() => tickCounterOf({ kind: 'interval', everyMs }, 'A.run')).toThrow(InvalidValueError);
+    expect(() => tickCounterOf({ rule: { kind: 'interval', everyMs } }, 'A.run')).toThrow(InvalidValueError);
+  });
+
+  it('give the newest of a gap', () => {
+    expect(every.newest(11_500, 16_100, 2)).toEqual([14_500, 16_000]);
+    expect(every.newest(11_500, 16_100, 100)).toEqual([11_500, 13_000, 14_500, 16_000]);
+  });
+
+  it('count from startAt, before and after it', () => {
+    const phased = tickCounterOf({ rule: { kind: 'interval', everyMs: 1500 }, startAt: 10_000 }, 'A.run');
+    expect(phased.first(5000)).toBe(10_000);
+    expect(phased.first(9999)).toBe(10_000);
+    expect(phased.first(10_000)).toBe(11_500);
+    expect(phased.first(12_000)).toBe(13_000);
+  });
+});
+
+describe('one tick', () => {
+  it('at an instant comes if it lies ahead', () => {
+    const date = tickCounterOf({ rule: { kind: 'date', at: 5000 } }, 'A.run');
+    expect(date.first(4999)).toBe(5000);
+    expect(date.first(5000)).toBeUndefined();
+    expect(date.following(5000)).toBeUndefined();
+    expect(date.gap(5000, 9000)).toEqual({ last: 5000, missed: 0, next: undefined });
+    expect(date.newest(5000, 9000, 10)).toEqual([5000]);
+  });
+
+  it('after a delay counts from now', () => {
+    const delay = tickCounterOf({ rule: { kind: 'delay', delayMs: 700 } }, 'A.run');
+    expect(delay.first(5000)).toBe(5700);
+    expect(delay.gap(5700, 9000)).toEqual({ last: 5700, missed: 0, next: undefined });
+  });
+});
+
+describe('ticks with bounds', () => {
+  const startAt = at('2026-01-01T10:00:00Z');
+  const endAt = at('2026-01-01T12:00:00Z');
+  const bounded = tickCounterOf({ ...cron('0 * * * *'), startAt, endAt }, 'A.run');
+
+  it('begin with a tick at startAt itself and end with one at endAt', () => {
+    expect(bounded.first(startAt - 50 * HOUR)).toBe(startAt);
+    expect(bounded.first(startAt)).toBe(startAt + HOUR);
+    expect(bounded.following(startAt + HOUR)).toBe(endAt);
+    expect(bounded.following(endAt)).toBeUndefined();
+    expect(bounded.first(endAt)).toBeUndefined();
+  });
+
+  it('count only what lies within', () => {
+    expect(bounded.gap(startAt, endAt + 50 * HOUR)).toEqual({ last: endAt, missed: 2, next: undefined });
+    expect(bounded.newest(startAt, endAt + 50 * HOUR, 2)).toEqual([endAt - HOUR, endAt]);
+  });
+
+  it('may have none', () => {
+    const early = tickCounterOf({ rule: { kind: 'date', at: 5000 }, startAt: 6000 }, 'A.run');
+    expect(early.first(0)).toBeUndefined();
+    const late = tickCounterOf({ rule: { kind: 'interval', everyMs: 1000 }, endAt: 5000 }, 'A.run');
+    expect(late.first(4500)).toBeUndefined();
   });
 });

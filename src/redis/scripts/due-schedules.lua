@@ -1,26 +1,28 @@
 #!lua flags=allow-oom
--- Schedules whose tick has come, by the clock of Redis, and the next tick to come.
+-- Schedules that are to be looked at now, by the clock of Redis, earliest first. A page ends early at a mebibyte of specs.
 -- atomic because a rule and its tick must fit.
 --
--- KEYS  1 schedules HASH   2 ticks ZSET
--- ARGV  1 most schedules   2 '1' all of them, due or not
--- returns { now, next tick ms or '', then per schedule: name, record, tick ms … }
-local schedules, ticks = KEYS[1], KEYS[2]
+-- KEYS  1 schedules HASH   2 specs HASH   3 ticks ZSET
+-- ARGV  1 most schedules
+-- returns { now, look at ms of the first that is not in the page or '', then per schedule: name, hash, tick ms, fired, spec … }
+local schedules, specs, ticks = KEYS[1], KEYS[2], KEYS[3]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local reply = { nowText, '' }
-local upTo = ARGV[2] == '1' and '+inf' or nowText
-local due = redis.call('ZRANGEBYSCORE', ticks, '-inf', upTo, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
-for i = 1, #due, 2 do
-  local record = redis.call('HGET', schedules, due[i])
-  if record then
-    reply[#reply + 1] = due[i]
-    reply[#reply + 1] = record
-    reply[#reply + 1] = string.format('%.0f', tonumber(due[i + 1]))
+local taken, bytes = 0, 0
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', ticks, '-inf', nowText, 'LIMIT', 0, ARGV[1])) do
+  local header = redis.call('HGET', schedules, name)
+  local hash, tick, fired = string.match(header or '', '^(%S+) active (%d+) %S+ (%d+) ')
+  if hash then
+    local spec = redis.call('HGET', specs, name) or ''
+    bytes = bytes + #spec
+    if taken > 0 and bytes > 1048576 then break end
+    taken = taken + 1
+    for _, part in ipairs({ name, hash, tick, fired, spec }) do reply[#reply + 1] = part end
   else
-    redis.call('ZREM', ticks, due[i])
+    redis.call('ZREM', ticks, name) -- its rule was deleted by hand
   end
 end
-local upcoming = redis.call('ZRANGEBYSCORE', ticks, '(' .. nowText, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-if upcoming[2] then reply[2] = string.format('%.0f', tonumber(upcoming[2])) end
+local following = redis.call('ZRANGE', ticks, taken, taken, 'WITHSCORES')[2]
+if following then reply[2] = string.format('%.0f', tonumber(following)) end
 return reply

@@ -5,12 +5,13 @@
 --
 -- KEYS  1 meta HASH      2 workers ZSET   3 inflight HASH     4 ready LIST      5 priority ZSET   6 levels HASH
 --       7 crashes HASH   8 suspects LIST  9 cancelling HASH  10 jobs HASH      11 dead ZSET      12 cancelled ZSET
---      13 waiters HASH  14 idle SET      15 scheduled ZSET   16 parked ZSET
+--      13 waiters HASH  14 idle SET      15 scheduled ZSET   16 parked ZSET      17 ticks ZSET
 -- ARGV  1 lease ms   2 crashes until dead   3 items a step
--- returns { now, reclaimed ids, poisoned ids, more 1|0, in flight, next expiry ms or '', ready, next due ms or '', parked }
+-- returns { now, reclaimed ids, poisoned ids, more 1|0, in flight, next expiry ms or '', ready, next due ms or '', parked,
+--           next look at a schedule ms or '' }
 local meta, workers, inflight, ready, priority, levels = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local crashes, suspects, cancelling, jobs, dead, cancelled = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local waiters, idle, scheduled, parked = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local waiters, idle, scheduled, parked, ticks = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local base = string.sub(meta, 1, -5)
@@ -120,10 +121,12 @@ if #events > 0 and state[4] and tonumber(state[4]) > now then
 end
 local nextLease = redis.call('ZRANGE', workers, 0, 0, 'WITHSCORES')
 local nextJob = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local nextTick = redis.call('ZRANGE', ticks, 0, 0, 'WITHSCORES')
 return {
   nowText, reclaimed, poisoned, more, inFlightCount,
   nextLease[2] and string.format('%.0f', tonumber(nextLease[2])) or '',
   redis.call('LLEN', ready) + redis.call('ZCARD', priority) + redis.call('LLEN', suspects),
   nextJob[2] and string.format('%.0f', tonumber(nextJob[2])) or '',
   redis.call('ZCARD', parked),
+  nextTick[2] and string.format('%.0f', tonumber(nextTick[2])) or '',
 }

@@ -1,18 +1,62 @@
 #!lua
--- Stores the rule of a schedule. The same rule again writes nothing, so that restarts never postpone a tick.
--- atomic because instances that start together must agree on one next tick.
+-- Stores the rule of a schedule. The same rule again writes nothing of it, so that restarts never postpone a tick.
+-- atomic because instances that start together, of one deployment or of two, must agree on one rule and one next tick.
 --
--- KEYS  1 schedules HASH   2 ticks ZSET
--- ARGV  1 name   2 spec hash   3 spec JSON   4 first tick ms
--- returns 'created' | 'unchanged' | 'replaced'
-local schedules, ticks = KEYS[1], KEYS[2]
-local stored = redis.call('HGET', schedules, ARGV[1])
-local lastTick = ''
-if stored then
-  local hash, last = string.match(stored, '^(%S+) (%d*)\n')
-  if hash == ARGV[2] then return 'unchanged' end
-  lastTick = last or ''
+-- KEYS  1 schedules HASH   2 specs HASH   3 ticks ZSET   4 announced ZSET
+-- ARGV  1 name   2 spec hash   3 spec   4 first tick ms or '' (none)   5 look at ms or ''   6 app or '' (made at run time)
+-- returns 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict'
+local schedules, specs, ticks, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local name, hash, tick, lookAt, app = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
+local state, answer = tick == '' and 'ended' or 'active', 'created'
+local last, fired, skipped, created, resumed, open, replaced = '-', '0', '0', nowText, '0', '-', '-'
+
+local header = redis.call('HGET', schedules, name)
+if header then
+  local oldHash, oldState, oldTick, oldFired, oldSkipped, oldApp
+  oldHash, oldState, oldTick, last, oldFired, oldSkipped, created, resumed, open, replaced, oldApp =
+    string.match(header, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+  if (oldApp == '') ~= (app == '') then return 'conflict' end
+  if oldHash == hash and oldState ~= 'paused:removed' then
+    if app ~= '' then
+      redis.call('ZADD', announced, nowText, name)
+      if oldApp ~= app then redis.call('HSET', schedules, name, string.sub(header, 1, -1 - #oldApp) .. app) end
+    end
+    return 'unchanged'
+  end
+  if app ~= '' and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true) then
+    local seen = redis.call('ZSCORE', announced, name)
+    -- Its successor lives: an old instance that restarts must not set a deployment back.
+    if seen and tonumber(seen) > now - 60000 then return 'outdated' end
+  end
+  answer = 'replaced'
+  if oldHash == hash then
+    fired, skipped = oldFired, oldSkipped
+  elseif app ~= '' then
+    local kept = { oldHash }
+    for other in string.gmatch(replaced, '[^,]+') do
+      if other ~= hash and other ~= '-' and #kept < 8 then kept[#kept + 1] = other end
+    end
+    replaced = table.concat(kept, ',')
+  end
+  if string.sub(oldState, 1, 7) == 'paused:' and oldState ~= 'paused:removed' then state = oldState end
 end
-redis.call('HSET', schedules, ARGV[1], ARGV[2] .. ' ' .. lastTick .. '\n' .. ARGV[3])
-redis.call('ZADD', ticks, ARGV[4], ARGV[1])
-return stored and 'replaced' or 'created'
+
+if state ~= 'active' then tick = '-' end
+redis.call('HSET', specs, name, ARGV[3])
+redis.call('HSET', schedules, name, table.concat(
+  { hash, state, tick == '' and '-' or tick, last, fired, skipped, created, resumed, open, replaced, app }, ' '))
+if app ~= '' then redis.call('ZADD', announced, nowText, name) end
+if state ~= 'active' then
+  redis.call('ZREM', ticks, name)
+  return answer
+end
+if lookAt == '' then lookAt = tick end
+local first = redis.call('ZRANGE', ticks, 0, 0, 'WITHSCORES')[2]
+redis.call('ZADD', ticks, lookAt, name)
+-- Schedulers sleep until the earliest time they know: an earlier one must be told.
+if not first or tonumber(lookAt) < tonumber(first) then
+  redis.call('PUBLISH', string.sub(schedules, 1, -10) .. 'signals', 'schedules')
+end
+return answer

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deque } from '../../../src/memory/deque.js';
 import { newKeptJob, type KeptJob } from '../../../src/memory/kept-job.js';
-import { RankedJobs } from '../../../src/memory/ranked-jobs.js';
+import { Ranking } from '../../../src/memory/ranking.js';
 
 describe('Deque', () => {
   it('takes from the front what either end was given', () => {
@@ -23,13 +23,13 @@ describe('Deque', () => {
   });
 });
 
-describe('RankedJobs', () => {
+describe('Ranking', () => {
   function job(id: string, rank: number): KeptJob {
     return { ...newKeptJob(id, '1\n1', undefined, 0), rank };
   }
 
   it('orders by rank, then id, whatever came first', () => {
-    const jobs = new RankedJobs();
+    const jobs = new Ranking<KeptJob>();
     for (const each of [job('b', 2), job('c', 1), job('a', 2), job('d', 3)]) jobs.add(each);
     expect(jobs.slice(0, 9).map(({ id }) => id)).toEqual(['c', 'a', 'b', 'd']);
     expect(jobs.sliceFromEnd(1, 3).map(({ id }) => id)).toEqual(['b', 'a']);
@@ -37,7 +37,7 @@ describe('RankedJobs', () => {
   });
 
   it('deletes from both ends and the middle, and ignores strangers', () => {
-    const jobs = new RankedJobs();
+    const jobs = new Ranking<KeptJob>();
     const all = Array.from({ length: 3000 }, (_, index) => job(String(index).padStart(4, '0'), index));
     for (const each of all) jobs.add(each);
     for (const each of all.slice(0, 2000)) jobs.delete(each);

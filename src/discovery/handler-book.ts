@@ -1,0 +1,79 @@
+import { ConfigurationError } from '../core/errors.js';
+import type { Handler } from '../core/handler.js';
+import type { Job } from '../core/job-view.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import type { GivenJobOptions } from '../task-queue.options.js';
+import type { DecoratedMethod } from './decorated-method.js';
+
+/** One handler and the method it came from, so that an error can show both. */
+export interface BookedHandler {
+  handler: Handler<Job>;
+  method: DecoratedMethod;
+  /** What its decorator says of its jobs. */
+  job: GivenJobOptions;
+  /** Of its definition. */
+  schema?: StandardSchemaV1 | undefined;
+  /** It stands for the ticks of a schedule. */
+  ofSchedule?: boolean;
+}
+
+/** The handlers of one store, by queue and job name: each pair has one. */
+export class HandlerBook {
+  private readonly byQueue = new Map<string, BookedHandler[]>();
+  private readonly byHandler = new Map<Handler<Job>, BookedHandler>();
+
+  /** Queues with at least one handler. */
+  get queues(): readonly string[] {
+    return [...this.byQueue.keys()];
+  }
+
+  has(queue: string): boolean {
+    return this.byQueue.has(queue);
+  }
+
+  of(queue: string): readonly BookedHandler[] {
+    return this.byQueue.get(queue) ?? [];
+  }
+
+  handlersOf(queue: string): Handler<Job>[] {
+    return this.of(queue).map(({ handler }) => handler);
+  }
+
+  jobOptionsOf(handler: Handler<Job>): GivenJobOptions {
+    return this.byHandler.get(handler)?.job ?? {};
+  }
+
+  /** The schema that checks payloads of this job name before they are handled. */
+  schemaOf(queue: string, name: string): StandardSchemaV1 | undefined {
+    const handlers = this.of(queue);
+    const own = handlers.find(({ handler }) => handler.name === name);
+    return (own ?? handlers.find(({ handler }) => handler.name === undefined))?.schema;
+  }
+
+  /** @throws ConfigurationError for a second handler of one job name */
+  add(added: BookedHandler): void {
+    const { queue, name } = added.handler;
+    const others = this.byQueue.get(queue) ?? [];
+    const twin = others.find(({ handler }) => handler.name === name);
+    if (twin !== undefined) {
+      // Several schedules may give their jobs to one method under one name, which a @Processor may have given it.
+      if (added.ofSchedule && isOneMethod(twin.method, added.method)) return;
+      throw new ConfigurationError(
+        `Two handlers take ${name === undefined ? 'every job name' : `job name "${name}"`} of queue "${queue}": ` +
+          `${locate(twin.method, added.method)} and ${locate(added.method, twin.method)}. ` +
+          'Give each a name of its own, { name: "…" }, or remove one.',
+      );
+    }
+    this.byQueue.set(queue, [...others, added]);
+    this.byHandler.set(added.handler, added);
+  }
+}
+
+function isOneMethod(one: DecoratedMethod, other: DecoratedMethod): boolean {
+  return one.wrapper === other.wrapper && one.method === other.method;
+}
+
+/** The label alone tells two methods apart unless one class is provided twice. */
+function locate(method: DecoratedMethod, other: DecoratedMethod): string {
+  return method.label === other.label ? `${method.label} (${method.place})` : method.label;
+}

@@ -1,0 +1,54 @@
+import { ConfigurationError, InvalidPayloadError, UnknownOptionError } from '../core/errors.js';
+import type { CronTick } from '../core/job-view.js';
+import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
+
+/** The schedules that the app's code declares: each name once, whatever its queue and scope. */
+export class ScheduleList {
+  private readonly byName = new Map<string, ScheduleDeclaration>();
+
+  get all(): readonly ScheduleDeclaration[] {
+    return [...this.byName.values()];
+  }
+
+  /** @throws ConfigurationError for a second schedule of one name */
+  add(declared: ScheduleDeclaration): void {
+    const other = this.byName.get(declared.name);
+    if (other !== undefined) {
+      throw new ConfigurationError(
+        other.label === declared.label
+          ? `Two schedules of ${declared.label} are named "${declared.name}". Several on one method need names of their own: { name: "…" }.`
+          : `Two schedules are named "${declared.name}": ${other.label} and ${declared.label}. Name one of them: { name: "…" }.`,
+      );
+    }
+    this.byName.set(declared.name, declared);
+  }
+
+  /**
+   * @param overridden names under `schedules` of `forRoot`
+   * @throws UnknownOptionError for one that no code declares
+   */
+  refuseUnknown(overridden: readonly string[]): void {
+    const unknown = overridden.find((name) => !this.byName.has(name));
+    if (unknown !== undefined) throw new UnknownOptionError(unknown, 'schedules', this.byName.keys());
+  }
+
+  /**
+   * Checks each payload as it will be checked before it is handled; what a schema makes of one is what jobs get.
+   * @throws InvalidPayloadError
+   */
+  async checkPayloads(
+    schemaOf: (declaration: ScheduleDeclaration, jobName: string) => StandardSchemaV1 | undefined,
+  ): Promise<void> {
+    for (const declared of this.byName.values()) {
+      const { name, queue, payload, job } = declared;
+      const jobName = job.name ?? name;
+      const schema = schemaOf(declared, jobName);
+      if (schema === undefined) continue;
+      const tick: CronTick = { schedule: name, scheduledFor: 0, missed: 0 };
+      const checked = await validate(schema, payload ?? tick);
+      if (!checked.ok) throw new InvalidPayloadError(queue, jobName, checked.issues);
+      if (payload !== undefined) declared.payload = checked.value;
+    }
+  }
+}

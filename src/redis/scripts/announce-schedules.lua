@@ -1,0 +1,74 @@
+#!lua flags=allow-oom
+-- An instance of an app says which rules it holds. What nobody of the app named for a minute, while the app itself was
+-- there without a gap, is paused: its code is gone. One step of that search passes at most 100 schedules.
+-- atomic because a schedule may not be paused by one instance while another announces it.
+--
+-- KEYS  1 schedules HASH   2 ticks ZSET   3 announced ZSET   4 apps HASH
+-- ARGV  1 app   2… name, spec hash …
+-- returns { outdated names, names to register again, names paused now }
+local schedules, ticks, announced, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowText = string.format('%.0f', now)
+local app, silence = ARGV[1], 60000
+local outdated, unknown, removed, stamps = {}, {}, {}, {}
+
+for i = 2, #ARGV, 2 do
+  local name, hash = ARGV[i], ARGV[i + 1]
+  local header = redis.call('HGET', schedules, name)
+  local oldHash, state, replaced, oldApp
+  if header then
+    oldHash, state, replaced, oldApp =
+      string.match(header, '^(%S+) (%S+) %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%S+) (.*)$')
+  end
+  if not header or oldApp == '' then
+    unknown[#unknown + 1] = name
+  elseif oldHash == hash and state ~= 'paused:removed' then
+    stamps[#stamps + 1] = nowText
+    stamps[#stamps + 1] = name
+    if oldApp ~= app then redis.call('HSET', schedules, name, string.sub(header, 1, -1 - #oldApp) .. app) end
+  else
+    local isOld = oldHash ~= hash and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true)
+    local seen = isOld and redis.call('ZSCORE', announced, name)
+    if seen and tonumber(seen) > now - silence then
+      outdated[#outdated + 1] = name
+    else
+      unknown[#unknown + 1] = name
+    end
+  end
+end
+if #stamps > 0 then redis.call('ZADD', announced, unpack(stamps)) end
+
+-- Last announcement, since when there was no gap, and how many silent schedules of other apps the search has passed.
+local before, since, passed = string.match(redis.call('HGET', apps, app) or '', '^(%d+) (%d+) (%d+)$')
+if not before or now - tonumber(before) >= silence then since, passed = nowText, '0' end
+if now - tonumber(since) >= silence then
+  local at = tonumber(passed)
+  local page = redis.call('ZRANGE', announced, at, at + 99, 'WITHSCORES')
+  local atEnd = #page < 200
+  for i = 1, #page, 2 do
+    local name = page[i]
+    if tonumber(page[i + 1]) > now - silence then
+      atEnd = true
+      break
+    end
+    local header = redis.call('HGET', schedules, name)
+    local hash, state, counts, oldApp
+    if header then
+      hash, state, counts, oldApp =
+        string.match(header, '^(%S+) (%S+) %S+ (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (.*)$')
+    end
+    if header and oldApp ~= app then
+      at = at + 1
+    else
+      redis.call('ZREM', announced, name)
+      if state == 'active' then
+        redis.call('HSET', schedules, name, hash .. ' paused:removed - ' .. counts .. ' ' .. oldApp)
+        redis.call('ZREM', ticks, name)
+        removed[#removed + 1] = name
+      end
+    end
+  end
+  passed = atEnd and '0' or string.format('%.0f', at)
+end
+redis.call('HSET', apps, app, nowText .. ' ' .. since .. ' ' .. passed)
+return { outdated, unknown, removed }

@@ -1,0 +1,122 @@
+import type { Broker, DueSchedule, DueSchedules, FireAnswer, ScheduleFire } from '../core/broker.js';
+import type { JobMaking } from '../core/schedule.js';
+import type { DutyLogger } from './duty-logger.js';
+import type { ScheduleBook } from './schedule-book.js';
+
+/** Fires of one call, and the jobs after which a call is full: a script's bounds. */
+const MOST_FIRES = 50;
+const ENOUGH_JOBS = 100;
+/** A tick that waits for a run to end, or whose time the store takes for not come, is looked at again after this. */
+const AGAIN_MS = 1000;
+
+/** What became of a page of due schedules. */
+export interface FiredPage {
+  /** Earliest look-at time of what was fired, as far as it is known; Infinity: none. */
+  next: number;
+  /** The store has moved on, by this process or another. */
+  moved: boolean;
+  /** Schedules that this process must leave to others. */
+  left: boolean;
+}
+
+/** Fires due schedules in batches; the store decides about each, because other instances fire the same ones. */
+export class TickFirer {
+  constructor(
+    private readonly broker: Broker,
+    private readonly logger: DutyLogger,
+    private readonly makingOf: (queue: string) => JobMaking,
+    private readonly isStopping: () => boolean,
+  ) {}
+
+  async fire(book: ScheduleBook, { now, due }: DueSchedules): Promise<FiredPage> {
+    const page: FiredPage = { next: Infinity, moved: false, left: false };
+    const making = this.makingOf(book.queue);
+    let batch: ScheduleFire[] = [];
+    let jobs = 0;
+    for (const [at, schedule] of due.entries()) {
+      const fire = this.fireOf(book, schedule, now, making);
+      if (fire === undefined) page.left = true;
+      else {
+        batch.push(fire);
+        jobs += fire.jobs.length;
+      }
+      const isLast = at === due.length - 1;
+      if (batch.length === 0 || (batch.length < MOST_FIRES && jobs < ENOUGH_JOBS && !isLast)) continue;
+      if (this.isStopping()) break;
+      const stale = await this.send(book, batch, now, page);
+      // Another instance works through the same page and is ahead: a new page shows what is left.
+      if (stale > batch.length / 2 && !isLast) {
+        page.next = now;
+        break;
+      }
+      batch = [];
+      jobs = 0;
+    }
+    return page;
+  }
+
+  /** Undefined where this process cannot fire it. */
+  private fireOf(book: ScheduleBook, due: DueSchedule, now: number, making: JobMaking): ScheduleFire | undefined {
+    const schedule = book.find(due);
+    if (schedule === 'unreadable') {
+      this.logger.warn(
+        `Schedule "${due.name}" was stored by another version and cannot be read here: others must fire it.`,
+      );
+    }
+    if (typeof schedule === 'string') return undefined;
+    try {
+      return schedule.fire(due, now, making);
+    } catch (error) {
+      // A codec is the user's code: one schedule that it fails at must not hold up the others.
+      book.leave(due);
+      this.logger.error(`Schedule "${due.name}" cannot be fired here: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /** @returns how many of them were stale */
+  private async send(
+    book: ScheduleBook,
+    fires: readonly ScheduleFire[],
+    now: number,
+    page: FiredPage,
+  ): Promise<number> {
+    const answers = await this.broker.fireSchedules(book.queue, fires);
+    page.moved = true;
+    let stale = 0;
+    for (const [at, fire] of fires.entries()) {
+      if (answers[at] === 'stale') stale++;
+      page.next = Math.min(page.next, nextLookOf(fire, answers[at], now));
+      this.tell(fire, answers[at]);
+    }
+    return stale;
+  }
+
+  private tell({ name, tick, jobs, pauseOnFailure }: ScheduleFire, answer: FireAnswer): void {
+    if (answer === 'paused' && pauseOnFailure) {
+      this.logger.warn(
+        `Schedule "${name}" is paused, because a job of it ended dead. ScheduleService.resume("${name}") lets it go on.`,
+      );
+    }
+    if (answer === 'ended') this.logger.log(`Schedule "${name}" has ended.`);
+    if (answer !== 'overlapped' && (answer !== 'fired' || jobs.length > 0)) return;
+    const reason = answer === 'overlapped' ? 'the job before it has not settled' : 'it came too late';
+    this.logger.debug?.(`Schedule "${name}" skipped tick ${new Date(tick).toISOString()}: ${reason}.`);
+  }
+}
+
+function nextLookOf(fire: ScheduleFire, answer: FireAnswer, now: number): number {
+  switch (answer) {
+    case 'held':
+    case 'early':
+      return now + AGAIN_MS;
+    case 'paused':
+    case 'ended':
+      return Infinity;
+    case 'fired':
+    case 'overlapped':
+    // Another instance set the same next tick, or the rule was changed, which its signal shows.
+    case 'stale':
+      return fire.lookAt ?? fire.nextTick ?? Infinity;
+  }
+}

@@ -1,0 +1,93 @@
+import type { Logger } from '@nestjs/common';
+import type { Broker } from './core/broker.js';
+import type { Job } from './core/job-view.js';
+import type { Handler } from './core/handler.js';
+import type { HandlerRegistry } from './discovery/handler-registry.js';
+import { Maintenance } from './scheduler/maintenance.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import { layerJobOptions } from './task-queue.job-options-reader.js';
+import { DEFAULTS, type GivenJobOptions, type ResolvedOptions } from './task-queue.options.js';
+import { WorkerSupervisor } from './worker/worker-supervisor.js';
+
+/** Nobody can look into this store: of its jobs only the dead are kept for a while, so that `pauseOnFailure` finds them. */
+const RETENTION = {
+  completed: false,
+  cancelled: false,
+  dead: { count: 100, ageMs: 3_600_000, bytes: 1024 * 1024 },
+} as const;
+
+/**
+ * Schedules with `scope: 'instance'`: each process has them for itself, in a store of its own in memory, where their jobs
+ * are retried, timed out and run through enhancers as in the shared one. Redis may be away meanwhile.
+ */
+export class InstanceSchedules {
+  readonly scheduler: Scheduler;
+  readonly maintenance: Maintenance;
+  readonly queues: readonly string[];
+  private readonly supervisor: WorkerSupervisor;
+
+  /** @param broker private to this process */
+  constructor(
+    readonly broker: Broker,
+    private readonly registry: HandlerRegistry,
+    options: ResolvedOptions,
+    logger: Logger,
+  ) {
+    const { ofInstance: handlers } = registry;
+    this.queues = handlers.queues;
+    this.supervisor = new WorkerSupervisor({
+      broker,
+      options,
+      handlersOf: (queue) => handlers.handlersOf(queue),
+      workerOptionsOf: (queue) => registry.workerOptionsOf(queue),
+      processorJobOptionsOf: (handler) => this.jobOptionsOf(handler),
+      inboxOf: () => undefined,
+      logger,
+    });
+    this.maintenance = new Maintenance({
+      broker,
+      logger,
+      queues: this.queues.map((name) => ({
+        name,
+        leaseMs: DEFAULTS.worker.leaseMs,
+        retention: { ...DEFAULTS.job.retention, ...RETENTION },
+      })),
+      onBacklog: (queue, { parked }) => this.supervisor.wake(queue, parked > 0),
+      onScan: (queue, { nextLookAt, now }) => this.scheduler.expect(queue, nextLookAt, now),
+    });
+    this.scheduler = new Scheduler({
+      broker,
+      declarations: registry.instanceSchedules,
+      logger,
+      codec: options.codec,
+      payloadLimit: options.payloadLimit,
+      jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.broker.open();
+    await this.supervisor.start(this.queues);
+    this.maintenance.start();
+    await this.scheduler.start();
+  }
+
+  stopReserving(): void {
+    this.supervisor.stopReserving();
+  }
+
+  /** Waits for running jobs no longer than the grace; what waits ends with the process. */
+  async drain(graceMs: number): Promise<void> {
+    await Promise.all([this.scheduler.stop(), this.maintenance.stop(), this.supervisor.drain(graceMs)]);
+  }
+
+  async close(): Promise<void> {
+    await this.supervisor.close();
+    await this.broker.close();
+  }
+
+  private jobOptionsOf(handler: Handler<Job>): GivenJobOptions {
+    const options = this.registry.ofInstance.jobOptionsOf(handler);
+    return { ...options, retention: { ...RETENTION, ...options.retention } };
+  }
+}

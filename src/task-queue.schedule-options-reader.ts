@@ -1,0 +1,104 @@
+import type { Duration } from './core/duration.js';
+import { ConfigurationError, InvalidValueError } from './core/errors.js';
+import { checkJobName } from './core/names.js';
+import { refuseUnknownKeys, requireObject } from './core/option-checks.js';
+import type { ScheduleJobOptions } from './core/schedule-declaration.js';
+import { SCHEDULE_TIMING_KEYS, type Instant, type TickSource } from './core/schedule-timing-reader.js';
+import { HANDLED_JOB_KEYS, readGivenJobOptions } from './task-queue.job-options-reader.js';
+import type { ScheduleJobSettings, ScheduleOverrides } from './task-queue.options.js';
+
+const SOURCE_KEYS = ['cron', 'every', 'at'] as const;
+const OVERRIDE_KEYS = [
+  ...SOURCE_KEYS,
+  ...SCHEDULE_TIMING_KEYS,
+  'queue',
+  'payload',
+  'disabled',
+  'scope',
+  'job',
+] as const satisfies readonly (keyof ScheduleOverrides)[];
+
+/** Options that `@nestjs/schedule` has, and what says the same here. */
+const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
+  threshold: "say how late a tick may run: { missed: 'skip', window: '10s' }",
+  initialDelay: 'say from when on it ticks: { startAt: … }, or wait in the handler for what it needs',
+  unrefTimeout: 'leave it out: no schedule keeps a process from ending',
+};
+
+/**
+ * As `refuseUnknownKeys`, with the remedy where an option belongs elsewhere.
+ * @throws UnknownOptionError, ConfigurationError
+ */
+export function refuseUnknownScheduleKeys(given: object, known: readonly string[], place: string): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    if (Object.hasOwn(FOREIGN_OPTIONS, key)) {
+      throw new ConfigurationError(`${place}: there is no ${key}; ${FOREIGN_OPTIONS[key]}.`);
+    }
+    if ((HANDLED_JOB_KEYS as readonly string[]).includes(key)) {
+      throw new ConfigurationError(`${place}: ${key} is an option of its jobs; write { job: { ${key}: … } }.`);
+    }
+  }
+  refuseUnknownKeys(given, known, place);
+}
+
+/**
+ * The part of `forRoot` that overrides decorators: its shape alone, because values are read together with theirs.
+ * @throws UnknownOptionError, InvalidValueError, ConfigurationError
+ */
+export function readScheduleOverrides(given: unknown): Readonly<Record<string, ScheduleOverrides>> {
+  if (given === undefined) return {};
+  requireObject(given, 'schedules', 'pass an object of options by the name of a schedule');
+  for (const [name, options] of Object.entries(given)) {
+    const place = `schedules["${name}"]`;
+    requireObject(options, place, 'pass an object such as { disabled: true }');
+    refuseUnknownScheduleKeys(options, OVERRIDE_KEYS, place);
+    if ((options as ScheduleOverrides).job !== undefined) readJobShape((options as ScheduleOverrides).job, place);
+  }
+  return given as Record<string, ScheduleOverrides>;
+}
+
+/**
+ * What a schedule ticks by, as `cron`, `every` or `at` say it; undefined where none is given.
+ * @throws ConfigurationError for more than one
+ */
+export function readTickSource(
+  given: { cron?: string | Date; every?: Duration; at?: Instant },
+  place: string,
+): TickSource | undefined {
+  const [key, ...others] = SOURCE_KEYS.filter((each) => given[each] !== undefined);
+  if (others.length > 0) {
+    throw new ConfigurationError(
+      `${place} gives ${key} and ${others.join(' and ')}: one schedule ticks by one of them.`,
+    );
+  }
+  if (given.cron !== undefined) return { cron: given.cron };
+  if (given.every !== undefined) return { every: given.every };
+  return given.at === undefined ? undefined : { at: given.at };
+}
+
+/**
+ * Options of a schedule's jobs in engine units, only what was given.
+ * @throws UnknownOptionError, InvalidValueError
+ */
+export function readScheduleJob(given: unknown, place: string, strategies: readonly string[]): ScheduleJobOptions {
+  if (given === undefined) return {};
+  const options = readJobShape(given, place);
+  const read: ScheduleJobOptions = readGivenJobOptions(options, `job in ${place}`, strategies);
+  return options.name === undefined ? read : { name: readJobName(options.name, place), ...read };
+}
+
+function readJobShape(given: unknown, place: string): ScheduleJobSettings {
+  requireObject(given, `job in ${place}`, 'pass an object of job options such as { maxAttempts: 5 }');
+  refuseUnknownKeys(given, [...HANDLED_JOB_KEYS, 'name'], `job in ${place}`);
+  return given;
+}
+
+function readJobName(given: unknown, place: string): string {
+  try {
+    return checkJobName(given);
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) throw error;
+    throw new InvalidValueError(`name in job in ${place}`, error.value, error.remedy);
+  }
+}

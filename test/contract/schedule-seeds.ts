@@ -1,0 +1,46 @@
+import { expect } from '@jest/globals';
+import type { NewSchedule, ScheduledJob, ScheduleFire, StoredSchedule } from '../../src/core/broker.js';
+import { QUEUE, type BrokerDriver } from './broker-driver.js';
+
+export const MINUTE = 60_000;
+export const APP = 'shop';
+
+/** How a test speaks of a schedule: a rule named `digest` that ticks every minute. */
+export function rule(nextTick: number | undefined, fields: Partial<NewSchedule> = {}): NewSchedule {
+  const { specHash = 'h1' } = fields;
+  return { name: 'digest', specHash, spec: `{"rule":"${specHash}"}`, nextTick, ...fields };
+}
+
+export function tickJob(driver: BrokerDriver, tick: number, name = 'digest', priority = 0): ScheduledJob {
+  const userId = `cron~${name}~${tick}`;
+  return { envelope: driver.envelope({ userId, name, priority }), userId, priority, scheduledFor: tick };
+}
+
+/** The fire of one tick, with one job. */
+export function fireOf(driver: BrokerDriver, tick: number, fields: Partial<ScheduleFire> = {}): ScheduleFire {
+  const { name = 'digest' } = fields;
+  return {
+    ...{ name, specHash: 'h1', tick, nextTick: tick + MINUTE, jobs: [tickJob(driver, tick, name)], missed: 0 },
+    ...{ overlap: 'allow', pauseOnFailure: false, limit: undefined },
+    ...fields,
+  };
+}
+
+/** Registers a rule whose first tick is now; answers that tick. */
+export async function seedDue(driver: BrokerDriver, fields: Partial<NewSchedule> = {}): Promise<number> {
+  const tick = driver.now();
+  expect(await driver.broker.registerSchedule(QUEUE, rule(tick, fields))).toBe('created');
+  return tick;
+}
+
+/** Fires the tick that is stored, whenever it is. */
+export async function fireNext(driver: BrokerDriver, fields: Partial<ScheduleFire> = {}): Promise<string> {
+  const { nextTick = 0 } = await storedOf(driver);
+  return (await driver.broker.fireSchedules(QUEUE, [fireOf(driver, nextTick, fields)]))[0];
+}
+
+export async function storedOf(driver: BrokerDriver, name = 'digest'): Promise<StoredSchedule> {
+  const [stored] = await driver.broker.readSchedules(QUEUE, [name]);
+  if (stored === undefined) throw new Error(`There is no schedule ${name}`);
+  return stored;
+}
