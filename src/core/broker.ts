@@ -56,7 +56,7 @@ export interface Broker extends ScheduleBroker {
    */
   startHeartbeat?(plan: HeartbeatPlan): Heartbeat | undefined;
   /** Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost. */
-  reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<{ lost: string[]; released: number }>;
+  reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation>;
   /** The worker leaves: its lease and registrations go; jobs it still holds are released to the front, no attempt burned. */
   leave(queue: string, worker: string): Promise<void>;
   /** Stores progress and log lines of running jobs whose token is still the newest; names those that lost it. */
@@ -104,8 +104,11 @@ export interface Broker extends ScheduleBroker {
   /** Registers interest in a job's end for `ttlMs`, then reads it: either the answer is settled, or `onSettled` will be told. */
   awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined>;
 
-  /** Tells this worker that a queue may have work. Also called after every reconnect. */
-  onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe>;
+  /**
+   * Tells this worker that a queue may have work. Also called after every reconnect. With `handed`, the store has reserved
+   * that job for it already: a turn that does not know its fence yet brings it again.
+   */
+  onWake(worker: string, listener: (queue: string, handed?: ReservedJob) => void): Promise<Unsubscribe>;
   onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe>;
   /** Settled jobs somebody awaits; the record tells a result that is not kept, too. Resynced after a reconnect. */
   onSettled(queue: string, listener: (end: SettledNotice | 'resync') => void): Promise<Unsubscribe>;
@@ -160,11 +163,19 @@ export type Settlement =
 
 export interface WorkerTurn {
   worker: string;
-  /** Rises by one per new call of this worker on this queue; the same number again asks for the same answer. */
+  /** A worker may have several turns under way, each in a lane of its own. Default 0. */
+  lane?: number;
+  /** Rises by one per new call of this worker's lane on this queue; the same number again asks for the same answer. */
   call: number;
   leaseMs: number;
   /** Jobs to reserve, 0 to 1000. */
   want: number;
+  /** The worker may be registered as one that has room: this turn ends that first. Default true. */
+  listed?: boolean;
+  /** The worker may be handed a job by a wake-up. Default false. */
+  takesHanded?: boolean;
+  /** Fence of the last job that reached the worker by hand-over. Default 0. */
+  handedFence?: number;
   /** The worker runs and holds nothing else: it may be given one suspect (a job that crashed twice), alone. */
   alone: boolean;
   /** Take parked jobs of these names, too (`'*'`: of any name). */
@@ -172,9 +183,24 @@ export interface WorkerTurn {
   settlements: readonly Settlement[];
 }
 
+/** Under which the store remembers the last turn of a worker's lane. */
+export function callerOf({ worker, lane }: Pick<WorkerTurn, 'worker' | 'lane'>): string {
+  return lane ? `${worker}/${lane}` : worker;
+}
+
+export interface Reconciliation {
+  /** Held jobs that a newer lease exists of, or that are gone. */
+  lost: string[];
+  released: number;
+  /** What the worker was given up to this fence was looked at. */
+  fence: number;
+}
+
 export interface ReservedJob {
   id: string;
   token: Token;
+  /** The number in its token. */
+  fence: number;
   envelope: string;
   /** Times a worker died while it held this job. */
   crashes: number;

@@ -100,7 +100,7 @@ export function trim(
   const cancelled = trimState(queue, 'cancelled', retention.cancelled);
   const dead = trimState(queue, 'dead', retention.dead);
   const now = queue.now();
-  for (const [worker, { at }] of queue.calls) if (now - at > CALL_MEMORY_MS) queue.calls.delete(worker);
+  for (const [caller, { at }] of queue.calls) if (now - at > CALL_MEMORY_MS) queue.calls.delete(caller);
   for (const [id, until] of queue.waiters) if (until < now) queue.waiters.delete(id);
   const more = [completed, cancelled, dead].includes(STEP);
   return { trimmed: completed + cancelled + dead, trimmedDead: dead, more };

@@ -15,6 +15,7 @@ import type {
   NewSchedule,
   QueueSignal,
   ReclaimReply,
+  Reconciliation,
   RegisterAnswer,
   Reservation,
   ResumeAnswer,
@@ -156,7 +157,7 @@ export class MemoryBroker implements Broker {
     queue: string,
     worker: string,
     held: readonly HeldJob[],
-  ): Promise<{ lost: string[]; released: number }> {
+  ): Promise<Reconciliation> {
     return reclaimer.reconcile(this.queue(queue), worker, held);
   }
 

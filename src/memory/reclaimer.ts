@@ -1,4 +1,4 @@
-import type { BeatReply, HeldJob, ReclaimReply, RunReport } from '../core/broker.js';
+import type { BeatReply, HeldJob, ReclaimReply, Reconciliation, RunReport } from '../core/broker.js';
 import type { KeptJob } from './kept-job.js';
 import { MAX_CRASHES, type MemoryQueue } from './memory-queue.js';
 import { cancellingOf } from './reserver.js';
@@ -14,11 +14,7 @@ export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatR
   return { now: queue.now(), lapsed, cancelling: cancellingOf(queue, worker) };
 }
 
-export function reconcile(
-  queue: MemoryQueue,
-  worker: string,
-  held: readonly HeldJob[],
-): { lost: string[]; released: number } {
+export function reconcile(queue: MemoryQueue, worker: string, held: readonly HeldJob[]): Reconciliation {
   const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
   const ids = new Set(held.map(({ id }) => id));
   const orphans = ownedBy(queue, worker).filter(({ id }) => !ids.has(id));
@@ -28,7 +24,7 @@ export function reconcile(
     queue.tell('released', job.id, '');
   }
   if (orphans.length > 0) queue.wake();
-  return { lost, released: orphans.length };
+  return { lost, released: orphans.length, fence: queue.fence };
 }
 
 export function leave(queue: MemoryQueue, worker: string): void {

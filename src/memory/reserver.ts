@@ -1,4 +1,4 @@
-import type { Reservation, ReservedJob, WorkerTurn } from '../core/broker.js';
+import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/broker.js';
 import type { KeptJob } from './kept-job.js';
 import type { CallRecord, MemoryQueue } from './memory-queue.js';
 import { settle } from './settler.js';
@@ -7,17 +7,17 @@ const PROMOTE_STEP = 500;
 
 /** One turn of a worker: what ended is settled, what is due promoted, what is wanted reserved. */
 export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
-  const last = queue.calls.get(turn.worker);
+  const last = queue.calls.get(callerOf(turn));
   if (last !== undefined && last.call >= turn.call) return repeatAnswer(queue, turn, last);
 
   const { lost, trimmedDead } = settle(queue, turn.settlements);
   queue.promoteDue(PROMOTE_STEP);
   const jobs = queue.paused ? [] : reserve(queue, turn);
   const ids = jobs.map((job) => job.id);
-  queue.calls.set(turn.worker, { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
+  queue.calls.set(callerOf(turn), { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
 
   const answer = answerOf(queue, turn, jobs);
-  queue.idle.delete(turn.worker);
+  if (turn.listed !== false) queue.idle.delete(turn.worker);
   const roomLeft = jobs.length < turn.want;
   if (answer.backlog) queue.wake();
   // Room left: whoever makes a job ready next tells this worker.
@@ -43,8 +43,7 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
     return job?.token === token ? [job] : [];
   });
   return {
-    ...answerOf(queue, turn, jobs),
-    fence: last.fence,
+    ...answerOf(queue, turn, jobs, last.fence),
     lost: repeated ? last.lost : [],
     cancelling: [],
     nextDueAt: jobs.length < turn.want ? queue.nextDueAt() : undefined,
@@ -52,12 +51,12 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
   };
 }
 
-function answerOf(queue: MemoryQueue, turn: WorkerTurn, jobs: readonly KeptJob[]) {
+function answerOf(queue: MemoryQueue, turn: WorkerTurn, jobs: readonly KeptJob[], fence = queue.fence) {
   const suspects = queue.ready.countSuspects();
   return {
     now: queue.now(),
-    fence: queue.fence,
-    jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, envelope: record, crashes })),
+    fence,
+    jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, fence, envelope: record, crashes })),
     paused: queue.paused,
     backlog: queue.counts.ready > suspects,
     suspects: suspects > 0 && claimSuspects(queue, turn),

@@ -57,14 +57,12 @@ export class Enqueuer {
     private readonly numbers: JobNumbers,
     private readonly onClock: (nowText: string) => void,
   ) {
-    this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.calls, keys.idle];
+    this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.calls, keys.idle, keys.priority, keys.inflight, keys.workers];
     this.fullKeys = [
       ...this.plainKeys,
-      keys.priority,
       keys.scheduled,
       keys.ids,
       keys.levels,
-      keys.inflight,
       keys.parked,
     ];
   }

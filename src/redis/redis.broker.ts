@@ -19,8 +19,10 @@ import type {
   NewSchedule,
   QueueSignal,
   ReclaimReply,
+  Reconciliation,
   RegisterAnswer,
   Reservation,
+  ReservedJob,
   ResumeAnswer,
   RunReport,
   ScheduledJob,
@@ -54,7 +56,7 @@ import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
-import { decodeReservation, encodeTurn } from './turn-encoder.js';
+import { decodeReservation, decodeWakeUp, encodeTurn } from './turn-encoder.js';
 
 export interface RedisBrokerOptions {
   connection: RedisConnection;
@@ -201,7 +203,9 @@ export class RedisBroker implements Broker {
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
     const access = this.access(queue);
     if (access.format === undefined) await this.checkFormat(access);
-    const args = encodeTurn(turn, this.now(), this.options.maxCrashes);
+    // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
+    const handsOver = this.link?.client.isCluster !== true;
+    const args = encodeTurn(turn, this.now(), this.options.maxCrashes, handsOver);
     const reply = await this.run('settle-and-reserve', turnKeysOf(access.keys), args);
     return decodeReservation(turn.worker, reply);
   }
@@ -226,10 +230,10 @@ export class RedisBroker implements Broker {
     queue: string,
     worker: string,
     held: readonly HeldJob[],
-  ): Promise<{ lost: string[]; released: number }> {
+  ): Promise<Reconciliation> {
     const { keys } = this.access(queue);
-    const { released } = await this.giveBackOrphans(keys, worker, held);
-    return { lost: await this.lostOf(keys, held), released };
+    const { released, fence } = await this.giveBackOrphans(keys, worker, held);
+    return { lost: await this.lostOf(keys, held), released, fence };
   }
 
   async leave(queue: string, worker: string): Promise<void> {
@@ -488,10 +492,14 @@ export class RedisBroker implements Broker {
     return this.access(queue).timetable.remove(name);
   }
 
-  async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
-    return this.subscriber().add(wakeChannel(this.options.prefix, worker), (queue) => {
-      if (queue !== undefined) listener(queue);
-      else for (const known of this.queues.keys()) listener(known);
+  async onWake(worker: string, listener: (queue: string, handed?: ReservedJob) => void): Promise<Unsubscribe> {
+    return this.subscriber().add(wakeChannel(this.options.prefix, worker), (message) => {
+      if (message === undefined) {
+        for (const known of this.queues.keys()) listener(known);
+        return;
+      }
+      const { queue, handed } = decodeWakeUp(worker, message);
+      listener(queue, handed);
     });
   }
 
@@ -655,7 +663,7 @@ export class RedisBroker implements Broker {
     k: QueueKeys,
     worker: string,
     held: readonly HeldJob[],
-  ): Promise<{ released: number; expiry: string }> {
+  ): Promise<{ released: number; expiry: string; fence: number }> {
     const keys = [k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle, k.jobs, k.crashes, k.suspects];
     keys.push(k.cancelling, k.cancelled, k.waiters, k.workers);
     const { maxCrashes } = this.options;
@@ -671,7 +679,7 @@ export class RedisBroker implements Broker {
       released += reply[2];
       expiry ??= reply[4];
     } while (cursor !== '0');
-    return { released, expiry };
+    return { released, expiry, fence: Number(fence) };
   }
 
   private async lostOf(keys: QueueKeys, held: readonly HeldJob[]): Promise<string[]> {

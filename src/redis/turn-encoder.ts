@@ -1,4 +1,4 @@
-import type { Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import { callerOf, type Reservation, type ReservedJob, type Settlement, type WorkerTurn } from '../core/broker.js';
 import { LETTER_OF_STATE } from '../core/envelope.js';
 import type { RetentionRule } from '../core/job.js';
 
@@ -8,16 +8,18 @@ function keepArgs(keep: RetentionRule): [string, string] {
 }
 
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
-export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number): string[] {
+export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number, handsOver: boolean): string[] {
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
   const args = [
     turn.worker,
+    callerOf(turn),
     String(turn.call),
     String(turn.leaseMs),
     String(turn.want),
-    turn.alone ? '1' : '0',
+    String((turn.alone ? 1 : 0) + (turn.listed === false ? 0 : 2) + (turn.takesHanded && handsOver ? 4 : 0)),
     adopt,
     String(maxCrashes),
+    String(turn.handedFence ?? 0),
   ];
   const settlements = releasesLast(turn.settlements);
   const completedLine = LETTER_OF_STATE.completed + String(now);
@@ -111,23 +113,28 @@ function oneLine(text: string): string {
   return text.includes('\n') ? text.replaceAll('\n', ' ') : text;
 }
 
-type TurnReply = [string, string, number, string, string[], string[], string[], string[], string[], number];
+/** As the script's header says. */
+type TurnReply = [string, string, number, string, number, number, number, number, string, ...string[]];
 
 /** Reads the reply of `settle-and-reserve.lua`. */
 export function decodeReservation(worker: string, reply: unknown): Reservation {
-  const [now, fence, flags, nextDue, lost, cancelling, ids, envelopes, crashes, trimmedDead] = reply as TurnReply;
-  const token = `${worker}:${fence}`;
-  const jobs = new Array<ReservedJob>(ids.length);
-  for (let index = 0; index < ids.length; index++) {
-    const count = crashes.length === 0 ? 0 : Number(crashes[index]);
-    jobs[index] = { id: ids[index], token, envelope: envelopes[index], crashes: count };
+  const [now, fenceText, flags, nextDue, trimmedDead, lost, cancelling, crashed, handed, ...rest] = reply as TurnReply;
+  const lease = { fence: Number(fenceText), token: `${worker}:${fenceText}` };
+  const handedFences = handed === '' ? [] : handed.split(' ');
+  const width = crashed === 0 ? 2 : 3;
+  const jobs: ReservedJob[] = [];
+  for (let index = lost + cancelling; index < rest.length; index += width) {
+    const crashes = crashed === 0 ? 0 : Number(rest[index + 2]);
+    const earlier = handedFences[jobs.length];
+    const { token, fence } = earlier === undefined ? lease : { token: `${worker}:${earlier}`, fence: Number(earlier) };
+    jobs.push({ id: rest[index], token, fence, envelope: rest[index + 1], crashes });
   }
   return {
     now: Number(now),
-    fence: Number(fence),
+    fence: lease.fence,
     jobs,
-    lost,
-    cancelling,
+    lost: lost === 0 ? [] : rest.slice(0, lost),
+    cancelling: cancelling === 0 ? [] : rest.slice(lost, lost + cancelling),
     paused: (flags & 1) !== 0,
     backlog: (flags & 2) !== 0,
     suspects: (flags & 4) !== 0,
@@ -135,4 +142,21 @@ export function decodeReservation(worker: string, reply: unknown): Reservation {
     nextDueAt: nextDue === '' ? undefined : Number(nextDue),
     trimmedDead,
   };
+}
+
+/** Reads what `enqueue.lua` publishes: a queue, or a queue and the job that it reserved for this worker. */
+export function decodeWakeUp(worker: string, message: string): { queue: string; handed?: ReservedJob } {
+  const lease = message.indexOf('\n');
+  if (lease < 0) return { queue: message };
+  const id = message.indexOf(' ', lease);
+  const envelope = message.indexOf('\n', id);
+  const fence = message.slice(lease + 1, id);
+  const handed = {
+    id: message.slice(id + 1, envelope),
+    token: `${worker}:${fence}`,
+    fence: Number(fence),
+    envelope: message.slice(envelope + 1),
+    crashes: 0,
+  };
+  return { queue: message.slice(0, lease), handed };
 }

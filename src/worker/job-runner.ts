@@ -40,7 +40,7 @@ export class JobRunner {
   constructor(private readonly context: RunnerContext) {}
 
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
-  prepare(reserved: ReservedJob, fence: number): RunningJob | Settlement {
+  prepare(reserved: ReservedJob): RunningJob | Settlement {
     const { queue, handlers, codec, sink, fallback } = this.context;
     let envelope: Envelope;
     try {
@@ -73,7 +73,7 @@ export class JobRunner {
     } catch (error) {
       return this.bury(reserved, 'unreadable', error, undefined, keepOf('dead', envelope, plan.settings));
     }
-    const { id, token, crashes } = reserved;
+    const { id, token, fence, crashes } = reserved;
     return new RunningJob(queue, name, id, token, fence, crashes, envelope, reserved.envelope, payload, plan, sink);
   }
 

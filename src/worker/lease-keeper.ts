@@ -74,13 +74,15 @@ export class LeaseKeeper {
     return now >= this.endsAt;
   }
 
-  async reconcile(): Promise<void> {
+  /** @returns the fence up to which the store looked */
+  async reconcile(): Promise<number> {
     const { broker, queue, workerId, held, onLost } = this.context;
     const before = held();
-    const { lost } = await broker.reconcile(queue, workerId, before);
+    const { lost, fence } = await broker.reconcile(queue, workerId, before);
     // What was settled meanwhile is no longer in flight either: only what is still held can be lost.
     const now = new Map(held().map(({ id, token }) => [id, token]));
     onLost(before.filter(({ id, token }) => lost.includes(id) && now.get(id) === token));
+    return fence;
   }
 
   private async beat(): Promise<void> {

@@ -28,11 +28,17 @@ export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' |
   logger: Pick<Logger, 'log' | 'warn' | 'error'>;
 }
 
-interface Held {
-  reserved: ReservedJob;
-  fence: number;
+/** One sequence of turns: the store remembers the last one of each. */
+interface Lane {
+  readonly lane: number;
+  call: number;
+  busy: boolean;
 }
 
+/** Turns under way at once: the store works on one while Node writes and runs the next. */
+const LANES = 2;
+/** Fewer settlements wait for the turn under way: a turn costs the store as much as several jobs. */
+const LEAST_FLUSH = 5;
 /** Most settlements in one turn: keeps a script under 2 ms. */
 const TURN_SETTLEMENTS = 500;
 /** Text of one turn, in characters, either way. */
@@ -58,18 +64,28 @@ export class Worker {
   private readonly prefetcher: Prefetcher;
   private readonly deaths: DeathLog;
   private readonly running = new Map<string, RunningJob>();
-  private held: Held[] = [];
+  private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
-  private call = 0;
-  private turning = false;
+  private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({ lane, call: 0, busy: false }));
+  /** Jobs that the turns under way ask for: the room for them is taken. */
+  private asked = 0;
+  private doubting = false;
+  /** Jobs handed over meanwhile. */
+  private arrived: ReservedJob[] = [];
+  /** An answer has told of all that this worker was given up to this fence. */
+  private toldFence = 0;
+  /** Of the last job that came by hand-over. */
+  private handedFence = 0;
+  /** The store may have this worker down as one that has room. */
+  private listed = false;
   private starting = false;
   private flushQueued = false;
   /** Work may wait in the store: the next turn asks for it. */
   private hungry = true;
   private adopt = true;
   private paused = false;
-  /** The queue was resumed while a turn was under way: its answer may be older than that. */
-  private resumed = false;
+  /** Rises when the queue is resumed: the answer to an older turn may still say that it is paused. */
+  private resumes = 0;
   private reserving = true;
   private closed = false;
   /** Runs a suspect: nothing else may run beside it. */
@@ -150,10 +166,16 @@ export class Worker {
     return new Promise((resolve) => this.probes.push(resolve));
   }
 
-  /** The store, or somebody else, says that there may be work. */
-  wake(): void {
-    this.hungry = true;
-    this.schedule();
+  /** The store, or somebody else, says that there may be work; or that this job was reserved for this worker already. */
+  wake(handed?: ReservedJob): void {
+    if (handed === undefined) {
+      this.hungry = true;
+      this.schedule();
+    } else if (this.doubting) {
+      this.arrived.push(handed); // the store may be giving it back as a job that nobody here holds
+    } else {
+      this.accept(handed);
+    }
   }
 
   /** Jobs of this name were parked; take them if a handler here knows it. */
@@ -171,7 +193,7 @@ export class Worker {
 
   resume(): void {
     this.paused = false;
-    this.resumed = true;
+    this.resumes++;
     this.wake();
   }
 
@@ -182,11 +204,11 @@ export class Worker {
         job.abort('cancelled');
         continue;
       }
-      const index = this.held.findIndex(({ reserved }) => reserved.id === id);
+      const index = this.held.findIndex((reserved) => reserved.id === id);
       if (index < 0) continue;
-      const [{ reserved }] = this.held.splice(index, 1);
+      const [{ token }] = this.held.splice(index, 1);
       // It has not started: the store turns a release of a marked job into its cancellation.
-      this.settlements.push({ op: 'release', id, token: reserved.token });
+      this.settlements.push({ op: 'release', id, token });
       this.schedule();
     }
   }
@@ -236,14 +258,14 @@ export class Worker {
   get isIdle(): boolean {
     return (
       this.closed ||
-      (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.turning)
+      (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.isTurning)
     );
   }
 
   private heldJobs(): HeldJob[] {
     const jobs: HeldJob[] = [];
     for (const { number, token } of this.running.values()) jobs.push({ id: number, token });
-    for (const { reserved } of this.held) jobs.push({ id: reserved.id, token: reserved.token });
+    for (const { id, token } of this.held) jobs.push({ id, token });
     for (const { id, token } of this.settlements) jobs.push({ id, token });
     return jobs;
   }
@@ -257,11 +279,25 @@ export class Worker {
 
   private room(): number {
     if (!this.reserving || this.paused || this.quarantined) return 0;
-    const alone = this.running.size === 0 && this.held.length === 0;
-    if (this.clearing) return alone ? 1 : 0;
-    const capacity = this.context.settings.concurrency + this.prefetcher.target;
-    const free = Math.max(capacity - this.running.size - this.held.length, 0);
+    if (this.clearing) return this.isAlone ? 1 : 0;
+    const free = Math.max(this.capacity - this.running.size - this.held.length - this.asked, 0);
     return Math.min(free, TURN_SETTLEMENTS, this.prefetcher.fitting(TURN_LENGTH));
+  }
+
+  private get capacity(): number {
+    return this.context.settings.concurrency + this.prefetcher.target;
+  }
+
+  private get freeLane(): Lane | undefined {
+    return this.lanes.find(({ busy }) => !busy);
+  }
+
+  private get isTurning(): boolean {
+    return this.doubting || this.lanes.some(({ busy }) => busy);
+  }
+
+  private get isAlone(): boolean {
+    return this.running.size === 0 && this.held.length === 0 && !this.isTurning;
   }
 
   private get isHungry(): boolean {
@@ -269,49 +305,85 @@ export class Worker {
   }
 
   private turnIfNeeded(): void {
-    if (this.turning || this.closed) return;
-    if (this.doubtful) void this.resolveDoubt();
+    if (this.closed || this.doubting) return;
+    if (this.isTurning) {
+      // Another one beside it, so that the store works on this batch while Node runs the next.
+      if (!this.doubtful && this.settlements.length >= this.flushAt && this.freeLane) void this.turn();
+    } else if (this.doubtful) void this.resolveDoubt();
     else if (this.settlements.length > 0 || this.probing || this.isHungry) void this.turn();
     else this.tellIdle();
   }
 
   /** Never beside a turn: what the store hands out just then would look like something that nobody here holds. */
   private async resolveDoubt(): Promise<void> {
-    this.turning = true;
+    this.doubting = true;
     this.doubtful = false;
     try {
-      await this.lease.reconcile();
+      this.toldFence = Math.max(this.toldFence, await this.lease.reconcile());
     } catch {
+      this.arrived = []; // given back or not: a turn brings again what still is this worker's
       // Turns go first; then the question is put again.
       clearTimeout(this.doubtTimer);
       if (!this.closed) this.doubtTimer = setTimeout(() => this.reconcile(), LONGEST_BACKOFF_MS);
     }
-    this.turning = false;
+    this.doubting = false;
+    const arrived = this.arrived;
+    this.arrived = [];
+    for (const handed of arrived) this.accept(handed);
     this.schedule();
   }
 
+  /** A job that came by hand-over and not in an answer. */
+  private accept(handed: ReservedJob): void {
+    const { broker, settings } = this.context;
+    // An answer tells of everything up to its fence: what it did not bring is not this worker's any more.
+    if (this.closed || handed.fence <= this.toldFence) return;
+    // It lay here while the loop stood still: the store says whether it still is this worker's.
+    if (broker.now() - handed.fence / 1000 > settings.leaseMs / 4) return this.wake();
+    this.handedFence = handed.fence;
+    this.lease.renewed(Math.floor(handed.fence / 1000));
+    this.held.push(handed);
+    this.lease.holds(true);
+    if (!this.reserving || this.paused) return this.giveBackHeld();
+    this.startHeld();
+    // The store took this worker off its list. What is quick has ended before this, and its settlement asks for more.
+    setImmediate(() => {
+      if (this.room() > 0) this.wake();
+    });
+  }
+
   private async turn(): Promise<void> {
-    this.turning = true;
     this.reporter.flush();
     const settlements = this.takeSettlements();
     const want = this.room();
+    const alone = this.isAlone;
+    const resumes = this.resumes;
+    // The first that is free: the store hands jobs to a worker whose first lane asked a moment ago.
+    const lane = this.freeLane as Lane;
+    lane.busy = true;
     const turn: WorkerTurn = {
       worker: this.context.workerId,
-      call: ++this.call,
+      lane: lane.lane,
+      call: ++lane.call,
       leaseMs: this.context.settings.leaseMs,
       want,
-      alone: this.running.size === 0 && this.held.length === 0,
+      listed: this.listed,
+      takesHanded: this.reserving,
+      handedFence: this.handedFence,
+      alone,
       adopt: this.adopt && want > 0 ? this.context.handlers.known : undefined,
       settlements,
     };
-    this.hungry = false;
+    // What asks for nothing because others have asked for all there is room for answers no wake-up.
+    if (want > 0 || this.asked === 0) this.hungry = false;
     this.probing = false;
-    this.resumed = false;
     if (want > 0) this.adopt = false;
+    this.asked += want;
     const reservation = await this.untilAnswered(turn);
-    this.turning = false;
+    this.asked -= want;
+    lane.busy = false;
     if (reservation === undefined) return this.tellIdle();
-    this.take(turn, reservation);
+    this.take(turn, reservation, resumes === this.resumes);
   }
 
   /** As many as one script may carry: they hold the store up for as long as they are heavy. */
@@ -346,8 +418,11 @@ export class Worker {
     return undefined;
   }
 
-  private take(turn: WorkerTurn, reservation: Reservation): void {
+  private take(turn: WorkerTurn, reservation: Reservation, isCurrent: boolean): void {
     const { jobs, fence } = reservation;
+    this.toldFence = Math.max(this.toldFence, fence);
+    if (jobs.length < turn.want) this.listed = true;
+    else if (turn.listed) this.listed = false;
     this.answeredAt = performance.now();
     this.endProbes();
     const holdsOlder = this.running.size > 0 || this.held.length > 0;
@@ -359,10 +434,17 @@ export class Worker {
     }
     // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
     const wasPaused = this.paused;
-    this.paused = reservation.paused && !this.resumed;
+    this.paused = reservation.paused && isCurrent;
     if (wasPaused && !this.paused) this.hungry = true;
     this.clearing = reservation.suspects && !turn.alone;
-    for (const reserved of jobs) this.held.push({ reserved, fence });
+    for (const reserved of jobs) {
+      if (reserved.fence < fence) {
+        // Handed over while this turn was under way: its own message may have been quicker.
+        if (reserved.fence <= this.handedFence) continue;
+        this.handedFence = reserved.fence;
+      }
+      this.held.push(reserved);
+    }
     this.prefetcher.weigh(jobs);
     // Before a handler starts: it may block the loop for longer than the lease.
     this.lease.holds(!this.isIdle);
@@ -389,8 +471,7 @@ export class Worker {
   private startWhatFits(): void {
     const { concurrency } = this.context.settings;
     while (this.held.length > 0 && this.running.size < concurrency && !this.quarantined) {
-      const { reserved, fence } = this.held.shift() as Held;
-      const prepared = this.runner.prepare(reserved, fence);
+      const prepared = this.runner.prepare(this.held.shift() as ReservedJob);
       if (isSettlement(prepared)) {
         this.settlements.push(prepared);
         if (prepared.op === 'bury') this.deaths.tell(prepared, undefined);
@@ -430,12 +511,13 @@ export class Worker {
     this.hungry = true;
     this.startHeld();
     // The turn that refills goes out while Node still works on the rest of what it holds.
-    if (!this.turning && this.settlements.length >= this.flushAt()) this.turnIfNeeded();
+    if (this.settlements.length >= this.flushAt) this.turnIfNeeded();
     else this.schedule();
   }
 
-  private flushAt(): number {
-    return Math.max(64, (this.context.settings.concurrency + this.prefetcher.target) / 2);
+  /** Settlements that are worth a turn of their own while others end: one share a lane. */
+  private get flushAt(): number {
+    return Math.max(LEAST_FLUSH, this.capacity / LANES);
   }
 
   private timeOut(job: RunningJob): void {
@@ -460,14 +542,13 @@ export class Worker {
         if (job.crashes >= 2) this.quarantined = false;
         this.context.logger.warn(lostMessage(this.queue, [number]));
       }
-      this.held = this.held.filter(({ reserved }) => reserved.id !== number || reserved.token !== token);
+      this.held = this.held.filter((reserved) => reserved.id !== number || reserved.token !== token);
     }
     if (lost.length > 0) this.wake();
   }
 
   private giveBackHeld(): void {
-    for (const { reserved } of this.held)
-      this.settlements.push({ op: 'release', id: reserved.id, token: reserved.token });
+    for (const { id, token } of this.held) this.settlements.push({ op: 'release', id, token });
     this.held = [];
     this.schedule();
   }
@@ -475,10 +556,10 @@ export class Worker {
   /** Held jobs behind handlers that turned out slow go back to the front, where another worker finds them. */
   private watchHeld(): void {
     if (this.held.length === 0 || this.context.settings.prefetch !== 'auto' || this.staleTimer !== undefined) return;
-    this.staleMark = this.held[0].reserved;
+    this.staleMark = this.held[0];
     this.staleTimer = setTimeout(() => {
       this.staleTimer = undefined;
-      if (this.held.length > 0 && this.held[0].reserved === this.staleMark) {
+      if (this.held.length > 0 && this.held[0] === this.staleMark) {
         this.prefetcher.distrust(STALE_HOLD_MS);
         this.giveBackHeld();
       } else {

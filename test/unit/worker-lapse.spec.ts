@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Broker, HeldJob, Reservation, WorkerTurn } from '../../src/core/broker.js';
+import type { Broker, HeldJob, Reconciliation, Reservation, WorkerTurn } from '../../src/core/broker.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
@@ -15,7 +15,7 @@ function start() {
   const turns: WorkerTurn[] = [];
   const ends = new Map<string, () => void>();
   const answers: ((reservation: Reservation) => void)[] = [];
-  const reconcile = jest.fn<Broker['reconcile']>(async () => ({ lost: [], released: 0 }));
+  const reconcile = jest.fn<Broker['reconcile']>(async () => ({ lost: [], released: 0, fence: 0 }));
   const broker = {
     now: () => 0,
     reconcile,
@@ -53,6 +53,7 @@ function start() {
     const reserved = ids.map((id) => ({
       id,
       token: `w1:${now}`,
+      fence: now,
       envelope: encodeEnvelope(1, undefined, undefined, '{}'),
       crashes: 0,
     }));
@@ -86,7 +87,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     await answer(1000, 'a');
     worker.wake();
     await new Promise(setImmediate);
-    reconcile.mockResolvedValueOnce({ lost: ['a'], released: 0 });
+    reconcile.mockResolvedValueOnce({ lost: ['a'], released: 0, fence: 0 });
     await answer(1000 + LEASE_MS, 'b'); // this reservation began a new lease
     expect(idsOf(reconcile.mock.calls[0][2])).toEqual(['a', 'b']);
     expect(jobs.map(({ id, signal }) => [id, signal.aborted])).toEqual([
@@ -114,7 +115,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.start(heartbeat);
     await new Promise(setImmediate);
     await answer(1000, 'a');
-    let done!: (reply: { lost: string[]; released: number }) => void;
+    let done!: (reply: Reconciliation) => void;
     reconcile.mockReturnValueOnce(new Promise((resolve) => (done = resolve)));
     worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
     await new Promise(setImmediate);
@@ -122,7 +123,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.wake();
     await new Promise(setImmediate);
     expect(turns).toHaveLength(1);
-    done({ lost: [], released: 0 });
+    done({ lost: [], released: 0, fence: 0 });
     await new Promise(setImmediate);
     expect(turns).toHaveLength(2);
     worker.close();
@@ -151,7 +152,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.wake();
     await new Promise(setImmediate);
     end(jobs[0]);
-    reconcile.mockResolvedValue({ lost: ['a'], released: 0 });
+    reconcile.mockResolvedValue({ lost: ['a'], released: 0, fence: 0 });
     worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
     await answer(20_001);
     expect(reconcile).toHaveBeenCalledTimes(1);

@@ -3,14 +3,17 @@
 -- atomic because a job's envelope, its user id and its place in a queue must appear together.
 -- Without allow-oom: a full Redis refuses the batch before anything is written.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 calls HASH   5 idle SET   6 priority ZSET   7 scheduled ZSET
---       8 ids HASH    9 levels HASH   10 inflight HASH   11 parked ZSET   (plain: 1–5)
+-- A few jobs for which a worker waits are not queued first: they are reserved for it and handed over as its wake-up.
+--
+-- KEYS  1 meta HASH   2 jobs HASH      3 ready LIST      4 calls HASH   5 idle SET      6 priority ZSET
+--       7 inflight HASH   8 workers ZSET   9 scheduled ZSET   10 ids HASH   11 levels HASH   12 parked ZSET   (plain: 1–8)
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
 -- returns { now, outcomes }, outcomes = {} when every job was created, or when the call is older than the caller's last;
 --         else one entry per job: '' created | state ' ' id of the job that has this user id already
-local meta, jobs, ready, calls, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, jobs, ready, calls, idle, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local inflight, workers = KEYS[7], KEYS[8]
 local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
@@ -30,7 +33,7 @@ if record then
   end
 end
 
-local state = redisCall('HMGET', meta, 'paused', 'listen')
+local state = redisCall('HMGET', meta, 'paused', 'listen', 'fence')
 local listening = state[2] and tonumber(state[2]) > now
 local events = {}
 local outcomes, known = {}, false
@@ -45,7 +48,7 @@ if ARGV[3] == 'plain' then
     pushed[at] = ARGV[i]
   end
 else
-  local priority, scheduled, ids, levels, inflight, parked = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+  local scheduled, ids, levels, parked = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 
   local function stateOf(id)
     local text = redisCall('HGET', jobs, id)
@@ -115,6 +118,45 @@ else
   end
 end
 
+-- The next worker that waits, and where it listens. It is listed no more: its next turn lists it again.
+local prefix, queue
+local function nextIdle()
+  local worker = redisCall('SPOP', idle)
+  if worker and not queue then prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$') end
+  return worker, worker and prefix .. ':wake:' .. worker
+end
+
+-- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other.
+local function handOver(worker, channel, given)
+  local askedAt, leaseMs, room = string.match(redisCall('HGET', calls, worker) or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
+  if not askedAt or t[1] - askedAt > 1 or #given > tonumber(room) then return false end
+  if redisCall('EXISTS', ready, priority) > 0 then return false end
+  local first = math.max(tonumber(state[3] or 0) + 1, now * 1000)
+  local tokens = {}
+  for i = 1, #given do
+    local id, fence = given[i], string.format('%.0f', first + i - 1)
+    local message = queue .. '\n' .. fence .. ' ' .. id .. '\n' .. redisCall('HGET', jobs, id)
+    if redisCall('PUBLISH', channel, message) == 0 and i == 1 then return false end
+    tokens[i * 2 - 1] = id
+    tokens[i * 2] = worker .. ':' .. fence
+    if listening then
+      events[#events + 1] = 'enqueued ' .. id .. ' '
+      events[#events + 1] = 'active ' .. id .. ' '
+    end
+  end
+  redisCall('HSET', inflight, unpack(tokens))
+  redisCall('ZADD', workers, string.format('%.0f', now + tonumber(leaseMs)), worker)
+  redisCall('HSET', calls, worker .. '!', string.format('0 %s %.0f:%s', t[1], first, table.concat(given, ',')))
+  redisCall('HSET', meta, 'fence', string.format('%.0f', first + #given - 1))
+  return true
+end
+
+local worker, channel
+if not state[1] and (#pushed > 0 or earlier) then worker, channel = nextIdle() end
+if worker and #pushed > 0 and #pushed <= 8 and not earlier and handOver(worker, channel, pushed) then
+  pushed = {}
+  worker = nil
+end
 if #pushed > 0 then
   redisCall('RPUSH', ready, unpack(pushed))
   if listening then
@@ -125,14 +167,10 @@ end
 redisCall('HSET', calls, ARGV[1],
   ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
 
-if not state[1] and (#pushed > 0 or earlier) then
-  for i = 1, 8 do
-    local worker = redisCall('SPOP', idle)
-    if not worker then break end
-    local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
-    -- No receiver: that worker died idle, the next one is asked.
-    if redisCall('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
-  end
+for i = 1, 8 do
+  -- No receiver: that worker died idle, the next one is asked.
+  if not worker or redisCall('PUBLISH', channel, queue) > 0 then break end
+  worker, channel = nextIdle()
 end
 if #events > 0 then
   redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))

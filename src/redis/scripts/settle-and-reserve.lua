@@ -6,8 +6,10 @@
 --       6 inflight HASH    7 workers ZSET     8 calls HASH       9 idle SET        10 completed LIST
 --      11 cancelled ZSET  12 dead ZSET       13 ids HASH        14 levels HASH     15 crashes HASH
 --      16 cancelling HASH 17 waiters HASH    18 notes HASH      19 suspects LIST   20 parked ZSET
--- ARGV  1 worker   2 call number   3 lease ms   4 want   5 alone '1'|'0'   6 adopt: '' none, '*' any, names joined by ' '
---       7 crashes until dead
+-- ARGV  1 worker   2 caller (a worker's lane)   3 call number   4 lease ms   5 want
+--       6 sum of: 1 alone, 2 may be listed idle, 4 may be handed jobs
+--       7 adopt: '' none, '*' any, names joined by ' '   8 crashes until dead
+--       9 fence of the last job that reached the worker by hand-over, or 0
 --       then sections until the end, each: op, number of items, then its items:
 --         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
@@ -17,18 +19,21 @@
 --         P  id, token, name                          park
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
--- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '',
---           lost ids, cancelling ids, reserved ids, envelopes, crashes by position ({} = all 0), trimmed dead };
---         a call older than the worker's last one changes nothing and reserves nothing
+-- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '', trimmed dead,
+--           number lost, number cancelling, crashes come 1|0, fences of handed jobs joined by ' ', then lost ids, cancelling ids,
+--           then per reserved job, those that were handed over (enqueue.lua) and have not arrived first: id, envelope, and crashes if they come } (flat: each table in a reply costs as much as a command);
+--         a call older than the caller's last one changes nothing and reserves nothing
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, calls, idle, completed = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local cancelled, dead, ids, levels, crashes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local cancelling, waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-local worker, callNumber, want = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local worker, caller, callNumber, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local asks = tonumber(ARGV[6])
+local isAlone, isListed, takesHanded = asks % 2 == 1, asks % 4 >= 2, asks >= 4
 local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
-local base = string.sub(meta, 1, -5)
+local byte, concat = string.byte, table.concat
 
 local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles')
 local paused = state[1] ~= false
@@ -41,15 +46,16 @@ local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, note
 local function flagsOf()
   local flags = paused and 1 or 0
   if redisCall('LLEN', ready) > 0 or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
-  if rare and redisCall('EXISTS', suspects) == 1 then
+  if not rare then return flags end
+  if redisCall('EXISTS', suspects) == 1 then
     -- One worker at a time lets its jobs end to take a suspect alone; the others go on.
     local claimant, claimedUntil = string.match(redisCall('HGET', meta, 'suspectClaim') or '', '^(.*) (%d+)$')
     if not claimant or claimant == worker or tonumber(claimedUntil) <= now then
-      redisCall('HSET', meta, 'suspectClaim', worker .. ' ' .. string.format('%.0f', now + 4 * tonumber(ARGV[3])))
+      redisCall('HSET', meta, 'suspectClaim', worker .. ' ' .. string.format('%.0f', now + 4 * tonumber(ARGV[4])))
       flags = flags + 4
     end
   end
-  if rare and redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
+  if redisCall('EXISTS', parked) == 1 then flags = flags + 8 end
   return flags
 end
 
@@ -59,24 +65,33 @@ local function nextDueOf()
 end
 
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
-local record = redisCall('HGET', calls, worker)
+local records = redisCall('HMGET', calls, caller, worker .. '!')
+local record = records[1]
 local recorded = record and tonumber(string.match(record, '^%d+'))
 if recorded and recorded >= tonumber(callNumber) then
-  local fence, lostText, idText = string.match(record, '^%d+ %d+ (%d+) ([^ ]*) (.*)$')
-  local lost, reserved, envelopes, crashCounts = {}, {}, {}, {}
+  local fence, handed, lostText, idText = string.match(record, '^%d+ %d+ (%d+) %d+ %d+ ([^ ]*) ([^ ]*) (.*)$')
+  local handedFences = {}
+  local lost, jobsOf = {}, {}
   -- A socket that was given up may deliver its bytes after later calls: what it reserved, nobody would run.
   if recorded == tonumber(callNumber) then
     for id in string.gmatch(lostText, '[^,]+') do lost[#lost + 1] = id end
-    local token = worker .. ':' .. fence
-    for id in string.gmatch(idText, '[^,]+') do
-      if redisCall('HGET', inflight, id) == token then
-        reserved[#reserved + 1] = id
-        envelopes[#envelopes + 1] = redisCall('HGET', jobs, id)
-        crashCounts[#crashCounts + 1] = redisCall('HGET', crashes, id) or '0'
-      end
+    local function give(id, token)
+      if redisCall('HGET', inflight, id) ~= token then return false end
+      jobsOf[#jobsOf + 1] = id
+      jobsOf[#jobsOf + 1] = redisCall('HGET', jobs, id)
+      jobsOf[#jobsOf + 1] = redisCall('HGET', crashes, id) or '0'
+      return true
     end
+    for handedFence, id in string.gmatch(handed, '(%d+):([^,]+)') do
+      if give(id, worker .. ':' .. handedFence) then handedFences[#handedFences + 1] = handedFence end
+    end
+    for id in string.gmatch(idText, '[^,]+') do give(id, worker .. ':' .. fence) end
   end
-  return { nowText, fence, flagsOf(), #reserved < want and nextDueOf() or '', lost, {}, reserved, envelopes, crashCounts, 0 }
+  local reply =
+    { nowText, fence, flagsOf(), #jobsOf < want * 3 and nextDueOf() or '', 0, #lost, 0, 1, concat(handedFences, ' ') }
+  for i = 1, #lost do reply[#reply + 1] = lost[i] end
+  for i = 1, #jobsOf do reply[#reply + 1] = jobsOf[i] end
+  return reply
 end
 
 -- ---------------------------------------------------------------- settle
@@ -87,7 +102,7 @@ local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
 local metaDirty = false
-local argument, last = 8, #ARGV
+local argument, last = 10, #ARGV
 
 local hasIds = rare and redisCall('EXISTS', ids) == 1
 local hasLevels = rare and redisCall('EXISTS', levels) == 1
@@ -218,6 +233,30 @@ local function later(id, delay, envelope, event, detail)
   if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detail end
 end
 
+-- The oldest ones go together: never fewer than the limit stay, unless they take too much room.
+local function trimCompleted(keepCount, keepBytes)
+  local heads = redisCall('LRANGE', completed, 0, 7)
+  local old, gone = {}, 0
+  for i = 1, #heads do
+    local size, number, from = string.match(heads[i], '^%d+ (%d+) (%d+) ()')
+    size, number = tonumber(size), tonumber(number)
+    if completedCount - number < keepCount and completedBytes <= keepBytes then break end
+    if #old + number > 1000 and gone > 0 then break end
+    for id in string.gmatch(string.sub(heads[i], from), '[^ ]+') do old[#old + 1] = id end
+    completedCount = completedCount - number
+    completedBytes = completedBytes - size
+    gone = i
+  end
+  if gone == 0 then return false end
+  redisCall('LPOP', completed, gone)
+  if hasIds or hasNotes then
+    local records = redisCall('HMGET', jobs, unpack(old))
+    for i = 1, #old do forget(old[i], records[i] and userIdOf(records[i])) end
+  end
+  completedCount = completedCount + #old - redisCall('HDEL', jobs, unpack(old)) -- some were removed by hand
+  return true
+end
+
 while argument <= last do
   local op, count = ARGV[argument], tonumber(ARGV[argument + 1])
   argument = argument + 2
@@ -284,27 +323,16 @@ while argument <= last do
           for i = first + 1, argument - 1, 2 do bytes = bytes + #ARGV[i] end
         end
         -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
-        redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. at .. ' ' .. table.concat(valid, ' '))
+        redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. at .. ' ' .. concat(valid, ' '))
         completedCount = completedCount + at
         completedBytes = completedBytes + bytes
         metaDirty = true
+        -- Past a large limit some more may stay for a while: eight elements go at the price of one.
+        local slack = keepCount >= 1000 and 50 or 0
         local rounds = 0
-        while (completedCount > keepCount or completedBytes > keepBytes) and rounds < 8 do
+        while (completedCount > keepCount + slack or completedBytes > keepBytes) and rounds < 8 do
+          if not trimCompleted(keepCount, keepBytes) then break end
           rounds = rounds + 1
-          local head = redisCall('LINDEX', completed, 0)
-          if not head then break end
-          local size, number, from = string.match(head, '^%d+ (%d+) (%d+) ()')
-          -- The oldest ones go together: never fewer than the limit stay, unless they take too much room.
-          if completedCount - tonumber(number) < keepCount and completedBytes <= keepBytes then break end
-          redisCall('LPOP', completed)
-          local old = {}
-          for id in string.gmatch(string.sub(head, from), '[^ ]+') do old[#old + 1] = id end
-          if hasIds or hasNotes then
-            local records = redisCall('HMGET', jobs, unpack(old))
-            for i = 1, #old do forget(old[i], records[i] and userIdOf(records[i])) end
-          end
-          completedCount = completedCount - redisCall('HDEL', jobs, unpack(old))
-          completedBytes = completedBytes - tonumber(size)
         end
       end
     end
@@ -334,7 +362,7 @@ while argument <= last do
         -- A suspect that goes back unfinished is still one: elsewhere it would run beside others.
         local crashed = hasCrashes and tonumber(redisCall('HGET', crashes, id) or 0) or 0
         local level = levelOf(id)
-        if crashed > 0 and crashed >= tonumber(ARGV[7]) - 1 then redisCall('LPUSH', suspects, id)
+        if crashed > 0 and crashed >= tonumber(ARGV[8]) - 1 then redisCall('LPUSH', suspects, id)
         elseif level > 0 then pushPriority(id, level, true)
         else redisCall('LPUSH', ready, id) end
         if listening then events[#events + 1] = 'released ' .. id .. ' ' end
@@ -347,7 +375,7 @@ while argument <= last do
       if take(id, ARGV[argument + 1]) and mayGoOn(id, '') then
         rare = true
         redisCall('ZADD', parked, 0, name .. ' ' .. id)
-        redisCall('PUBLISH', base .. 'signals', 'parked ' .. name)
+        redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'signals', 'parked ' .. name)
         if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
       end
       argument = argument + 3
@@ -397,9 +425,26 @@ if #due > 0 then
 end
 
 -- ---------------------------------------------------------------- reserve
-local reserved, envelopes, crashCounts = {}, {}, {}
+-- Jobs that were handed over and have not arrived come with this reply; they take room of what is asked for.
+local handedIds, handedFences, handed = {}, {}, ''
+if records[2] then
+  local first, given = string.match(records[2], '^0 %d+ (%d+):(.*)$')
+  first = tonumber(first)
+  for id in string.gmatch(given, '[^,]+') do
+    local fence = string.format('%.0f', first)
+    if first > tonumber(ARGV[9]) and redisCall('HGET', inflight, id) == worker .. ':' .. fence then
+      handedIds[#handedIds + 1] = id
+      handedFences[#handedFences + 1] = fence
+      handed = handed .. (handed == '' and '' or ',') .. fence .. ':' .. id
+    end
+    first = first + 1
+  end
+  if handed == '' then redisCall('HDEL', calls, worker .. '!') else want = math.max(want - #handedIds, 0) end
+end
+local reserved, envelopes, crashCounts = {}, {}, nil
 local got = 0
-local fence = tonumber(state[2] or 0)
+local fenceText = state[2] or '0'
+local fence = tonumber(fenceText)
 local hasSuspects = rare and redisCall('EXISTS', suspects) == 1
 if want > 0 and not paused then
   local function accept(popped)
@@ -407,7 +452,8 @@ if want > 0 and not paused then
     for i = 1, #popped do
       local text = texts[i]
       -- Only live envelopes begin with their version: removed and cancelled jobs left a hole here.
-      if text and string.byte(text) ~= 67 and string.byte(text) ~= 88 and string.byte(text) ~= 68 then
+      local head = text and byte(text)
+      if text and head ~= 67 and head ~= 88 and head ~= 68 then
         got = got + 1
         reserved[got] = popped[i]
         envelopes[got] = text
@@ -417,7 +463,7 @@ if want > 0 and not paused then
       end
     end
   end
-  if hasSuspects and ARGV[5] == '1' then
+  if hasSuspects and isAlone and handed == '' then
     while got == 0 do
       local suspect = redisCall('LPOP', suspects)
       if not suspect then break end
@@ -446,12 +492,12 @@ if want > 0 and not paused then
       end
       accept(popped)
     end
-    if got < want and ARGV[6] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
+    if got < want and ARGV[7] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
       local adopted = {}
-      if ARGV[6] == '*' then
+      if ARGV[7] == '*' then
         adopted = redisCall('ZRANGE', parked, 0, want - got - 1)
       else
-        for name in string.gmatch(ARGV[6], '[^ ]+') do
+        for name in string.gmatch(ARGV[7], '[^ ]+') do
           local room = want - got - #adopted
           if room <= 0 then break end
           local members = redisCall('ZRANGEBYLEX', parked, '[' .. name .. ' ', '(' .. name .. '!', 'LIMIT', 0, room)
@@ -473,18 +519,16 @@ if want > 0 and not paused then
   end
   if got > 0 then
     fence = math.max(fence + 1, now * 1000)
-    local token = worker .. ':' .. string.format('%.0f', fence)
+    fenceText = string.format('%.0f', fence)
+    local token = worker .. ':' .. fenceText
     local fields = {}
     for i = 1, got do
       fields[i * 2 - 1] = reserved[i]
       fields[i * 2] = token
     end
     redisCall('HSET', inflight, unpack(fields))
-    redisCall('ZADD', workers, string.format('%.0f', now + tonumber(ARGV[3])), worker)
-    if hasCrashes then
-      local counts = redisCall('HMGET', crashes, unpack(reserved))
-      for i = 1, got do crashCounts[i] = counts[i] or '0' end
-    end
+    redisCall('ZADD', workers, now + tonumber(ARGV[4]), worker)
+    if hasCrashes then crashCounts = redisCall('HMGET', crashes, unpack(reserved)) end
     if listening then
       for i = 1, got do events[#events + 1] = 'active ' .. reserved[i] .. ' ' end
     end
@@ -493,15 +537,16 @@ if want > 0 and not paused then
 end
 
 -- ---------------------------------------------------------------- tell
-local fenceText = string.format('%.0f', fence)
 if metaDirty then
-  redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', string.format('%.0f', completedBytes),
-    'completedCount', completedCount, 'readyHoles', readyHoles)
+  redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', completedBytes, 'completedCount', completedCount,
+    'readyHoles', readyHoles)
 end
-redisCall('HSET', calls, worker,
-  callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. table.concat(lost, ',') .. ' ' .. table.concat(reserved, ','))
+redisCall('HSET', calls, caller,
+  callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. ARGV[4] .. ' '
+    .. (takesHanded and got < want and want - got or 0) .. ' ' .. handed .. ' ' .. concat(lost, ',') .. ' ' .. concat(reserved, ','))
 
-redisCall('SREM', idle, worker)
+-- Before others are told: it must not be told of what it leaves behind itself.
+if isListed then redisCall('SREM', idle, worker) end
 local flags = flagsOf()
 if not paused and (flags % 4 >= 2 or earlier) then
   for i = 1, 8 do
@@ -518,8 +563,10 @@ if got < want then
   redisCall('SADD', idle, worker)
   nextDue = nextDueOf()
 end
-if #notices > 0 then redisCall('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
-if #events > 0 then redisCall('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n')) end
+if #notices > 0 then redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'settled', concat(notices, '\n')) end
+if #events > 0 then
+  redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. concat(events, '\n'))
+end
 
 local mine = {}
 if hasCancelling then
@@ -528,4 +575,31 @@ if hasCancelling then
     if token and string.sub(token, 1, #worker + 1) == worker .. ':' then mine[#mine + 1] = id end
   end
 end
-return { nowText, fenceText, flags, nextDue, lost, mine, reserved, envelopes, crashCounts, trimmedDead }
+local reply =
+  { nowText, fenceText, flags, nextDue, trimmedDead, #lost, #mine, crashCounts and 1 or 0, concat(handedFences, ' ') }
+local at = 9
+for i = 1, #lost do
+  at = at + 1
+  reply[at] = lost[i]
+end
+for i = 1, #mine do
+  at = at + 1
+  reply[at] = mine[i]
+end
+for i = 1, #handedIds do
+  reply[at + 1], reply[at + 2] = handedIds[i], redisCall('HGET', jobs, handedIds[i])
+  at = at + 2
+  if crashCounts then
+    at = at + 1
+    reply[at] = '0'
+  end
+end
+for i = 1, got do
+  reply[at + 1], reply[at + 2] = reserved[i], envelopes[i]
+  at = at + 2
+  if crashCounts then
+    at = at + 1
+    reply[at] = crashCounts[i] or '0'
+  end
+end
+return reply
