@@ -43,7 +43,9 @@ class TaskQueueProducer:
             return [base + name for name in names]
 
         self._id_keys = key("meta", "jobs", "inflight")
-        self._keys = key("meta", "jobs", "ready", "calls", "idle", "priority", "scheduled", "ids", "levels", "inflight", "parked")
+        self._keys = key(
+            "meta", "jobs", "ready", "calls", "idle", "priority", "inflight", "workers", "scheduled", "ids", "levels", "parked"
+        )
         folder = Path(scripts)
         self._take_ids = client.register_script((folder / "take-ids.lua").read_text())
         self._enqueue = client.register_script((folder / "enqueue.lua").read_text())

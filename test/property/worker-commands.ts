@@ -123,7 +123,7 @@ export const reconcile = command(
     const held = leasesOf(model, worker).filter((_, index) => (data.held >> index) % 2 === 1);
     const old = pickFrom(oldLeasesOf(model, worker), data.held);
     if (data.old && old !== undefined && held.every(({ id }) => id !== old.id)) held.push(old);
-    expect(await queue.broker.reconcile(queue.name, worker, held)).toEqual(model.reconcile(worker, held));
+    expect(await queue.broker.reconcile(queue.name, worker, held)).toMatchObject(model.reconcile(worker, held));
   },
 );
 
