@@ -22,7 +22,7 @@ const OVERRIDE_KEYS = [
 const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   threshold: "say how late a tick may run: { missed: 'skip', window: '10s' }",
   initialDelay: 'say from when on it ticks: { startAt: … }, or wait in the handler for what it needs',
-  unrefTimeout: 'leave it out: no schedule keeps a process from ending',
+  unrefTimeout: 'leave it out: a process that works runs until app.close(), whatever its schedules',
 };
 
 /**

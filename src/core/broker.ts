@@ -204,6 +204,8 @@ export interface ReservedJob {
   envelope: string;
   /** Times a worker died while it held this job. */
   crashes: number;
+  /** It was handed over before, and may have come by {@link Broker.onWake}, too. */
+  handed?: boolean;
 }
 
 export interface Reservation {

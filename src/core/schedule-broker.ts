@@ -41,7 +41,10 @@ export interface ScheduleBroker {
   fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]>;
   /** Until somebody resumes it, whatever a deployment says. An ended one stays ended. @returns whether it exists */
   pauseSchedule(queue: string, name: string): Promise<boolean>;
-  /** Goes on from `next`, which counts from now: a pause backfills nothing. One that is not paused stays as it is. */
+  /**
+   * Goes on from `next`, which counts from now: a pause backfills nothing. One that is not paused stays as it is, and so
+   * does one that was removed from the code: nobody would ever pause it again.
+   */
   resumeSchedule(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer>;
   /**
    * Enqueues a job of this schedule beside its ticks, also while it is paused. It is in the history and counts as an
@@ -81,15 +84,20 @@ export interface NewSchedule extends ComingTick {
   spec: string;
   /** The app whose code declares it; undefined: made at run time, so nobody announces it. */
   app?: string;
+  /** Replaces a rule also where `due` would be the answer: a tick that has come and is not fired is lost. Default false. */
+  losesTick?: boolean;
 }
 
 /**
  * - `replaced`: it goes on from `nextTick`, with counts of its own; one that was paused by a user or a failure stays so.
  *   Also answered where the same rule was paused as `removed` and is declared again.
  * - `outdated`: this rule was replaced by another that a live instance announced within the last 60 s. Nothing changed.
- * - `conflict`: the name belongs to a schedule made at run time and this one is declared by code, or the other way round.
+ * - `conflict`: the name belongs to a schedule made at run time and this one is declared by code, or the other way round;
+ *   or to another app that declared it within the last 60 s. Nothing changed.
+ * - `due`: a tick of the rule that would be replaced has come and is not fired, or `nextTick` was fired meanwhile. Nothing
+ *   changed: fire what is due, count from now, and register again.
  */
-export type RegisterAnswer = 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict';
+export type RegisterAnswer = 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict' | 'due';
 
 export interface AnnouncedSchedule {
   name: string;
@@ -100,7 +108,10 @@ export interface AnnouncedSchedule {
 export interface Announcement {
   /** A newer deployment replaced their rule and lives: leave it. */
   outdated: string[];
-  /** Register them again: the store does not know them (any more), or the rule that is stored has no live instance left. */
+  /**
+   * Register them again: the store does not know them (any more), the rule that is stored has no live instance left, or
+   * another app declared them last.
+   */
   unknown: string[];
   /** Paused now, because no instance declares them any more: worth a warning. */
   removed: string[];
@@ -148,6 +159,8 @@ export interface ScheduleFire extends ComingTick {
   pauseOnFailure: boolean;
   /** Jobs that ticks of this rule get in all its life: with the last of them it ends. */
   limit: number | undefined;
+  /** A tick that has come does not wait for its jitter: its rule is about to be replaced. Default false. */
+  atOnce?: boolean;
 }
 
 /**
@@ -160,8 +173,8 @@ export interface ScheduleFire extends ComingTick {
  */
 export type FireAnswer = 'fired' | 'stale' | 'early' | 'held' | 'overlapped' | 'paused' | 'ended';
 
-/** `changed`: another rule is stored meanwhile. */
-export type ResumeAnswer = 'resumed' | 'changed' | 'not-found';
+/** `changed`: another rule is stored meanwhile. `removed`: only code that declares it again lets it go on. */
+export type ResumeAnswer = 'resumed' | 'removed' | 'changed' | 'not-found';
 
 export interface StoredSchedule {
   name: string;

@@ -27,7 +27,10 @@ export class ScheduleConflictError extends TaskQueueError {
   }
 }
 
-/** The stored rule cannot be read, or changed under every attempt: a newer version or another process works on it. */
+/**
+ * The stored rule cannot be read, or changed under every attempt: a newer version or another process works on it. Or it
+ * cannot be resumed, because the code declares it no more.
+ */
 export class ScheduleStateError extends TaskQueueError {
   override readonly name = 'ScheduleStateError';
   readonly code = 'TASK_QUEUE_SCHEDULE_STATE';

@@ -208,7 +208,7 @@ export class Schedule {
 }
 
 /** The id that makes a second job of a tick impossible, also where the store lost its schedules but kept its jobs. */
-export function tickUserId(name: string, tick: number): string {
+function tickUserId(name: string, tick: number): string {
   return `cron~${name}~${tick}`;
 }
 

@@ -24,6 +24,27 @@ function toValidated<T>(result: StandardSchemaV1.Result<T>): Validated<T> {
   return { ok: false, issues: result.issues.map(({ message, path }) => ({ path: dotted(path), message })) };
 }
 
+/**
+ * A schema that makes of a value what `first` makes of it, and refuses what one of the others refuses then: they check it
+ * again where it is handled, so nothing of their output is kept. Undefined where there is none.
+ */
+export function inTurn(
+  first: StandardSchemaV1 | undefined,
+  others: readonly StandardSchemaV1[],
+): StandardSchemaV1 | undefined {
+  if (others.length === 0) return first;
+  const check = async (given: unknown): Promise<StandardSchemaV1.Result<unknown>> => {
+    const made = first === undefined ? { value: given } : await first['~standard'].validate(given);
+    if (made.issues !== undefined) return made;
+    for (const other of others) {
+      const checked = await other['~standard'].validate(made.value);
+      if (checked.issues !== undefined) return checked;
+    }
+    return made;
+  };
+  return { '~standard': { version: 1, vendor: 'nestjs-task-queue', validate: check } };
+}
+
 function dotted(path: StandardSchemaV1.Issue['path']): string {
   return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.');
 }

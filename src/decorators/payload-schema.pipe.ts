@@ -11,7 +11,7 @@ export class PayloadMismatch extends Error {
 
 /** Checks one parameter against a Standard Schema and hands on the schema's output. */
 export class PayloadSchemaPipe implements PipeTransform {
-  constructor(private readonly schema: StandardSchemaV1) {}
+  constructor(readonly schema: StandardSchemaV1) {}
 
   transform(value: unknown): unknown {
     const checked = validate(this.schema, value);

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
 import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
 import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
@@ -22,6 +23,8 @@ export interface DecoratedMethod {
   kind: 'provider' | 'controller';
   /** One instance for all jobs; else one per job. */
   isStatic: boolean;
+  /** What checks its payload as it is stored: schemas of `@Payload(schema)`, where no pipe comes before them. */
+  payloadSchemas: readonly StandardSchemaV1[];
   processors: readonly ProcessorMetadata[];
   schedules: readonly ScheduleMetadata[];
   queueEvents: readonly QueueEventMetadata[];

@@ -79,6 +79,7 @@ export class Explorer {
         place: token === classRef ? host.name : `"${describeToken(token)}" of ${host.name}`,
         kind,
         isStatic: wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
+        payloadSchemas: this.accessor.payloadSchemasOf(classRef, method),
         processors,
         schedules,
         queueEvents,

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../core/errors.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions } from '../task-queue.options.js';
 import type { DecoratedMethod } from './decorated-method.js';
 
@@ -43,11 +43,12 @@ export class HandlerBook {
     return this.byHandler.get(handler)?.job ?? {};
   }
 
-  /** The schema that checks payloads of this job name before they are handled. */
+  /** What checks payloads of this job name before they are handled: its definition, then its parameters. */
   schemaOf(queue: string, name: string): StandardSchemaV1 | undefined {
     const handlers = this.of(queue);
     const own = handlers.find(({ handler }) => handler.name === name);
-    return (own ?? handlers.find(({ handler }) => handler.name === undefined))?.schema;
+    const booked = own ?? handlers.find(({ handler }) => handler.name === undefined);
+    return booked && inTurn(booked.schema, booked.method.payloadSchemas);
   }
 
   /** @throws ConfigurationError for a second handler of one job name */

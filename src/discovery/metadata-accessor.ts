@@ -1,8 +1,11 @@
 import 'reflect-metadata';
+import type { Type } from '@nestjs/common';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { DeclaredDecorator } from '../decorators/append-metadata.js';
 import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
 import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
-import { PARAMETERS_METADATA } from '../decorators/payload.decorator.js';
+import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
+import { PayloadSchemaPipe } from '../decorators/payload-schema.pipe.js';
 import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
 import {
   DECLARED_METADATA,
@@ -69,6 +72,15 @@ export class MetadataAccessor {
       { pipes?: unknown[] }
     >;
     return Object.entries(metadata).map(([key, parameter]) => ({ key, pipes: parameter.pipes ?? [] }));
+  }
+
+  /** Of its own parameters; where the method or its class have pipes, those may make something else of a payload first. */
+  payloadSchemasOf(classRef: Type<object>, methodName: string): readonly StandardSchemaV1[] {
+    const method = (classRef.prototype as Record<string, object>)[methodName];
+    if ([classRef, method].some((target) => this.enhancersOf('pipes', target).length > 0)) return [];
+    return this.parametersOf(classRef, methodName)
+      .filter(({ key }) => key.startsWith(`${PAYLOAD_PARAMETER}:`))
+      .flatMap(({ pipes: [first] }) => (first instanceof PayloadSchemaPipe ? first.schema : []));
   }
 }
 

@@ -153,11 +153,7 @@ export class MemoryBroker implements Broker {
     return reclaimer.beat(this.queue(queue), worker, leaseMs);
   }
 
-  async reconcile(
-    queue: string,
-    worker: string,
-    held: readonly HeldJob[],
-  ): Promise<Reconciliation> {
+  async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
     return reclaimer.reconcile(this.queue(queue), worker, held);
   }
 

@@ -7,9 +7,9 @@ export function announce(timetable: Timetable, app: string, announced: readonly 
   const answer: Announcement = { outdated: [], unknown: [], removed: [] };
   for (const { name, specHash } of announced) {
     const stored = timetable.schedules.get(name);
-    const isStored = stored?.app !== undefined && stored.specHash === specHash && stored.pauseReason !== 'removed';
-    if (isStored) Object.assign(stored, { app, announcedAt: now });
-    else if (stored?.app !== undefined && timetable.isOutdated(stored, specHash, now)) answer.outdated.push(name);
+    const isStored = stored?.app === app && stored.specHash === specHash && stored.pauseReason !== 'removed';
+    if (isStored) stored.announcedAt = now;
+    else if (stored?.app === app && timetable.isOutdated(stored, specHash, now)) answer.outdated.push(name);
     else answer.unknown.push(name);
   }
   const before = timetable.apps.get(app);

@@ -18,7 +18,7 @@ export function fire(timetable: Timetable, fire: ScheduleFire): FireAnswer {
   if (schedule?.specHash !== fire.specHash) return 'stale';
   if (schedule.status !== 'active') return schedule.status;
   if (schedule.tick !== fire.tick) return 'stale';
-  if (now < schedule.rank) return 'early';
+  if (now < (fire.atOnce === true ? fire.tick : schedule.rank)) return 'early';
   if (fire.pauseOnFailure && hasFailed(timetable, schedule)) {
     timetable.halt(schedule, 'failure');
     return 'paused';

@@ -40,21 +40,25 @@ export class Timetable {
       return 'created';
     }
     if ((stored.app === undefined) !== (app === undefined)) return 'conflict';
+    if (stored.app !== app && isAnnounced(stored, now)) return 'conflict';
     const wasRemoved = stored.pauseReason === 'removed';
     if (stored.specHash === specHash && !wasRemoved) {
       if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
       return 'unchanged';
     }
     if (app !== undefined && this.isOutdated(stored, specHash, now)) return 'outdated';
+    const staysPaused = stored.status === 'paused' && !wasRemoved;
+    if (stored.specHash !== specHash && !staysPaused && !schedule.losesTick && isDue(stored, schedule, now))
+      return 'due';
     replaceRule(stored, schedule);
     if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
-    if (stored.status !== 'paused' || wasRemoved) this.begin(stored, schedule);
+    if (!staysPaused) this.begin(stored, schedule);
     return 'replaced';
   }
 
   /** A rule that another one replaced, whose instances live. */
-  isOutdated({ replaced, announcedAt }: KeptSchedule, specHash: string, now: number): boolean {
-    return replaced.includes(specHash) && announcedAt !== undefined && announcedAt > now - SILENCE_MS;
+  isOutdated(schedule: KeptSchedule, specHash: string, now: number): boolean {
+    return schedule.replaced.includes(specHash) && isAnnounced(schedule, now);
   }
 
   due(limit: number): DueSchedules {
@@ -82,6 +86,7 @@ export class Timetable {
     const schedule = this.schedules.get(name);
     if (schedule === undefined) return 'not-found';
     if (schedule.specHash !== specHash) return 'changed';
+    if (schedule.pauseReason === 'removed') return 'removed';
     if (schedule.status === 'paused') {
       schedule.resumedAt = this.queue.now();
       this.begin(schedule, next);
@@ -150,4 +155,18 @@ export class Timetable {
     this.goOn(schedule, next);
     if (schedule.status === 'active' && schedule.rank < before) this.queue.signal({ type: 'schedules' });
   }
+}
+
+/** An instance that lives declares it. */
+function isAnnounced({ announcedAt }: KeptSchedule, now: number): boolean {
+  return announcedAt !== undefined && announcedAt > now - SILENCE_MS;
+}
+
+/** A tick of the stored rule has come and is not fired, or the first one of its successor was fired meanwhile. */
+function isDue(
+  { status, tick = Infinity, lastTick = -Infinity }: KeptSchedule,
+  next: ComingTick,
+  now: number,
+): boolean {
+  return (status === 'active' && tick <= now) || (next.nextTick ?? Infinity) <= lastTick;
 }

@@ -4,6 +4,7 @@ import { InvalidPayloadError, InvalidValueError } from '../core/errors.js';
 import type { CronTick } from '../core/job-view.js';
 import { checkScheduleName } from '../core/names.js';
 import { readCount, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { storeRule } from '../core/rule-replacer.js';
 import { Schedule, type JobMaking } from '../core/schedule.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from '../core/schedule-errors.js';
@@ -68,7 +69,8 @@ export class ScheduleService {
 
   /**
    * Stores a schedule, or changes the one of this name. The same rule again changes nothing; another one counts from now
-   * (a new schedule never makes up for the past). One that is paused stays paused.
+   * (a new schedule never makes up for the past), and what had come by the old one is fired first. One that is paused
+   * stays paused.
    * @throws InvalidCronError, InvalidValueError, UnknownOptionError, ConfigurationError, InvalidPayloadError,
    *   PayloadTooLargeError; ScheduleConflictError for the name of a schedule that code declares; StoreFullError
    */
@@ -84,7 +86,7 @@ export class ScheduleService {
     const declaration = readScheduleRequest(name, given, scope.queue, definition, this.strategies);
     await this.checkPayload(declaration, definition?.schema);
     const schedule = Schedule.declared(declaration, scope.codec, scope.payloadLimit);
-    const answer = await scope.broker.registerSchedule(scope.queue, schedule.registration(await storeTimeOf(scope)));
+    const { answer } = await storeRule(scope.broker, schedule, makingOf(scope));
     if (answer === 'conflict') throw new ScheduleConflictError(scope.queue, name);
     const stored = await this.read(scope, name);
     return scheduleInfoOf(scope, stored);
@@ -125,7 +127,7 @@ export class ScheduleService {
 
   /**
    * Goes on, counting from now: nothing of the pause is made up for. Also lifts a pause after a failure.
-   * @throws ScheduleNotFoundError, ScheduleStateError
+   * @throws ScheduleNotFoundError; ScheduleStateError for one that the code declares no more
    */
   async resume(name: string, address?: ScheduleAddress): Promise<void> {
     const scope = this.placeOf(name, address);
@@ -133,6 +135,10 @@ export class ScheduleService {
       const { nextTick, lookAt } = schedule.registration(await storeTimeOf(scope));
       const answer = await scope.broker.resumeSchedule(scope.queue, name, schedule.specHash, { nextTick, lookAt });
       if (answer === 'not-found') throw new ScheduleNotFoundError(scope.queue, name);
+      if (answer === 'removed') {
+        const why = 'is paused because no live instance declares it: declare it again and it goes on, or remove it';
+        throw new ScheduleStateError(scope.queue, name, why);
+      }
       return answer;
     });
   }
@@ -144,10 +150,9 @@ export class ScheduleService {
    */
   async runNow(name: string, address?: ScheduleAddress): Promise<JobHandle> {
     const scope = this.placeOf(name, address);
-    const { broker, queue, codec, settings } = scope;
-    const making: JobMaking = { codec, queueOptions: settings };
+    const { broker, queue } = scope;
     return this.onStored(scope, name, async (schedule) => {
-      const job = schedule.extraJob(await storeTimeOf(scope), making);
+      const job = schedule.extraJob(await storeTimeOf(scope), makingOf(scope));
       const receipt = await broker.runScheduleNow(queue, name, schedule.specHash, job);
       if (receipt === 'not-found') throw new ScheduleNotFoundError(queue, name);
       return receipt === 'changed' ? receipt : JobHandle.ofEnqueued(scope, receipt, job.envelope);
@@ -253,6 +258,10 @@ export class ScheduleService {
   private scopeOf(queue: string | JobDefinition = CRON_QUEUE): QueueScope {
     return this.queues.scopeOf(queue);
   }
+}
+
+function makingOf({ codec, settings }: QueueScope): JobMaking {
+  return { codec, queueOptions: settings };
 }
 
 /** What a rule counts from: this process's own guess of that time may be stale after an outage. */

@@ -6,7 +6,9 @@ import type { RedisConnection } from './connector.js';
 import type { Script } from './script-library.js';
 
 /** What the thread is started with. */
-export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'leases' | 'stallLimitMs'> {
+export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'stallLimitMs'> {
+  /** `keys` are those of the beat script. */
+  leases: readonly { queue: string; keys: readonly string[]; leaseMs: number }[];
   connection: RedisConnection;
   prefix: string;
   beat: Script;
@@ -49,17 +51,22 @@ export class HeartbeatThread implements Heartbeat {
 
   static start(
     plan: HeartbeatPlan,
-    data: Omit<HeartbeatData, keyof HeartbeatPlan | 'slots' | 'loop'>,
+    data: Omit<HeartbeatData, 'worker' | 'stallLimitMs' | 'slots' | 'loop'>,
   ): HeartbeatThread | undefined {
     if (!HeartbeatThread.isPossible(data.connection)) return undefined;
     const slots = new SharedArrayBuffer(4 * plan.leases.length);
     const loop = new SharedArrayBuffer(4);
-    const { worker, leases, stallLimitMs } = plan;
+    const { worker, stallLimitMs } = plan;
     const thread = new Worker(THREAD, {
-      workerData: { ...data, worker, leases, stallLimitMs, slots, loop } satisfies HeartbeatData,
+      workerData: { ...data, worker, stallLimitMs, slots, loop } satisfies HeartbeatData,
     });
     thread.unref();
-    const heartbeat = new HeartbeatThread(thread, new Map(leases.map(({ queue }, slot) => [queue, slot])), slots, loop);
+    const heartbeat = new HeartbeatThread(
+      thread,
+      new Map(plan.leases.map(({ queue }, slot) => [queue, slot])),
+      slots,
+      loop,
+    );
     thread.on('message', (message: HeartbeatMessage) => {
       if (message.type === 'beat') plan.onBeat(message.queue, message);
       else plan.onStalled(message.forMs);

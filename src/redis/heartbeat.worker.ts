@@ -1,8 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Connector } from './connector.js';
 import type { HeartbeatData, HeartbeatMessage } from './heartbeat.js';
-import { QueueKeys } from './keys.js';
-import { Link } from './link.js';
+import type { Link } from './link.js';
 
 // The thread that keeps the leases of a process alive while a handler blocks its main loop: a clock, a connection of
 // its own, and nothing else. It stops once the main loop has stood still for too long: such a process is as good as dead.
@@ -11,7 +9,14 @@ const { connection, prefix, worker, beat, leases, slots, loop, stallLimitMs, tim
   workerData as HeartbeatData;
 const flags = new Int32Array(slots);
 const ticks = new Int32Array(loop);
-const link = new Link(new Connector(connection, prefix, connectTimeoutMs).connect('heartbeat'), timeoutMs);
+let link: Promise<Link> | undefined;
+
+/** The client is loaded and connected for the first beat: most workers settle long before one is due. */
+async function connect(): Promise<Link> {
+  const [connector, links] = await Promise.all([import('./connector.js'), import('./link.js')]);
+  const client = new connector.Connector(connection, prefix, connectTimeoutMs).connect('heartbeat');
+  return new links.Link(client, timeoutMs);
+}
 
 let lastTick = -1;
 let tickedAt = performance.now();
@@ -35,14 +40,21 @@ function post(message: HeartbeatMessage): void {
   parentPort?.postMessage(message);
 }
 
-leases.forEach(({ queue, leaseMs }, slot) => {
-  const keys = new QueueKeys(prefix, queue);
+leases.forEach(({ queue, keys, leaseMs }, slot) => {
   let beating = false;
   const timer = setInterval(() => {
     if (!loopIsAlive() || beating || Atomics.load(flags, slot) === 0) return;
     beating = true;
+    if (link === undefined) {
+      link = connect();
+      link.catch((error) =>
+        setImmediate(() => {
+          throw error;
+        }),
+      ); // ends the thread: the main loop beats from now on
+    }
     link
-      .run(beat, [keys.workers, keys.cancelling, keys.inflight], [worker, leaseMs])
+      .then((opened) => opened.run(beat, keys, [worker, leaseMs]))
       .then((reply) => {
         const [now, lapsed, cancelling] = reply as [string, number, string[]];
         post({ type: 'beat', queue, now: Number(now), lapsed: lapsed === 1, cancelling });
@@ -56,6 +68,6 @@ leases.forEach(({ queue, leaseMs }, slot) => {
 });
 
 parentPort?.on('message', () => {
-  link.close();
+  void link?.then((opened) => opened.close());
   parentPort?.close();
 });

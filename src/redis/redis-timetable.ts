@@ -48,9 +48,9 @@ export class RedisTimetable {
     private readonly calls: TimetableCalls,
   ) {}
 
-  register({ name, specHash, spec, nextTick, lookAt, app }: NewSchedule): Promise<RegisterAnswer> {
+  register({ name, specHash, spec, nextTick, lookAt, app, losesTick }: NewSchedule): Promise<RegisterAnswer> {
     const { schedules, specs, ticks, announced } = this.keys;
-    const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? ''];
+    const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? '', losesTick === true ? '1' : '0'];
     return this.calls.run('register-schedule', [schedules, specs, ticks, announced], args);
   }
 
@@ -153,9 +153,9 @@ export class RedisTimetable {
     const args: Arguments = [];
     let taken = 0;
     for (const fire of fires) {
-      const { name, specHash, tick, nextTick, lookAt, missed, overlap, pauseOnFailure, limit, jobs } = fire;
+      const { name, specHash, tick, nextTick, lookAt, missed, overlap, pauseOnFailure, limit, atOnce, jobs } = fire;
       args.push(name, specHash, tick, nextTick ?? '', lookAt ?? '', missed, overlap, pauseOnFailure ? '1' : '0');
-      args.push(limit ?? '', jobs.length);
+      args.push(limit ?? '', atOnce === true ? '1' : '0', jobs.length);
       for (const { envelope, userId, priority = 0, scheduledFor } of jobs)
         args.push(ids[taken++], userId, envelope, priority, scheduledFor);
     }

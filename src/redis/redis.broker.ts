@@ -207,30 +207,34 @@ export class RedisBroker implements Broker {
     const handsOver = this.link?.client.isCluster !== true;
     const args = encodeTurn(turn, this.now(), this.options.maxCrashes, handsOver);
     const reply = await this.run('settle-and-reserve', turnKeysOf(access.keys), args);
-    return decodeReservation(turn.worker, reply);
+    return decodeReservation(
+      turn.worker,
+      reply,
+      (ids) => this.opened().command('hmget', [access.keys.jobs, ...ids]) as Promise<string[]>,
+    );
   }
 
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
-    const { keys: k } = this.access(queue);
-    const [now, lapsed, cancelling] = await this.run<[string, number, string[]]>(
-      'beat',
-      [k.workers, k.cancelling, k.inflight],
-      [worker, leaseMs],
-    );
+    const keys = this.beatKeysOf(queue);
+    const [now, lapsed, cancelling] = await this.run<[string, number, string[]]>('beat', keys, [worker, leaseMs]);
     return { now: Number(now), lapsed: lapsed === 1, cancelling };
   }
 
   startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
     const { connection, prefix, commandTimeoutMs, connectTimeoutMs } = this.options;
-    const data = { connection, prefix, beat: this.scripts.beat, timeoutMs: commandTimeoutMs, connectTimeoutMs };
-    return HeartbeatThread.start(plan, data);
+    const leases = plan.leases.map(({ queue, leaseMs }) => ({ queue, keys: this.beatKeysOf(queue), leaseMs }));
+    const { beat } = this.scripts;
+    return HeartbeatThread.start(plan, {
+      connection,
+      prefix,
+      beat,
+      leases,
+      timeoutMs: commandTimeoutMs,
+      connectTimeoutMs,
+    });
   }
 
-  async reconcile(
-    queue: string,
-    worker: string,
-    held: readonly HeldJob[],
-  ): Promise<Reconciliation> {
+  async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
     const { keys } = this.access(queue);
     const { released, fence } = await this.giveBackOrphans(keys, worker, held);
     return { lost: await this.lostOf(keys, held), released, fence };
@@ -535,6 +539,11 @@ export class RedisBroker implements Broker {
       clearInterval(timer);
       await unsubscribe();
     };
+  }
+
+  private beatKeysOf(queue: string): string[] {
+    const { keys: k } = this.access(queue);
+    return [k.workers, k.cancelling, k.inflight];
   }
 
   private access(queue: string): QueueAccess {

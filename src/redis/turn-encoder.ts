@@ -2,6 +2,9 @@ import { callerOf, type Reservation, type ReservedJob, type Settlement, type Wor
 import { LETTER_OF_STATE } from '../core/envelope.js';
 import type { RetentionRule } from '../core/job.js';
 
+/** Between envelopes that travel together. JSON never holds one; a text of another codec may. */
+const SEPARATOR = '\0';
+
 /** `count bytes` of a rule; -1 keeps nothing. */
 function keepArgs(keep: RetentionRule): [string, string] {
   return keep === false ? ['-1', '0'] : [String(keep.count), String(keep.bytes)];
@@ -114,27 +117,44 @@ function oneLine(text: string): string {
 }
 
 /** As the script's header says. */
-type TurnReply = [string, string, number, string, number, number, number, number, string, ...string[]];
+type TurnReply = [string, string, number, string, number, string, string, string, string, string, string];
 
-/** Reads the reply of `settle-and-reserve.lua`. */
-export function decodeReservation(worker: string, reply: unknown): Reservation {
-  const [now, fenceText, flags, nextDue, trimmedDead, lost, cancelling, crashed, handed, ...rest] = reply as TurnReply;
-  const lease = { fence: Number(fenceText), token: `${worker}:${fenceText}` };
-  const handedFences = handed === '' ? [] : handed.split(' ');
-  const width = crashed === 0 ? 2 : 3;
-  const jobs: ReservedJob[] = [];
-  for (let index = lost + cancelling; index < rest.length; index += width) {
-    const crashes = crashed === 0 ? 0 : Number(rest[index + 2]);
-    const earlier = handedFences[jobs.length];
-    const { token, fence } = earlier === undefined ? lease : { token: `${worker}:${earlier}`, fence: Number(earlier) };
-    jobs.push({ id: rest[index], token, fence, envelope: rest[index + 1], crashes });
+/**
+ * Reads the reply of `settle-and-reserve.lua`.
+ * @param look reads envelopes by their ids, for the rare reply in which one of them holds a zero byte
+ */
+export async function decodeReservation(
+  worker: string,
+  reply: unknown,
+  look: (ids: string[]) => Promise<string[]>,
+): Promise<Reservation> {
+  const [now, fence, flags, nextDue, trimmedDead, lost, cancelling, handed, idText, envelopeText, crashText] =
+    reply as TurnReply;
+  const ids = listOf(idText);
+  let envelopes = envelopeText.split(SEPARATOR);
+  if (ids.length > 0 && envelopes.length !== ids.length) envelopes = await look(ids);
+  const given = { token: `${worker}:${fence}`, fence: Number(fence) };
+  const jobs = new Array<ReservedJob>(ids.length);
+  const crashes = listOf(crashText);
+  for (let index = 0; index < ids.length; index++) {
+    const crashed = crashes.length === 0 ? 0 : Number(crashes[index]);
+    jobs[index] = {
+      id: ids[index],
+      token: given.token,
+      fence: given.fence,
+      envelope: envelopes[index],
+      crashes: crashed,
+    };
+  }
+  for (const [index, handedFence] of listOf(handed).entries()) {
+    Object.assign(jobs[index], { token: `${worker}:${handedFence}`, fence: Number(handedFence), handed: true });
   }
   return {
     now: Number(now),
-    fence: lease.fence,
+    fence: given.fence,
     jobs,
-    lost: lost === 0 ? [] : rest.slice(0, lost),
-    cancelling: cancelling === 0 ? [] : rest.slice(lost, lost + cancelling),
+    lost: listOf(lost),
+    cancelling: listOf(cancelling),
     paused: (flags & 1) !== 0,
     backlog: (flags & 2) !== 0,
     suspects: (flags & 4) !== 0,
@@ -142,6 +162,10 @@ export function decodeReservation(worker: string, reply: unknown): Reservation {
     nextDueAt: nextDue === '' ? undefined : Number(nextDue),
     trimmedDead,
   };
+}
+
+function listOf(text: string): string[] {
+  return text === '' ? [] : text.split(',');
 }
 
 /** Reads what `enqueue.lua` publishes: a queue, or a queue and the job that it reserved for this worker. */

@@ -1,4 +1,6 @@
-import type { Broker, NewSchedule, RegisterAnswer } from '../core/broker.js';
+import type { Broker, NewSchedule } from '../core/broker.js';
+import { storeRule, type StoredRule } from '../core/rule-replacer.js';
+import type { JobMaking } from '../core/schedule.js';
 import type { DutyLogger } from './duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
 
@@ -9,22 +11,21 @@ export class ScheduleRegistrar {
     /** Undefined: nobody announces them, as in a store of this process alone. */
     private readonly app: string | undefined,
     private readonly logger: DutyLogger,
+    private readonly makingOf: (queue: string) => JobMaking,
     private readonly isStopping: () => boolean,
   ) {}
 
   async register(book: ScheduleBook): Promise<void> {
-    if (book.unregistered.size === 0) return;
-    const { now } = await this.broker.dueSchedules(book.queue, 1);
     for (const schedule of book.unregistered) {
       if (this.isStopping()) return;
-      const registration = schedule.registration(now, this.app);
-      const answer = await this.broker.registerSchedule(book.queue, registration);
+      const { answer, registration } = await storeRule(this.broker, schedule, this.makingOf(book.queue), this.app);
       book.unregistered.delete(schedule);
-      this.tell(book, registration, answer);
+      await this.tell(book, registration, answer);
     }
   }
 
-  private tell(book: ScheduleBook, { name, nextTick }: NewSchedule, answer: RegisterAnswer): void {
+  private async tell(book: ScheduleBook, schedule: NewSchedule, answer: StoredRule['answer']): Promise<void> {
+    const { name, nextTick } = schedule;
     switch (answer) {
       case 'created':
       case 'replaced':
@@ -45,12 +46,19 @@ export class ScheduleRegistrar {
         }
         return;
       case 'conflict':
-        if (book.isNews(name, answer)) {
-          this.logger.error(
-            `Schedule "${name}" of queue "${book.queue}" is declared here, and one of that name was made at run time: ` +
-              `that one stays. Rename one of them, or delete it with ScheduleService.remove("${name}").`,
-          );
-        }
+        if (book.isNews(name, answer)) await this.tellConflict(book.queue, name);
     }
+  }
+
+  private async tellConflict(queue: string, name: string): Promise<void> {
+    const [other] = await this.broker.readSchedules(queue, [name]);
+    const text = `Schedule "${name}" of queue "${queue}" is declared here, and`;
+    this.logger.error(
+      other?.app === undefined
+        ? `${text} one of that name was made at run time: that one stays. Rename one of them, or delete it with ` +
+            `ScheduleService.remove("${name}").`
+        : `${text} app "${other.app}" declares one of that name, too: that one stays. Give them names or queues of their ` +
+            `own. An app that was renamed takes it over a minute after the last instance of "${other.app}" has gone.`,
+    );
   }
 }

@@ -80,7 +80,7 @@ export class Scheduler {
     const makingOf = (queue: string) => ({ codec, queueOptions: jobOptionsOf?.(queue) });
     this.broker = broker;
     this.random = random;
-    this.registrar = new ScheduleRegistrar(broker, app, logger, isStopping);
+    this.registrar = new ScheduleRegistrar(broker, app, logger, makingOf, isStopping);
     this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
     this.firer = new TickFirer(broker, logger, makingOf, isStopping);
     const outages = options.outages ?? new OutageLog(logger);

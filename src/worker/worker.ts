@@ -33,12 +33,16 @@ interface Lane {
   readonly lane: number;
   call: number;
   busy: boolean;
+  /** What the turn under way told the store. */
+  handedFence: number;
 }
 
 /** Turns under way at once: the store works on one while Node writes and runs the next. */
 const LANES = 2;
 /** Fewer settlements wait for the turn under way: a turn costs the store as much as several jobs. */
 const LEAST_FLUSH = 5;
+/** Of what a lane may hold: a little is left for Node to run while the turns of all lanes are under way. */
+const FLUSH_SHARE = 0.95;
 /** Most settlements in one turn: keeps a script under 2 ms. */
 const TURN_SETTLEMENTS = 500;
 /** Text of one turn, in characters, either way. */
@@ -52,8 +56,8 @@ const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2000;
 
 /**
- * The loop of one queue in one process: reserve → run → settle. One turn is under way at a time, so settlements pile up
- * into batches by themselves. Only {@link close} ends the loop: whatever the store answers, it backs off and goes on.
+ * The loop of one queue in one process: reserve → run → settle. A turn beside another waits for settlements to pile up, so
+ * batches make themselves. Only {@link close} ends the loop: whatever the store answers, it backs off and goes on.
  */
 export class Worker {
   readonly queue: string;
@@ -66,7 +70,12 @@ export class Worker {
   private readonly running = new Map<string, RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
-  private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({ lane, call: 0, busy: false }));
+  private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({
+    lane,
+    call: 0,
+    busy: false,
+    handedFence: 0,
+  }));
   /** Jobs that the turns under way ask for: the room for them is taken. */
   private asked = 0;
   private doubting = false;
@@ -76,6 +85,8 @@ export class Worker {
   private toldFence = 0;
   /** Of the last job that came by hand-over. */
   private handedFence = 0;
+  /** Of those that came by hand-over and that a turn under way may bring again. */
+  private readonly handedFences = new Set<number>();
   /** The store may have this worker down as one that has room. */
   private listed = false;
   private starting = false;
@@ -319,7 +330,8 @@ export class Worker {
     this.doubting = true;
     this.doubtful = false;
     try {
-      this.toldFence = Math.max(this.toldFence, await this.lease.reconcile());
+      // No turn is under way: nothing up to this fence comes any more. It may be lower than one before a failover.
+      this.toldFence = this.handedFence = await this.lease.reconcile();
     } catch {
       this.arrived = []; // given back or not: a turn brings again what still is this worker's
       // Turns go first; then the question is put again.
@@ -339,17 +351,38 @@ export class Worker {
     // An answer tells of everything up to its fence: what it did not bring is not this worker's any more.
     if (this.closed || handed.fence <= this.toldFence) return;
     // It lay here while the loop stood still: the store says whether it still is this worker's.
-    if (broker.now() - handed.fence / 1000 > settings.leaseMs / 4) return this.wake();
-    this.handedFence = handed.fence;
+    if (broker.now() - handed.fence / 1000 > settings.leaseMs / 4) {
+      this.hungry = true;
+      return this.reconcile();
+    }
+    if (!this.isNew(handed)) return;
     this.lease.renewed(Math.floor(handed.fence / 1000));
     this.held.push(handed);
     this.lease.holds(true);
-    if (!this.reserving || this.paused) return this.giveBackHeld();
+    if (!this.reserving || this.paused || this.quarantined) return this.giveBackHeld();
     this.startHeld();
-    // The store took this worker off its list. What is quick has ended before this, and its settlement asks for more.
+    this.watchHeld();
+    // The store took this worker off its list, maybe after the turn under way had put it there.
+    // What is quick has ended before this, and its settlement asks for more.
     setImmediate(() => {
-      if (this.room() > 0) this.wake();
+      if (this.room() > 0 || this.asked > 0) this.wake();
     });
+  }
+
+  /** A job that was handed over comes by a message and in the answer of each turn that did not know of it. */
+  private isNew({ fence }: ReservedJob): boolean {
+    if (this.handedFences.has(fence)) return false;
+    this.handedFences.add(fence);
+    this.handedFence = Math.max(this.handedFence, fence);
+    return true;
+  }
+
+  /** What every turn under way knew of does not come again. */
+  private forgetHandedFences(): void {
+    if (this.handedFences.size === 0) return;
+    const busy = this.lanes.filter((lane) => lane.busy).map(({ handedFence }) => handedFence);
+    const known = Math.min(this.handedFence, ...busy);
+    for (const fence of this.handedFences) if (fence <= known) this.handedFences.delete(fence);
   }
 
   private async turn(): Promise<void> {
@@ -361,6 +394,8 @@ export class Worker {
     // The first that is free: the store hands jobs to a worker whose first lane asked a moment ago.
     const lane = this.freeLane as Lane;
     lane.busy = true;
+    lane.handedFence = this.handedFence;
+    this.forgetHandedFences();
     const turn: WorkerTurn = {
       worker: this.context.workerId,
       lane: lane.lane,
@@ -436,20 +471,15 @@ export class Worker {
     const wasPaused = this.paused;
     this.paused = reservation.paused && isCurrent;
     if (wasPaused && !this.paused) this.hungry = true;
+    const wasClearing = this.clearing;
     this.clearing = reservation.suspects && !turn.alone;
-    for (const reserved of jobs) {
-      if (reserved.fence < fence) {
-        // Handed over while this turn was under way: its own message may have been quicker.
-        if (reserved.fence <= this.handedFence) continue;
-        this.handedFence = reserved.fence;
-      }
-      this.held.push(reserved);
-    }
+    if (wasClearing && !this.clearing) this.hungry = true; // the turns meanwhile asked for nothing
+    for (const reserved of jobs) if (!reserved.handed || this.isNew(reserved)) this.held.push(reserved);
     this.prefetcher.weigh(jobs);
     // Before a handler starts: it may block the loop for longer than the lease.
     this.lease.holds(!this.isIdle);
     // A full answer, or a backlog left behind: there is more where this came from.
-    this.hungry ||= turn.want > 0 && (jobs.length === turn.want || reservation.backlog);
+    this.hungry ||= turn.want > 0 && (jobs.length >= turn.want || reservation.backlog);
     this.armDue(reservation.nextDueAt);
     if (reservation.cancelling.length > 0) this.cancel(reservation.cancelling);
     if (!this.reserving || this.paused || this.closed) this.giveBackHeld();
@@ -515,9 +545,9 @@ export class Worker {
     else this.schedule();
   }
 
-  /** Settlements that are worth a turn of their own while others end: one share a lane. */
+  /** Settlements that are worth a turn of their own while others end. */
   private get flushAt(): number {
-    return Math.max(LEAST_FLUSH, this.capacity / LANES);
+    return Math.max(LEAST_FLUSH, (this.capacity / LANES) * FLUSH_SHARE);
   }
 
   private timeOut(job: RunningJob): void {

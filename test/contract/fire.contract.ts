@@ -309,7 +309,8 @@ export function fireContract(use: () => BrokerDriver): void {
       const driver = use();
       await seedDue(driver);
       await fireNext(driver, { overlap: 'skip' });
-      await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { specHash: 'h2' }));
+      await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { specHash: 'h2' }));
+      await driver.advance(5);
       expect(await fireNext(driver, { specHash: 'h2', overlap: 'skip' })).toBe('overlapped');
     });
 

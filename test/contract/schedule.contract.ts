@@ -58,9 +58,9 @@ export function scheduleContract(use: () => BrokerDriver): void {
       expect(await storedOf(driver)).toMatchObject({ status: 'ended', nextTick: undefined });
       expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now()))).toBe('unchanged');
       expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: undefined });
-      const again = rule(driver.now(), { specHash: 'h2' });
+      const again = rule(driver.now() + 1, { specHash: 'h2' });
       expect(await driver.broker.registerSchedule(QUEUE, again)).toBe('replaced');
-      expect(await storedOf(driver)).toMatchObject({ status: 'active', nextTick: driver.now() });
+      expect(await storedOf(driver)).toMatchObject({ status: 'active', nextTick: driver.now() + 1 });
       expect(await driver.broker.registerSchedule(QUEUE, rule(undefined, { specHash: 'h3' }))).toBe('replaced');
       expect((await driver.broker.dueSchedules(QUEUE, 10)).due).toEqual([]);
     });
@@ -79,9 +79,61 @@ export function scheduleContract(use: () => BrokerDriver): void {
 
     it('goes back to an older rule at once where no code declares it', async () => {
       const driver = use();
-      const tick = await seedDue(driver);
+      const tick = driver.now() + MINUTE;
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('created');
       expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
       expect(await driver.broker.registerSchedule(QUEUE, rule(tick))).toBe('replaced');
+    });
+  });
+
+  describe('replacing a rule in the moment of a tick', () => {
+    it('waits until a tick that has come is fired, by the rule it belongs to', async () => {
+      const driver = use();
+      const { broker } = driver;
+      const tick = await seedDue(driver);
+      const successor = rule(tick + 7, { specHash: 'h2' });
+      expect(await broker.registerSchedule(QUEUE, successor)).toBe('due');
+      expect(await storedOf(driver)).toMatchObject({ specHash: 'h1', nextTick: tick });
+      expect(await broker.registerSchedule(QUEUE, rule(undefined, { specHash: 'h2' }))).toBe('due');
+      await fireNext(driver);
+      expect(await broker.registerSchedule(QUEUE, successor)).toBe('replaced');
+      await driver.expectCounts({ ready: 1 });
+    });
+
+    it('does not fire by the new rule what the old one has fired', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      await fireNext(driver);
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('due');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 1, { specHash: 'h2' }))).toBe('replaced');
+    });
+
+    it('fires it before its jitter is over, and no tick that has not come', async () => {
+      const driver = use();
+      const tick = driver.now() + 10;
+      await driver.broker.registerSchedule(QUEUE, rule(tick, { lookAt: tick + MINUTE }));
+      expect(await fireNext(driver, { atOnce: true })).toBe('early');
+      await driver.advance(10);
+      expect(await fireNext(driver)).toBe('early');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick + 5, { specHash: 'h2' }))).toBe('due');
+      expect(await fireNext(driver, { atOnce: true })).toBe('fired');
+    });
+
+    it('loses it where it is told to', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const successor = rule(tick + 7, { specHash: 'h2', losesTick: true });
+      expect(await driver.broker.registerSchedule(QUEUE, successor)).toBe('replaced');
+      expect(await storedOf(driver)).toMatchObject({ specHash: 'h2', nextTick: tick + 7 });
+    });
+
+    it('asks nothing of one that is paused and stays so', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      await fireNext(driver);
+      await driver.broker.pauseSchedule(QUEUE, 'digest');
+      expect(await driver.broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
+      expect((await storedOf(driver)).pauseReason).toBe('user');
     });
   });
 
@@ -110,24 +162,33 @@ export function scheduleContract(use: () => BrokerDriver): void {
       const driver = use();
       const { broker } = driver;
       const hashes = Array.from({ length: 10 }, (_, index) => `h${index}`);
-      for (const specHash of hashes) await broker.registerSchedule(QUEUE, rule(driver.now(), { specHash, app: APP }));
+      const tick = driver.now() + MINUTE;
+      for (const specHash of hashes) await broker.registerSchedule(QUEUE, rule(tick, { specHash, app: APP }));
       for (const specHash of hashes.slice(1, -1)) {
-        const answer = await broker.registerSchedule(QUEUE, rule(driver.now(), { specHash, app: APP }));
+        const answer = await broker.registerSchedule(QUEUE, rule(tick, { specHash, app: APP }));
         expect([specHash, answer]).toEqual([specHash, 'outdated']);
       }
-      const first = rule(driver.now(), { specHash: 'h0', app: APP });
+      const first = rule(tick, { specHash: 'h0', app: APP });
       expect(await broker.registerSchedule(QUEUE, first)).toBe('replaced');
     });
 
-    it('lets another app take a rule over', async () => {
+    it('lets another app take a rule over only when the first has been silent for a minute', async () => {
       const driver = use();
-      await seedDue(driver, { app: APP });
-      expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { app: 'office hours' }))).toBe(
-        'unchanged',
-      );
-      expect((await storedOf(driver)).app).toBe('office hours');
-      await driver.broker.announceSchedules(QUEUE, APP, [rule(0)]);
-      expect((await storedOf(driver)).app).toBe(APP);
+      const { broker } = driver;
+      const tick = driver.now() + 60 * MINUTE;
+      const [own, other] = [APP, 'office hours'].map((app) => rule(tick, { app }));
+      await broker.registerSchedule(QUEUE, own);
+      expect(await broker.registerSchedule(QUEUE, other)).toBe('conflict');
+      expect(await broker.registerSchedule(QUEUE, { ...other, specHash: 'h2' })).toBe('conflict');
+      const announced = await broker.announceSchedules(QUEUE, 'office hours', [other]);
+      expect(announced).toEqual({ outdated: [], unknown: ['digest'], removed: [] });
+      await driver.advance(MINUTE - 1);
+      expect(await broker.registerSchedule(QUEUE, other)).toBe('conflict');
+      expect(await storedOf(driver)).toMatchObject({ app: APP, specHash: 'h1' });
+      await driver.advance(1);
+      expect(await broker.registerSchedule(QUEUE, other)).toBe('unchanged');
+      expect(await storedOf(driver)).toMatchObject({ app: 'office hours', announcedAt: driver.now() });
+      expect(await broker.registerSchedule(QUEUE, own)).toBe('conflict');
     });
   });
 
@@ -192,6 +253,15 @@ export function scheduleContract(use: () => BrokerDriver): void {
       expect(await announceFor(0, APP, ['kept', 'digest'])).toEqual([]);
       expect(await announceFor(40_000, APP, ['kept', 'digest'])).toEqual([]);
       expect((await storedOf(driver)).status).toBe('active');
+    });
+
+    it('does not resume a removed one, which nobody would pause again', async () => {
+      const driver = use();
+      await seedDue(driver, { app: APP });
+      await announceFor(2 * MINUTE, APP, []);
+      const answer = await driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: driver.now() + MINUTE });
+      expect(answer).toBe('removed');
+      expect(await storedOf(driver)).toMatchObject({ status: 'paused', pauseReason: 'removed' });
     });
 
     it('goes on with a removed one that is declared again, from a tick after now', async () => {

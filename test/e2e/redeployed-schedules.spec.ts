@@ -109,6 +109,10 @@ it('what the code declares no more is paused and reported, and goes on once it i
   expect(await schedules.get('gone')).toMatchObject({ status: 'paused', pauseReason: 'removed', app: 'default' });
   expect(logs.matching(/gone/)).toHaveLength(1);
   expect(logs.matching(/gone/)[0]).toMatch(/^warn .*ScheduleService\.remove/);
+  await expect(schedules.resume('gone')).rejects.toMatchObject({
+    code: 'TASK_QUEUE_SCHEDULE_STATE',
+    message: expect.stringMatching(/"gone".*declare it again.*or remove it/),
+  });
 
   const again = await deploy(queues, [Kept, Gone]);
   expect(await again.get(ScheduleService).get('gone')).toMatchObject({ status: 'active', pauseReason: undefined });

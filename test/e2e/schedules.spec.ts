@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import {
   Cron,
   Interval,
+  Payload,
   QueueService,
   ScheduleService,
   SnoozeError,
@@ -12,7 +13,9 @@ import {
   type Job,
   type TaskQueueModuleOptions,
 } from 'nestjs-task-queue';
-import { bootError, closeApps, startApp, STORES } from '../support/apps.js';
+import { z } from 'zod';
+import { spreadOf } from '../../src/core/spread.js';
+import { bootError, closeApps, gate, startApp, STORES } from '../support/apps.js';
 import { MessageLog } from '../support/message-log.js';
 
 afterEach(closeApps);
@@ -128,6 +131,78 @@ describe.each(STORES)('on $name', ({ options }) => {
     const [, second] = await slow.first(2);
     expect(second.scheduledFor as number).toBeGreaterThan((first.scheduledFor as number) + 1000);
     finish();
+  });
+
+  it('holds ticks until its job has ended, and makes one job of them', async () => {
+    const pulses = new MessageLog<Job>();
+    const slow = new MessageLog<Job>();
+    const held = gate();
+    @Injectable()
+    class Clock {
+      @Cron(EVERY_SECOND, { name: 'pulse' })
+      pulse(job: Job) {
+        pulses.listener(job);
+      }
+      @Cron(EVERY_SECOND, { name: 'slow', overlap: 'queue-one' })
+      slow(job: Job) {
+        slow.listener(job);
+        return held.promise;
+      }
+    }
+    const { app } = await startApp({ providers: [Clock] }, options());
+    await slow.first(1);
+    await pulses.first(pulses.messages.length + 3);
+    expect(slow.messages).toHaveLength(1);
+    held.open();
+    const [first, second] = await slow.first(2);
+    const ticks = ((second.scheduledFor as number) - (first.scheduledFor as number)) / 1000;
+    expect(ticks).toBeGreaterThanOrEqual(3);
+    expect(second.schedule?.missed).toBe(ticks - 1);
+    const { fired, skipped } = (await app.get(ScheduleService).get('slow')) ?? {};
+    expect({ fired: (fired ?? 0) >= 2, skipped }).toEqual({ fired: true, skipped: 0 });
+  });
+
+  it('fires a tick at its place in the jitter, which is the same everywhere', async () => {
+    const runs = new MessageLog<Job>();
+    const decorator = Cron(EVERY_SECOND, { name: 'loose', jitter: '900ms' });
+    const { app } = await startApp({ providers: [scheduled(decorator, runs.listener)] }, options());
+    await runs.first(3);
+    const history = await app.get(ScheduleService).history('loose');
+    for (const { scheduledFor, firedAt } of history) {
+      expect(scheduledFor % 1000).toBe(0);
+      expect(firedAt).toBeGreaterThanOrEqual(scheduledFor + Math.floor(spreadOf(`loose\n${scheduledFor}`) * 900));
+    }
+  });
+
+  it('is not set back by an older deployment that restarts beside a newer one', async () => {
+    const store = options();
+    const versions = new MessageLog<string>();
+    const deploy = (version: string) => {
+      const decorator = Cron(EVERY_SECOND, { name: 'pulse', payload: version });
+      const listen = (job: Job) => versions.listener(String(job.payload));
+      return startApp({ providers: [scheduled(decorator, listen)] }, store);
+    };
+    await deploy('old');
+    await versions.first(1);
+    await deploy('new');
+    const restarted = await deploy('old');
+    expect(restarted.logs.matching(/"pulse" was changed by a newer deployment/)).toHaveLength(1);
+    while (versions.messages.filter((version) => version === 'new').length < 2) {
+      await versions.first(versions.messages.length + 1);
+    }
+    expect(versions.messages.slice(versions.messages.indexOf('new'))).not.toContain('old');
+  });
+
+  it('belongs to one app: another that declares its name is told so at boot', async () => {
+    const store = options();
+    const deploy = (app: string, every: string) =>
+      startApp({ providers: [scheduled(Interval(every, { name: 'pulse' }), () => {})] }, { ...store, app });
+    await deploy('billing', '1h');
+    const { app, logs } = await deploy('shipping', '2h');
+    expect(
+      logs.matching(/^error .*"pulse" of queue "cron".*app "billing" declares one of that name, too/),
+    ).toHaveLength(1);
+    expect(await app.get(ScheduleService).get('pulse')).toMatchObject({ app: 'billing', rule: { everyMs: 3_600_000 } });
   });
 
   it('a disabled schedule is not registered', async () => {
@@ -257,5 +332,44 @@ describe.each(STORES)('on $name', ({ options }) => {
     const error = await bootError({ providers: [scheduled(decorator, () => {})] }, options());
     expect(error).toMatchObject({ code });
     expect(error.message).toMatch(message);
+  });
+});
+
+describe('a payload', () => {
+  const schema = z.object({ tenant: z.coerce.number().int() });
+
+  function reports(payload: unknown, ...pipes: Parameters<typeof Payload>): Type {
+    @Injectable()
+    class Reports {
+      @Cron('@daily', { name: 'report', payload })
+      report(@Payload(...pipes) report: unknown) {
+        ran.push(report);
+      }
+    }
+    return Reports;
+  }
+
+  const ran: unknown[] = [];
+  afterEach(() => void ran.splice(0));
+
+  it('that @Payload(schema) of the method would refuse stops the boot', async () => {
+    const error = await bootError({ providers: [reports({ tenant: 'x' }, schema)] });
+    expect(error).toMatchObject({ code: 'TASK_QUEUE_INVALID_PAYLOAD', issues: [{ path: 'tenant' }] });
+    expect((await bootError({ providers: [reports(undefined, schema)] })).message).toContain('tenant');
+  });
+
+  it('that it takes is stored as it was given, and checked again where it is handled', async () => {
+    const { app } = await startApp({ providers: [reports({ tenant: '7' }, schema)] });
+    const job = await app.get(ScheduleService).runNow('report');
+    await job.result();
+    expect(job.payload).toEqual({ tenant: '7' });
+    expect(ran).toEqual([{ tenant: 7 }]);
+    const wrong = app.get(ScheduleService).upsert('mine', { every: '1h', payload: {}, job: { name: 'report' } });
+    await expect(wrong).rejects.toMatchObject({ code: 'TASK_QUEUE_INVALID_PAYLOAD' });
+  });
+
+  it('that another pipe makes something else of first is left to it', async () => {
+    const wrap: PipeTransform = { transform: (value) => ({ tenant: value as unknown }) };
+    await startApp({ providers: [reports('7', wrap, schema)] });
   });
 });

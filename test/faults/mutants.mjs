@@ -1,5 +1,6 @@
 // Deliberate breakages, each a text change in a copy of dist, and the trial that must catch it: a trial that passes
-// with its rule removed proves nothing. A change that no longer matches stops the run: mend it here.
+// with its rule removed proves nothing. `because` is what the trial must say: any other failure would only show that the
+// mutant does not run. A change that no longer matches stops the run: mend it here.
 const SETTLE = 'redis/scripts/settle-and-reserve.lua';
 
 /** A settlement is taken from whoever sends it. */
@@ -13,12 +14,19 @@ export const mutants = [
   {
     name: 'claim by pop',
     fault: 'F01',
+    because: /^(unfinished|lost) is/,
     changes: [...NO_TOKENS, { file: SETTLE, from: "redisCall('HSET', inflight, unpack(fields))", to: '' }],
   },
-  { name: 'settle without token check', fault: 'F03', changes: NO_TOKENS },
+  {
+    name: 'settle without token check',
+    fault: 'F03',
+    because: /staleSettlements/,
+    changes: NO_TOKENS,
+  },
   {
     name: 'leases are renewed by the main loop alone',
     fault: 'F04',
+    because: /^extraRuns is/,
     changes: [
       { file: 'redis/heartbeat.js', from: 'if (!HeartbeatThread.isPossible(data.connection))', to: 'if (true)' },
     ],
@@ -26,16 +34,19 @@ export const mutants = [
   {
     name: 'reclaim without grace',
     fault: 'F07',
+    because: /^extraRuns is/,
     changes: [{ file: 'redis/scripts/reclaim.lua', from: 'if now >= graceUntil then', to: 'if true then' }],
   },
   {
     name: 'no deadline for commands',
     fault: 'F08',
+    because: /everything has ended|still open|was taken after/,
     changes: [{ file: 'redis/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
   },
   {
     name: 'job ids minted in the script',
     fault: 'F09',
+    because: /^duplicates is/,
     changes: [
       {
         file: 'redis/scripts/enqueue.lua',
@@ -47,21 +58,25 @@ export const mutants = [
   {
     name: 'a repeated turn is taken for a new one',
     fault: 'F09',
+    because: /^(dead|extraRuns) is|of 30 jobs completed/,
     changes: [{ file: SETTLE, from: 'if recorded and recorded >= tonumber(callNumber) then', to: 'if false then' }],
   },
   {
     name: 'no NOSCRIPT fallback',
     fault: 'F12',
+    because: /everything has ended|calls failed|bulk calls failed|NOSCRIPT/,
     changes: [{ file: 'redis/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
   },
   {
     name: 'a full Redis refuses settlements',
     fault: 'F18',
+    because: /while Redis was full|^extraRuns is/,
     changes: [{ file: SETTLE, from: '#!lua flags=allow-oom', to: '#!lua' }],
   },
   {
     name: 'the clock of the client instead of TIME',
     fault: 'F22',
+    because: /ran early/,
     changes: [
       {
         file: 'redis/script-library.js',
@@ -73,16 +88,19 @@ export const mutants = [
   {
     name: 'crashes are not counted',
     fault: 'F27',
+    because: /everything has ended|a pill ran/,
     changes: [{ file: 'redis/scripts/reclaim.lua', from: "redis.call('HINCRBY', crashes, id, 1)", to: '1' }],
   },
   {
     name: 'a server that evicts is accepted',
     fault: 'F19',
+    because: /^allkeys-lru: accepted/,
     changes: [{ file: 'redis/server-facts.js', from: "startsWith('allkeys-')", to: "startsWith('never')" }],
   },
   {
     name: 'a shutdown leaves its jobs to the lease',
     fault: 'F32',
+    because: /after the exit/,
     changes: [{ file: 'worker/worker-supervisor.js', from: "worker.releaseAll('shutdown');", to: '' }],
   },
 ];

@@ -36,7 +36,7 @@ export class ResultsFile {
   }
 }
 
-function describeMachine() {
+export function describeMachine() {
   const server = execFileSync(process.env.REDIS_SERVER || 'redis-server', ['--version'], { encoding: 'utf8' });
   return {
     cpu: cpus()[0]?.model.trim(),

@@ -62,7 +62,7 @@ async function soak() {
   const server = await trial.redis({ dir, args });
   const restartRedis = () => trial.redis({ port: server.port, dir, args, startTimeoutMs: 60_000 });
   const proxy = await trial.proxy();
-  const site = { connection: proxy.url, schedules: { every: { expression: '* * * * * *' } }, concurrency: 8 };
+  const site = { connection: proxy.url, schedules: { every: { expression: '* * * * * *' } }, concurrency: 20 };
   const startWorker = () => trial.worker(site);
   const producer = await trial.producer({ connection: proxy.url });
   const { queues } = producer;

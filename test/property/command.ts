@@ -31,7 +31,7 @@ const KEEP: RetentionLimit = { count: 1000, ageMs: 86_400_000, bytes: 10_000_000
 /** An id that no store makes. */
 export const STRANGER = 'zzzzzzzzzz';
 /** Two begin alike: a worker must not be taken for another one. */
-const WORKERS = ['w1', 'w2', 'w10'];
+export const WORKERS = ['w1', 'w2', 'w10'];
 
 export const picks = fc.nat(30);
 export const priorities = fc.constantFrom(0, 0, 0, 1, 5, 9);
@@ -41,17 +41,27 @@ export const keeps = rules(0, 1, 2, { ...KEEP, bytes: 200 });
 export interface Freedom {
   completedKeeps: fc.Arbitrary<RetentionRule>;
   purgeable: fc.Arbitrary<Exclude<JobState, 'active'>>;
+  /** Some workers take jobs that are handed over. */
+  handOver: fc.Arbitrary<boolean>;
 }
 
 const PURGEABLE = ['scheduled', 'parked', 'completed', 'cancelled', 'dead'] as const;
 
-export const ANY: Freedom = { completedKeeps: rules(0, 1, 3), purgeable: fc.constantFrom('ready', ...PURGEABLE) };
+export const ANY: Freedom = {
+  completedKeeps: rules(0, 1, 3),
+  purgeable: fc.constantFrom('ready', ...PURGEABLE),
+  handOver: fc.boolean(),
+};
 
 /**
- * A store may trim completed jobs together that ended together, and take a hole in the line for a job of a purge. Without
- * these all stores do the same.
+ * A store may trim completed jobs together that ended together, take a hole in the line for a job of a purge, and hand jobs
+ * over. Without these all stores do the same.
  */
-export const EXACT: Freedom = { completedKeeps: rules(), purgeable: fc.constantFrom(...PURGEABLE) };
+export const EXACT: Freedom = {
+  completedKeeps: rules(),
+  purgeable: fc.constantFrom(...PURGEABLE),
+  handOver: fc.constant(false),
+};
 
 function rules(...some: (number | RetentionRule)[]): fc.Arbitrary<RetentionRule> {
   const limits = some.map((rule) => (typeof rule === 'number' ? { ...KEEP, count: rule } : rule));

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import type { Broker, ReclaimReply, Reservation, StoredJob, Unsubscribe, WorkerTurn } from '../../src/core/broker.js';
 import { splitRecord } from '../../src/core/envelope.js';
 import { isSettled, JOB_STATES, type JobState } from '../../src/core/job.js';
+import { WORKERS } from './command.js';
 import type { ModelJob } from './model-job.js';
 import type { QueueModel } from './queue-model.js';
 import { CALL_MEMORY_MS, type ModelledStore } from './stores.js';
@@ -31,15 +32,16 @@ export class ModelledQueue {
   async advance(model: QueueModel, ms: number): Promise<void> {
     await this.store.advance(ms);
     model.now = this.store.now();
-    for (const [worker, made] of model.turns) {
-      if (made.some(({ at }) => model.now - at > CALL_MEMORY_MS)) model.turns.set(worker, []);
+    for (const [caller, made] of model.turns) {
+      if (made.some(({ at }) => model.now - at > CALL_MEMORY_MS)) model.turns.set(caller, []);
     }
   }
 
   async turn(model: QueueModel, turn: WorkerTurn): Promise<Reservation> {
     const reply = await this.broker.settleAndReserve(this.name, turn);
-    const { ids, ...expected } = model.turn(turn);
+    const { ids, handed, ...expected } = model.turn(turn);
     const { jobs, fence: _fence, ...answered } = reply;
+    expect(jobs.filter(({ handed }) => handed).map(({ id, token }) => ({ id, token }))).toEqual(handed);
     if (model.mayHaveHoles) expected.backlog ||= answered.backlog;
     model.mayHaveHoles &&= answered.backlog;
     expect(sortedIn(answered)).toEqual(sortedIn(expected));
@@ -65,6 +67,14 @@ export class ModelledQueue {
     expect(sortedIn(await this.broker.beat(this.name, worker, LEASE_MS))).toEqual(
       sortedIn(model.beat(worker, LEASE_MS)),
     );
+  }
+
+  /** New jobs are ready, unless the store reserved them for a worker that waited. */
+  async takeHandOvers(model: QueueModel, added: readonly string[]): Promise<void> {
+    for (const worker of WORKERS) {
+      const handed = await this.store.handedTo(this.name, worker);
+      if (handed.some(({ id }) => added.includes(id))) model.handOver(worker, handed, added);
+    }
   }
 
   /** Ids that the store made: of ten characters, rising, never seen before. */

@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { NewJob } from '../../src/core/broker.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
-import { LEASE_MS } from './modelled-queue.js';
+import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
+import type { QueueModel } from './queue-model.js';
 import { command, newJob, priorities, type Seed } from './command.js';
 
 const often = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 2 });
@@ -15,25 +16,30 @@ const seeds: fc.Arbitrary<Seed> = fc.record({
   name: fc.constantFrom(undefined, undefined, 'resize', 'two', 'two words'),
 });
 
-export const enqueue = command(
-  'enqueue',
-  fc.array(seeds, { minLength: 1, maxLength: 4 }),
-  async (queue, model, data) => {
-    const jobs = data.map((seed) => newJob(model, seed));
-    const receipts = await queue.broker.enqueue(queue.name, jobs);
-    const ids = receipts.map(({ id }) => id);
-    queue.expectNew(ids.filter((_, index) => receipts[index].created));
-    expect(receipts).toEqual(model.enqueue(jobs, ids));
-  },
+export const enqueue = command('enqueue', fc.array(seeds, { minLength: 1, maxLength: 4 }), (queue, model, data) =>
+  enqueueJobs(
+    queue,
+    model,
+    data.map((seed) => newJob(model, seed)),
+  ),
 );
 
-export const enqueuePlain = command('enqueuePlain', fc.integer({ min: 1, max: 4 }), async (queue, model, count) => {
-  const jobs = Array.from({ length: count }, (): NewJob => newJob(model, { priority: 0 }));
+export const enqueuePlain = command('enqueuePlain', fc.integer({ min: 1, max: 4 }), (queue, model, count) =>
+  enqueueJobs(
+    queue,
+    model,
+    Array.from({ length: count }, () => newJob(model, { priority: 0 })),
+  ),
+);
+
+export async function enqueueJobs(queue: ModelledQueue, model: QueueModel, jobs: readonly NewJob[]): Promise<void> {
   const receipts = await queue.broker.enqueue(queue.name, jobs);
   const ids = receipts.map(({ id }) => id);
-  queue.expectNew(ids);
+  const added = ids.filter((_, index) => receipts[index].created);
+  queue.expectNew(added);
   expect(receipts).toEqual(model.enqueue(jobs, ids));
-});
+  await queue.takeHandOvers(model, added);
+}
 
 /** The reply was lost, or a socket delivers a copy of the call after others. */
 export const repeatEnqueue = command('repeatEnqueue', fc.nat(2), (queue, _, age) => queue.store.repeatEnqueue(age));

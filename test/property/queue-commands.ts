@@ -21,6 +21,7 @@ export const queueCommands = (freedom: Freedom): fc.Arbitrary<Command>[] => [
   schedule.runNow,
   schedule.forgetRule,
   ...times(12, worker.takeTurn(freedom)),
+  ...times(3, worker.awaitJobs(freedom)),
   ...times(2, worker.repeatTurn),
   worker.beat,
   worker.reconcile,

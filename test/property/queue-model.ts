@@ -1,14 +1,15 @@
-import type {
-  BeatReply,
-  CancelAnswer,
-  EnqueueReceipt,
-  HeldJob,
-  NewJob,
-  ReclaimReply,
-  Reservation,
-  RunReport,
-  Settlement,
-  WorkerTurn,
+import {
+  callerOf,
+  type BeatReply,
+  type CancelAnswer,
+  type EnqueueReceipt,
+  type HeldJob,
+  type NewJob,
+  type ReclaimReply,
+  type Reservation,
+  type RunReport,
+  type Settlement,
+  type WorkerTurn,
 } from '../../src/core/broker.js';
 import { decodeEnvelope } from '../../src/core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
@@ -23,8 +24,21 @@ export interface MadeTurn {
   fence: number;
   lost: string[];
   held: HeldJob[];
+  /** Tokens of those that had been handed over before. */
+  handed: string[];
+  /** Jobs that may be handed over. */
+  room: number;
 }
 
+/** What was handed over last to a worker. */
+export interface HandedJobs {
+  at: number;
+  jobs: HeldJob[];
+}
+
+/** A worker is handed jobs for so long after a turn; stores count whole seconds. */
+const FRESH_MS = 2000;
+const MOST_HANDED = 8;
 const LOG_LINES = 100;
 
 /**
@@ -33,8 +47,10 @@ const LOG_LINES = 100;
  */
 export class QueueModel extends ModelState {
   readonly leases = new Map<string, number>();
+  /** By caller: a lane of a worker. */
   readonly turns = new Map<string, MadeTurn[]>();
-  /** The number of each worker's last call. */
+  readonly handed = new Map<string, HandedJobs>();
+  /** The number of each caller's last call. */
   readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
   readonly issued: (HeldJob & { worker: string })[] = [];
@@ -64,16 +80,58 @@ export class QueueModel extends ModelState {
   // ---------------------------------------------------------------- turns
 
   /** Tokens and fence are the store's to choose: {@link grant} takes them in. */
-  turn(turn: WorkerTurn): Omit<Reservation, 'fence' | 'jobs'> & { ids: string[] } {
-    const last = this.turns.get(turn.worker)?.at(-1);
+  turn(turn: WorkerTurn): Omit<Reservation, 'fence' | 'jobs'> & { ids: string[]; handed: HeldJob[] } {
+    const last = this.turns.get(callerOf(turn))?.at(-1);
     if (last !== undefined && last.turn.call >= turn.call) return this.repeat(turn, last);
     const { lost, trimmedDead } = this.settle(turn.settlements);
     this.promote(Infinity);
-    const chosen = this.paused ? [] : this.choose(turn);
+    const handed = this.notArrived(turn);
+    const want = Math.max(turn.want - handed.length, 0);
+    const chosen = this.paused ? [] : this.choose({ ...turn, want, alone: turn.alone && handed.length === 0 });
     for (const job of chosen) Object.assign(job, { state: 'active', worker: turn.worker, token: '' });
-    if (chosen.length > 0) this.leases.set(turn.worker, this.now + turn.leaseMs);
+    if (chosen.length + handed.length > 0) this.leases.set(turn.worker, this.now + turn.leaseMs);
     const cancelling = this.cancellingOf(turn.worker);
-    return { ...this.answer(turn, chosen), lost, trimmedDead, cancelling };
+    return { ...this.answer(turn, [...handed, ...chosen]), handed: leasesOf(handed), lost, trimmedDead, cancelling };
+  }
+
+  /** Jobs that were handed over and whose messages were lost. */
+  private notArrived({ worker, handedFence = 0 }: WorkerTurn): ModelJob[] {
+    const newer = (this.handed.get(worker)?.jobs ?? []).filter(({ token }) => fenceOf(token) > handedFence);
+    const jobs = this.stillActive(newer);
+    if (jobs.length === 0) this.handed.delete(worker);
+    return jobs;
+  }
+
+  private stillActive(leases: readonly HeldJob[]): ModelJob[] {
+    return leases.flatMap(({ id, token }) => {
+      const job = this.jobs.get(id);
+      return job?.state === 'active' && job.token === token ? [job] : [];
+    });
+  }
+
+  /** The store reserved new jobs for a worker that waited. Throws where it had to leave them in the line. */
+  handOver(worker: string, handed: readonly HeldJob[], added: readonly string[]): void {
+    const last = this.turns.get(worker)?.at(-1);
+    const behind = this.ordinary().filter(({ id }) => !added.includes(id));
+    const refusal =
+      (this.paused && 'the queue is paused') ||
+      (last === undefined && 'the worker took no turn') ||
+      (last !== undefined && this.now - last.at > FRESH_MS && 'the worker took no turn lately') ||
+      (last !== undefined && last.room < handed.length && 'the worker has no room') ||
+      (handed.length > MOST_HANDED && 'these are too many') ||
+      (behind.length > 0 && 'others are ready') ||
+      undefined;
+    if (refusal !== undefined) throw new Error(`Jobs were handed over to ${worker}, though ${refusal}`);
+    for (const { id, token } of handed) {
+      const job = this.jobs.get(id);
+      if (job?.state !== 'ready') throw new Error(`Job ${id} was handed over, though it is ${job?.state}`);
+      Object.assign(job, { state: 'active', worker, token });
+      this.issued.push({ id, token, worker });
+      if (fenceOf(token) <= this.fence) throw new Error(`The fence of ${token} is not above ${this.fence}`);
+      this.fence = fenceOf(token);
+    }
+    this.handed.set(worker, { at: this.now, jobs: [...handed] });
+    if (last !== undefined) this.leases.set(worker, this.now + last.turn.leaseMs);
   }
 
   grant(turn: WorkerTurn, reply: Reservation): void {
@@ -84,19 +142,20 @@ export class QueueModel extends ModelState {
       this.issued.push({ id, token, worker: turn.worker });
     }
     const held = reply.jobs.map(({ id, token }) => ({ id, token }));
-    const made = this.turns.get(turn.worker) ?? [];
-    this.turns.set(turn.worker, [...made, { turn, at: this.now, fence: reply.fence, lost: reply.lost, held }]);
+    const suspect = turn.alone && reply.jobs.some(({ crashes }) => crashes >= MAX_CRASHES - 1);
+    const room = turn.takesHanded && !suspect ? turn.want - held.length : 0;
+    const handed = reply.jobs.flatMap((job) => (job.handed ? [job.token] : []));
+    const { fence, lost } = reply;
+    const made = this.turns.get(callerOf(turn)) ?? [];
+    this.turns.set(callerOf(turn), [...made, { turn, at: this.now, fence, lost, held, handed, room }]);
   }
 
   /** The same call again: the same answer, less what was lost meanwhile. An older one: nothing. */
   private repeat(turn: WorkerTurn, last: MadeTurn) {
     const same = last.turn.call === turn.call;
-    const held = same ? last.held : [];
-    const still = held.flatMap(({ id, token }) => {
-      const job = this.jobs.get(id);
-      return job?.state === 'active' && job.token === token ? [job] : [];
-    });
-    return { ...this.answer(turn, still), lost: same ? last.lost : [], cancelling: [], trimmedDead: 0 };
+    const still = this.stillActive(same ? last.held : []);
+    const handed = leasesOf(still.filter(({ token }) => last.handed.includes(token)));
+    return { ...this.answer(turn, still), handed, lost: same ? last.lost : [], cancelling: [], trimmedDead: 0 };
   }
 
   private suspectClaim = { worker: '', until: 0 };
@@ -321,4 +380,12 @@ export class QueueModel extends ModelState {
     const trimmedCancelled = this.trimState('cancelled', retention.cancelled);
     return { trimmedCancelled, trimmedDead: this.trimState('dead', retention.dead) };
   }
+}
+
+function leasesOf(jobs: readonly ModelJob[]): HeldJob[] {
+  return jobs.map(({ id, token }) => ({ id, token }));
+}
+
+function fenceOf(token: string): number {
+  return Number(token.split(':')[1]);
 }

@@ -49,7 +49,7 @@ export class RuleModel {
 
   // ---------------------------------------------------------------- keep
 
-  register({ name, specHash, spec, app, ...next }: NewSchedule): RegisterAnswer {
+  register({ name, specHash, spec, app, losesTick = false, ...next }: NewSchedule): RegisterAnswer {
     const { now } = this.jobs;
     const stored = this.rules.get(name);
     const told = { announcedAt: app === undefined ? undefined : now };
@@ -63,7 +63,8 @@ export class RuleModel {
       this.goOn(rule, next);
       return 'created';
     }
-    if ((app === undefined) !== (stored.app === undefined)) return 'conflict';
+    const isLive = stored.announcedAt !== undefined && now - stored.announcedAt < SILENCE_MS;
+    if ((app === undefined) !== (stored.app === undefined) || (app !== stored.app && isLive)) return 'conflict';
     const same = stored.specHash === specHash;
     const removed = stored.pauseReason === 'removed';
     if (same && !removed) {
@@ -71,12 +72,16 @@ export class RuleModel {
       return 'unchanged';
     }
     if (this.isOutdated(stored, specHash)) return 'outdated';
+    const hasCome = stored.status === 'active' && (stored.nextTick ?? Infinity) <= now;
+    const wasFired = (next.nextTick ?? Infinity) <= (stored.lastTick ?? -Infinity);
+    const goesOn = removed || stored.pauseReason === undefined;
+    if (!same && goesOn && !losesTick && (hasCome || wasFired)) return 'due';
     if (!same) {
       const replaced = [stored.specHash, ...stored.replaced.filter((hash) => hash !== specHash)].slice(0, 8);
       Object.assign(stored, { specHash, spec, fired: 0, skipped: 0, replaced: app === undefined ? [] : replaced });
     }
     Object.assign(stored, { app, ...told });
-    if (removed || stored.pauseReason === undefined) this.goOn(stored, next);
+    if (goesOn) this.goOn(stored, next);
     return 'replaced';
   }
 
@@ -85,9 +90,9 @@ export class RuleModel {
     const answer: Announcement = { outdated: [], unknown: [], removed: [] };
     for (const { name, specHash } of announced) {
       const rule = this.rules.get(name);
-      if (rule?.app !== undefined && rule.specHash === specHash && rule.pauseReason !== 'removed') {
-        Object.assign(rule, { app, announcedAt: now });
-      } else answer[rule && this.isOutdated(rule, specHash) ? 'outdated' : 'unknown'].push(name);
+      if (rule?.app === app && rule.specHash === specHash && rule.pauseReason !== 'removed') {
+        rule.announcedAt = now;
+      } else answer[rule?.app === app && this.isOutdated(rule, specHash) ? 'outdated' : 'unknown'].push(name);
     }
     const before = this.apps.get(app);
     const since = before === undefined || now - before.last >= SILENCE_MS ? now : before.since;
@@ -115,6 +120,7 @@ export class RuleModel {
     const rule = this.rules.get(name);
     if (rule === undefined) return 'not-found';
     if (rule.specHash !== specHash) return 'changed';
+    if (rule.pauseReason === 'removed') return 'removed';
     if (rule.status === 'paused') {
       rule.resumedAt = this.jobs.now;
       this.goOn(rule, next);
@@ -135,7 +141,7 @@ export class RuleModel {
     if (rule?.specHash !== fire.specHash) return none('stale');
     if (rule.status !== 'active') return none(rule.status);
     if (rule.nextTick !== fire.tick) return none('stale');
-    if (this.jobs.now < rule.lookAt) return none('early');
+    if (this.jobs.now < (fire.atOnce ? fire.tick : rule.lookAt)) return none('early');
     if (fire.pauseOnFailure && rule.runs.some(({ jobId }) => this.diedSince(jobId, rule.resumedAt))) {
       Object.assign(rule, { status: 'paused', pauseReason: 'failure', nextTick: undefined });
       return none('paused');

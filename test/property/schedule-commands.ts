@@ -46,12 +46,16 @@ async function expectRuns(queue: ModelledQueue, model: QueueModel, name: string)
   expect(await queue.broker.scheduleHistory(queue.name, name, 10)).toEqual(runs);
 }
 
-const registrations = fc.record({ name: names, specHash: hashes, inMs: comings, jitterMs: jitters, app: apps });
+const losses = fc.constantFrom(false, false, true);
+const registrations = fc.record({
+  ...{ name: names, specHash: hashes, inMs: comings, jitterMs: jitters, app: apps },
+  losesTick: losses,
+});
 
 export const register = command('register', registrations, async (queue, model, { name, inMs, jitterMs, ...data }) => {
-  const { specHash } = data;
+  const { specHash, losesTick } = data;
   const app = name === 'made' && specHash === 'h1' ? undefined : data.app;
-  const schedule = { name, specHash, spec: `{"rule":"${specHash}"}`, app, ...next(model, inMs, jitterMs) };
+  const schedule = { name, specHash, spec: `{"rule":"${specHash}"}`, app, losesTick, ...next(model, inMs, jitterMs) };
   expect(await queue.broker.registerSchedule(queue.name, schedule)).toBe(model.rules.register(schedule));
 });
 
@@ -67,6 +71,7 @@ const fires = fc.record({
   overlap: fc.constantFrom('allow', 'skip', 'queue-one'),
   pauseOnFailure: fc.boolean(),
   limit: fc.constantFrom(undefined, undefined, 2, 15),
+  atOnce: fc.constantFrom(false, false, true),
 });
 
 /** An instance fires what it thinks is due: rightly, too late, too early, or by an old rule. */

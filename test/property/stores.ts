@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { Redis, type Command, type RedisOptions } from 'ioredis';
-import type { Broker } from '../../src/core/broker.js';
+import type { Broker, HeldJob } from '../../src/core/broker.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
@@ -23,6 +23,8 @@ export interface ModelledStore {
    * @param age 0: of the last call; 1: of the one before …
    */
   repeatEnqueue(age: number): Promise<void>;
+  /** What was handed over last to this worker, whatever became of it. */
+  handedTo(queue: string, worker: string): Promise<HeldJob[]>;
   /** What lies behind the port fits the model, too: nothing is left over, nothing counted wrong. */
   audit(queue: string, model: QueueModel): Promise<void>;
   /** A run is over. */
@@ -31,6 +33,8 @@ export interface ModelledStore {
 }
 
 const START_AT = 1_800_000_000_000;
+/** Workers of the models that hear their wake-ups; the others look like processes that died while they waited. */
+const LISTENING = ['w1', 'w2'];
 /** A store remembers for ten minutes what it answered. */
 export const CALL_MEMORY_MS = 590_000;
 
@@ -46,6 +50,7 @@ export async function openMemoryStore(): Promise<ModelledStore> {
     advance: async (ms) => clock.advance(ms),
     pushInbox: async (inbox, element) => broker.pushInbox(inbox, element),
     repeatEnqueue: async () => {}, // no reply is lost inside a process
+    handedTo: async () => [], // nor is there a round trip to save
     audit: async () => {},
     drop: async () => {},
     async close() {
@@ -77,6 +82,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
     ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
   });
   await broker.open();
+  for (const worker of LISTENING) await broker.onWake(worker, () => {});
   return {
     name: 'redis',
     broker,
@@ -92,6 +98,11 @@ export async function openRedisStore(): Promise<ModelledStore> {
       const [, outcomes] = (await client.call('evalsha', ...call.args)) as [string, string[]];
       const newest = enqueues.findLast(({ caller }) => caller === call.caller) === call;
       expect(outcomes).toEqual(newest ? call.outcomes : []);
+    },
+    async handedTo(queue, worker) {
+      const slot = await client.hget(new QueueKeys(prefix, queue).calls, `${worker}!`);
+      const [, first, ids] = /^0 \d+ (\d+):(.+)$/.exec(slot ?? '') ?? [];
+      return (ids?.split(',') ?? []).map((id, index) => ({ id, token: `${worker}:${Number(first) + index}` }));
     },
     audit: (queue, model) => new KeyAudit(client, new QueueKeys(prefix, queue)).expectFit(model),
     async drop(queue, inbox) {

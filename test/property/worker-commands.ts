@@ -1,12 +1,14 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Settlement, WorkerTurn } from '../../src/core/broker.js';
+import { callerOf, type Settlement, type WorkerTurn } from '../../src/core/broker.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import type { RetentionRule } from '../../src/core/job.js';
-import { command, type Freedom, keeps, leasesOf, oldLeasesOf, pickFrom, picks, workerOf } from './command.js';
+import { command, type Freedom, keeps, leasesOf, newJob, oldLeasesOf, pickFrom, picks, workerOf } from './command.js';
 import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
 import type { ModelJob } from './model-job.js';
+import { enqueueJobs } from './producer-commands.js';
 import type { QueueModel } from './queue-model.js';
+import { CALL_MEMORY_MS } from './stores.js';
 
 const sometimes = fc.constantFrom(false, false, false, true);
 const adoptions = fc.constantFrom(undefined, '*' as const, ['resize'], ['two', 'resize'], ['default']);
@@ -71,40 +73,71 @@ function settlementsOf(model: QueueModel, worker: string, some: readonly End[], 
 
 /** A new call of this worker; what it is given, and under which fence, is for the model to judge. */
 async function newTurn(queue: ModelledQueue, model: QueueModel, worker: string, fields: Partial<WorkerTurn>) {
-  const call = (model.calls.get(worker) ?? 0) + 1;
-  model.calls.set(worker, call);
+  const caller = callerOf({ worker, ...fields });
+  const call = (model.calls.get(caller) ?? 0) + 1;
+  model.calls.set(caller, call);
   const none = { want: 0, alone: false, adopt: undefined, settlements: [] };
-  const turn: WorkerTurn = { ...none, ...fields, worker, call, leaseMs: LEASE_MS };
+  const handedFence = handedFenceOf(model, worker, 0);
+  const turn: WorkerTurn = { ...none, handedFence, ...fields, worker, call, leaseMs: LEASE_MS };
   const before = model.fence;
   const reply = await queue.turn(model, turn);
-  if (reply.jobs.length > 0) expect(reply.fence).toBeGreaterThan(before);
+  const reserved = reply.jobs.filter(({ handed }) => !handed);
+  if (reserved.length > 0) expect(reply.fence).toBeGreaterThan(before);
   else expect(reply.fence).toBe(before);
-  for (const { token } of reply.jobs) expect(token.split(':').slice(0, 2)).toEqual([worker, String(reply.fence)]);
+  for (const { token } of reserved) expect(token.split(':').slice(0, 2)).toEqual([worker, String(reply.fence)]);
   model.grant(turn, reply);
 }
 
-export function takeTurn({ completedKeeps }: Freedom) {
+/** Of the last job that arrived by hand-over: none of the last ones, some, or all. An old slot may be gone by now. */
+function handedFenceOf(model: QueueModel, worker: string, arrived: number): number {
+  const { at, jobs } = model.handed.get(worker) ?? { at: 0, jobs: [] };
+  const count = model.now - at > CALL_MEMORY_MS ? jobs.length : Math.min(arrived, jobs.length);
+  return count === 0 ? 0 : Number(jobs[count - 1].token.split(':')[1]);
+}
+
+const lanes = fc.constantFrom(0, 0, 1);
+
+export function takeTurn({ completedKeeps, handOver }: Freedom) {
   const turns = fc.record({
     worker: picks,
+    lane: lanes,
+    takesHanded: handOver,
+    arrived: fc.nat(4),
     want: fc.nat(5),
     alone: fc.boolean(),
     adopt: adoptions,
     ends: fc.array(ends, { maxLength: 5 }),
     completedKeep: completedKeeps,
   });
-  return command('turn', turns, async (queue, model, { want, alone, adopt, ...data }) => {
+  return command('turn', turns, async (queue, model, { want, lane, alone, adopt, takesHanded, ...data }) => {
     const worker = workerOf(model, data.worker);
     const settlements = settlementsOf(model, worker, data.ends, data.completedKeep);
-    await newTurn(queue, model, worker, { want, alone, adopt, settlements });
+    const handedFence = handedFenceOf(model, worker, data.arrived);
+    await newTurn(queue, model, worker, { want, lane, alone, adopt, takesHanded, handedFence, settlements });
+  });
+}
+
+/** A worker takes all there is and waits; the next jobs may be handed over to it. */
+export function awaitJobs({ handOver }: Freedom) {
+  const waits = fc.record({ worker: picks, lane: lanes, takesHanded: handOver, count: fc.integer({ min: 1, max: 9 }) });
+  return command('awaitJobs', waits, async (queue, model, { worker: pick, count, ...fields }) => {
+    const worker = workerOf(model, pick);
+    const handedFence = handedFenceOf(model, worker, Infinity);
+    await newTurn(queue, model, worker, { ...fields, want: 50, adopt: '*', handedFence });
+    await enqueueJobs(
+      queue,
+      model,
+      Array.from({ length: count }, () => newJob(model, { priority: 0 })),
+    );
   });
 }
 
 /** The reply of a turn was lost, or a socket delivers a copy of it after others. */
 export const repeatTurn = command(
   'repeatTurn',
-  fc.record({ worker: picks, age: fc.constantFrom(0, 0, 0, 1, 2) }),
+  fc.record({ worker: picks, lane: lanes, age: fc.constantFrom(0, 0, 0, 1, 2) }),
   async (queue, model, data) => {
-    const made = model.turns.get(workerOf(model, data.worker)) ?? [];
+    const made = model.turns.get(callerOf({ worker: workerOf(model, data.worker), lane: data.lane })) ?? [];
     const first = made[made.length - 1 - data.age];
     if (first === undefined) return;
     const reply = await queue.turn(model, first.turn);

@@ -37,8 +37,8 @@ describe('schedules', () => {
   it('keep who announced them, and which rules were replaced', async () => {
     const driver = use();
     const start = await seedDue(driver, { app: 'the shop' });
-    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h2', app: 'the shop' }));
-    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h3', app: 'the shop' }));
+    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h2', app: 'the shop', losesTick: true }));
+    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h3', app: 'the shop', losesTick: true }));
     expect(await driver.hash('schedules')).toEqual({ digest: `h3 active ${start} - 0 0 ${start} 0 - h2,h1 the shop` });
     expect(await driver.zset('announced')).toEqual({ digest: start });
     await driver.advance(5);

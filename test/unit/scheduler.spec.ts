@@ -216,11 +216,46 @@ describe('the scheduler', () => {
     ['overlap', { overlap: 'skip' }],
   ])('counts from now when the %s has changed', async (_, changes) => {
     await (await start([declare()])).stop();
-    clock.advance(10 * MINUTE);
+    clock.advance(MINUTE / 2);
     await start([declare(changes)]);
     expect(await jobs()).toEqual([]);
     expect((await kept())[0].nextTick).toBeGreaterThan(clock.now());
     expect(logger.lines.some((line) => line.includes('has changed'))).toBe(true);
+  });
+
+  it('first fires what had come by the rule that it replaces', async () => {
+    const old = declare({ missed: 'all', payload: 'old' });
+    await (await start([old, declare({ name: 'jittered', jitterMs: MINUTE })])).stop();
+    clock.advance(3 * MINUTE);
+    const changes = { payload: 'new' };
+    await start([declare(changes), declare({ name: 'jittered', ...changes })]);
+    expect((await jobs()).map(({ header, payload }) => [header.n, header.s! - NOON, payload])).toEqual([
+      ['digest', MINUTE, '"old"'],
+      ['digest', 2 * MINUTE, '"old"'],
+      ['digest', 3 * MINUTE, '"old"'],
+      ['jittered', 3 * MINUTE, expect.stringContaining('"missed":2')],
+    ]);
+    expect(await kept()).toMatchObject([
+      { name: 'digest', nextTick: NOON + 4 * MINUTE, fired: 0 },
+      { name: 'jittered', nextTick: NOON + 4 * MINUTE, fired: 0 },
+    ]);
+  });
+
+  it('replaces a rule whose tick waits for a run, and one that nobody here can read', async () => {
+    await (await start([declare({ overlap: 'queue-one' })])).stop();
+    clock.advance(MINUTE);
+    await start([]);
+    await broker.registerSchedule('cron', { name: 'strange', specHash: 'x', spec: '{', nextTick: clock.now() });
+    const running = await start([declare({ name: 'other' })], { queues: ['cron'] });
+    await running.runOnce();
+    clock.advance(MINUTE);
+    await start([declare({ payload: 'new' }), declare({ name: 'strange' })]);
+    expect((await kept()).map(({ name, nextTick }) => [name, nextTick])).toEqual([
+      ['digest', NOON + 3 * MINUTE],
+      ['other', NOON + 3 * MINUTE],
+      ['strange', NOON + 3 * MINUTE],
+    ]);
+    expect((await jobs()).filter(({ header }) => header.n === 'digest')).toHaveLength(1);
   });
 
   it('knows an unchanged rule under a codec that never writes the same text twice', async () => {
@@ -628,6 +663,22 @@ describe('the scheduler', () => {
       expect((await kept())[0].specHash).toBe(schedule.specHash);
     });
 
+    it('and tells once that another app declares the name, until that one has gone', async () => {
+      const [shop, office] = [declare({ payload: 'shop' }), declare({ payload: 'office' })];
+      const first = await start([shop], { app: 'shop' });
+      const [{ specHash }] = await kept();
+      const second = await start([office], { app: 'office' });
+      await live(first, second);
+      await second.runOnce();
+      expect(logger.lines.filter((line) => line.includes('app "shop" declares one of that name, too'))).toHaveLength(1);
+      expect(await kept()).toMatchObject([{ specHash, app: 'shop' }]);
+      await first.stop();
+      await live(second);
+      await second.runOnce();
+      expect(await kept()).toMatchObject([{ app: 'office' }]);
+      expect((await kept())[0].specHash).not.toBe(specHash);
+    });
+
     it('and says of a disabled one that it is disabled', async () => {
       await (await start([declare(), removed()], { app: 'shop' })).stop();
       const scheduler = await start([declare(), declare({ name: 'removed', disabled: true })], { app: 'shop' });
@@ -730,7 +781,7 @@ describe('the scheduler', () => {
       expect(await ticks()).toEqual([2 * MINUTE]);
     });
 
-    it('that was frozen over a change of the rule, does not fire the old one', async () => {
+    it('that was frozen over a change of the rule, does not repeat its last tick', async () => {
       const freezer = gate(broker, 'fireSchedules');
       const frozen = await start([declare({ payload: 'old' })], { broker: freezer.broker });
       clock.advance(MINUTE);
@@ -739,7 +790,7 @@ describe('the scheduler', () => {
       await start([declare({ payload: 'new' })]);
       freezer.open();
       await thawing;
-      expect(await jobs()).toEqual([]);
+      expect((await jobs()).map(({ payload }) => payload)).toEqual(['"old"']);
       expect((await kept())[0].nextTick).toBe(NOON + 2 * MINUTE);
     });
   });
@@ -810,7 +861,7 @@ describe('the scheduler', () => {
     });
   });
 
-  it('fires nothing more once it is stopped', async () => {
+  it('begins nothing more once it is stopped', async () => {
     const freezer = gate(broker, 'dueSchedules');
     const scheduler = create([declare(), declare({ name: 'second' })], { broker: freezer.broker });
     const starting = scheduler.start();
@@ -818,7 +869,7 @@ describe('the scheduler', () => {
     const stopping = scheduler.stop();
     freezer.open();
     await Promise.all([starting, stopping]);
-    expect(await kept()).toEqual([]);
+    expect(await kept()).toHaveLength(1);
   });
 
   it.each<[string, Partial<ScheduleDeclaration>, new (...given: never[]) => Error, RegExp]>([

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { appendError, recordError } from '../../src/worker/error-history.js';
 import type { ErrorRecord } from '../../src/core/job.js';
+import type { Job } from '../../src/core/job-view.js';
+import { runWithJob } from '../../src/worker/current-job.js';
 
 const EIGHT_KIB = 8 * 1024;
 
@@ -10,6 +12,14 @@ describe('the record of a thrown value', () => {
     const record = recordError(new TypeError('no'), 3, 1000);
     expect(record).toMatchObject({ attempt: 3, at: 1000, name: 'TypeError', message: 'no' });
     expect(record.stack).toMatch(/^TypeError: no\n/);
+  });
+
+  it('has no frames of the worker in its stack', () => {
+    let record: ErrorRecord | undefined;
+    runWithJob({} as Job, function handler() {
+      record = recordError(new Error('no'), 1, 0);
+    });
+    expect(record?.stack).toMatch(/^Error: no\n    at handler \(.*\)$/);
   });
 
   it('is bounded, whatever is thrown, and JSON carries it', () => {

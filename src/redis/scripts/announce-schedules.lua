@@ -20,12 +20,12 @@ for i = 2, #ARGV, 2 do
     oldHash, state, replaced, oldApp =
       string.match(header, '^(%S+) (%S+) %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%S+) (.*)$')
   end
-  if not header or oldApp == '' then
+  -- One of another app, too: whether that one lives is seen where it is registered.
+  if not header or oldApp ~= app then
     unknown[#unknown + 1] = name
   elseif oldHash == hash and state ~= 'paused:removed' then
     stamps[#stamps + 1] = nowText
     stamps[#stamps + 1] = name
-    if oldApp ~= app then redis.call('HSET', schedules, name, string.sub(header, 1, -1 - #oldApp) .. app) end
   else
     local isOld = oldHash ~= hash and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true)
     local seen = isOld and redis.call('ZSCORE', announced, name)

@@ -7,7 +7,8 @@
 -- KEYS  1 meta HASH       2 jobs HASH    3 ready LIST   4 priority ZSET   5 levels HASH      6 ids HASH     7 idle SET
 --       8 inflight HASH   9 dead ZSET   10 schedules HASH   11 ticks ZSET   12 runs HASH
 -- ARGV  1… per fire: name, spec hash, tick ms, next tick ms or '', look at ms or '', missed, overlap,
---       pause on failure '1'|'0', limit or '', number of jobs, per job: id, user id, envelope, priority, scheduled for ms
+--       pause on failure '1'|'0', limit or '', at once '1'|'0', number of jobs,
+--       per job: id, user id, envelope, priority, scheduled for ms
 -- returns per fire 'fired' | 'stale' | 'early' | 'held' | 'overlapped' | 'paused' | 'ended'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local inflight, dead, schedules, ticks, runs = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -60,7 +61,7 @@ end
 
 local function fire(at)
   local name, tick, nextTick, lookAt = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local missed, overlap, count = tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 9])
+  local missed, overlap, count = tonumber(ARGV[at + 5]), ARGV[at + 6], tonumber(ARGV[at + 10])
   local header = headers[name] or redis.call('HGET', schedules, name)
   if not header then return 'stale' end
   local hash, state, stored, last, fired, skipped, created, resumed, open, replaced, app =
@@ -70,6 +71,7 @@ local function fire(at)
   if stored ~= tick then return 'stale' end
   local score = scores[name] or redis.call('ZSCORE', ticks, name)
   if not score then return 'stale' end
+  if ARGV[at + 9] == '1' then score = tick end
   if tonumber(score) > now then return 'early' end
 
   local answer, history
@@ -80,7 +82,7 @@ local function fire(at)
   elseif left <= 0 then
     state, answer = 'ended', 'ended'
   else
-    local first = at + 10
+    local first = at + 11
     if overlap ~= 'allow' and count > 0 then
       missed = missed + count - 1
       first = first + 5 * (count - 1)
@@ -133,7 +135,7 @@ end
 local at = 1
 while at <= #ARGV do
   answers[#answers + 1] = fire(at)
-  at = at + 10 + 5 * tonumber(ARGV[at + 9])
+  at = at + 11 + 5 * tonumber(ARGV[at + 10])
 end
 
 local function fieldsOf(map)

@@ -4,7 +4,8 @@
 --
 -- KEYS  1 schedules HASH   2 specs HASH   3 ticks ZSET   4 announced ZSET
 -- ARGV  1 name   2 spec hash   3 spec   4 first tick ms or '' (none)   5 look at ms or ''   6 app or '' (made at run time)
--- returns 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict'
+--       7 '1': a tick of the replaced rule that has come may be lost
+-- returns 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict' | 'due'
 local schedules, specs, ticks, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
@@ -18,6 +19,11 @@ if header then
   oldHash, oldState, oldTick, last, oldFired, oldSkipped, created, resumed, open, replaced, oldApp =
     string.match(header, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
   if (oldApp == '') ~= (app == '') then return 'conflict' end
+  if oldApp ~= app then
+    local seen = redis.call('ZSCORE', announced, name)
+    -- The other app lives: each would set the other back for ever.
+    if seen and tonumber(seen) > now - 60000 then return 'conflict' end
+  end
   if oldHash == hash and oldState ~= 'paused:removed' then
     if app ~= '' then
       redis.call('ZADD', announced, nowText, name)
@@ -30,6 +36,12 @@ if header then
     -- Its successor lives: an old instance that restarts must not set a deployment back.
     if seen and tonumber(seen) > now - 60000 then return 'outdated' end
   end
+  local staysPaused = string.sub(oldState, 1, 7) == 'paused:' and oldState ~= 'paused:removed'
+  if oldHash ~= hash and not staysPaused and ARGV[7] ~= '1' then
+    -- A tick that has come is to be fired by the rule that it belongs to, and one that was fired not once more.
+    if oldState == 'active' and tonumber(oldTick) <= now then return 'due' end
+    if tick ~= '' and last ~= '-' and tonumber(tick) <= tonumber(last) then return 'due' end
+  end
   answer = 'replaced'
   if oldHash == hash then
     fired, skipped = oldFired, oldSkipped
@@ -40,7 +52,7 @@ if header then
     end
     replaced = table.concat(kept, ',')
   end
-  if string.sub(oldState, 1, 7) == 'paused:' and oldState ~= 'paused:removed' then state = oldState end
+  if staysPaused then state = oldState end
 end
 
 if state ~= 'active' then tick = '-' end

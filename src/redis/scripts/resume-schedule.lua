@@ -4,7 +4,7 @@
 --
 -- KEYS  1 schedules HASH   2 ticks ZSET
 -- ARGV  1 name   2 spec hash   3 next tick ms or '' (none)   4 look at ms or ''
--- returns 'resumed' | 'changed' | 'not-found'
+-- returns 'resumed' | 'removed' (no code declares it) | 'changed' | 'not-found'
 local schedules, ticks = KEYS[1], KEYS[2]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local name, tick, lookAt = ARGV[1], ARGV[3], ARGV[4]
@@ -12,6 +12,7 @@ local header = redis.call('HGET', schedules, name)
 if not header then return 'not-found' end
 local hash, state, counts, rest = string.match(header, '^(%S+) (%S+) %S+ (%S+ %S+ %S+ %S+) %S+ (.*)$')
 if hash ~= ARGV[2] then return 'changed' end
+if state == 'paused:removed' then return 'removed' end
 if string.sub(state, 1, 7) ~= 'paused:' then return 'resumed' end
 state = tick == '' and 'ended' or 'active'
 redis.call('HSET', schedules, name, table.concat(

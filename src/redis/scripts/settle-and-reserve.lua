@@ -19,9 +19,10 @@
 --         P  id, token, name                          park
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
--- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '', trimmed dead,
---           number lost, number cancelling, crashes come 1|0, fences of handed jobs joined by ' ', then lost ids, cancelling ids,
---           then per reserved job, those that were handed over (enqueue.lua) and have not arrived first: id, envelope, and crashes if they come } (flat: each table in a reply costs as much as a command);
+-- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '', trimmed dead, lost ids,
+--           cancelling ids, fences of handed jobs, reserved ids, envelopes, crashes by position or '' (all 0) }, lists as
+--           text: items joined by ',', envelopes by a zero byte, because each string in a reply costs both sides as much
+--           as a command. Reserved first come those that were handed over (enqueue.lua) and have not arrived;
 --         a call older than the caller's last one changes nothing and reserves nothing
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, calls, idle, completed = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
@@ -71,27 +72,26 @@ local recorded = record and tonumber(string.match(record, '^%d+'))
 if recorded and recorded >= tonumber(callNumber) then
   local fence, handed, lostText, idText = string.match(record, '^%d+ %d+ (%d+) %d+ %d+ ([^ ]*) ([^ ]*) (.*)$')
   local handedFences = {}
-  local lost, jobsOf = {}, {}
+  local idsGiven, envelopesGiven, crashesGiven = {}, {}, {}
   -- A socket that was given up may deliver its bytes after later calls: what it reserved, nobody would run.
   if recorded == tonumber(callNumber) then
-    for id in string.gmatch(lostText, '[^,]+') do lost[#lost + 1] = id end
     local function give(id, token)
       if redisCall('HGET', inflight, id) ~= token then return false end
-      jobsOf[#jobsOf + 1] = id
-      jobsOf[#jobsOf + 1] = redisCall('HGET', jobs, id)
-      jobsOf[#jobsOf + 1] = redisCall('HGET', crashes, id) or '0'
+      local at = #idsGiven + 1
+      idsGiven[at] = id
+      envelopesGiven[at] = redisCall('HGET', jobs, id) or ''
+      crashesGiven[at] = redisCall('HGET', crashes, id) or '0'
       return true
     end
     for handedFence, id in string.gmatch(handed, '(%d+):([^,]+)') do
       if give(id, worker .. ':' .. handedFence) then handedFences[#handedFences + 1] = handedFence end
     end
     for id in string.gmatch(idText, '[^,]+') do give(id, worker .. ':' .. fence) end
+  else
+    lostText = ''
   end
-  local reply =
-    { nowText, fence, flagsOf(), #jobsOf < want * 3 and nextDueOf() or '', 0, #lost, 0, 1, concat(handedFences, ' ') }
-  for i = 1, #lost do reply[#reply + 1] = lost[i] end
-  for i = 1, #jobsOf do reply[#reply + 1] = jobsOf[i] end
-  return reply
+  return { nowText, fence, flagsOf(), #idsGiven < want and nextDueOf() or '', 0, lostText, '', concat(handedFences, ','),
+    concat(idsGiven, ','), concat(envelopesGiven, '\0'), concat(crashesGiven, ',') }
 end
 
 -- ---------------------------------------------------------------- settle
@@ -439,10 +439,15 @@ if records[2] then
     end
     first = first + 1
   end
-  if handed == '' then redisCall('HDEL', calls, worker .. '!') else want = math.max(want - #handedIds, 0) end
+  if handed == '' then
+    redisCall('HDEL', calls, worker .. '!')
+  else
+    want = math.max(want - #handedIds, 0)
+    redisCall('ZADD', workers, now + tonumber(ARGV[4]), worker) -- they start only now
+  end
 end
 local reserved, envelopes, crashCounts = {}, {}, nil
-local got = 0
+local got, room = 0, want
 local fenceText = state[2] or '0'
 local fence = tonumber(fenceText)
 local hasSuspects = rare and redisCall('EXISTS', suspects) == 1
@@ -471,6 +476,7 @@ if want > 0 and not paused then
       accept({ suspect })
       readyHoles = holesBefore -- holes of this list are not counted: it is short
     end
+    if got > 0 then room = 1 end -- nothing may run beside it
   end
   if got == 0 then
     local best = rare and redisCall('ZPOPMIN', priority, want) or {}
@@ -541,9 +547,9 @@ if metaDirty then
   redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', completedBytes, 'completedCount', completedCount,
     'readyHoles', readyHoles)
 end
-redisCall('HSET', calls, caller,
-  callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. ARGV[4] .. ' '
-    .. (takesHanded and got < want and want - got or 0) .. ' ' .. handed .. ' ' .. concat(lost, ',') .. ' ' .. concat(reserved, ','))
+local lostText, reservedText = concat(lost, ','), concat(reserved, ',')
+redisCall('HSET', calls, caller, callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. ARGV[4] .. ' '
+  .. (takesHanded and got < room and room - got or 0) .. ' ' .. handed .. ' ' .. lostText .. ' ' .. reservedText)
 
 -- Before others are told: it must not be told of what it leaves behind itself.
 if isListed then redisCall('SREM', idle, worker) end
@@ -575,31 +581,15 @@ if hasCancelling then
     if token and string.sub(token, 1, #worker + 1) == worker .. ':' then mine[#mine + 1] = id end
   end
 end
-local reply =
-  { nowText, fenceText, flags, nextDue, trimmedDead, #lost, #mine, crashCounts and 1 or 0, concat(handedFences, ' ') }
-local at = 9
-for i = 1, #lost do
-  at = at + 1
-  reply[at] = lost[i]
+local crashText = ''
+if crashCounts then
+  for i = 1, got do crashCounts[i] = crashCounts[i] or '0' end
+  crashText = string.rep('0,', #handedIds) .. concat(crashCounts, ',')
 end
-for i = 1, #mine do
-  at = at + 1
-  reply[at] = mine[i]
+if #handedIds > 0 then
+  local late = redisCall('HMGET', jobs, unpack(handedIds))
+  for i = #handedIds, 1, -1 do table.insert(envelopes, 1, late[i] or '') end
+  reservedText = concat(handedIds, ',') .. (got > 0 and ',' or '') .. reservedText
 end
-for i = 1, #handedIds do
-  reply[at + 1], reply[at + 2] = handedIds[i], redisCall('HGET', jobs, handedIds[i])
-  at = at + 2
-  if crashCounts then
-    at = at + 1
-    reply[at] = '0'
-  end
-end
-for i = 1, got do
-  reply[at + 1], reply[at + 2] = reserved[i], envelopes[i]
-  at = at + 2
-  if crashCounts then
-    at = at + 1
-    reply[at] = crashCounts[i] or '0'
-  end
-end
-return reply
+return { nowText, fenceText, flags, nextDue, trimmedDead, lostText, concat(mine, ','), concat(handedFences, ','), reservedText,
+  concat(envelopes, '\0'), crashText }

@@ -51,8 +51,8 @@ export async function openWorker(site, run) {
     const queue = new Queue(site.queue, { connection });
     queue.on('error', () => {});
     // Every instance declares its schedules as it starts, as a decorator would.
-    for (const [name, { expression }] of Object.entries(site.schedules)) {
-      await queue.upsertJobScheduler(name, { pattern: expression, tz: 'UTC' }, { name });
+    for (const [name, { expression, payload }] of Object.entries(site.schedules)) {
+      await queue.upsertJobScheduler(name, { pattern: expression, tz: 'UTC' }, { name, data: payload });
     }
   }
   const close = async () => {
@@ -96,7 +96,7 @@ export async function openAuditor({ connection, queue: name }) {
           const tick = tickOf(job);
           const payload = tick ? { schedule: tick.name, ...tick } : job.data;
           const n = tick ? `${tick.name}@${tick.scheduledFor}` : job.data?.n;
-          jobs.push({ id: job.id, n, state: ours, detail: job.failedReason ?? '', payload });
+          jobs.push({ id: job.id, n, state: ours, detail: job.failedReason ?? '', payload, data: job.data });
         }
       }
       return { jobs, violations: [] };

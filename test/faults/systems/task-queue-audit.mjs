@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules ticks';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {

@@ -1,0 +1,457 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { BrokerEvent, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
+import { Link } from '../../src/redis/link.js';
+import { MessageLog } from '../support/message-log.js';
+import { startRedisServer, type RedisServer } from '../support/redis-server.js';
+import { KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
+import { RedisDriver } from './redis-driver.js';
+import { storeOfEachTest } from './store-of-each-test.js';
+
+/** A wake-up as its worker sees it. */
+type Told = ReservedJob | 'woken';
+
+/** What this worker is told from now on. */
+async function listen(driver: RedisDriver, worker: string): Promise<MessageLog<Told>> {
+  const told = new MessageLog<Told>();
+  await driver.broker.onWake(worker, (_queue, handed) => told.listener(handed ?? 'woken'));
+  return told;
+}
+
+/** A worker that took a turn just now, found nothing and waits. */
+async function wait(driver: RedisDriver, worker: string, turn: Partial<WorkerTurn> = {}): Promise<MessageLog<Told>> {
+  const told = await listen(driver, worker);
+  await ask(driver, worker, turn);
+  return told;
+}
+
+function ask(driver: RedisDriver, worker: string, turn: Partial<WorkerTurn> = {}) {
+  return driver.reserve(worker, turn.want ?? 10, { takesHanded: true, ...turn });
+}
+
+/** What was told so far; everything that was sent has arrived. */
+async function allTold(driver: RedisDriver, told: MessageLog<Told>): Promise<Told[]> {
+  await driver.barrier();
+  return told.messages;
+}
+
+function idsOf(told: readonly Told[]): string[] {
+  return told.map((each) => (each === 'woken' ? each : each.id));
+}
+
+describe('a job for which a worker waits', () => {
+  const use = storeOfEachTest();
+
+  it('is reserved for it and comes with the wake-up', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    const id = await driver.putOne({ payload: '"a\\nb"' });
+    const fence = driver.now() * 1000;
+    expect(await told.first(1)).toEqual([
+      { id, token: `w1:${fence}`, fence, envelope: driver.envelope({ payload: '"a\\nb"' }), crashes: 0 },
+    ]);
+    expect(await driver.list('ready')).toEqual([]);
+    expect(await driver.hash('inflight')).toEqual({ [id]: `w1:${fence}` });
+    expect(await driver.zset('workers')).toEqual({ w1: driver.now() + LEASE_MS });
+    expect(await driver.meta('fence')).toBe(String(fence));
+    expect((await driver.hash('calls'))['w1!']).toBe(`0 ${driver.now() / 1000} ${fence}:${id}`);
+    expect(await driver.keyNames()).not.toContain('idle');
+    await driver.expectCounts({ active: 1 });
+    await driver.expectConserved();
+  });
+
+  it('settles like any other', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    const id = await driver.putOne();
+    const [job] = (await told.first(1)) as ReservedJob[];
+    const { lost, jobs } = await ask(driver, 'w1', { handedFence: job.fence, settlements: [driver.complete(job)] });
+    expect({ lost, jobs }).toEqual({ lost: [], jobs: [] });
+    expect(await driver.stateOf(id)).toBe('completed');
+    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+  });
+
+  it('comes with up to seven others, each under a fence of its own', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    const ids = await driver.putMany(8);
+    const jobs = (await told.first(8)) as ReservedJob[];
+    expect(idsOf(jobs)).toEqual(ids);
+    expect(jobs.map(({ fence }) => fence - jobs[0].fence)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(await driver.hash('inflight')).toEqual(Object.fromEntries(jobs.map(({ id, token }) => [id, token])));
+    expect(await driver.meta('fence')).toBe(String(jobs[7].fence));
+    const { lost } = await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+    expect(lost).toEqual([]);
+  });
+
+  it('gets a fence above all others, also where the clock fell behind', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    const last = driver.now() * 1000 + 5_000_000;
+    await driver.client.hset(driver.keys.meta, 'fence', String(last));
+    await driver.putMany(2);
+    expect((await told.first(2)).map((each) => (each as ReservedJob).fence)).toEqual([last + 1, last + 2]);
+    await driver.putOne();
+    expect((await ask(driver, 'w2')).fence).toBe(last + 3);
+  });
+
+  it('is handed over also with a user id of its own, and with jobs for later', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    await driver.putOne({ delayMs: 500 });
+    await ask(driver, 'w1'); // the earlier due time had woken it
+    const [now] = await driver.put({ userId: 'a' }, { delayMs: 1000 });
+    expect(idsOf(await told.first(2))).toEqual(['woken', now]);
+    expect(await driver.hash('ids')).toEqual({ a: now });
+    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    expect(again).toEqual({ id: now, created: false, state: 'active' });
+  });
+
+  it('is told as enqueued and active', async () => {
+    const driver = use();
+    const events = new MessageLog<BrokerEvent[]>();
+    const stop = await driver.broker.onEvents(QUEUE, events.listener);
+    await wait(driver, 'w1');
+    const [first, second] = await driver.putMany(2);
+    const [made] = await events.first(1);
+    expect(made.map(({ event, id }) => `${event} ${id}`)).toEqual([
+      `enqueued ${first}`,
+      `active ${first}`,
+      `enqueued ${second}`,
+      `active ${second}`,
+    ]);
+    await stop();
+  });
+
+  it('goes to the next worker that waits while the first works on one', async () => {
+    const driver = use();
+    const [one, two] = [await wait(driver, 'w1'), await wait(driver, 'w2')];
+    const ids = [await driver.putOne(), await driver.putOne(), await driver.putOne()];
+    const told = [...(await allTold(driver, one)), ...(await allTold(driver, two))];
+    expect(idsOf(told).sort()).toEqual(ids.slice(0, 2));
+    expect(await driver.list('ready')).toEqual(ids.slice(2));
+  });
+});
+
+describe('a worker that waits is only woken', () => {
+  const use = storeOfEachTest();
+
+  const cases: [string, { seeds?: Seed[]; turn?: Partial<WorkerTurn>; before?: (driver: RedisDriver) => unknown }][] = [
+    ['for nine jobs', { seeds: Array.from({ length: 9 }, () => ({})) }],
+    ['for more jobs than it has room for', { seeds: [{}, {}, {}], turn: { want: 2 } }],
+    ['for a prioritised job', { seeds: [{ priority: 1 }] }],
+    ['for a job beside a prioritised one', { seeds: [{}, { priority: 1 }] }],
+    ['for a job beside one that is due earlier than all before', { seeds: [{}, { delayMs: 5 }] }],
+    ['where it does not take jobs that way', { turn: { takesHanded: false } }],
+    ['where its last turn is two seconds old', { before: (driver) => driver.advance(2000) }],
+    ['where its call record is gone', { before: (driver) => driver.client.hdel(driver.keys.calls, 'w1') }],
+    ['while a job is ready', { before: (driver) => driver.client.rpush(driver.keys.ready, 'zzzzzzzzzz') }],
+    [
+      'while a prioritised job is ready',
+      { before: (driver) => driver.client.zadd(driver.keys.priority, '1', 'zzzzzzzzzz') },
+    ],
+  ];
+
+  it.each(cases)('%s', async (_why, { seeds = [{}], turn, before }) => {
+    const driver = use();
+    const told = await wait(driver, 'w1', turn);
+    await before?.(driver);
+    const ids = await driver.put(...seeds);
+    expect(await told.first(1)).toEqual(['woken']);
+    expect(await driver.hash('inflight')).toEqual({});
+    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+    const plain = ids.filter((_, index) => seeds[index].priority === undefined && seeds[index].delayMs === undefined);
+    expect((await driver.list('ready')).filter((id) => ids.includes(id))).toEqual(plain);
+  });
+
+  it('not at all while the queue is paused', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    await driver.broker.setPaused(QUEUE, true);
+    const id = await driver.putOne();
+    expect(await allTold(driver, told)).toEqual([]);
+    expect(await driver.list('ready')).toEqual([id]);
+  });
+
+  it('while it runs a suspect: nothing may run beside that', async () => {
+    const driver = use();
+    const suspect = (await driver.start('victim-1')).id;
+    await driver.expireLeases();
+    await driver.reserve('victim-2');
+    await driver.expireLeases();
+    const told = await listen(driver, 'w1');
+    expect((await ask(driver, 'w1', { alone: true })).jobs.map(({ id }) => id)).toEqual([suspect]);
+    const id = await driver.putOne();
+    expect(await allTold(driver, told)).toEqual(['woken']);
+    expect(await driver.list('ready')).toEqual([id]);
+  });
+
+  it('and when nobody receives it, the next one is', async () => {
+    const driver = use();
+    await ask(driver, 'gone');
+    expect(await driver.client.smembers(driver.keys.idle)).toEqual(['gone']);
+    const id = await driver.putOne();
+    expect(await driver.list('ready')).toEqual([id]);
+    expect(await driver.hash('inflight')).toEqual({});
+    await driver.broker.purge(QUEUE, 'ready', 10);
+
+    const told = await wait(driver, 'w1');
+    for (const name of ['gone-1', 'gone-2', 'gone-3']) await ask(driver, name);
+    const next = await driver.putOne();
+    const [first] = await told.first(1);
+    // Whoever was asked first, the job is in one place: ready, or this worker's.
+    expect(first === 'woken' ? await driver.list('ready') : [first.id]).toEqual([next]);
+    await driver.expectConserved();
+  });
+});
+
+describe('a repeated enqueue', () => {
+  const use = storeOfEachTest();
+
+  it('hands nothing over twice', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1');
+    const k = driver.keys;
+    const keys = [k.meta, k.jobs, k.ready, k.calls, k.idle, k.priority, k.inflight, k.workers];
+    const { link, scripts } = (await driver.connect()) as unknown as { link: Link; scripts: Record<string, never> };
+    const call = () => link.run(scripts.enqueue, keys, ['lane', 1, 'plain', 'id1', '1\n1']);
+    const first = await call();
+    await ask(driver, 'w1', { handedFence: driver.now() * 1000 }); // waits again
+    expect(await call()).toEqual(first);
+    expect(idsOf(await allTold(driver, told))).toEqual(['id1']);
+    expect(await driver.list('ready')).toEqual([]);
+    expect(Object.keys(await driver.hash('inflight'))).toEqual(['id1']);
+  });
+});
+
+describe('a message that was lost', () => {
+  const use = storeOfEachTest();
+
+  /** Jobs handed over to w1, whose messages nobody heeds. */
+  async function handOver(driver: RedisDriver, count = 1): Promise<ReservedJob[]> {
+    const told = await wait(driver, 'w1');
+    await driver.putMany(count);
+    return (await told.first(count)) as ReservedJob[];
+  }
+
+  const brought = (jobs: ReservedJob[]) => jobs.map((job) => ({ ...job, handed: true }));
+
+  it('leaves its job to the next turn, in either lane, which begins its lease anew', async () => {
+    for (const lane of [0, 1]) {
+      const driver = use();
+      const jobs = await handOver(driver);
+      await driver.advance(LEASE_MS - 1);
+      const reply = await ask(driver, 'w1', { lane });
+      expect(reply.jobs).toEqual(brought(jobs));
+      expect(await driver.zset('workers')).toEqual({ w1: driver.now() + LEASE_MS });
+      await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+    }
+  });
+
+  it('leaves its job also to a turn that asks for nothing', async () => {
+    const driver = use();
+    const jobs = await handOver(driver, 2);
+    expect((await ask(driver, 'w1', { want: 0 })).jobs).toEqual(brought(jobs));
+    expect(await driver.client.smembers(driver.keys.idle)).toEqual([]);
+  });
+
+  it('is known by the fence of the last that arrived', async () => {
+    const driver = use();
+    const jobs = await handOver(driver, 3);
+    expect((await ask(driver, 'w1', { handedFence: jobs[0].fence })).jobs).toEqual(brought(jobs.slice(1)));
+    expect((await ask(driver, 'w1', { handedFence: jobs[2].fence })).jobs).toEqual([]);
+    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+  });
+
+  it('leaves its jobs the room they have, before those that are ready', async () => {
+    const driver = use();
+    const jobs = await handOver(driver, 2);
+    const [ready] = await driver.putMany(2);
+    const reply = await ask(driver, 'w1', { want: 3 });
+    expect(reply.jobs.map(({ id, handed }) => [id, handed])).toEqual([
+      [jobs[0].id, true],
+      [jobs[1].id, true],
+      [ready, undefined],
+    ]);
+    expect(reply.fence).toBeGreaterThan(jobs[1].fence);
+    await driver.expectCounts({ ready: 1, active: 3 });
+  });
+
+  it('comes again with each turn that does not know of it', async () => {
+    const driver = use();
+    const jobs = await handOver(driver);
+    expect((await ask(driver, 'w1', { lane: 0 })).jobs).toEqual(brought(jobs));
+    expect((await ask(driver, 'w1', { lane: 1 })).jobs).toEqual(brought(jobs));
+    await driver.expectCounts({ active: 1 });
+  });
+
+  it('comes again with a repeated call, though another hand-over came between', async () => {
+    const driver = use();
+    const jobs = await handOver(driver, 2);
+    const [ready] = await driver.putMany(9);
+    const turn = driver.turn('w1', { want: 3, takesHanded: true });
+    const first = await driver.broker.settleAndReserve(QUEUE, turn);
+    await driver.broker.purge(QUEUE, 'ready', 10);
+    const told = await wait(driver, 'w1', { lane: 1, handedFence: jobs[1].fence, call: 1 });
+    await driver.putOne();
+    await told.first(1);
+    const again = await driver.broker.settleAndReserve(QUEUE, turn);
+    expect(again.jobs).toEqual(first.jobs);
+    expect(again.jobs.map(({ id }) => id)).toEqual([...jobs.map(({ id }) => id), ready]);
+    expect(again.fence).toBe(first.fence);
+  });
+
+  it('costs a suspect nothing: it waits for a turn that brings nothing else', async () => {
+    const driver = use();
+    const suspect = (await driver.start('victim-1')).id;
+    await driver.expireLeases();
+    await driver.reserve('victim-2');
+    await driver.expireLeases();
+    expect(await driver.list('suspects')).toEqual([suspect]);
+    const jobs = await handOver(driver);
+    const reply = await ask(driver, 'w1', { alone: true });
+    expect(reply.jobs).toEqual(brought(jobs));
+    expect(reply.suspects).toBe(true);
+    const turn = { alone: true, handedFence: jobs[0].fence, settlements: [driver.complete(jobs[0])] };
+    expect((await ask(driver, 'w1', turn)).jobs.map(({ id }) => id)).toEqual([suspect]);
+  });
+
+  it('brings the crashes of other jobs in their places', async () => {
+    const driver = use();
+    const [job] = await handOver(driver);
+    const crashed = (await driver.start('victim')).id;
+    await driver.scan();
+    for (let step = 0; step < 4; step++) {
+      await driver.advance(LEASE_MS / 4 + 1);
+      await driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+      await driver.scan();
+    }
+    const reply = await ask(driver, 'w1');
+    expect(reply.jobs.map(({ id, crashes, handed }) => [id, crashes, handed])).toEqual([
+      [job.id, 0, true],
+      [crashed, 1, undefined],
+    ]);
+  });
+
+  describe('is not made up for', () => {
+    const meanwhile: [string, (driver: RedisDriver, job: ReservedJob) => Promise<unknown>][] = [
+      ['settled', (driver, job) => driver.settle('w2', driver.complete(job))],
+      ['given back', (driver) => driver.broker.reconcile(QUEUE, 'w1', [])],
+      ['reclaimed', (driver) => driver.expireLeases()],
+      [
+        'reclaimed and taken by another worker',
+        async (driver) => {
+          await driver.expireLeases();
+          await driver.reserve('w2');
+        },
+      ],
+      [
+        'given back and removed',
+        async (driver, { id }) => {
+          await driver.broker.reconcile(QUEUE, 'w1', []);
+          expect(await driver.broker.remove(QUEUE, id)).toBe('removed');
+        },
+      ],
+      [
+        'cancelled and given back',
+        async (driver, { id }) => {
+          expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
+          await driver.broker.reconcile(QUEUE, 'w1', []);
+          expect(await driver.stateOf(id)).toBe('cancelled');
+        },
+      ],
+    ];
+
+    it.each(meanwhile)('where the job was %s meanwhile', async (_what, act) => {
+      const driver = use();
+      const [job] = await handOver(driver);
+      await act(driver, job);
+      expect((await ask(driver, 'w1', { want: 0 })).jobs).toEqual([]);
+      expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+      await driver.expectConserved();
+    });
+
+    it.each(meanwhile)('by a repeated call where the job was %s meanwhile', async (_what, act) => {
+      const driver = use();
+      const [job] = await handOver(driver);
+      const turn = driver.turn('w1', { want: 0 });
+      expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual(brought([job]));
+      await act(driver, job);
+      expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+      await driver.expectConserved();
+    });
+  });
+
+  it('comes with the wish to cancel its job', async () => {
+    const driver = use();
+    const [{ id, token }] = await handOver(driver);
+    await driver.broker.cancel(QUEUE, id);
+    const reply = await ask(driver, 'w1');
+    expect(reply.jobs.map((job) => job.id)).toEqual([id]);
+    expect(reply.cancelling).toEqual([id]);
+    await driver.settle('w1', { op: 'release', id, token });
+    expect(await driver.stateOf(id)).toBe('cancelled');
+  });
+
+  it.each([
+    ['a worker that leaves', (driver: RedisDriver) => driver.broker.leave(QUEUE, 'w1')],
+    ['a reconcile that does not know of them', (driver: RedisDriver) => driver.broker.reconcile(QUEUE, 'w1', [])],
+  ])('costs no job: %s gives them back to the front, in order', async (_who, act) => {
+    const driver = use();
+    const jobs = await handOver(driver, 3);
+    const last = await driver.putOne();
+    await act(driver);
+    expect(await driver.list('ready')).toEqual([...jobs.map(({ id }) => id), last]);
+    await driver.expectCounts({ ready: 4 });
+    expect((await ask(driver, 'w2')).jobs.map(({ crashes }) => crashes)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('is told to a reconcile by the fence up to which it looked', async () => {
+    const driver = use();
+    const jobs = await handOver(driver, 2);
+    const held = jobs.map(({ id, token }) => ({ id, token }));
+    expect(await driver.broker.reconcile(QUEUE, 'w1', held)).toEqual({ lost: [], released: 0, fence: jobs[1].fence });
+  });
+
+  it('is forgotten with the call records', async () => {
+    const driver = use();
+    const [job] = await handOver(driver);
+    await driver.settle('w2', driver.complete(job));
+    const trim = () => driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    await driver.advance(600_000);
+    await trim();
+    expect(await driver.hash('calls')).toHaveProperty('w1!');
+    await driver.advance(1000);
+    await trim();
+    expect(await driver.hash('calls')).toEqual({});
+  });
+});
+
+describe('hand-over at maxmemory', () => {
+  let server: RedisServer;
+  let driver: RedisDriver;
+
+  beforeAll(async () => {
+    server = await startRedisServer({ args: ['--maxmemory-policy', 'noeviction'] });
+    driver = await RedisDriver.open({ url: server.url });
+  });
+
+  afterAll(async () => {
+    await driver.client.config('SET', 'maxmemory', '0');
+    await driver.close();
+    await server.stop();
+  });
+
+  it('is refused with the enqueue, and what was handed over before is brought and settled', async () => {
+    const told = await wait(driver, 'w1');
+    await driver.putOne();
+    const [job] = (await told.first(1)) as ReservedJob[];
+    await wait(driver, 'w2');
+    await driver.client.config('SET', 'maxmemory', '1');
+    await expect(driver.putOne()).rejects.toMatchObject({ code: 'TASK_QUEUE_STORE_FULL' });
+    await driver.expectCounts({ active: 1 });
+    expect(await driver.client.smembers(driver.keys.idle)).toEqual(['w2']);
+    expect((await ask(driver, 'w1')).jobs).toEqual([{ ...job, handed: true }]);
+    expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
+    await driver.expectCounts({ completed: 1 });
+  });
+});

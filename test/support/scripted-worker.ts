@@ -1,0 +1,139 @@
+import type { Broker, HeldJob, Reconciliation, Reservation, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
+import { jsonCodec } from '../../src/core/codec.js';
+import { encodeEnvelope } from '../../src/core/envelope.js';
+import type { Job } from '../../src/core/job-view.js';
+import { DEFAULTS, type ResolvedWorkerOptions } from '../../src/task-queue.options.js';
+import { HandlerTable } from '../../src/worker/handler-plan.js';
+import { Worker } from '../../src/worker/worker.js';
+import { MessageLog } from './message-log.js';
+import { RecordingLogger } from './recording-logger.js';
+
+const START_AT = 1_800_000_000_000;
+
+export interface OpenTurn {
+  turn: WorkerTurn;
+  answer(reservation?: Partial<Reservation>): Promise<void>;
+  fail(): void;
+}
+
+export interface OpenReconcile {
+  held: readonly HeldJob[];
+  answer(reconciliation?: Partial<Reconciliation>): Promise<void>;
+  fail(): Promise<void>;
+}
+
+/** Until everything that was due has happened, and what it made due, too. */
+export async function settled(): Promise<void> {
+  for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+}
+
+/** A worker whose store answers what the test says, when it says so, and whose handlers end when the test says so. */
+export class ScriptedWorker {
+  readonly turns = new MessageLog<OpenTurn>();
+  readonly reconciles = new MessageLog<OpenReconcile>();
+  readonly logger = new RecordingLogger();
+  /** Ids in the order in which their handlers started: one that started twice is here twice. */
+  readonly started: string[] = [];
+  readonly worker: Worker;
+  /** Store time, ms. */
+  now = START_AT;
+  private readonly ends = new Map<string, () => void>();
+
+  constructor(settings: Partial<ResolvedWorkerOptions> = {}) {
+    const invoke = (job: Job) => {
+      this.started.push(job.id);
+      return new Promise<void>((resolve, reject) => {
+        this.ends.set(job.id, resolve);
+        job.signal.addEventListener('abort', reject);
+      });
+    };
+    const handler = { queue: 'mail', name: 'default', label: 'Mail.send', invoke };
+    this.worker = new Worker({
+      broker: this.broker(),
+      queue: 'mail',
+      workerId: 'w1',
+      handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),
+      codec: jsonCodec,
+      redactor: undefined,
+      backoffs: {},
+      resultLimit: 1000,
+      payloadLimit: 1000,
+      fallback: DEFAULTS.job,
+      settings: { ...DEFAULTS.worker, prefetch: 0, ...settings },
+      logger: this.logger,
+    });
+    this.worker.start(undefined);
+  }
+
+  /** A fence of the store's time, `micros` behind it. */
+  fence(micros = 0): number {
+    return this.now * 1000 + micros;
+  }
+
+  job(id: string, fence: number, more: Partial<ReservedJob> & { name?: string } = {}): ReservedJob {
+    const { name, ...fields } = more;
+    const envelope = encodeEnvelope(START_AT, undefined, name === undefined ? undefined : { n: name }, '{}');
+    return { id, token: `w1:${fence}`, fence, envelope, crashes: 0, ...fields };
+  }
+
+  async nth(count: number): Promise<OpenTurn> {
+    return (await this.turns.first(count))[count - 1];
+  }
+
+  /** The turn after the first, which every worker begins with. */
+  async begin(): Promise<void> {
+    await (await this.nth(1)).answer();
+  }
+
+  async end(...ids: string[]): Promise<void> {
+    for (const id of ids) this.ends.get(id)?.();
+    await settled();
+  }
+
+  /** What the turns so far settled: `op id`. */
+  get settlements(): string[] {
+    return this.turns.messages.flatMap(({ turn }) => turn.settlements.map(({ op, id }) => `${op} ${id}`));
+  }
+
+  private broker(): Broker {
+    return {
+      now: () => this.now,
+      settleAndReserve: (_queue: string, turn: WorkerTurn) =>
+        new Promise<Reservation>((resolve, reject) => {
+          const answer = (given: Partial<Reservation> = {}) => {
+            resolve({ ...this.nothing(), ...given });
+            return settled();
+          };
+          this.turns.listener({ turn, answer, fail: () => reject(new Error('no answer')) });
+        }),
+      reconcile: (_queue: string, _worker: string, held: readonly HeldJob[]) =>
+        new Promise<Reconciliation>((resolve, reject) => {
+          const answer = (given: Partial<Reconciliation> = {}) => {
+            resolve({ lost: [], released: 0, fence: 0, ...given });
+            return settled();
+          };
+          const fail = () => {
+            reject(new Error('no answer'));
+            return settled();
+          };
+          this.reconciles.listener({ held, answer, fail });
+        }),
+    } as unknown as Broker;
+  }
+
+  private nothing(): Reservation {
+    return {
+      now: this.now,
+      fence: 0,
+      jobs: [],
+      lost: [],
+      cancelling: [],
+      paused: false,
+      backlog: false,
+      suspects: false,
+      parked: false,
+      nextDueAt: undefined,
+      trimmedDead: 0,
+    };
+  }
+}
