@@ -37,6 +37,8 @@ export class CronExpression {
   private readonly offsetMs: number;
   /** Of a fixed time so late that a change of the clock can jump over it and midnight. */
   private readonly gap: MidnightGap | undefined;
+  /** The last answer: many schedules of one expression tick at once, and each asks the same. */
+  private answered: { after: number; next: number | undefined } | undefined;
 
   private constructor(
     plain: string,
@@ -102,6 +104,11 @@ export class CronExpression {
    * @returns the first tick later than `after`, ms since the epoch; undefined when none is left before the year 3000
    */
   nextTick(after: number): number | undefined {
+    if (this.answered?.after !== after) this.answered = { after, next: this.search(after) };
+    return this.answered.next;
+  }
+
+  private search(after: number): number | undefined {
     const found = this.cron.nextRun(new Date(after + this.offsetMs));
     const next = found === null ? undefined : found.getTime() - this.offsetMs;
     return this.gap === undefined ? next : this.gap.tickBefore(next, after);

@@ -141,8 +141,12 @@ export class RedisBroker implements Broker {
     const client = this.connector.connect('commands');
     const link = new Link(client, this.options.commandTimeoutMs);
     this.link = link;
-    if (this.options.onConnection !== undefined)
-      reportConnection(client, describeConnection(this.options.connection), this.options.onConnection);
+    const tell = this.options.onConnection;
+    if (tell !== undefined) {
+      reportConnection(client, describeConnection(this.options.connection), (event, place) => {
+        if (!this.closed) tell(event, place); // a connection that is ended on purpose is not lost
+      });
+    }
     try {
       await this.untilConnected(link);
       const info = (await link.command('info', [])) as string;
@@ -820,9 +824,5 @@ function reportConnection(client: Client, place: string, tell: NonNullable<Redis
     up = false;
     told = true;
     tell('lost', place);
-  });
-  // A connection that is ended on purpose is not lost.
-  client.on('end', () => {
-    told = false;
   });
 }

@@ -11,8 +11,8 @@ import { ScheduleBook } from './schedule-book.js';
 import { ScheduleRegistrar } from './schedule-registrar.js';
 import { TickFirer } from './tick-firer.js';
 
-/** Schedules fired in one turn, before the next page is asked for. */
-const PAGE = 100;
+/** Schedules fired in one turn, before the next page is asked for: enough groups for several instances. */
+const PAGE = 400;
 const LONGEST_PAGE = 1000;
 /** Where schedules must be left to others, the queue is asked this often what became of them. */
 const LEFT_POLL_MS = 10_000;
@@ -82,7 +82,7 @@ export class Scheduler {
     this.random = random;
     this.registrar = new ScheduleRegistrar(broker, app, logger, makingOf, isStopping);
     this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
-    this.firer = new TickFirer(broker, logger, makingOf, isStopping);
+    this.firer = new TickFirer(broker, logger, makingOf, isStopping, random);
     const outages = options.outages ?? new OutageLog(logger);
     const { payloadLimit = DEFAULTS.payloadLimit } = options;
     for (const declaration of options.declarations) {

@@ -3,7 +3,7 @@ import type { JobMaking } from '../core/schedule.js';
 import type { DutyLogger } from './duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
 
-/** Fires of one call, and the jobs after which a call is full: a script's bounds. */
+/** Fires of one call, a script's bound, and the jobs after which a call is full. */
 const MOST_FIRES = 50;
 const ENOUGH_JOBS = 100;
 /** A tick that waits for a run to end, or whose time the store takes for not come, is looked at again after this. */
@@ -26,33 +26,62 @@ export class TickFirer {
     private readonly logger: DutyLogger,
     private readonly makingOf: (queue: string) => JobMaking,
     private readonly isStopping: () => boolean,
+    /** A number in [0, 1). */
+    private readonly random: () => number,
   ) {}
 
   async fire(book: ScheduleBook, { now, due }: DueSchedules): Promise<FiredPage> {
     const page: FiredPage = { next: Infinity, moved: false, left: false };
+    const groups = this.groupsOf(due);
+    for (const [at, group] of groups.entries()) {
+      const isAhead = await this.fireGroup(book, group, now, page);
+      if (isAhead && !this.isStopping()) continue;
+      // Another instance has fired that group, and perhaps others: a new page shows what is left.
+      if (at < groups.length - 1) page.next = now;
+      break;
+    }
+    return page;
+  }
+
+  /**
+   * In any order: instances look at one page in the same millisecond, and would otherwise race each other through it, each
+   * making jobs for nothing every other time.
+   */
+  private groupsOf(due: readonly DueSchedule[]): DueSchedule[][] {
+    const groups: DueSchedule[][] = [];
+    for (let from = 0; from < due.length; from += MOST_FIRES) groups.push(due.slice(from, from + MOST_FIRES));
+    for (let last = groups.length - 1; last > 0; last--) {
+      const other = Math.floor(this.random() * (last + 1));
+      [groups[last], groups[other]] = [groups[other], groups[last]];
+    }
+    return groups;
+  }
+
+  /** @returns whether this instance was the first at most of them */
+  private async fireGroup(
+    book: ScheduleBook,
+    group: readonly DueSchedule[],
+    now: number,
+    page: FiredPage,
+  ): Promise<boolean> {
     const making = this.makingOf(book.queue);
     let batch: ScheduleFire[] = [];
     let jobs = 0;
-    for (const [at, schedule] of due.entries()) {
+    let stale = 0;
+    for (const [at, schedule] of group.entries()) {
       const fire = this.fireOf(book, schedule, now, making);
       if (fire === undefined) page.left = true;
       else {
         batch.push(fire);
         jobs += fire.jobs.length;
       }
-      const isLast = at === due.length - 1;
-      if (batch.length === 0 || (batch.length < MOST_FIRES && jobs < ENOUGH_JOBS && !isLast)) continue;
+      if (batch.length === 0 || (jobs < ENOUGH_JOBS && at < group.length - 1)) continue;
       if (this.isStopping()) break;
-      const stale = await this.send(book, batch, now, page);
-      // Another instance works through the same page and is ahead: a new page shows what is left.
-      if (stale > batch.length / 2 && !isLast) {
-        page.next = now;
-        break;
-      }
+      stale += await this.send(book, batch, now, page);
       batch = [];
       jobs = 0;
     }
-    return page;
+    return stale <= group.length / 2;
   }
 
   /** Undefined where this process cannot fire it. */

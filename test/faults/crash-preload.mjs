@@ -9,14 +9,14 @@ const send = Redis.prototype.sendCommand;
 
 Redis.prototype.sendCommand = function (command, ...rest) {
   if (!/^evalsha$/i.test(command.name) || command.args[0] !== sha) return send.call(this, command, ...rest);
-  const keys = Number(command.args[1]);
-  const settles = command.args.length > 2 + keys + 7;
+  // Told by what it carries, not by where: how a turn is laid out changes.
+  const settles = command.args.some((argument) => argument === 'C' || argument === 'K');
   if (point === 'before-settle' && settles && isTheOne()) crash();
   const reply = send.call(this, command, ...rest);
   if (point === 'settle-sent' && settles && isTheOne()) setImmediate(crash);
   reply.then(
     (answer) => {
-      const reserved = answer[6].length > 0;
+      const reserved = answer.some((part) => String(part).includes('"n":'));
       if (point === 'settled' && settles && isTheOne()) crash();
       if (point === 'reserved' && reserved && isTheOne()) crash();
       if (point === 'mid-handler' && reserved && isTheOne()) setTimeout(crash, 10);

@@ -150,7 +150,10 @@ async function enqueueBulk(producer, count) {
     } catch (error) {
       const { outcome, retry } = producer.verdictOn(error);
       for (const n of numbers) trial.calls.set(n, outcome);
-      if (outcome !== 'unknown') return void (await trial.pause(100)); // nothing was stored: others take their place
+      if (outcome !== 'unknown') {
+        await trial.pause(100); // nothing was stored: others take their place
+        return;
+      }
       call = retry;
     }
   }

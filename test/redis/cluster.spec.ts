@@ -120,13 +120,14 @@ describe('a cluster of three primaries', () => {
     const wakes = new MessageLog<string>();
     const pauses = new MessageLog<string>();
     const ends = new MessageLog<string>();
-    await broker.onWake('w1', wakes.listener);
+    // The script cannot count receivers at other nodes: it only wakes.
+    await broker.onWake('w1', (queue, handed) => wakes.listener(handed === undefined ? queue : 'handed over'));
     for (const queue of QUEUES) {
       await broker.onSignal(queue, ({ type }) => type === 'paused' && pauses.listener(queue));
       await broker.onSettled(queue, (end) => end !== 'resync' && ends.listener(end.id));
     }
     for (const [index, queue] of QUEUES.entries()) {
-      await broker.settleAndReserve(queue, turn(10));
+      await broker.settleAndReserve(queue, turn(10, { takesHanded: true }));
       const [{ id }] = await producer.enqueue(queue, [job()]);
       expect((await wakes.first(index + 1))[index]).toBe(queue);
       await producer.setPaused(queue, true);

@@ -63,6 +63,20 @@ describe('connections', () => {
     return names.filter((name) => name.startsWith(prefix)).sort();
   }
 
+  it('says nothing of a connection that it closes itself', async () => {
+    const server = await startRedisServer();
+    const told: string[] = [];
+    const admin = new Redis(server.url);
+    const broker = brokerOn(server.url, { onConnection: (event) => told.push(event) });
+    await broker.open();
+    await broker.close();
+    const names = async () => (await admin.client('LIST')) as string;
+    while ((await names()).includes(`${prefix}:commands`)) await new Promise((resolve) => setImmediate(resolve));
+    admin.disconnect();
+    await server.stop();
+    expect(told).toEqual([]);
+  });
+
   it('takes a URL', async () => {
     const broker = brokerOn(url.href);
     expect(await broker.open()).toMatchObject({ kind: 'redis', mode: 'standalone' });

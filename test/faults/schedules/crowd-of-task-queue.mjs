@@ -19,7 +19,7 @@ export async function openRegistrar({ dist, queue, server }) {
   const { ScheduleService } = await import(`${dist}/index.js`);
   const schedules = app.get(ScheduleService);
   return {
-    one: (name, startAt) => schedules.upsert(name, { cron: process.env.EXPR ?? 'H * * * * *', queue, startAt, payload: { of: name } }),
+    one: (name, startAt) => schedules.upsert(name, { cron: 'H * * * * *', queue, startAt, payload: { of: name } }),
     close: () => app.close(),
   };
 }
