@@ -55,7 +55,10 @@ export interface Broker extends ScheduleBroker {
    * does not lose them. Undefined where this store can not: then the worker calls {@link beat} itself.
    */
   startHeartbeat?(plan: HeartbeatPlan): Heartbeat | undefined;
-  /** Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost. */
+  /**
+   * Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost.
+   * The worker lives, so the crash that was counted for what it lost is taken back.
+   */
   reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation>;
   /** The worker leaves: its lease and registrations go; jobs it still holds are released to the front, no attempt burned. */
   leave(queue: string, worker: string): Promise<void>;

@@ -97,6 +97,12 @@ export class MemoryQueue {
     return this.jobs.get(this.userIds.get(id) ?? id);
   }
 
+  /** Its worker was only slow: one crash less. A suspect stays one until it has run alone. */
+  forgive(id: string): void {
+    const job = this.jobs.get(id);
+    if (job !== undefined && job.crashes > 0 && job.crashes < MAX_CRASHES - 1) job.crashes--;
+  }
+
   /** Takes a job into the store; the caller gives it its place at once. */
   add(envelope: string, userId: string | undefined, priority: number): KeptJob {
     this.lastId = Math.max(this.lastId + 1, this.now() * 1000);

@@ -16,6 +16,7 @@ export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatR
 
 export function reconcile(queue: MemoryQueue, worker: string, held: readonly HeldJob[]): Reconciliation {
   const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
+  for (const id of lost) queue.forgive(id);
   const ids = new Set(held.map(({ id }) => id));
   const orphans = ownedBy(queue, worker).filter(({ id }) => !ids.has(id));
   for (const job of orphans.reverse()) {

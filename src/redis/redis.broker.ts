@@ -241,7 +241,11 @@ export class RedisBroker implements Broker {
   async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
     const { keys } = this.access(queue);
     const { released, fence } = await this.giveBackOrphans(keys, worker, held);
-    return { lost: await this.lostOf(keys, held), released, fence };
+    const lost = await this.lostOf(keys, held);
+    // Who can say so lives: its lease ran out because it was slow.
+    for (let first = 0; first < lost.length; first += STEP)
+      await this.run('forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
+    return { lost, released, fence };
   }
 
   async leave(queue: string, worker: string): Promise<void> {

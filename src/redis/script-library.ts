@@ -26,6 +26,7 @@ export type ScriptName =
   | 'due-schedules'
   | 'enqueue'
   | 'fire-schedules'
+  | 'forgive'
   | 'leave'
   | 'list'
   | 'listen'

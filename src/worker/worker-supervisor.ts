@@ -50,7 +50,9 @@ export class WorkerSupervisor {
       this.unsubscribes.push(await broker.onSignal(queue, (signal) => this.obey(worker, signal)));
     }
     if (this.workers.size === 0) return;
-    this.unsubscribes.push(await broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)));
+    this.unsubscribes.push(
+      await broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)),
+    );
     if (this.stopped) return; // the app began to close while it started
     this.strays.watch();
     this.heartbeat = this.startHeartbeat();

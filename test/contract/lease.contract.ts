@@ -141,6 +141,17 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect((await driver.reserve('w9', 600)).jobs).toHaveLength(600);
   });
 
+  it('takes the crash of a worker back that was only slow', async () => {
+    const driver = use();
+    const { id, token } = await driver.start('w1');
+    await driver.expireLeases();
+    expect(await driver.broker.reconcile(QUEUE, 'w1', [{ id, token }])).toMatchObject({ lost: [id], released: 0 });
+    const [again] = (await driver.reserve('w2')).jobs;
+    expect(again).toMatchObject({ id, crashes: 0 });
+    await driver.expireLeases();
+    expect((await driver.reserve('w3')).jobs).toMatchObject([{ id, crashes: 1 }]);
+  });
+
   it('counts a crash and burns no attempt', async () => {
     const driver = use();
     const { id, envelope } = await driver.start('w1');

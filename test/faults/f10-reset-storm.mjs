@@ -11,9 +11,13 @@ export async function run(trial) {
   const workers = await trial.workers(3);
   const connections = async () => Number(/connected_clients:(\d+)/.exec(await killer.info('clients'))[1]);
   await trial.auditor();
+  // Some are opened when they are needed for the first time: to work, and to wait.
+  await trial.fill(producer, 300);
+  await trial.drained();
+  await trial.pause(1500);
+  const before = await connections();
   const load = trial.load(producer, { perSecond: 340 });
   await trial.pause(1000);
-  const before = await connections();
   let kills = 0;
   const stopKilling = trial.every(200, () => killer.client('KILL', 'TYPE', 'normal').then(() => kills++));
   await trial.pause(trial.full ? 15_000 : 6000);
@@ -21,7 +25,7 @@ export async function run(trial) {
   trial.faultEnded();
   await load.stop();
   await trial.drained();
-  await trial.pause(500);
+  await trial.pause(1500);
   const figures = await trial.figures();
   const after = await connections();
   Object.assign(figures, {

@@ -6,7 +6,7 @@ export const id = 'F14';
 export const name = 'sentinel-failover';
 
 export async function run(trial) {
-  const { primaryNow, connection } = await startSentinels(trial);
+  const { primaryNow, bringBack, connection } = await startSentinels(trial);
   const producer = await trial.producer({ connection });
   const durableProducer = await trial.producer({ connection });
   await trial.workers(2, { connection });
@@ -29,6 +29,8 @@ export async function run(trial) {
     trial.faultEnded();
     if (rounds === 0) await trial.auditor({ connection: newPrimary.url });
     await trial.pause(4000);
+    // Otherwise there would be none left to confirm after the next one.
+    if (trial.full) await bringBack(primary);
   }
   await Promise.all([load.stop(), durable.stop()]);
   await trial.auditor({ connection });

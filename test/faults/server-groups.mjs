@@ -51,7 +51,17 @@ export async function startSentinels(trial, downAfterMs = 1000) {
     const { port } = await facts();
     return servers.find((server) => String(server.port) === port);
   };
-  return { servers, primaryNow, connection: { sentinels, name: 'mymaster' } };
+  /** A killed one comes back; the sentinels make it a replica of who is the primary then. */
+  const bringBack = async (server) => {
+    const back = await trial.redis({ port: server.port, args: diskless });
+    servers[servers.indexOf(server)] = back;
+    const client = quiet(back.port);
+    await trial.until('it is a replica again, in sync', async () =>
+      /role:slave[^]*master_link_status:up/.test(await client.info('replication')),
+    );
+    client.disconnect();
+  };
+  return { servers, primaryNow, bringBack, connection: { sentinels, name: 'mymaster' } };
 }
 
 /** Three primaries that share all slots, with a replica each if wanted. */

@@ -252,6 +252,10 @@ export class QueueModel extends ModelState {
       const job = this.jobs.get(id);
       return job?.state !== 'active' || job.token !== token;
     });
+    for (const { id } of lost) {
+      const job = this.jobs.get(id);
+      if (job !== undefined && job.crashes > 0 && job.crashes < MAX_CRASHES - 1) job.crashes--;
+    }
     const orphans = this.heldBy(worker).filter(({ id }) => held.every((each) => each.id !== id));
     // The oldest ends at the very front.
     for (const job of orphans.reverse()) this.giveBack(job);

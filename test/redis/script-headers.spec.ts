@@ -80,7 +80,7 @@ describe('the broker', () => {
     const { jobs } = await driver.reserve('w1', 2);
     await broker.beat(QUEUE, 'w1', 8000);
     await broker.report(QUEUE, [{ id: jobs[0].id, token: jobs[0].token, progress: '1', logs: ['x'] }]);
-    await broker.reconcile(QUEUE, 'w1', jobs);
+    await broker.reconcile(QUEUE, 'w1', [...jobs, { id: 'gone', token: 'w1:1' }]);
     await driver.settle('w1', { op: 'bury', ...jobs[0], detail: '{}', envelope: undefined, keep: KEEP });
     await broker.retryDead(QUEUE, jobs[0].id, driver.now(), encodeEnvelope(1, undefined, undefined, '1'));
     await broker.promote(QUEUE, 10);

@@ -78,13 +78,13 @@ const TABLES = {
 };
 
 /** A result replaces that of the same bar and system. */
-export function keep(result) {
+export async function keep(result) {
   const kept = read();
   const others = kept.results.filter(({ bar, system }) => bar !== result.bar || system !== result.system);
   const { version } = JSON.parse(readFileSync(new URL(PACKAGES[result.system], import.meta.url), 'utf8'));
   const content = { machine: describeMachine(), results: [...others, { ...result, version }] };
   content.results.sort((a, b) => `${a.bar} ${a.system}`.localeCompare(`${b.bar} ${b.system}`));
-  writeFileSync(RESULTS, `${JSON.stringify(content, undefined, 2)}\n`);
+  await write(RESULTS, JSON.stringify(content));
 }
 
 export async function renderPage() {
@@ -107,8 +107,12 @@ export async function renderPage() {
   parts.push(`Measured with Redis ${redis} and Node ${node.slice(1)} on ${cores} cores (${cpu}, ${memoryGb} GB).`);
   const page = readFileSync(PAGE, 'utf8');
   const text = `${page.slice(0, page.indexOf(BEGIN) + BEGIN.length)}\n\n${parts.join('\n\n')}\n\n${page.slice(page.indexOf(END))}`;
-  const filepath = fileURLToPath(PAGE);
-  writeFileSync(PAGE, await format(text, { ...(await resolveConfig(filepath)), filepath }));
+  await write(PAGE, text);
+}
+
+async function write(url, text) {
+  const filepath = fileURLToPath(url);
+  writeFileSync(url, await format(text, { ...(await resolveConfig(filepath)), filepath }));
 }
 
 function read() {

@@ -85,7 +85,7 @@ async function attempt(bar, systemName) {
     failed++;
     console.log(`       again: SEED=${seed} npm run schedules:bars -- --bar ${bar.id}; histories in ${folder}`);
   }
-  if (options.keep && figures !== undefined) keep({ bar: bar.id, system: systemName, seed, figures, failures });
+  if (options.keep && figures !== undefined) await keep({ bar: bar.id, system: systemName, seed, figures, failures });
   if (!ours) trial.failures = [];
   await settlesWithin(trial.close(), 30_000);
 }

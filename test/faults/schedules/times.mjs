@@ -38,12 +38,13 @@ export async function run(trial) {
   let slowest = { ms: 0 };
   for (const zone of ZONES) {
     for (const expression of EXPRESSIONS) {
-      const cron = CronExpression.parse(expression, zone);
+      // Three of them, because each remembers its last answer.
+      const crons = Array.from({ length: 3 }, () => CronExpression.parse(expression, zone));
       for (const year of YEARS) {
         let after = Date.UTC(year, 1, 27, 11, 7);
         for (let tick = 0; tick < 8 && after !== undefined; tick++) {
           const from = after;
-          const ms = timed(() => (after = cron.nextTick(from)));
+          const ms = Math.min(...crons.map((cron) => timed(() => (after = cron.nextTick(from)))));
           next.push(ms);
           if (ms > slowest.ms) slowest = { ms, expression, zone, year };
         }
@@ -51,10 +52,10 @@ export async function run(trial) {
     }
   }
   const refusals = NEVER.flatMap((expression) =>
-    ZONES.map((zone) => timed(() => refused(trial, expression, () => CronExpression.parse(expression, zone)))),
+    ZONES.map((zone) => fastest(() => refused(trial, expression, () => CronExpression.parse(expression, zone)))),
   );
   const long = ['* '.repeat(5120), `${'1,'.repeat(5000)}1 * * * *`, '*'.repeat(10_240)];
-  const longest = long.map((text) => timed(() => refused(trial, '10 kB', () => CronExpression.parse(text))));
+  const longest = long.map((text) => fastest(() => refused(trial, '10 kB', () => CronExpression.parse(text))));
   const figures = {
     searches: next.length,
     nextP50: round(next.sort((a, b) => a - b)[Math.floor(next.length / 2)]),
@@ -70,14 +71,15 @@ export async function run(trial) {
   return figures;
 }
 
-/** The fastest of three, because a machine that does something else meanwhile says nothing of the work. */
 function timed(work) {
-  const once = () => {
-    const from = performance.now();
-    work();
-    return performance.now() - from;
-  };
-  return Math.min(once(), once(), once());
+  const from = performance.now();
+  work();
+  return performance.now() - from;
+}
+
+/** The fastest of three, because a machine that does something else meanwhile says nothing of the work. */
+function fastest(work) {
+  return Math.min(timed(work), timed(work), timed(work));
 }
 
 function refused(trial, what, work) {
