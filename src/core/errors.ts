@@ -35,6 +35,22 @@ export class InvalidValueError extends TaskQueueError {
   }
 }
 
+/** What other queues call an option: hands remember those names. */
+const NAMES_ELSEWHERE: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  attempts: 'maxAttempts',
+  retries: 'maxAttempts',
+  jobId: 'id',
+  removeOnComplete: 'retention',
+  removeOnFail: 'retention',
+  lockDuration: 'lease',
+  stalledInterval: 'lease',
+  redis: 'connection',
+  tz: 'timeZone',
+  startDate: 'startAt',
+  endDate: 'endAt',
+  ttl: 'expiresIn',
+});
+
 /** An option that does not exist, or not there. */
 export class UnknownOptionError extends TaskQueueError {
   override readonly name = 'UnknownOptionError';
@@ -47,7 +63,7 @@ export class UnknownOptionError extends TaskQueueError {
     known: Iterable<string>,
   ) {
     const names = [...known];
-    const nearest = nearestName(option, names);
+    const nearest = names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
     super(
       `Unknown option "${option}" in ${place}. ` +
         (nearest ? `Did you mean "${nearest}"?` : `Known options: ${names.join(', ')}.`),

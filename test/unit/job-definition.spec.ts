@@ -38,6 +38,13 @@ describe('defineJob', () => {
       /timeout in defineJob\("a\/x"\)/,
     ],
     ['an unknown option', { queue: 'a', name: 'x', maxAtempts: 2 }, UnknownOptionError, /maxAttempts/],
+    [
+      'an option by its name elsewhere',
+      { queue: 'a', name: 'x', attempts: 2 },
+      UnknownOptionError,
+      /mean "maxAttempts"/,
+    ],
+    ['an option called as a builtin', { queue: 'a', name: 'x', toString: 2 }, UnknownOptionError, /Known options/],
   ])('refuses %s', (_what, spec, type, message) => {
     const define = () => defineJob(spec as never);
     expect(define).toThrow(type);
