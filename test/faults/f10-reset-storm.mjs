@@ -11,8 +11,8 @@ export async function run(trial) {
   const workers = await trial.workers(3);
   const connections = async () => Number(/connected_clients:(\d+)/.exec(await killer.info('clients'))[1]);
   await trial.auditor();
-  // Some are opened when they are needed for the first time: to work, and to wait.
-  await trial.fill(producer, 300);
+  // Some are opened when they are needed for the first time: to work for long, and to wait.
+  await trial.fill(producer, 24, () => ({ ms: trial.leaseMs }));
   await trial.drained();
   await trial.pause(1500);
   const before = await connections();
