@@ -15,4 +15,9 @@ export class MessageLog<T> {
     if (this.messages.length < count) await new Promise<void>((resolve) => this.waiting.push({ count, resolve }));
     return this.messages.slice(0, count);
   }
+
+  /** Resolves once this message is there: others may have come before it, or twice. */
+  async has(message: T): Promise<void> {
+    for (let count = 1; !this.messages.includes(message); count++) await this.first(count);
+  }
 }
