@@ -8,11 +8,11 @@ const FOLDER = join(ROOT, 'build/faults');
 
 /**
  * @param {string} name
- * @param {{ file: string, from: string | RegExp, to: string }[]} [changes] each must match
+ * @param {{ file: string, from: string | RegExp, to: string | ((match: string) => string) }[]} [changes] each must match
+ * @param {string} [dist] what is copied
  * @returns {string} the folder of the copy
  */
-export function copyBuild(name, changes = []) {
-  const dist = process.env.FAULTS_DIST ?? join(ROOT, 'dist');
+export function copyBuild(name, changes = [], dist = process.env.FAULTS_DIST ?? join(ROOT, 'dist')) {
   if (!existsSync(join(dist, 'index.js'))) throw new Error('There is no dist: npm run build');
   const folder = join(FOLDER, `${name}-${process.pid}`);
   rmSync(folder, { recursive: true, force: true });

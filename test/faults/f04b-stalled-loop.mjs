@@ -13,7 +13,7 @@ export async function run(trial) {
     from: 'stallLimitMs: 60 * SECOND',
     to: `stallLimitMs: ${stallLimitMs}`,
   };
-  const dist = copyBuild('stall-limit', [change]);
+  const dist = copyBuild('stall-limit', [change], trial.dist);
   await trial.redis();
   const producer = await trial.producer();
   const stalled = await trial.worker({ dist, concurrency: 1 });

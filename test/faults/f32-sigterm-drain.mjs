@@ -1,4 +1,5 @@
-// SIGTERM with 64 jobs in flight, twice in a row; then SIGTERM while Redis is away.
+// SIGTERM with 64 jobs in flight, twice in a row, and SIGKILL two seconds after a grace of 5 s, as a platform would; then,
+// of this package alone, SIGTERM while Redis is away.
 import { instant, runsOf } from './history.mjs';
 
 export const id = 'F32';
@@ -24,7 +25,7 @@ export async function run(trial) {
   await trial.pause(300);
   leaving.kill('SIGTERM');
   await trial.fill(producer, 50, () => ({ ms: 5 })); // for the one that stays
-  // bullmq waits for its jobs for as long as they take: a platform would kill it.
+  // bullmq waits for its jobs for as long as they take.
   const platform = setTimeout(() => leaving.kill('SIGKILL'), graceMs + 2000);
   const exit = await leaving.exited;
   clearTimeout(platform);

@@ -1,4 +1,5 @@
-// Workers killed and frozen, connections killed, Redis frozen and replies lost, all at random and all from the seed.
+// Workers killed and frozen, connections killed, Redis frozen and replies lost, all at random and all from the seed, for
+// 45 s. A freeze lasts up to one lease and a half: under the longer lease there is time for fewer faults.
 import { Saboteur } from './saboteur.mjs';
 
 export const id = 'F40';

@@ -69,15 +69,25 @@ export function figuresOf({ calls, entries, jobs, violations, retried }) {
   }
   let extraRuns = 0;
   let overlaps = 0;
-  for (const [n, list] of runsPerN) {
+  // Of one job: the second one of a call that was stored twice is no extra run.
+  const runsPerJob = new Map();
+  for (const run of runs) {
+    const job = `${run.n} ${run.id}`;
+    if (!runsPerJob.has(job)) runsPerJob.set(job, []);
+    runsPerJob.get(job).push(run);
+  }
+  for (const list of runsPerJob.values()) {
+    const [{ n }] = list;
     extraRuns += retried.has(n) ? repeatedAttempts(list, retried.get(n)) : list.length - 1;
     for (let i = 1; i < list.length; i++) if (list[i].from < list[i - 1].to) overlaps++;
   }
   // Completed by a run that was not the newest.
   let staleSettlements = 0;
-  for (const { n, state, detail } of jobs) {
+  for (const { id, n, state, detail } of jobs) {
     const fence = state === 'completed' && fenceOf(detail);
-    if (fence && runsPerN.get(n)?.some((run) => run.fence > fence)) staleSettlements++;
+    // A job with an id of its user's runs under that: where there is one job, its runs are those of n.
+    const isSole = stored.get(n).length === 1;
+    if (fence && runsPerN.get(n)?.some((run) => (isSole || run.id === id) && run.fence > fence)) staleSettlements++;
   }
   const isEnd = ({ state }) => state === 'completed' || state === 'dead' || state === 'cancelled';
   return {

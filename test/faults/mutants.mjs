@@ -1,24 +1,29 @@
 // Deliberate breakages, each a text change in a copy of dist, and the trial that must catch it: a trial that passes
 // with its rule removed proves nothing. `because` is what the trial must say: any other failure would only show that the
 // mutant does not run. A change that no longer matches stops the run: mend it here.
+const ENQUEUE = 'redis/scripts/enqueue.lua';
 const SETTLE = 'redis/scripts/settle-and-reserve.lua';
 
-/** A settlement is taken from whoever sends it. */
 const NO_TOKENS = [
-  { file: SETTLE, from: "if redisCall('HGET', inflight, id) ~= token then", to: 'if false then' },
+  {
+    file: SETTLE,
+    // One job at a time, or a section at once.
+    from: /redisCall\('HGET', inflight, id\) ~= token|tokens\[i\] == ARGV\[at \+ 1\]/,
+    to: (check) => String(check.includes('==')),
+  },
   { file: SETTLE, from: 'if tokens[i] ~= token then stale = true end', to: '' },
   { file: SETTLE, from: 'if tokens[i] == token then', to: 'if true then' },
 ];
 
 export const mutants = [
   {
-    name: 'claim by pop',
+    name: 'a reservation only pops: nothing is noted as in flight',
     fault: 'F01',
     because: /^(unfinished|lost) is/,
     changes: [...NO_TOKENS, { file: SETTLE, from: "redisCall('HSET', inflight, unpack(fields))", to: '' }],
   },
   {
-    name: 'settle without token check',
+    name: 'a settlement is taken from whoever sends it',
     fault: 'F03',
     because: /staleSettlements/,
     changes: NO_TOKENS,
@@ -32,26 +37,34 @@ export const mutants = [
     ],
   },
   {
-    name: 'reclaim without grace',
+    name: 'a loop that stands still keeps its leases for ever',
+    fault: 'F04B',
+    because: /^taken over after/,
+    changes: [{ file: 'redis/heartbeat.worker.js', from: 'now - tickedAt > stallLimitMs', to: 'false' }],
+  },
+  {
+    name: 'leases run out while Redis is away',
     fault: 'F07',
     because: /^extraRuns is/,
     changes: [{ file: 'redis/scripts/reclaim.lua', from: 'if now >= graceUntil then', to: 'if true then' }],
   },
   {
-    name: 'no deadline for commands',
+    name: 'commands have no deadline',
     fault: 'F08',
     because: /everything has ended|still open|was taken after/,
     changes: [{ file: 'redis/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
   },
   {
-    name: 'job ids minted in the script',
+    name: 'a repeated enqueue is taken for a new one',
     fault: 'F09',
     because: /^duplicates is/,
     changes: [
+      { file: ENQUEUE, from: 'if number == ARGV[2] then', to: 'if false then' },
+      // Under the ids of the first one it would only write the same again.
       {
-        file: 'redis/scripts/enqueue.lua',
-        from: "local record = redisCall('HGET', calls, ARGV[1])",
-        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redisCall('HINCRBY', meta, 'minted', 1) end local record",
+        file: ENQUEUE,
+        from: 'local listening =',
+        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redisCall('HINCRBY', meta, 'minted', 1) end local listening =",
       },
     ],
   },
@@ -62,10 +75,16 @@ export const mutants = [
     changes: [{ file: SETTLE, from: 'if recorded and recorded >= tonumber(callNumber) then', to: 'if false then' }],
   },
   {
-    name: 'no NOSCRIPT fallback',
+    name: 'a script that Redis forgot is not sent again',
     fault: 'F12',
     because: /everything has ended|calls failed|bulk calls failed|NOSCRIPT/,
     changes: [{ file: 'redis/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
+  },
+  {
+    name: 'too few confirmations are enough',
+    fault: 'F15',
+    because: /^of 50 calls/,
+    changes: [{ file: 'redis/durable-enqueuer.js', from: 'if (got >= wanted)', to: 'if (true)' }],
   },
   {
     name: 'a full Redis refuses settlements',
@@ -74,7 +93,7 @@ export const mutants = [
     changes: [{ file: SETTLE, from: '#!lua flags=allow-oom', to: '#!lua' }],
   },
   {
-    name: 'the clock of the client instead of TIME',
+    name: 'times are those of the client, not of Redis',
     fault: 'F22',
     because: /ran early/,
     changes: [

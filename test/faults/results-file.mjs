@@ -17,22 +17,52 @@ export function readResults(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** The results of several runs under one system and profile: a trial with a seed that is there already replaces it. */
+export function writeResults(path, content) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(content, undefined, 2)}\n`);
+}
+
+export function versionOf(system) {
+  return JSON.parse(readFileSync(new URL(VERSIONS[system], import.meta.url), 'utf8')).version;
+}
+
+/** The results of several runs under one system and profile. A run replaces what earlier ones left of its trials. */
 export class ResultsFile {
+  /** Trials of this run: with --repeat there are several seeds of one. */
+  #own = new Set();
+
   constructor(path, { system, profile }) {
     this.path = path;
     const existing = readResults(path);
     const fits = existing?.system === system && existing.profile === profile;
-    const { version } = JSON.parse(readFileSync(new URL(VERSIONS[system], import.meta.url), 'utf8'));
-    this.content = { system, version, profile, machine: describeMachine(), trials: fits ? existing.trials : [] };
+    const trials = fits ? existing.trials : [];
+    this.content = { system, version: versionOf(system), profile, machine: describeMachine(), trials };
   }
 
   put({ id, name, seed, ms, figures, failures, note }) {
-    const kept = this.content.trials.filter((trial) => trial.id !== id || trial.seed !== seed);
+    const isReplaced = (trial) => trial.id === id && (trial.seed === seed || !this.#own.has(id));
+    const kept = this.content.trials.filter((trial) => !isReplaced(trial));
+    this.#own.add(id);
     const trial = { id, name, seed, seconds: Math.round(ms / 1000), figures, failures, note: note?.split('\n')[0] };
     this.content.trials = [...kept, trial].sort((a, b) => a.id.localeCompare(b.id) || a.seed.localeCompare(b.seed));
-    mkdirSync(dirname(this.path), { recursive: true });
-    writeFileSync(this.path, `${JSON.stringify(this.content, undefined, 2)}\n`);
+    writeResults(this.path, this.content);
+  }
+}
+
+/** What each mutant was caught by, by its name. */
+export class MutantsFile {
+  #path = keptResults('mutants');
+  #caught;
+
+  /** @param {string[]} names of all there are: others are forgotten */
+  constructor(names) {
+    const kept = readResults(this.#path)?.caught ?? {};
+    this.#caught = Object.fromEntries(Object.entries(kept).filter(([name]) => names.includes(name)));
+  }
+
+  put(name, { fault, seed, said }) {
+    this.#caught[name] = { fault, seed, said };
+    writeResults(this.#path, { version: versionOf('task-queue'), caught: this.#caught });
   }
 }
 

@@ -7,11 +7,11 @@
 //   npm run faults -- --mutants             deliberate breakages, each to be caught by its trial
 //   npm run faults -- --matrix              renders docs/faults.md from the kept figures
 // Also: --jobs N (trials side by side, 2 by default), --repeat N, --json FILE (figures are added to it; `kept` is the
-// file that the page is rendered from).
+// file that the page is rendered from, and renders it at the end).
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './build-copy.mjs';
-import { keptResults, ResultsFile } from './results-file.mjs';
+import { keptResults, MutantsFile, ResultsFile } from './results-file.mjs';
 import { settlesWithin, Trial } from './trial.mjs';
 
 const { values: options } = parseArgs({
@@ -31,6 +31,8 @@ const { values: options } = parseArgs({
 const LIMIT_MS = options.full ? 600_000 : options.reduced ? 90_000 : 300_000;
 /** Whatever the machine does meanwhile, the reduced run is over then. */
 const REDUCED_MS = 225_000;
+/** Both columns of the page are of one seed, unless SEED says otherwise. */
+const KEPT_SEED = '41';
 /** Trials that mostly wait, and long: begun first, so that no lane is left alone with one of them. */
 const LONG = ['F25', 'F32', 'F08', 'F14', 'F09', 'F22', 'F20', 'F03', 'F17', 'F40', 'F04', 'F04B', 'F01', 'F07'];
 
@@ -40,7 +42,9 @@ if (options.matrix) {
   process.exit(0);
 }
 
-const seed = process.env.SEED ?? String(Math.floor(Math.random() * 1e9));
+const isKept = options.json === 'kept';
+if (isKept && !options.full && !options.mutants) throw new Error('What is kept is of full size: --full --json kept');
+const seed = process.env.SEED ?? (isKept ? KEPT_SEED : String(Math.floor(Math.random() * 1e9)));
 const wanted = new Set(options.fault.toUpperCase().split(',').filter(Boolean));
 const faults = [];
 for (const file of readdirSync(new URL('.', import.meta.url)).sort()) {
@@ -57,7 +61,8 @@ const startedAt = Date.now();
 const timeLeft = () => (options.reduced ? startedAt + REDUCED_MS - Date.now() : Infinity);
 const file =
   options.json &&
-  new ResultsFile(options.json === 'kept' ? keptResults(options.system) : options.json, {
+  !options.mutants &&
+  new ResultsFile(isKept ? keptResults(options.system) : options.json, {
     system: options.system,
     profile,
   });
@@ -67,6 +72,10 @@ let passed = 0;
 process.setMaxListeners(0); // each server and each copy of the build is ended with this process
 if (options.mutants) await tryMutants();
 else await tryAll();
+if (isKept) {
+  const { renderPage } = await import('./matrix.mjs');
+  await renderPage();
+}
 
 console.log(`${Math.round((Date.now() - startedAt) / 1000)} s`);
 if (skipped.length > 0) console.log(`No time was left for ${skipped.join(', ')}: npm run faults runs all`);
@@ -101,6 +110,7 @@ async function tryAll() {
 
 async function tryMutants() {
   const { mutants } = await import('./mutants.mjs');
+  const results = isKept && new MutantsFile(mutants.map(({ name }) => name));
   const chosen = mutants.filter((mutant) => wanted.size === 0 || wanted.has(mutant.fault));
   await sideBySide(chosen, async ({ name, fault: id, changes, because }) => {
     const fault = faults.find((candidate) => candidate.id === id);
@@ -110,6 +120,7 @@ async function tryMutants() {
     const reason = failures.find((failure) => because.test(failure))?.split('\n')[0];
     const verdict = reason ? 'catches' : 'does not catch';
     console.log(`${reason ? 'ok  ' : 'FAIL'} ${id} ${verdict}: ${name} (${reason ?? failures[0] ?? 'it passed'})`);
+    if (results) results.put(name, { fault: id, seed, said: reason });
     if (reason) passed++;
     else broken.push(`FAIL ${id} SEED=${seed}: does not catch "${name}" by ${because}`);
   });

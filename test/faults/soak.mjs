@@ -3,6 +3,7 @@
 //   npm run soak -- --minutes 60
 //   npm run soak -- --jobs 200000    until so many jobs have been stored and have ended
 //   SEED=12 npm run soak             the same faults and jobs again
+// With --json FILE the account is written there; `kept` is the file that docs/faults.md shows, and renders it.
 // Jobs: plain, delayed, with a priority, failing once or twice or always, cancelled, retried by hand, and an every-second
 // schedule. Faults: kill -9 and SIGSTOP of workers, CLIENT KILL, Redis frozen and killed, lost replies, half-open sockets,
 // SCRIPT FLUSH; and the queue is paused and resumed.
@@ -11,6 +12,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { copyBuild } from './build-copy.mjs';
 import { instant } from './history.mjs';
+import { renderPage } from './matrix.mjs';
+import { describeMachine, keptResults, versionOf, writeResults } from './results-file.mjs';
 import { Saboteur } from './saboteur.mjs';
 import * as system from './systems/task-queue.mjs';
 import { settlesWithin, Trial } from './trial.mjs';
@@ -20,6 +23,7 @@ const { values: options } = parseArgs({
     minutes: { type: 'string', default: '10' },
     jobs: { type: 'string' },
     workers: { type: 'string', default: '4' },
+    json: { type: 'string' },
   },
 });
 const BULK = 100;
@@ -96,11 +100,17 @@ async function soak() {
   clearInterval(told);
   await insist(() => queues.resume(trial.queue));
   for (const worker of workers) worker.kill('SIGCONT');
-  // The schedule would go on for ever: the last ones finish what is left without it.
-  await Promise.all(workers.map((worker) => (worker.kill('SIGTERM'), worker.exited)));
-  await trial.workers(2, { concurrency: 20 });
+  // Some finish what is left. They keep the schedule going, although they do not declare it: so nobody is there any more
+  // when the account is made.
+  await allLeave(workers);
+  const last = await trial.workers(2, { concurrency: 20 });
   await trial.drained(300_000);
+  await allLeave(last);
   return account(saboteur.done, Math.round((instant() - startedAt) / 1000), Math.round(acknowledgedAt - startedAt));
+}
+
+function allLeave(workers) {
+  return Promise.all(workers.map((worker) => (worker.kill('SIGTERM'), worker.exited)));
 }
 
 async function loop(isOver, fromMs, toMs, work) {
@@ -221,7 +231,7 @@ async function account(done, seconds) {
     'cron ticks twice': figures.ticksTwice,
     'cron ticks neither fired nor told': figures.ticksUncovered,
     faults: Object.entries(done)
-      .map(([kind, times]) => `${kind} ${times}`)
+      .map(([kind, times]) => `${kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} ${times}`)
       .join(', '),
   };
   for (const [what, value] of Object.entries(rows)) console.log(`${what.padEnd(36)}${value}`);
@@ -245,6 +255,17 @@ async function account(done, seconds) {
   );
   trial.check(exhausted.length === 0, `${exhausted.length} dead that should have completed: ${exhausted[0]?.detail}`);
   for (const failure of trial.failures.slice(0, 20)) console.log(`FAIL ${failure}`);
+  await keep(rows);
   if (trial.failures.length > 0) console.log(`again: SEED=${seed} npm run soak; histories in ${trial.folder}`);
   return trial.failures.length === 0;
+}
+
+async function keep(rows) {
+  if (options.json === undefined) return;
+  const asked = options.jobs === undefined ? `--minutes ${options.minutes}` : `--jobs ${options.jobs}`;
+  const { workers } = options;
+  const machine = describeMachine();
+  const content = { version: versionOf('task-queue'), machine, seed, asked, workers, rows, failures: trial.failures };
+  writeResults(options.json === 'kept' ? keptResults('soak') : options.json, content);
+  if (options.json === 'kept') await renderPage();
 }

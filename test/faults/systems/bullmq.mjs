@@ -1,10 +1,13 @@
 // bullmq 6.7.0, out of bench/node_modules, under the same faults: `npm run faults -- --system bullmq`.
 // It keeps completed jobs, so that they can be counted; locks of 3 s, except where a trial asks for the built-in 30 s.
 import { createRequire } from 'node:module';
+import { instant } from '../history.mjs';
 
 const require = createRequire(new URL('../../../bench/package.json', import.meta.url));
 const { Queue, Worker } = require('bullmq');
 const { Redis } = require('ioredis');
+
+const LOCK_LOST = Object.assign(new Error('The lock is lost'), { reason: 'lease-lost' });
 
 const connect = (connection) => {
   const client = new Redis(connection, { maxRetriesPerRequest: null });
@@ -37,15 +40,19 @@ export async function openWorker(site, run) {
   const lockDuration = site.leaseMs ?? 30_000;
   const worker = new Worker(
     site.queue,
-    (job) => {
+    (job, token, signal) => {
       const schedule = tickOf(job);
       const scheduledFor = schedule?.scheduledFor;
       const attempt = job.attemptsMade + 1;
-      return run({ id: job.id, payload: job.data, attempt, fence: 0, signal: undefined, schedule, scheduledFor });
+      // Its locks have tokens without an order: the start of a run tells which is the newest.
+      const fence = Math.round(instant() * 1000);
+      return run({ id: job.id, payload: job.data, attempt, fence, signal, schedule, scheduledFor });
     },
     { connection, concurrency: site.concurrency, lockDuration, stalledInterval: lockDuration },
   );
   worker.on('error', () => {});
+  // It tells the worker that a lock is lost; that the handler hears of it is one line of its user's.
+  worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id, LOCK_LOST)));
   await worker.waitUntilReady();
   if (site.schedules) {
     const queue = new Queue(site.queue, { connection });
@@ -96,7 +103,8 @@ export async function openAuditor({ connection, queue: name }) {
           const tick = tickOf(job);
           const payload = tick ? { schedule: tick.name, ...tick } : job.data;
           const n = tick ? `${tick.name}@${tick.scheduledFor}` : job.data?.n;
-          jobs.push({ id: job.id, n, state: ours, detail: job.failedReason ?? '', payload, data: job.data });
+          const detail = (state === 'completed' ? JSON.stringify(job.returnvalue) : job.failedReason) ?? '';
+          jobs.push({ id: job.id, n, state: ours, detail, payload, data: job.data });
         }
       }
       return { jobs, violations: [] };
