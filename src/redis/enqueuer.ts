@@ -57,16 +57,7 @@ export class Enqueuer {
     private readonly numbers: JobNumbers,
     private readonly onClock: (nowText: string) => void,
   ) {
-    this.plainKeys = [
-      keys.meta,
-      keys.jobs,
-      keys.ready,
-      keys.calls,
-      keys.idle,
-      keys.priority,
-      keys.inflight,
-      keys.workers,
-    ];
+    this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.idle, keys.priority, keys.inflight, keys.workers];
     this.fullKeys = [...this.plainKeys, keys.scheduled, keys.ids, keys.levels, keys.parked];
   }
 

@@ -41,14 +41,10 @@ export class InboxMover {
   }
 
   private async moveUnder(caller: string, call: string, inbox: string, limit: number): Promise<number> {
-    const { meta, jobs, ready, idle, calls } = this.keys;
+    const { meta, jobs, ready, idle } = this.keys;
     const ids = this.numbers.tryTake(limit) ?? (await this.numbers.take(limit));
     const head = '1' + this.now().toString(36);
-    const reply = await this.link.run(
-      this.script,
-      [meta, jobs, ready, idle, calls, inbox],
-      [caller, call, head, ...ids],
-    );
+    const reply = await this.link.run(this.script, [meta, jobs, ready, idle, inbox], [caller, call, head, ...ids]);
     return (reply as [string, number])[1];
   }
 }

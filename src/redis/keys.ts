@@ -13,7 +13,6 @@ export class QueueKeys {
   readonly scheduled: string;
   readonly inflight: string;
   readonly workers: string;
-  readonly calls: string;
   readonly idle: string;
   readonly completed: string;
   readonly cancelled: string;
@@ -43,7 +42,6 @@ export class QueueKeys {
     this.scheduled = base + 'scheduled';
     this.inflight = base + 'inflight';
     this.workers = base + 'workers';
-    this.calls = base + 'calls';
     this.idle = base + 'idle';
     this.completed = base + 'completed';
     this.cancelled = base + 'cancelled';

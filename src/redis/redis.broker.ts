@@ -106,6 +106,8 @@ const CURSORS: Record<JobState, RegExp> = {
 /** What belongs to one queue on this connection. */
 interface QueueAccess {
   keys: QueueKeys;
+  /** Of `settle-and-reserve.lua`. */
+  turnKeys: readonly string[];
   numbers: JobNumbers;
   enqueuer: Enqueuer;
   inboxes: InboxMover;
@@ -210,7 +212,7 @@ export class RedisBroker implements Broker {
     // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
     const handsOver = this.link?.client.isCluster !== true;
     const args = encodeTurn(turn, this.now(), this.options.maxCrashes, handsOver);
-    const reply = await this.run('settle-and-reserve', turnKeysOf(access.keys), args);
+    const reply = await this.run('settle-and-reserve', access.turnKeys, args);
     return decodeReservation(
       turn.worker,
       reply,
@@ -315,7 +317,7 @@ export class RedisBroker implements Broker {
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
     const [, trimmed, trimmedDead, more] = await this.run<[string, number, number, number]>(
       'trim',
-      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.calls, k.waiters],
+      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters],
       [STEP, CALL_MEMORY_S, ...limits],
     );
     return { trimmed, trimmedDead, more: more === 1 };
@@ -567,7 +569,7 @@ export class RedisBroker implements Broker {
         look: (...call) => this.look('read-schedules', ...call),
         command: (name, args) => link.command(name, args),
       });
-      access = { keys, numbers, enqueuer, inboxes, timetable, format: undefined };
+      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, format: undefined };
       this.queues.set(queue, access);
     }
     return access;
@@ -597,16 +599,16 @@ export class RedisBroker implements Broker {
     return this.durable;
   }
 
-  private run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
+  private run<T>(name: ScriptName, keys: readonly string[], args: (string | number)[]): Promise<T> {
     return this.execute(this.scripts[name], keys, args);
   }
 
   /** As {@link run}, of a call that writes nothing. */
-  private look<T>(name: Reader, keys: string[], args: (string | number)[]): Promise<T> {
+  private look<T>(name: Reader, keys: readonly string[], args: (string | number)[]): Promise<T> {
     return this.execute(this.readers[name], keys, args);
   }
 
-  private async execute<T>(script: Script, keys: string[], args: (string | number)[]): Promise<T> {
+  private async execute<T>(script: Script, keys: readonly string[], args: (string | number)[]): Promise<T> {
     const reply = await this.opened().run(script, keys, args);
     // Most scripts answer with the time first.
     if (Array.isArray(reply) && typeof reply[0] === 'string' && reply[0].length === 13) this.clock.learn(reply[0]);
@@ -753,8 +755,8 @@ export class RedisBroker implements Broker {
 
 function turnKeysOf(k: QueueKeys): string[] {
   return [
-    ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.calls, k.idle, k.completed],
-    ...[k.cancelled, k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
+    ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.idle, k.completed, k.cancelled],
+    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
   ];
 }
 

@@ -10,6 +10,7 @@ import type {
   WorkerTurn,
 } from '../core/broker.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
+import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
 import type { HandlerTable } from './handler-plan.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
@@ -67,6 +68,7 @@ export class Worker {
   private readonly timeouts: TimeoutSweeper;
   private readonly prefetcher: Prefetcher;
   private readonly deaths: DeathLog;
+  private readonly awake = new AwakeWait();
   private readonly running = new Map<string, RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
@@ -414,7 +416,10 @@ export class Worker {
     this.probing = false;
     if (want > 0) this.adopt = false;
     this.asked += want;
-    const reservation = await this.untilAnswered(turn);
+    const answer = this.untilAnswered(turn);
+    if (want > 0 && this.running.size === 0 && this.held.length === 0) this.awake.begin();
+    const reservation = await answer;
+    this.awake.end();
     this.asked -= want;
     lane.busy = false;
     if (reservation === undefined) return this.tellIdle();

@@ -100,7 +100,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
       expect(outcomes).toEqual(newest ? call.outcomes : []);
     },
     async handedTo(queue, worker) {
-      const slot = await client.hget(new QueueKeys(prefix, queue).calls, `${worker}!`);
+      const slot = await client.hget(new QueueKeys(prefix, queue).meta, `@${worker}!`);
       const [, first, ids] = /^0 \d+ (\d+):(.+)$/.exec(slot ?? '') ?? [];
       return (ids?.split(',') ?? []).map((id, index) => ({ id, token: `${worker}:${Number(first) + index}` }));
     },

@@ -10,8 +10,8 @@ describe('enqueue.lua', () => {
   /** Runs the script itself, under a call number of the test's choice. */
   async function call(driver: RedisDriver, caller: string, number: number, mode: 'plain' | 'full', ...jobs: string[]) {
     const k = driver.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.calls, k.idle];
-    const more = [k.priority, k.scheduled, k.ids, k.levels, k.inflight, k.parked];
+    const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
+    const more = [k.scheduled, k.ids, k.levels, k.parked];
     const broker = await driver.connect();
     const { link, scripts } = broker as unknown as { link: Link; scripts: Record<string, never> };
     const args = [caller, number, mode, ...jobs];
@@ -23,8 +23,8 @@ describe('enqueue.lua', () => {
     const [id] = await driver.put({});
     expect(await driver.hash('jobs')).toEqual({ [id]: driver.envelope() });
     expect(await driver.list('ready')).toEqual([id]);
-    expect(await driver.keyNames()).toEqual(['calls', 'inflight', 'jobs', 'meta', 'ready']);
-    const record: unknown[] = Object.values(await driver.hash('calls'));
+    expect(await driver.keyNames()).toEqual(['inflight', 'jobs', 'meta', 'ready']);
+    const record: unknown[] = Object.values(await driver.callRecords());
     expect(record).toEqual([`1 ${driver.now() / 1000} `]);
   });
 

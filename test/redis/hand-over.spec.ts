@@ -53,7 +53,7 @@ describe('a job for which a worker waits', () => {
     expect(await driver.hash('inflight')).toEqual({ [id]: `w1:${fence}` });
     expect(await driver.zset('workers')).toEqual({ w1: driver.now() + LEASE_MS });
     expect(await driver.meta('fence')).toBe(String(fence));
-    expect((await driver.hash('calls'))['w1!']).toBe(`0 ${driver.now() / 1000} ${fence}:${id}`);
+    expect((await driver.callRecords())['w1!']).toBe(`0 ${driver.now() / 1000} ${fence}:${id}`);
     expect(await driver.keyNames()).not.toContain('idle');
     await driver.expectCounts({ active: 1 });
     await driver.expectConserved();
@@ -67,7 +67,7 @@ describe('a job for which a worker waits', () => {
     const { lost, jobs } = await ask(driver, 'w1', { handedFence: job.fence, settlements: [driver.complete(job)] });
     expect({ lost, jobs }).toEqual({ lost: [], jobs: [] });
     expect(await driver.stateOf(id)).toBe('completed');
-    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+    expect(await driver.callRecords()).not.toHaveProperty('w1!');
   });
 
   it('comes with up to seven others, each under a fence of its own', async () => {
@@ -143,7 +143,7 @@ describe('a worker that waits is only woken', () => {
     ['for a job beside one that is due earlier than all before', { seeds: [{}, { delayMs: 5 }] }],
     ['where it does not take jobs that way', { turn: { takesHanded: false } }],
     ['where its last turn is two seconds old', { before: (driver) => driver.advance(2000) }],
-    ['where its call record is gone', { before: (driver) => driver.client.hdel(driver.keys.calls, 'w1') }],
+    ['where its call record is gone', { before: (driver) => driver.client.hdel(driver.keys.meta, '@w1') }],
     ['while a job is ready', { before: (driver) => driver.client.rpush(driver.keys.ready, 'zzzzzzzzzz') }],
     [
       'while a prioritised job is ready',
@@ -158,7 +158,7 @@ describe('a worker that waits is only woken', () => {
     const ids = await driver.put(...seeds);
     expect(await told.first(1)).toEqual(['woken']);
     expect(await driver.hash('inflight')).toEqual({});
-    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+    expect(await driver.callRecords()).not.toHaveProperty('w1!');
     const plain = ids.filter((_, index) => seeds[index].priority === undefined && seeds[index].delayMs === undefined);
     expect((await driver.list('ready')).filter((id) => ids.includes(id))).toEqual(plain);
   });
@@ -211,7 +211,7 @@ describe('a repeated enqueue', () => {
     const driver = use();
     const told = await wait(driver, 'w1');
     const k = driver.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.calls, k.idle, k.priority, k.inflight, k.workers];
+    const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
     const { link, scripts } = (await driver.connect()) as unknown as { link: Link; scripts: Record<string, never> };
     const call = () => link.run(scripts.enqueue, keys, ['lane', 1, 'plain', 'id1', '1\n1']);
     const first = await call();
@@ -259,7 +259,7 @@ describe('a message that was lost', () => {
     const jobs = await handOver(driver, 3);
     expect((await ask(driver, 'w1', { handedFence: jobs[0].fence })).jobs).toEqual(brought(jobs.slice(1)));
     expect((await ask(driver, 'w1', { handedFence: jobs[2].fence })).jobs).toEqual([]);
-    expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+    expect(await driver.callRecords()).not.toHaveProperty('w1!');
   });
 
   it('leaves its jobs the room they have, before those that are ready', async () => {
@@ -366,7 +366,7 @@ describe('a message that was lost', () => {
       const [job] = await handOver(driver);
       await act(driver, job);
       expect((await ask(driver, 'w1', { want: 0 })).jobs).toEqual([]);
-      expect(await driver.hash('calls')).not.toHaveProperty('w1!');
+      expect(await driver.callRecords()).not.toHaveProperty('w1!');
       await driver.expectConserved();
     });
 
@@ -419,10 +419,10 @@ describe('a message that was lost', () => {
     const trim = () => driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
     await driver.advance(600_000);
     await trim();
-    expect(await driver.hash('calls')).toHaveProperty('w1!');
+    expect(await driver.callRecords()).toHaveProperty('w1!');
     await driver.advance(1000);
     await trim();
-    expect(await driver.hash('calls')).toEqual({});
+    expect(await driver.callRecords()).toEqual({});
   });
 });
 

@@ -18,7 +18,7 @@ describe('take-inbox.lua', () => {
     const { jobs } = await driver.reserve('w1', 5);
     expect(jobs.map(({ envelope }) => envelope.slice(envelope.indexOf('\n') + 1))).toEqual(['{"a":1}', 'ünï\ncödé']);
     expect(await driver.client.llen(driver.store.inbox)).toBe(1);
-    expect(Object.values(await driver.hash('calls'))).toContain(`1 ${driver.now() / 1000} 2`);
+    expect(Object.values(await driver.callRecords())).toContain(`1 ${driver.now() / 1000} 2`);
   });
 
   it('writes nothing when the list is empty', async () => {

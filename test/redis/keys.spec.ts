@@ -15,7 +15,6 @@ describe('keys', () => {
       scheduled: '{tq:mail}:scheduled',
       inflight: '{tq:mail}:inflight',
       workers: '{tq:mail}:workers',
-      calls: '{tq:mail}:calls',
       idle: '{tq:mail}:idle',
       completed: '{tq:mail}:completed',
       cancelled: '{tq:mail}:cancelled',

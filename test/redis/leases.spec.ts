@@ -42,7 +42,7 @@ describe('reclaim.lua', () => {
     expect((await driver.expireLeases()).reclaimed).toBe(3);
     expect(await driver.list('ready')).toEqual(ids);
     expect(await driver.hash('crashes')).toEqual({ [ids[0]]: '1', [ids[1]]: '1', [ids[2]]: '1' });
-    expect(await driver.keyNames()).toEqual(['calls', 'crashes', 'inflight', 'jobs', 'meta', 'ready']);
+    expect(await driver.keyNames()).toEqual(['crashes', 'inflight', 'jobs', 'meta', 'ready']);
   });
 
   it('leaves the jobs of others alone, also of names that begin alike', async () => {
@@ -206,7 +206,7 @@ describe('leave.lua', () => {
     await driver.reserve('w1', 5);
     await driver.broker.leave(QUEUE, 'w1');
     expect(await driver.list('ready')).toEqual([id]);
-    expect(await driver.keyNames()).toEqual(['calls', 'inflight', 'jobs', 'meta', 'ready']);
+    expect(await driver.keyNames()).toEqual(['inflight', 'jobs', 'meta', 'ready']);
     await driver.broker.remove(QUEUE, id);
     await driver.broker.purge(QUEUE, 'ready', 10);
     await expectOnlyResidue(driver);

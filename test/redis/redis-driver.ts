@@ -10,7 +10,7 @@ const START_AT = 1_800_000_000_000;
 type KeyName = Exclude<keyof QueueKeys, 'base' | 'signalsChannel'>;
 
 /** What stays of a queue whose jobs are all gone and whose workers have left. */
-export const RESIDUE = ['calls', 'inflight', 'jobs', 'meta'];
+export const RESIDUE = ['inflight', 'jobs', 'meta'];
 
 export interface RedisDriverOptions extends Partial<Omit<RedisBrokerOptions, 'prefix'>> {
   /** Server of the raw client; default the shared one. */
@@ -90,6 +90,14 @@ export class RedisDriver extends BrokerDriver {
     return this.client.hget(this.keys.meta, field);
   }
 
+  /** What each caller called last: the records in `meta`, by the caller. */
+  async callRecords(): Promise<Record<string, string>> {
+    const fields = Object.entries(await this.client.hgetall(this.keys.meta));
+    return Object.fromEntries(
+      fields.filter(([field]) => isCall(field)).map(([field, record]) => [field.slice(1), record]),
+    );
+  }
+
   record(id: string): Promise<string | null> {
     return this.client.hget(this.keys.jobs, id);
   }
@@ -116,13 +124,20 @@ export class RedisDriver extends BrokerDriver {
     for (const name of await this.keyNames()) {
       const key = this.keys.base + name;
       const type = await this.client.type(key);
-      if (name === 'calls' || name === 'idle') continue;
-      if (type === 'hash') found[name] = await this.client.hgetall(key);
-      else if (type === 'list') found[name] = await this.client.lrange(key, 0, -1);
+      if (name === 'idle') continue;
+      if (type === 'hash') {
+        const fields = await this.client.hgetall(key);
+        if (name === 'meta') for (const field of Object.keys(fields).filter(isCall)) delete fields[field];
+        found[name] = fields;
+      } else if (type === 'list') found[name] = await this.client.lrange(key, 0, -1);
       else found[name] = await this.client.zrange(key, '0', '-1', 'WITHSCORES');
     }
     return found;
   }
+}
+
+function isCall(field: string): boolean {
+  return field.startsWith('@');
 }
 
 function brokerOptions(prefix: string, url: string, options: RedisDriverOptions): RedisBrokerOptions {

@@ -62,9 +62,7 @@ describe('settle-and-reserve.lua', () => {
     expect(await driver.meta('fence')).toBe(String(fence));
     const next = await driver.reserve('w2');
     expect(next.fence).toBe(fence + 1);
-    expect(await driver.client.hget(driver.keys.calls, 'w2')).toBe(
-      `1 ${driver.now() / 1000} ${next.fence} ${LEASE_MS} 0   ${ids[2]}`,
-    );
+    expect((await driver.callRecords())['w2']).toBe(`1 ${driver.now() / 1000} ${next.fence} ${LEASE_MS} 0   ${ids[2]}`);
   });
 
   it('keeps the fence rising when the counter was lost', async () => {

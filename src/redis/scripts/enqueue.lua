@@ -5,23 +5,24 @@
 --
 -- A few jobs for which a worker waits are not queued first: they are reserved for it and handed over as its wake-up.
 --
--- KEYS  1 meta HASH   2 jobs HASH      3 ready LIST      4 calls HASH   5 idle SET      6 priority ZSET
---       7 inflight HASH   8 workers ZSET   9 scheduled ZSET   10 ids HASH   11 levels HASH   12 parked ZSET   (plain: 1–8)
+-- KEYS  1 meta HASH     2 jobs HASH       3 ready LIST       4 idle SET    5 priority ZSET   6 inflight HASH
+--       7 workers ZSET   8 scheduled ZSET   9 ids HASH   10 levels HASH   11 parked ZSET   (plain: 1–7)
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
 -- returns { now, outcomes }, outcomes = {} when every job was created, or when the call is older than the caller's last;
 --         else one entry per job: '' created | state ' ' id of the job that has this user id already
-local meta, jobs, ready, calls, idle, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local inflight, workers = KEYS[7], KEYS[8]
+local meta, jobs, ready, idle, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local inflight, workers = KEYS[6], KEYS[7]
+local recordField = '@' .. ARGV[1]
 local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 
 -- A repeated call: the reply of the first was lost; it is given again, also when its jobs are long gone.
-local record = redisCall('HGET', calls, ARGV[1])
-if record then
-  local number, outcomeText = string.match(record, '^(%d+) %d+ (.*)$')
+local state = redisCall('HMGET', meta, 'paused', 'listen', 'fence', recordField)
+if state[4] then
+  local number, outcomeText = string.match(state[4], '^(%d+) %d+ (.*)$')
   -- A socket that was given up may deliver its bytes long after the repeated call: nobody waits for that reply.
   if tonumber(number) > tonumber(ARGV[2]) then return { nowText, {} } end
   if number == ARGV[2] then
@@ -33,7 +34,6 @@ if record then
   end
 end
 
-local state = redisCall('HMGET', meta, 'paused', 'listen', 'fence')
 local listening = state[2] and tonumber(state[2]) > now
 local events = {}
 local outcomes, known = {}, false
@@ -48,7 +48,7 @@ if ARGV[3] == 'plain' then
     pushed[at] = ARGV[i]
   end
 else
-  local scheduled, ids, levels, parked = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+  local scheduled, ids, levels, parked = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 
   local function stateOf(id)
     local text = redisCall('HGET', jobs, id)
@@ -128,7 +128,7 @@ end
 
 -- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other.
 local function handOver(worker, channel, given)
-  local askedAt, leaseMs, room = string.match(redisCall('HGET', calls, worker) or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
+  local askedAt, leaseMs, room = string.match(redisCall('HGET', meta, '@' .. worker) or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
   if not askedAt or t[1] - askedAt > 1 or #given > tonumber(room) then return false end
   if redisCall('EXISTS', ready, priority) > 0 then return false end
   local first = math.max(tonumber(state[3] or 0) + 1, now * 1000)
@@ -146,8 +146,8 @@ local function handOver(worker, channel, given)
   end
   redisCall('HSET', inflight, unpack(tokens))
   redisCall('ZADD', workers, string.format('%.0f', now + tonumber(leaseMs)), worker)
-  redisCall('HSET', calls, worker .. '!', string.format('0 %s %.0f:%s', t[1], first, table.concat(given, ',')))
-  redisCall('HSET', meta, 'fence', string.format('%.0f', first + #given - 1))
+  redisCall('HSET', meta, 'fence', string.format('%.0f', first + #given - 1),
+    '@' .. worker .. '!', string.format('0 %s %.0f:%s', t[1], first, table.concat(given, ',')))
   return true
 end
 
@@ -164,7 +164,7 @@ if #pushed > 0 then
   end
 end
 
-redisCall('HSET', calls, ARGV[1],
+redisCall('HSET', meta, recordField,
   ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
 
 for i = 1, 8 do

@@ -3,9 +3,9 @@
 -- atomic because a settlement, its successor state and the new leases must never be seen apart.
 --
 -- KEYS  1 meta HASH        2 jobs HASH        3 ready LIST       4 priority ZSET    5 scheduled ZSET
---       6 inflight HASH    7 workers ZSET     8 calls HASH       9 idle SET        10 completed LIST
---      11 cancelled ZSET  12 dead ZSET       13 ids HASH        14 levels HASH     15 crashes HASH
---      16 cancelling HASH 17 waiters HASH    18 notes HASH      19 suspects LIST   20 parked ZSET
+--       6 inflight HASH    7 workers ZSET     8 idle SET         9 completed LIST  10 cancelled ZSET
+--      11 dead ZSET       12 ids HASH        13 levels HASH     14 crashes HASH    15 cancelling HASH
+--      16 waiters HASH    17 notes HASH      18 suspects LIST   19 parked ZSET
 -- ARGV  1 worker   2 caller (a worker's lane)   3 call number   4 lease ms   5 want
 --       6 sum of: 1 alone, 2 may be listed idle, 4 may be handed jobs
 --       7 adopt: '' none, '*' any, names joined by ' '   8 crashes until dead
@@ -25,10 +25,11 @@
 --           as a command. Reserved first come those that were handed over (enqueue.lua) and have not arrived;
 --         a call older than the caller's last one changes nothing and reserves nothing
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local inflight, workers, calls, idle, completed = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local cancelled, dead, ids, levels, crashes = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local cancelling, waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-local worker, caller, callNumber, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local inflight, workers, idle, completed, cancelled = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local dead, ids, levels, crashes, cancelling = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
+local worker, callNumber, want = ARGV[1], ARGV[3], tonumber(ARGV[5])
+local recordField, handedField = '@' .. ARGV[2], '@' .. worker .. '!'
 local asks = tonumber(ARGV[6])
 local isAlone, isListed, takesHanded = asks % 2 == 1, asks % 4 >= 2, asks >= 4
 local redisCall = redis.call
@@ -36,7 +37,8 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local byte, concat = string.byte, table.concat
 
-local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles')
+local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles',
+  recordField, handedField)
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -66,8 +68,7 @@ local function nextDueOf()
 end
 
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
-local records = redisCall('HMGET', calls, caller, worker .. '!')
-local record = records[1]
+local record = state[7]
 local recorded = record and tonumber(string.match(record, '^%d+'))
 if recorded and recorded >= tonumber(callNumber) then
   local fence, handed, lostText, idText = string.match(record, '^%d+ %d+ (%d+) %d+ %d+ ([^ ]*) ([^ ]*) (.*)$')
@@ -111,126 +112,223 @@ local hasCancelling = rare and redisCall('EXISTS', cancelling) == 1
 local hasWaiters = rare and redisCall('EXISTS', waiters) == 1
 local hasNotes = rare and redisCall('EXISTS', notes) == 1
 
-local function userIdOf(record)
-  local envelope = record
-  local head = string.byte(record)
-  if head == 67 or head == 88 or head == 68 then envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) end
-  return string.match(envelope, '^1%w* ([^ {\n]+)')
-end
+-- What plain jobs that complete have no use for is made when something else comes: making a function costs about as much
+-- as a command. Its sections are functions by their letter.
+local earlier = false
+local rareTools
+local function tools()
+  if rareTools then return rareTools end
 
--- A job leaves the store: whatever is kept beside its record goes with it.
-local function forget(id, userId)
-  if userId and redisCall('HGET', ids, userId) == id then redisCall('HDEL', ids, userId) end
-  if hasNotes then redisCall('HDEL', notes, id .. ':progress', id .. ':logs') end
-end
+  local function userIdOf(record)
+    local envelope = record
+    local head = string.byte(record)
+    if head == 67 or head == 88 or head == 68 then envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) end
+    return string.match(envelope, '^1%w* ([^ {\n]+)')
+  end
 
-local function levelOf(id)
-  return hasLevels and tonumber(redisCall('HGET', levels, id) or 0) or 0
-end
+  -- A job leaves the store: whatever is kept beside its record goes with it.
+  local function forget(id, userId)
+    if userId and redisCall('HGET', ids, userId) == id then redisCall('HDEL', ids, userId) end
+    if hasNotes then redisCall('HDEL', notes, id .. ':progress', id .. ':logs') end
+  end
 
--- Positions lie around 2^48 inside the 2^49 of their priority: the back counts up, the front counts down.
-local function pushPriority(id, level, front)
-  local position = redisCall('HINCRBY', meta, front and 'front' or 'back', front and -1 or 1)
-  redisCall('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
-end
+  local function levelOf(id)
+    return hasLevels and tonumber(redisCall('HGET', levels, id) or 0) or 0
+  end
 
-local function pushBack(id)
-  local level = levelOf(id)
-  if level > 0 then pushPriority(id, level, false) else redisCall('RPUSH', ready, id) end
-end
+  -- Positions lie around 2^48 inside the 2^49 of their priority: the back counts up, the front counts down.
+  local function pushPriority(id, level, front)
+    local position = redisCall('HINCRBY', meta, front and 'front' or 'back', front and -1 or 1)
+    redisCall('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+  end
 
-local function tell(id, line)
-  if hasWaiters then
-    local until_ = redisCall('HGET', waiters, id)
-    if until_ then
-      redisCall('HDEL', waiters, id)
-      if tonumber(until_) >= now then notices[#notices + 1] = id .. ' ' .. line end
+  local function pushBack(list)
+    local plain = list
+    if hasLevels then
+      plain = {}
+      for i = 1, #list do
+        local level = levelOf(list[i])
+        if level > 0 then pushPriority(list[i], level, false) else plain[#plain + 1] = list[i] end
+      end
+    end
+    if #plain > 0 then redisCall('RPUSH', ready, unpack(plain)) end
+  end
+
+  local function tell(id, line)
+    if hasWaiters then
+      local until_ = redisCall('HGET', waiters, id)
+      if until_ then
+        redisCall('HDEL', waiters, id)
+        if tonumber(until_) >= now then notices[#notices + 1] = id .. ' ' .. line end
+      end
     end
   end
-end
 
--- Keeps an end in one of the two small, sorted stores and trims it. Returns how many it trimmed.
-local function keepEnd(store, counter, id, line, envelope, keepCount, keepBytes)
-  local text = envelope ~= '' and envelope or redisCall('HGET', jobs, id)
-  local trimmed = 0
-  if keepCount < 0 or not text then
-    redisCall('HDEL', jobs, id)
-    forget(id, text and userIdOf(text))
-    return 0 -- nothing was to be kept: that is no loss
-  end
-  local kept = line .. '\n' .. text
-  redisCall('HSET', jobs, id, kept)
-  redisCall('ZADD', store, nowText, id)
-  local bytes = redisCall('HINCRBY', meta, counter, #kept)
-  local over = redisCall('ZCARD', store) - keepCount
-  while over > 0 or bytes > keepBytes do
-    local oldest = redisCall('ZRANGE', store, 0, 0)[1]
-    if not oldest or trimmed >= 100 then break end
-    local old = redisCall('HGET', jobs, oldest)
-    redisCall('ZREM', store, oldest)
-    redisCall('HDEL', jobs, oldest)
-    if old then
-      bytes = redisCall('HINCRBY', meta, counter, -#old)
-      forget(oldest, hasIds and userIdOf(old))
+  -- Keeps an end in one of the two small, sorted stores and trims it. Returns how many it trimmed.
+  local function keepEnd(store, counter, id, line, envelope, keepCount, keepBytes)
+    local text = envelope ~= '' and envelope or redisCall('HGET', jobs, id)
+    local trimmed = 0
+    if keepCount < 0 or not text then
+      redisCall('HDEL', jobs, id)
+      forget(id, text and userIdOf(text))
+      return 0 -- nothing was to be kept: that is no loss
     end
-    over = over - 1
-    trimmed = trimmed + 1
+    local kept = line .. '\n' .. text
+    redisCall('HSET', jobs, id, kept)
+    redisCall('ZADD', store, nowText, id)
+    local bytes = redisCall('HINCRBY', meta, counter, #kept)
+    local over = redisCall('ZCARD', store) - keepCount
+    while over > 0 or bytes > keepBytes do
+      local oldest = redisCall('ZRANGE', store, 0, 0)[1]
+      if not oldest or trimmed >= 100 then break end
+      local old = redisCall('HGET', jobs, oldest)
+      redisCall('ZREM', store, oldest)
+      redisCall('HDEL', jobs, oldest)
+      if old then
+        bytes = redisCall('HINCRBY', meta, counter, -#old)
+        forget(oldest, hasIds and userIdOf(old))
+      end
+      over = over - 1
+      trimmed = trimmed + 1
+    end
+    return trimmed
   end
-  return trimmed
-end
 
-local function endCancelled(id, envelope, keepCount, keepBytes)
-  local line = 'X' .. nowText .. '{"reason":"cancelled"}'
-  keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
-  tell(id, line)
-  if listening then events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}' end
-end
-
--- What the run came to is counted: it did not take its worker with it.
-local function absolve(id)
-  if hasCrashes then redisCall('HDEL', crashes, id) end
-end
-
--- The lease on a running job ends here. False: a newer lease exists, or the job is gone.
-local function take(id, token)
-  if redisCall('HGET', inflight, id) ~= token then
-    lost[#lost + 1] = id
-    return false
+  local function endCancelled(id, envelope, keepCount, keepBytes)
+    local line = 'X' .. nowText .. '{"reason":"cancelled"}'
+    keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
+    tell(id, line)
+    if listening then events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}' end
   end
-  redisCall('HDEL', inflight, id)
-  return true
-end
 
--- A running job that somebody wants cancelled gets no further attempt.
-local function mayGoOn(id, envelope)
-  if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
+  -- What the run came to is counted: it did not take its worker with it.
+  local function absolve(id)
+    if hasCrashes then redisCall('HDEL', crashes, id) end
+  end
+
+  -- Ends the leases of a section whose items are so many arguments long, from an id and its token on. Returns where those
+  -- items begin that still had their lease: of the others a newer one exists, or the job is gone.
+  local function take(count, length)
+    local asked, taken, ended = {}, {}, {}
+    for i = 1, count do asked[i] = ARGV[argument + (i - 1) * length] end
+    local tokens = redisCall('HMGET', inflight, unpack(asked))
+    for i = 1, count do
+      local at = argument + (i - 1) * length
+      if tokens[i] == ARGV[at + 1] then
+        taken[#taken + 1] = at
+        ended[#ended + 1] = asked[i]
+      else
+        lost[#lost + 1] = asked[i]
+      end
+    end
+    if #ended > 0 then redisCall('HDEL', inflight, unpack(ended)) end
+    argument = argument + count * length
+    return taken
+  end
+
+  -- A running job that somebody wants cancelled gets no further attempt.
+  local function mayGoOn(id, envelope)
+    if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
+      absolve(id)
+      if hasLevels then redisCall('HDEL', levels, id) end
+      endCancelled(id, envelope, 1000, 67108864)
+      return false
+    end
+    return true
+  end
+
+  local function settleAside(id)
     absolve(id)
     if hasLevels then redisCall('HDEL', levels, id) end
-    endCancelled(id, envelope, 1000, 67108864)
-    return false
+    if hasCancelling then redisCall('HDEL', cancelling, id) end
   end
-  return true
-end
 
-local function settleAside(id)
-  absolve(id)
-  if hasLevels then redisCall('HDEL', levels, id) end
-  if hasCancelling then redisCall('HDEL', cancelling, id) end
-end
-
-local earlier = false
-local function later(id, delay, envelope, event, detail)
-  if not mayGoOn(id, envelope) then return end
-  if envelope ~= '' then redisCall('HSET', jobs, id, envelope) end
-  if delay > 0 then
-    rare = true
-    redisCall('ZADD', scheduled, string.format('%.0f', now + delay), id)
-    -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
-    if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
-  else
-    pushBack(id)
+  -- Items of id, token, delay, envelope and perhaps more: their jobs run again, at once or later.
+  local function runAgain(taken, event, detailAt)
+    local envelopes, again = {}, {}
+    for i = 1, #taken do
+      local at = taken[i]
+      local id, delay, envelope = ARGV[at], tonumber(ARGV[at + 2]), ARGV[at + 3]
+      absolve(id)
+      if mayGoOn(id, envelope) then
+        if envelope ~= '' then
+          envelopes[#envelopes + 1] = id
+          envelopes[#envelopes + 1] = envelope
+        end
+        if delay > 0 then
+          rare = true
+          redisCall('ZADD', scheduled, string.format('%.0f', now + delay), id)
+          -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
+          if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
+        else
+          again[#again + 1] = id
+        end
+        if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. ARGV[at + detailAt] end
+      end
+    end
+    if #envelopes > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
+    pushBack(again)
   end
-  if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detail end
+
+  local made = { forget = forget, tell = tell, pushBack = pushBack, userIdOf = userIdOf }
+
+  function made.R(count) runAgain(take(count, 5), 'retrying', 4) end
+
+  function made.S(count) runAgain(take(count, 4), 'snoozed', 2) end
+
+  function made.L(count)
+    local taken = take(count, 2)
+    -- Last first, so that the first of them is the first to run again.
+    for i = #taken, 1, -1 do
+      local id = ARGV[taken[i]]
+      if mayGoOn(id, '') then
+        -- A suspect that goes back unfinished is still one: elsewhere it would run beside others.
+        local crashed = hasCrashes and tonumber(redisCall('HGET', crashes, id) or 0) or 0
+        local level = levelOf(id)
+        if crashed > 0 and crashed >= tonumber(ARGV[8]) - 1 then redisCall('LPUSH', suspects, id)
+        elseif level > 0 then pushPriority(id, level, true)
+        else redisCall('LPUSH', ready, id) end
+        if listening then events[#events + 1] = 'released ' .. id .. ' ' end
+      end
+    end
+  end
+
+  function made.P(count)
+    for _, at in ipairs(take(count, 3)) do
+      local id, name = ARGV[at], ARGV[at + 2]
+      if mayGoOn(id, '') then
+        rare = true
+        redisCall('ZADD', parked, 0, name .. ' ' .. id)
+        redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'signals', 'parked ' .. name)
+        if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
+      end
+    end
+  end
+
+  function made.X(count)
+    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    argument = argument + 2
+    for _, at in ipairs(take(count, 2)) do
+      settleAside(ARGV[at])
+      endCancelled(ARGV[at], '', keepCount, keepBytes)
+    end
+  end
+
+  function made.D(count)
+    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    argument = argument + 2
+    for _, at in ipairs(take(count, 4)) do
+      local id, detail = ARGV[at], ARGV[at + 2]
+      settleAside(id)
+      local line = 'D' .. nowText .. detail
+      trimmedDead = trimmedDead + keepEnd(dead, 'deadBytes', id, line, ARGV[at + 3], keepCount, keepBytes)
+      tell(id, line)
+      if listening then events[#events + 1] = 'dead ' .. id .. ' ' .. detail end
+    end
+  end
+
+  rareTools = made
+  return made
 end
 
 -- The oldest ones go together: never fewer than the limit stay, unless they take too much room.
@@ -251,6 +349,7 @@ local function trimCompleted(keepCount, keepBytes)
   redisCall('LPOP', completed, gone)
   if hasIds or hasNotes then
     local records = redisCall('HMGET', jobs, unpack(old))
+    local forget, userIdOf = tools().forget, tools().userIdOf
     for i = 1, #old do forget(old[i], records[i] and userIdOf(records[i])) end
   end
   completedCount = completedCount + #old - redisCall('HDEL', jobs, unpack(old)) -- some were removed by hand
@@ -295,6 +394,7 @@ while argument <= last do
         if hasCancelling then redisCall('HDEL', cancelling, unpack(valid)) end
       end
       if hasWaiters or listening then
+        local tell = tools().tell
         for i = 1, at do
           local line = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
           local newline = string.find(line, '\n', 1, true)
@@ -306,6 +406,7 @@ while argument <= last do
       if keepCount < 0 then
         if hasIds or hasNotes then
           local envelopes = redisCall('HMGET', jobs, unpack(valid))
+          local forget, userIdOf = tools().forget, tools().userIdOf
           for i = 1, at do forget(valid[i], envelopes[i] and userIdOf(envelopes[i])) end
         end
         redisCall('HDEL', jobs, unpack(valid))
@@ -336,77 +437,10 @@ while argument <= last do
         end
       end
     end
-  elseif op == 'R' then
-    for i = 1, count do
-      local id = ARGV[argument]
-      if take(id, ARGV[argument + 1]) then
-        absolve(id)
-        later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'retrying', ARGV[argument + 4])
-      end
-      argument = argument + 5
-    end
-  elseif op == 'S' then
-    for i = 1, count do
-      local id = ARGV[argument]
-      if take(id, ARGV[argument + 1]) then
-        absolve(id)
-        later(id, tonumber(ARGV[argument + 2]), ARGV[argument + 3], 'snoozed', ARGV[argument + 2])
-      end
-      argument = argument + 4
-    end
-  elseif op == 'L' then
-    -- Last first, so that the first of them is the first to run again.
-    for i = count - 1, 0, -1 do
-      local id = ARGV[argument + i * 2]
-      if take(id, ARGV[argument + i * 2 + 1]) and mayGoOn(id, '') then
-        -- A suspect that goes back unfinished is still one: elsewhere it would run beside others.
-        local crashed = hasCrashes and tonumber(redisCall('HGET', crashes, id) or 0) or 0
-        local level = levelOf(id)
-        if crashed > 0 and crashed >= tonumber(ARGV[8]) - 1 then redisCall('LPUSH', suspects, id)
-        elseif level > 0 then pushPriority(id, level, true)
-        else redisCall('LPUSH', ready, id) end
-        if listening then events[#events + 1] = 'released ' .. id .. ' ' end
-      end
-    end
-    argument = argument + count * 2
-  elseif op == 'P' then
-    for i = 1, count do
-      local id, name = ARGV[argument], ARGV[argument + 2]
-      if take(id, ARGV[argument + 1]) and mayGoOn(id, '') then
-        rare = true
-        redisCall('ZADD', parked, 0, name .. ' ' .. id)
-        redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'signals', 'parked ' .. name)
-        if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
-      end
-      argument = argument + 3
-    end
-  elseif op == 'X' then
-    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
-    argument = argument + 2
-    for i = 1, count do
-      local id = ARGV[argument]
-      if take(id, ARGV[argument + 1]) then
-        settleAside(id)
-        endCancelled(id, '', keepCount, keepBytes)
-      end
-      argument = argument + 2
-    end
-  elseif op == 'D' then
-    local keepCount, keepBytes = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
-    argument = argument + 2
-    for i = 1, count do
-      local id, detail = ARGV[argument], ARGV[argument + 2]
-      if take(id, ARGV[argument + 1]) then
-        settleAside(id)
-        local line = 'D' .. nowText .. detail
-        trimmedDead = trimmedDead + keepEnd(dead, 'deadBytes', id, line, ARGV[argument + 3], keepCount, keepBytes)
-        tell(id, line)
-        if listening then events[#events + 1] = 'dead ' .. id .. ' ' .. detail end
-      end
-      argument = argument + 4
-    end
   else
-    error('unknown settlement ' .. tostring(op))
+    local settle = tools()[op]
+    if not settle then error('unknown settlement ' .. tostring(op)) end
+    settle(count)
   end
 end
 
@@ -414,11 +448,7 @@ end
 local due = rare and redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500) or {}
 if #due > 0 then
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
-  if hasLevels then
-    for i = 1, #due do pushBack(due[i]) end
-  else
-    redisCall('RPUSH', ready, unpack(due))
-  end
+  tools().pushBack(due)
   if listening then
     for i = 1, #due do events[#events + 1] = 'promoted ' .. due[i] .. ' ' end
   end
@@ -427,8 +457,8 @@ end
 -- ---------------------------------------------------------------- reserve
 -- Jobs that were handed over and have not arrived come with this reply; they take room of what is asked for.
 local handedIds, handedFences, handed = {}, {}, ''
-if records[2] then
-  local first, given = string.match(records[2], '^0 %d+ (%d+):(.*)$')
+if state[8] then
+  local first, given = string.match(state[8], '^0 %d+ (%d+):(.*)$')
   first = tonumber(first)
   for id in string.gmatch(given, '[^,]+') do
     local fence = string.format('%.0f', first)
@@ -440,7 +470,7 @@ if records[2] then
     first = first + 1
   end
   if handed == '' then
-    redisCall('HDEL', calls, worker .. '!')
+    redisCall('HDEL', meta, handedField)
   else
     want = math.max(want - #handedIds, 0)
     redisCall('ZADD', workers, now + tonumber(ARGV[4]), worker) -- they start only now
@@ -543,13 +573,15 @@ if want > 0 and not paused then
 end
 
 -- ---------------------------------------------------------------- tell
-if metaDirty then
-  redisCall('HSET', meta, 'fence', fenceText, 'completedBytes', completedBytes, 'completedCount', completedCount,
-    'readyHoles', readyHoles)
-end
 local lostText, reservedText = concat(lost, ','), concat(reserved, ',')
-redisCall('HSET', calls, caller, callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. ARGV[4] .. ' '
-  .. (takesHanded and got < room and room - got or 0) .. ' ' .. handed .. ' ' .. lostText .. ' ' .. reservedText)
+record = callNumber .. ' ' .. t[1] .. ' ' .. fenceText .. ' ' .. ARGV[4] .. ' '
+  .. (takesHanded and got < room and room - got or 0) .. ' ' .. handed .. ' ' .. lostText .. ' ' .. reservedText
+if metaDirty then
+  redisCall('HSET', meta, recordField, record, 'fence', fenceText, 'completedBytes', completedBytes,
+    'completedCount', completedCount, 'readyHoles', readyHoles)
+else
+  redisCall('HSET', meta, recordField, record)
+end
 
 -- Before others are told: it must not be told of what it leaves behind itself.
 if isListed then redisCall('SREM', idle, worker) end

@@ -3,14 +3,15 @@
 -- atomic because an element must be in the list or a job at any moment.
 -- Without allow-oom: while Redis is full the elements stay where they are.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 idle SET   5 calls HASH   6 inbox LIST
+-- KEYS  1 meta HASH   2 jobs HASH   3 ready LIST   4 idle SET   5 inbox LIST
 -- ARGV  1 caller   2 call number   3 envelope head of each job, without its newline   4… ids, one per element at most
 -- returns { now, number moved }
-local meta, jobs, ready, idle, calls, inbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local meta, jobs, ready, idle, inbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local recordField = '@' .. ARGV[1]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 -- A repeated call must not move the next elements under the ids of the first ones; an older one moves nothing.
-local record = redis.call('HGET', calls, ARGV[1])
+local record = redis.call('HGET', meta, recordField)
 if record then
   local number, moved = string.match(record, '^(%d+) %d+ (%d+)$')
   if tonumber(number) >= tonumber(ARGV[2]) then return { nowText, number == ARGV[2] and tonumber(moved) or 0 } end
@@ -25,7 +26,7 @@ for i = 1, #elements do
 end
 redis.call('HSET', jobs, unpack(fields))
 redis.call('RPUSH', ready, unpack(pushed))
-redis.call('HSET', calls, ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. #elements)
+redis.call('HSET', meta, recordField, ARGV[2] .. ' ' .. t[1] .. ' ' .. #elements)
 local state = redis.call('HMGET', meta, 'paused', 'listen')
 if state[2] and tonumber(state[2]) > now then
   local events = {}

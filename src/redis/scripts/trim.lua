@@ -3,12 +3,12 @@
 -- atomic because a kept job, its place in the order and the byte count must agree.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 completed LIST   4 cancelled ZSET   5 dead ZSET   6 ids HASH   7 notes HASH
---       8 calls HASH   9 waiters HASH
+--       8 waiters HASH
 -- ARGV  1 items a step   2 age of a forgotten call, s   then count (-1 keeps nothing), age ms, bytes
 --       for 3–5 completed, 6–8 cancelled, 9–11 dead
 -- returns { now, trimmed, trimmed dead, more 1|0 }
 local meta, jobs, completed, cancelled, dead, ids, notes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local calls, waiters = KEYS[8], KEYS[9]
+local waiters = KEYS[8]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local step = tonumber(ARGV[1])
 local trimmed, trimmedDead, more = 0, 0, 0
@@ -73,11 +73,11 @@ end
 trimSorted(cancelled, 'cancelledBytes', keepCountOf(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
 trimmedDead = trimSorted(dead, 'deadBytes', keepCountOf(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]))
 
-local scan = redis.call('HSCAN', calls, state[3] or '0', 'COUNT', 100)
+local scan = redis.call('HSCAN', meta, state[3] or '0', 'MATCH', '@*', 'COUNT', 100)
 local oldest = tonumber(t[1]) - tonumber(ARGV[2])
 for i = 1, #scan[2], 2 do
   local at = tonumber(string.match(scan[2][i + 1], '^%d+ (%d+)') or 0)
-  if at < oldest then redis.call('HDEL', calls, scan[2][i]) end
+  if at < oldest then redis.call('HDEL', meta, scan[2][i]) end
 end
 redis.call('HSET', meta, 'callsCursor', scan[1])
 
