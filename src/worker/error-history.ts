@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/job.js';
 import { DEFAULTS } from '../task-queue.options.js';
+import { ownStackOf } from './own-stack.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
@@ -25,8 +26,8 @@ export function recordError(
         name: clip(mask(thrown.name), 200),
         message: clip(mask(thrown.message), MESSAGE_LENGTH),
       };
-      const { stack } = thrown;
-      if (typeof stack === 'string') record.stack = clip(mask(ownFramesOf(stack)), STACK_LENGTH);
+      const stack = ownStackOf(thrown);
+      if (stack !== undefined) record.stack = clip(mask(stack), STACK_LENGTH);
       return record;
     }
     return { attempt, at, name: 'NonError', message: clip(mask(textOf(thrown)), MESSAGE_LENGTH) };
@@ -55,14 +56,6 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
     size = Buffer.byteLength(JSON.stringify(kept));
   }
   return kept;
-}
-
-/** What lies below the handler is the worker, the same for every job: it is not worth its bytes. */
-function ownFramesOf(stack: string): string {
-  const worker = stack.indexOf('\n    at runWithJob (');
-  if (worker < 0) return stack;
-  const storage = stack.lastIndexOf('\n    at AsyncLocalStorage.run (', worker);
-  return stack.slice(0, storage < 0 ? worker : storage);
 }
 
 function textOf(value: unknown): string {
