@@ -1,3 +1,4 @@
+import type { OpenEnvelope } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { ownStackOf } from './own-stack.js';
@@ -5,6 +6,7 @@ import { ownStackOf } from './own-stack.js';
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
 const STACK_LENGTH = 1000;
+const ERROR_START = '{"attempt":';
 /** Whatever JSON may write with six bytes: control characters, and halves of surrogate pairs. */
 const WIDE = /[^\t\n\f\r\x20-\ud7ff\ue000-\uffff]/;
 
@@ -34,6 +36,23 @@ export function recordError(
   } catch {
     return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
   }
+}
+
+/** The JSON list of a job's errors with one more, bounded as {@link appendError} says; mostly without reading those before. */
+export function writeHistory({ header, history }: OpenEnvelope, record: ErrorRecord): string {
+  const before = history ?? (header.e === undefined ? '[]' : JSON.stringify(header.e));
+  const text = before.slice(0, -1) + (before === '[]' ? '' : ',') + JSON.stringify(record) + ']';
+  // A character has at most three bytes.
+  const fits = text.length * 3 <= bytes || Buffer.byteLength(text) <= bytes;
+  if (fits && countIn(before) < count) return text;
+  return JSON.stringify(appendError(JSON.parse(before) as ErrorRecord[], record));
+}
+
+/** Errors in the JSON list of them: this text occurs in none of theirs, where quotes are escaped. */
+function countIn(history: string): number {
+  let found = 0;
+  for (let at = history.indexOf(ERROR_START); at >= 0; at = history.indexOf(ERROR_START, at + 1)) found++;
+  return found;
 }
 
 /** Adds an error to a job's history: the last ten, 8 KiB together, older stacks given up before older messages. */
