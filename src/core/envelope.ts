@@ -24,6 +24,12 @@ export interface Envelope {
   payload: string;
 }
 
+/** An envelope whose errors may be unread. */
+export interface OpenEnvelope extends Envelope {
+  /** Errors of earlier runs as the JSON list that is stored, its parts not looked at; then the header has none. */
+  history: string | undefined;
+}
+
 /** Short keys, because a queue may hold millions of them; every one is optional. */
 export interface EnvelopeHeader {
   /** job name */
@@ -51,6 +57,13 @@ export interface EnvelopeHeader {
 }
 
 const EMPTY_HEADER: EnvelopeHeader = Object.freeze({});
+/** Errors come last in what workers write. */
+const ERRORS_KEY = ',"e":';
+const WORKERS_ERRORS = `${ERRORS_KEY}[{"attempt":`;
+const LONGEST_SHARED = 300;
+const MOST_SHARED = 64;
+/** Instants, and what its job shows of it. */
+const UNSHARED = ['s', 'x', 'e', 'c'] as const;
 const VERSION = '1';
 const VERSION_CODE = 49;
 
@@ -64,6 +77,30 @@ function stampOf(at: number): string {
     stamp = at.toString(36);
   }
   return stamp;
+}
+
+/** The envelope of a job that failed: with this attempt, if any, and this JSON list of errors. */
+export function encodeFailed(
+  { enqueuedAt, userId, header, payload }: Envelope,
+  attempt: number | undefined,
+  history: string,
+): string {
+  let line = enqueuedAt > 0 ? VERSION + stampOf(enqueuedAt) : VERSION;
+  if (userId !== undefined) line += ' ' + userId;
+  return line + ' ' + failedHeaderOf(header, attempt) + history + '}\n' + payload;
+}
+
+let failedHeader: { header: EnvelopeHeader; attempt: number | undefined; text: string } | undefined;
+
+/** Up to where the errors begin; jobs that fail together mostly share one header. */
+function failedHeaderOf(header: EnvelopeHeader, attempt: number | undefined): string {
+  if (failedHeader?.header === header && failedHeader.attempt === attempt) return failedHeader.text;
+  const { e: _errors, ...rest } = header;
+  if (attempt !== undefined) rest.a = attempt;
+  const json = JSON.stringify(rest);
+  const text = json === '{}' ? '{"e":' : json.slice(0, -1) + ERRORS_KEY;
+  failedHeader = { header, attempt, text };
+  return text;
 }
 
 export function encodeEnvelope(
@@ -89,6 +126,13 @@ export class UnreadableEnvelopeError extends Error {
 }
 
 export function decodeEnvelope(text: string): Envelope {
+  const { enqueuedAt, userId, header, payload, history } = openEnvelope(text);
+  if (history === undefined) return { enqueuedAt, userId, header, payload };
+  return { enqueuedAt, userId, header: { ...header, ...readHeader(`{"e":${history}}`) }, payload };
+}
+
+/** As {@link decodeEnvelope}, but what workers wrote about earlier runs stays unread: a run that ends well needs none of it. */
+export function openEnvelope(text: string): OpenEnvelope {
   if (text.charCodeAt(0) !== VERSION_CODE) {
     throw new UnreadableEnvelopeError(
       `Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`,
@@ -99,7 +143,8 @@ export function decodeEnvelope(text: string): Envelope {
   const payload = text.slice(newline + 1);
   const space = text.indexOf(' ');
   if (space < 0 || space > newline) {
-    return { enqueuedAt: readStamp(text, newline), userId: undefined, header: EMPTY_HEADER, payload };
+    const enqueuedAt = readStamp(text, newline);
+    return { enqueuedAt, userId: undefined, header: EMPTY_HEADER, payload, history: undefined };
   }
   let rest = text.slice(space + 1, newline);
   let userId: string | undefined;
@@ -108,7 +153,30 @@ export function decodeEnvelope(text: string): Envelope {
     userId = end < 0 ? rest : rest.slice(0, end);
     rest = end < 0 ? '' : rest.slice(end + 1);
   }
-  return { enqueuedAt: readStamp(text, space), userId, header: rest === '' ? EMPTY_HEADER : readHeader(rest), payload };
+  let history: string | undefined;
+  const start = rest.indexOf(WORKERS_ERRORS);
+  // Raw quotes do not occur inside of JSON texts: none of these is found in a message.
+  if (start > 0 && rest.endsWith('}]}') && !rest.includes('],"', start)) {
+    history = rest.slice(start + ERRORS_KEY.length, -1);
+    rest = rest.slice(0, start) + '}';
+  }
+  const header = rest === '' ? EMPTY_HEADER : sharedHeaderOf(rest);
+  return { enqueuedAt: readStamp(text, space), userId, header, payload, history };
+}
+
+/** Headers without anything that differs from job to job, by their JSON: those of a queue are few. Nobody changes one. */
+const headers = new Map<string, EnvelopeHeader>();
+
+function sharedHeaderOf(json: string): EnvelopeHeader {
+  const known = headers.get(json);
+  if (known !== undefined) return known;
+  const header = readHeader(json);
+  if (json.length <= LONGEST_SHARED && UNSHARED.every((key) => header[key] === undefined)) {
+    if (headers.size >= MOST_SHARED) headers.clear();
+    // A part of a text would keep all of it, payload and all.
+    headers.set(Buffer.from(json, 'utf16le').toString('utf16le'), header);
+  }
+  return header;
 }
 
 function readStamp(text: string, end: number): number {

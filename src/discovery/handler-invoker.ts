@@ -57,8 +57,11 @@ export class HandlerInvoker {
   private compileStatic(method: DecoratedMethod, creator: ExternalContextCreator | undefined): Invoke {
     const instance = instanceOf(method);
     const name = method.method;
-    // Looked up at each call, so that a spy put on the instance later is called.
-    return creator ? around(creator, instance, method) : (job) => instance[name](job);
+    if (creator) return around(creator, instance, method);
+    // Looked up at each call, so that a spy put on the instance later is called. Its name keeps it out of stored stacks.
+    return function invokeHandler(job) {
+      return instance[name](job);
+    };
   }
 
   /** One instance per job, with the job as `REQUEST`; a durable one per what the app's strategy makes of the job. */

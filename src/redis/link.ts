@@ -11,6 +11,7 @@ interface Pending {
   giveUpAt: number;
 }
 
+const REPLY = { replyEncoding: 'utf8' } as const;
 const SWEEP_MS = 100;
 /** A server that forgets the text at once is broken: from then on the call waits like any other. */
 const SEND_TEXT_TRIES = 3;
@@ -155,7 +156,9 @@ export class Link {
       const entry: Pending = { reject, giveUpAt };
       this.pending.add(entry);
       this.sweeper ??= setTimeout(() => this.sweep(), SWEEP_MS);
-      const command = new Command(name, args, { replyEncoding: 'utf8' });
+      const command = new Command(name, [], REPLY);
+      // Given to the constructor they would be copied, and each looked at: a turn has a thousand.
+      command.args = textsOf(args);
       ((this.client as Cluster).sendCommand(command, undefined, node) as Promise<unknown>).then(
         (reply) => {
           this.pending.delete(entry);
@@ -224,6 +227,10 @@ export class Link {
     if (open) return new ReplyLostError(`${text}; the call may have been executed`, { cause });
     return new BrokerUnavailableError(`${text}; nothing was stored`, { cause });
   }
+}
+
+function textsOf(args: readonly (string | number)[]): string[] {
+  return args.map((arg) => (typeof arg === 'string' ? arg : String(arg)));
 }
 
 /** ioredis refuses such commands before a byte leaves the process; "Connection is closed" it says of sent ones, too. */

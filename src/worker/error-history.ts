@@ -1,9 +1,12 @@
+import type { OpenEnvelope } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { DEFAULTS } from '../task-queue.options.js';
+import { ownStackOf } from './own-stack.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
 const STACK_LENGTH = 1000;
+const ERROR_START = '{"attempt":';
 /** Whatever JSON may write with six bytes: control characters, and halves of surrogate pairs. */
 const WIDE = /[^\t\n\f\r\x20-\ud7ff\ue000-\uffff]/;
 
@@ -25,14 +28,31 @@ export function recordError(
         name: clip(mask(thrown.name), 200),
         message: clip(mask(thrown.message), MESSAGE_LENGTH),
       };
-      const { stack } = thrown;
-      if (typeof stack === 'string') record.stack = clip(mask(ownFramesOf(stack)), STACK_LENGTH);
+      const stack = ownStackOf(thrown);
+      if (stack !== undefined) record.stack = clip(mask(stack), STACK_LENGTH);
       return record;
     }
     return { attempt, at, name: 'NonError', message: clip(mask(textOf(thrown)), MESSAGE_LENGTH) };
   } catch {
     return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
   }
+}
+
+/** The JSON list of a job's errors with one more, bounded as {@link appendError} says; mostly without reading those before. */
+export function writeHistory({ header, history }: OpenEnvelope, record: ErrorRecord): string {
+  const before = history ?? (header.e === undefined ? '[]' : JSON.stringify(header.e));
+  const text = before.slice(0, -1) + (before === '[]' ? '' : ',') + JSON.stringify(record) + ']';
+  // A character has at most three bytes.
+  const fits = text.length * 3 <= bytes || Buffer.byteLength(text) <= bytes;
+  if (fits && countIn(before) < count) return text;
+  return JSON.stringify(appendError(JSON.parse(before) as ErrorRecord[], record));
+}
+
+/** Errors in the JSON list of them: this text occurs in none of theirs, where quotes are escaped. */
+function countIn(history: string): number {
+  let found = 0;
+  for (let at = history.indexOf(ERROR_START); at >= 0; at = history.indexOf(ERROR_START, at + 1)) found++;
+  return found;
 }
 
 /** Adds an error to a job's history: the last ten, 8 KiB together, older stacks given up before older messages. */
@@ -55,14 +75,6 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
     size = Buffer.byteLength(JSON.stringify(kept));
   }
   return kept;
-}
-
-/** What lies below the handler is the worker, the same for every job: it is not worth its bytes. */
-function ownFramesOf(stack: string): string {
-  const worker = stack.indexOf('\n    at runWithJob (');
-  if (worker < 0) return stack;
-  const storage = stack.lastIndexOf('\n    at AsyncLocalStorage.run (', worker);
-  return stack.slice(0, storage < 0 ? worker : storage);
 }
 
 function textOf(value: unknown): string {

@@ -2,7 +2,14 @@ import { isObservable, Subscription, type Observable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
-import { decodeEnvelope, encodeEnvelope, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
+import {
+  encodeFailed,
+  jobNameOf,
+  openEnvelope,
+  payloadIdOf,
+  type Envelope,
+  type OpenEnvelope,
+} from '../core/envelope.js';
 import { describeValue } from '../core/errors.js';
 import { controlFlowOf } from '../core/handler.js';
 import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
@@ -10,7 +17,7 @@ import { isJobName } from '../core/names.js';
 import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
 import { runWithJob } from './current-job.js';
-import { appendError, recordError } from './error-history.js';
+import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { RunningJob, type ReportSink } from './running-job.js';
 
@@ -42,9 +49,9 @@ export class JobRunner {
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
   prepare(reserved: ReservedJob): RunningJob | Settlement {
     const { queue, handlers, codec, sink, fallback } = this.context;
-    let envelope: Envelope;
+    let envelope: OpenEnvelope;
     try {
-      envelope = decodeEnvelope(reserved.envelope);
+      envelope = openEnvelope(reserved.envelope);
     } catch (error) {
       return this.bury(reserved, 'unreadable', error, undefined, fallback.retention.dead);
     }
@@ -209,13 +216,12 @@ export class JobRunner {
     if (flow?.kind === 'bury') return this.bury(reservedOf(job), flow.reason, thrown, job, keep);
     if (job.attempt >= job.maxAttempts) return this.bury(reservedOf(job), 'exhausted', thrown, job, keep);
     const record = this.record(thrown, job);
-    const header = { ...envelope.header, a: job.attempt + 1, e: appendError(envelope.header.e, record) };
     return {
       op: 'retry',
       id,
       token,
       delayMs: this.delayOf(job, thrown),
-      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, envelope.payload),
+      envelope: encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record)),
       error: JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt }),
     };
   }
@@ -245,8 +251,7 @@ export class JobRunner {
     const record = this.record(thrown, job);
     let envelope: string | undefined;
     if (job !== undefined) {
-      const header = { ...job.envelope.header, e: appendError(job.envelope.header.e, record) };
-      envelope = encodeEnvelope(job.envelope.enqueuedAt, job.envelope.userId, header, job.envelope.payload);
+      envelope = encodeFailed(job.envelope, job.envelope.header.a, writeHistory(job.envelope, record));
     }
     const detail = JSON.stringify({ reason, name: record.name, message: record.message });
     return { op: 'bury', id: reserved.id, token: reserved.token, detail, envelope, keep };

@@ -1,5 +1,5 @@
 import type { Token } from '../core/broker.js';
-import type { Envelope } from '../core/envelope.js';
+import type { OpenEnvelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors.js';
 import type { Job } from '../core/job-view.js';
 import type { HandlerPlan } from './handler-plan.js';
@@ -32,7 +32,7 @@ export class RunningJob implements Job {
     readonly token: Token,
     readonly fence: number,
     readonly crashes: number,
-    readonly envelope: Envelope,
+    readonly envelope: OpenEnvelope,
     /** The envelope as it is stored. */
     readonly envelopeText: string,
     readonly payload: unknown,

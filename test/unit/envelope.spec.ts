@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decodeEnvelope, encodeEnvelope, encodeFailed, openEnvelope } from '../../src/core/envelope.js';
+import type { EnvelopeHeader } from '../../src/core/envelope.js';
+import type { ErrorRecord } from '../../src/core/job.js';
+import { appendError, recordError, writeHistory } from '../../src/worker/error-history.js';
+
+const BACKOFF = { type: 'fixed', delayMs: 5, maxMs: 10, jitter: 0 };
+const ERROR: ErrorRecord = { attempt: 1, at: 5, name: 'Error', message: 'no', stack: 'Error: no\n    at x (y:1:2)' };
+
+const texts = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom(
+    '],"',
+    '}]}',
+    '"',
+    '\\',
+    '\n',
+    ',"e":[{"attempt":',
+    '{"attempt":',
+    'foo],',
+    'foo}]',
+    '\ud800',
+    'ü€😀',
+  ),
+);
+const headers: fc.Arbitrary<EnvelopeHeader> = fc.record(
+  {
+    n: fc.constantFrom('welcome', 'e', 'a]b'),
+    m: fc.nat(20),
+    a: fc.integer({ min: 2, max: 20 }),
+    b: fc.constant(BACKOFF),
+    s: fc.nat(),
+    c: fc.record({ name: texts, missed: fc.nat(3) }),
+    r: fc.constant({ completed: false as const }),
+  },
+  { requiredKeys: [] },
+);
+const errors: fc.Arbitrary<ErrorRecord[]> = fc
+  .array(fc.tuple(texts, texts, fc.nat(900)), { minLength: 1, maxLength: 14 })
+  .map((list) =>
+    list.map(([message, name, size], index) => {
+      const error = Object.assign(new Error(message.repeat(1 + (size % 7))), { name });
+      error.stack = `${message}${'x'.repeat(size)}`;
+      return recordError(error, index + 1, 1000 + index);
+    }),
+  );
+
+describe('the envelope of a job that failed', () => {
+  it('is the one that its header, attempt and errors make, however often it failed', () => {
+    fc.assert(
+      fc.property(headers, errors, texts, fc.constantFrom(undefined, 'order-7'), (header, records, payload, userId) => {
+        let text = encodeEnvelope(1_700_000_000_000, userId, header, payload);
+        let expected: ErrorRecord[] = [];
+        records.forEach((record, index) => {
+          const envelope = openEnvelope(text);
+          expected = appendError(expected, record);
+          text = encodeFailed(envelope, index + 2, writeHistory(envelope, record));
+          const { a: _attempt, ...rest } = header;
+          const whole = { ...rest, a: index + 2, e: JSON.parse(JSON.stringify(expected)) as ErrorRecord[] };
+          expect(decodeEnvelope(text)).toEqual({ enqueuedAt: 1_700_000_000_000, userId, header: whole, payload });
+          expect(openEnvelope(text).header.a).toBe(index + 2);
+        });
+      }),
+    );
+  });
+
+  it('keeps its errors unread until somebody wants them', () => {
+    const text = encodeEnvelope(1, undefined, { m: 3, a: 2, e: [ERROR] }, '{}');
+    expect(openEnvelope(text)).toMatchObject({
+      header: { m: 3, a: 2 },
+      history: JSON.stringify([ERROR]),
+      payload: '{}',
+    });
+    expect(decodeEnvelope(text)).not.toHaveProperty('history');
+  });
+
+  it.each([
+    ['first', '{"e":[{"attempt":1,"name":"a","message":"b"}],"a":2}'],
+    ['in the middle', '{"a":2,"e":[{"attempt":1,"name":"a","message":"b"}],"m":3}'],
+    ['before another list', '{"a":2,"e":[{"attempt":1,"name":"a","message":"b"}],"z":[{}]}'],
+    ['of another shape', '{"a":2,"e":[{"name":"a","message":"b"}]}'],
+    ['before an end that looks like one', '{"a":2,"e":[{"attempt":1,"name":"a","message":"],"}]}'],
+  ])('reads the errors of others wherever they stand: %s', (_where, header) => {
+    const envelope = openEnvelope(`1abc ${header}\n{}`);
+    expect(envelope.history).toBeUndefined();
+    expect(envelope.header).toEqual(JSON.parse(header));
+    expect(JSON.parse(writeHistory(envelope, ERROR))).toEqual([...(envelope.header.e as ErrorRecord[]), ERROR]);
+  });
+
+  it.each(['{"a":2,"e":[{"attempt":1}]}', '{"a":2,"e":[{"attempt":}]}', '{"a":,"e":[{"attempt":1}]}'])(
+    'is unreadable with broken parts: %s',
+    (header) => {
+      expect(() => decodeEnvelope(`1abc ${header}\n{}`)).toThrow(/^Envelope header/);
+    },
+  );
+
+  it('shares no header in which jobs differ, or of which a handler sees an object', () => {
+    const open = (header: EnvelopeHeader) => openEnvelope(encodeEnvelope(1, undefined, header, '{}')).header;
+    expect(open({ m: 3, b: BACKOFF })).toBe(open({ m: 3, b: BACKOFF }));
+    for (const header of [{ s: 5 }, { x: 5 }, { c: { name: 'tick', missed: 0 } }])
+      expect(open({ m: 3, ...header })).not.toBe(open({ m: 3, ...header }));
+  });
+});
