@@ -50,6 +50,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
+import { NumberedCaller } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
@@ -110,6 +111,7 @@ interface QueueAccess {
   enqueuer: Enqueuer;
   inboxes: InboxMover;
   timetable: RedisTimetable;
+  caller: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
 }
@@ -244,7 +246,7 @@ export class RedisBroker implements Broker {
     const lost = await this.lostOf(keys, held);
     // Who can say so lives: its lease ran out because it was slow.
     for (let first = 0; first < lost.length; first += STEP)
-      await this.run('forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
+      await this.act(queue, 'forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
     return { lost, released, fence };
   }
 
@@ -268,12 +270,8 @@ export class RedisBroker implements Broker {
       String(logs.length),
       ...logs,
     ]);
-    const [, lost] = await this.run<[string, string[]]>(
-      'report',
-      [k.meta, k.inflight, k.notes],
-      [this.options.logLines, ...args],
-    );
-    return { lost };
+    const lost = await this.act(queue, 'report', [k.meta, k.inflight, k.notes], [this.options.logLines, ...args]);
+    return { lost: lost === '' ? [] : lost.split(',') };
   }
 
   async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
@@ -369,7 +367,7 @@ export class RedisBroker implements Broker {
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
     const { keys: k } = this.access(queue);
-    await this.run('set-paused', [k.meta, k.idle], [paused ? '1' : '0']);
+    await this.act(queue, 'set-paused', [k.meta, k.idle], [paused ? '1' : '0']);
   }
 
   async isPaused(queue: string): Promise<boolean> {
@@ -390,7 +388,7 @@ export class RedisBroker implements Broker {
       k.cancelling,
       k.cancelled,
     ];
-    return this.run<CancelAnswer>('cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
+    return this.act<CancelAnswer>(queue, 'cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
   }
 
   async retryDead(
@@ -400,7 +398,8 @@ export class RedisBroker implements Broker {
     envelope: string,
   ): Promise<'retried' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
-    return this.run(
+    return this.act(
+      queue,
       'retry-dead',
       [k.meta, k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
@@ -421,7 +420,7 @@ export class RedisBroker implements Broker {
       k.cancelled,
       k.dead,
     ];
-    return this.run('remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
+    return this.act(queue, 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
   }
 
   async purge(
@@ -443,11 +442,13 @@ export class RedisBroker implements Broker {
       k.cancelled,
       k.dead,
     ];
-    const [removed, more] = await this.run<[number, number]>(
+    const answer = await this.act(
+      queue,
       'purge',
       [...keys, k.levels, k.crashes, k.notes, k.waiters],
       [state, Math.min(limit, STEP)],
     );
+    const [removed, more] = answer.split(' ').map(Number);
     return { removed, more: more === 1 };
   }
 
@@ -564,10 +565,12 @@ export class RedisBroker implements Broker {
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
       const timetable = new RedisTimetable(keys, numbers, {
         run: (name, ...call) => this.run(name, ...call),
+        act: (name, ...call) => this.act(queue, name, ...call),
         look: (...call) => this.look('read-schedules', ...call),
         command: (name, args) => link.command(name, args),
       });
-      access = { keys, numbers, enqueuer, inboxes, timetable, format: undefined };
+      const caller = new NumberedCaller(queue, link, keys);
+      access = { keys, numbers, enqueuer, inboxes, timetable, caller, format: undefined };
       this.queues.set(queue, access);
     }
     return access;
@@ -599,6 +602,16 @@ export class RedisBroker implements Broker {
 
   private run<T>(name: ScriptName, keys: string[], args: (string | number)[]): Promise<T> {
     return this.execute(this.scripts[name], keys, args);
+  }
+
+  /** As {@link run}, of a script that answers with what it did: a repeated call is answered as the first. */
+  private act<T extends string>(
+    queue: string,
+    name: ScriptName,
+    keys: string[],
+    args: (string | number)[],
+  ): Promise<T> {
+    return this.access(queue).caller.call(this.scripts[name], keys, args) as Promise<T>;
   }
 
   /** As {@link run}, of a call that writes nothing. */
