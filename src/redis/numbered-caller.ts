@@ -5,7 +5,7 @@ import type { Link } from './link.js';
 import type { Script } from './script-library.js';
 import { ReplyLostError } from './store-errors.js';
 
-/** Calls of one queue under way at once; more wait. Each lane has a record in the store for as long as it remembers calls. */
+/** Calls under way at once; more wait. Each lane has a record in the store for as long as it remembers calls. */
 const LANES = 64;
 
 /** One sequence of calls, one after the other: the store remembers the number of the last one and what it answered. */
@@ -28,9 +28,11 @@ export class NumberedCaller {
     private readonly queue: string,
     private readonly link: Link,
     private readonly keys: QueueKeys,
+    private readonly mostLanes = LANES,
   ) {}
 
   /**
+   * Sent at once where a lane is free: what its caller sends next comes behind it.
    * @param keys without `calls`, which is the last one of each of these scripts
    * @param args without caller and number, which are the first two
    * @throws BrokerUnavailableError (nothing was done), CallOutcomeUnknownError, BrokerRefusedError
@@ -38,8 +40,8 @@ export class NumberedCaller {
   async call(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<string> {
     const lane = this.leastLoaded();
     const deadline = performance.now() + this.link.timeoutMs;
-    lane.load++;
-    const answered = lane.last.then(() => this.send(lane, script, keys, args, deadline));
+    const send = () => this.send(lane, script, keys, args, deadline);
+    const answered = lane.load++ === 0 ? send() : lane.last.then(send);
     lane.last = answered.catch(() => {});
     try {
       return await answered;
@@ -55,7 +57,7 @@ export class NumberedCaller {
       if (lane.load === 0) return lane;
       if (best === undefined || lane.load < best.load) best = lane;
     }
-    if (best !== undefined && this.lanes.length >= LANES) return best;
+    if (best !== undefined && this.lanes.length >= this.mostLanes) return best;
     const fresh = { caller: randomBytes(9).toString('base64url'), call: 0, load: 0, last: Promise.resolve() };
     this.lanes.push(fresh);
     return fresh;

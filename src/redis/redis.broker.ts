@@ -112,6 +112,8 @@ interface QueueAccess {
   inboxes: InboxMover;
   timetable: RedisTimetable;
   caller: NumberedCaller;
+  /** Beside the others: a report must not wait, because the settlement behind it ends the right to make it. */
+  reporter: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
 }
@@ -262,7 +264,7 @@ export class RedisBroker implements Broker {
   }
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
-    const { keys: k } = this.access(queue);
+    const { keys: k, reporter } = this.access(queue);
     const args = reports.flatMap(({ id, token, progress, logs }) => [
       id,
       token,
@@ -270,7 +272,8 @@ export class RedisBroker implements Broker {
       String(logs.length),
       ...logs,
     ]);
-    const lost = await this.act(queue, 'report', [k.meta, k.inflight, k.notes], [this.options.logLines, ...args]);
+    const keys = [k.meta, k.inflight, k.notes];
+    const lost = await reporter.call(this.scripts.report, keys, [this.options.logLines, ...args]);
     return { lost: lost === '' ? [] : lost.split(',') };
   }
 
@@ -570,7 +573,8 @@ export class RedisBroker implements Broker {
         command: (name, args) => link.command(name, args),
       });
       const caller = new NumberedCaller(queue, link, keys);
-      access = { keys, numbers, enqueuer, inboxes, timetable, caller, format: undefined };
+      const reporter = new NumberedCaller(queue, link, keys, Infinity);
+      access = { keys, numbers, enqueuer, inboxes, timetable, caller, reporter, format: undefined };
       this.queues.set(queue, access);
     }
     return access;

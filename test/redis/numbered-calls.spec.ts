@@ -201,6 +201,14 @@ describe('NumberedCaller', () => {
     }
   });
 
+  it('sends at once where it can: what is sent next by others comes behind it', () => {
+    const call = open();
+    for (const number of [1, 2, 3]) {
+      void call();
+      expect(sent).toHaveLength(number);
+    }
+  });
+
   it('has as few lanes as are needed, and no more than 64; no lane has two calls under way', async () => {
     const call = open();
     const answers = Array.from({ length: 200 }, call);
