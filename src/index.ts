@@ -70,6 +70,7 @@ export {
   BrokerRefusedError,
   BrokerUnavailableError,
   BulkTooLargeError,
+  CallOutcomeUnknownError,
   ConfigurationError,
   DecryptionError,
   DurabilityUnconfirmedError,

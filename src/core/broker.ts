@@ -10,7 +10,8 @@ export type { StoreFacts } from './store-report.js';
 
 /**
  * The port between the life of a job and the place where it is stored. `redis/` and `memory/` implement it, one contract
- * suite proves both. Every verb is atomic, safe to repeat after a lost reply, and uses the store's clock alone.
+ * suite proves both. Every verb is atomic, survives a lost reply (it is repeated, and does nothing twice), and uses the store's
+ * clock alone. One that writes and whose reply never comes rejects with `CallOutcomeUnknownError`, unless it says otherwise.
  * Queue names, user ids and sizes are checked before they come here.
  */
 export interface Broker extends ScheduleBroker {

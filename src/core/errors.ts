@@ -175,6 +175,28 @@ export class EnqueueOutcomeUnknownError extends TaskQueueError {
   }
 }
 
+/** A call that changes what is stored, other than an enqueue, was sent and its reply never came: it may be done. */
+export class CallOutcomeUnknownError extends TaskQueueError {
+  override readonly name = 'CallOutcomeUnknownError';
+  readonly code = 'TASK_QUEUE_CALL_OUTCOME_UNKNOWN';
+  constructor(
+    readonly queue: string,
+    /** What was called: the name of its script, such as `cancel` or `retry-dead`. */
+    readonly call: string,
+    /** Calling again does nothing twice. Only a schedule that is run by hand may get a second job. */
+    readonly safeToRepeat: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The reply to ${call} on queue "${queue}" was lost: it may be done. ` +
+        (safeToRepeat
+          ? 'It is safe to call it again: nothing is done twice, and what is done already is answered as such.'
+          : 'Look whether it is done before you call it again: that may do it twice.'),
+      options,
+    );
+  }
+}
+
 /** The jobs are stored, and fewer servers than asked for confirmed it in time. */
 export class DurabilityUnconfirmedError extends TaskQueueError {
   override readonly name = 'DurabilityUnconfirmedError';

@@ -62,7 +62,8 @@ const STORABLE_ID = /^[\x21-\x7e]{1,128}$/;
 /**
  * Enqueues jobs and looks after queues. Wherever a queue is named, a definition made by `defineJob` may stand instead.
  * Every verb rejects with `UnknownQueueError` for a queue that this application does not know, and with
- * `BrokerUnavailableError` while the store is away.
+ * `BrokerUnavailableError` while the store is away: then nothing was done. What may have been done, because the reply never
+ * came, is an `EnqueueOutcomeUnknownError` or `CallOutcomeUnknownError`.
  */
 @Injectable()
 export class QueueService implements OnApplicationShutdown {

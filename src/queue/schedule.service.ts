@@ -46,7 +46,8 @@ const MOST_HISTORY = 10;
  * Schedules of the shared store: those that are made at run time (one per tenant, from a database, any number), and those
  * that the code declares with `@Cron` and its like, which can be looked at, paused and run by hand here. A queue's
  * schedules are fired by the processes that handle the queue. Every verb rejects with `UnknownQueueError` for a queue that
- * this application does not know, and with `BrokerUnavailableError` while the store is away.
+ * this application does not know, and with `BrokerUnavailableError` while the store is away: then nothing was done. What may
+ * have been done, because the reply never came, is a `CallOutcomeUnknownError`.
  *
  * @example
  * ```ts

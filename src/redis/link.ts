@@ -18,8 +18,8 @@ const SEND_TEXT_TRIES = 3;
 
 /**
  * One connection for commands. Every call settles within its deadline: ioredis alone leaves a promise pending for ever
- * when its connection goes, and re-sends what a caller may have repeated. A call is repeated here, because every script
- * answers a repeated call as the first.
+ * when its connection goes, and re-sends what a caller may have repeated. A call is repeated here: no script
+ * does a thing twice for it, and those that answer with what they did are called by `NumberedCaller`.
  */
 export class Link {
   private readonly pending = new Set<Pending>();
@@ -75,7 +75,7 @@ export class Link {
       textWanted = false;
       return this.send(script.readOnly ? `${verb}_ro` : verb, [body, keys.length, ...keys, ...args], giveUpAt);
     };
-    return this.untilAnswered(attempt, true, deadline, () => {
+    return this.untilAnswered(attempt, script.readOnly !== true, deadline, () => {
       textWanted = true;
     });
   }

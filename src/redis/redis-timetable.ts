@@ -15,16 +15,19 @@ import type {
   ScheduleStatus,
   StoredSchedule,
 } from '../core/broker.js';
-import { InvalidValueError } from '../core/errors.js';
+import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { ScriptName } from './script-library.js';
+import { ReplyLostError } from './store-errors.js';
 
 type Arguments = (string | number)[];
 
 /** How a timetable speaks to the server. */
 export interface TimetableCalls {
   run<T>(name: ScriptName, keys: string[], args: Arguments): Promise<T>;
+  /** A script that answers with what it did: a repeated call is answered as the first. */
+  act<T extends string>(name: ScriptName, keys: string[], args: Arguments): Promise<T>;
   /** The script that reads schedules, by a call that writes nothing. */
   look<T>(keys: string[], args: Arguments): Promise<T>;
   command(name: string, args: Arguments): Promise<unknown>;
@@ -51,15 +54,14 @@ export class RedisTimetable {
   register({ name, specHash, spec, nextTick, lookAt, app, losesTick }: NewSchedule): Promise<RegisterAnswer> {
     const { schedules, specs, ticks, announced } = this.keys;
     const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? '', losesTick === true ? '1' : '0'];
-    return this.calls.run('register-schedule', [schedules, specs, ticks, announced], args);
+    return this.calls.act('register-schedule', [schedules, specs, ticks, announced], args);
   }
 
   async announce(app: string, names: readonly AnnouncedSchedule[]): Promise<Announcement> {
     const { schedules, ticks, announced, apps } = this.keys;
     const args = [app, ...names.flatMap(({ name, specHash }) => [name, specHash])];
-    type Reply = [string[], string[], string[]];
-    const reply = await this.calls.run<Reply>('announce-schedules', [schedules, ticks, announced, apps], args);
-    const [outdated, unknown, removed] = reply;
+    const lines = await this.calls.act('announce-schedules', [schedules, ticks, announced, apps], args);
+    const [outdated, unknown, removed] = lines.split('\n').map((line) => (line === '' ? [] : line.split('\t')));
     return { outdated, unknown, removed: removed.sort() };
   }
 
@@ -83,12 +85,12 @@ export class RedisTimetable {
 
   async pause(name: string): Promise<boolean> {
     const { schedules, ticks } = this.keys;
-    return (await this.calls.run<number>('pause-schedule', [schedules, ticks], [name])) === 1;
+    return (await this.calls.act('pause-schedule', [schedules, ticks], [name])) === '1';
   }
 
   resume(name: string, specHash: string, { nextTick, lookAt }: ComingTick): Promise<ResumeAnswer> {
     const { schedules, ticks } = this.keys;
-    return this.calls.run('resume-schedule', [schedules, ticks], [name, specHash, nextTick ?? '', lookAt ?? '']);
+    return this.calls.act('resume-schedule', [schedules, ticks], [name, specHash, nextTick ?? '', lookAt ?? '']);
   }
 
   async run(
@@ -97,12 +99,14 @@ export class RedisTimetable {
     { envelope, userId, priority = 0, scheduledFor }: ScheduledJob,
   ): Promise<{ id: string; created: boolean } | 'changed' | 'not-found'> {
     const k = this.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs];
+    const keys = [k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs];
     const [numberOfJob] = await this.takeNumbers(1);
     const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
-    type Reply = ['created' | 'known' | 'changed' | 'not-found', string];
-    const [answer, id] = await this.calls.run<Reply>('run-schedule', keys, args);
-    return answer === 'created' || answer === 'known' ? { id, created: answer === 'created' } : answer;
+    type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
+    const answer = await this.calls.act<Answer>('run-schedule', keys, args);
+    if (answer === 'changed' || answer === 'not-found') return answer;
+    const [outcome, id] = answer.split(' ');
+    return { id, created: outcome === 'created' };
   }
 
   async read(names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
@@ -142,7 +146,7 @@ export class RedisTimetable {
 
   async remove(name: string): Promise<boolean> {
     const { schedules, specs, ticks, announced, runs } = this.keys;
-    return (await this.calls.run<number>('remove-schedule', [schedules, specs, ticks, announced, runs], [name])) === 1;
+    return (await this.calls.act('remove-schedule', [schedules, specs, ticks, announced, runs], [name])) === '1';
   }
 
   private async fireBatch(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
@@ -163,8 +167,14 @@ export class RedisTimetable {
   }
 
   private async takeNumbers(count: number): Promise<string[]> {
-    return this.numbers.tryTake(count) ?? (await this.numbers.take(count));
+    return this.numbers.tryTake(count) ?? this.numbers.take(count).catch(refuseNumbers);
   }
+}
+
+/** Taking numbers stores no job, whatever became of it. */
+function refuseNumbers(error: unknown): never {
+  if (!(error instanceof ReplyLostError)) throw error;
+  throw new BrokerUnavailableError('Redis did not answer in time; nothing was stored', { cause: error });
 }
 
 /** As many fires as one script may do without keeping others waiting; at least one. */

@@ -50,6 +50,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
+import { NumberedCaller } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
@@ -112,6 +113,9 @@ interface QueueAccess {
   enqueuer: Enqueuer;
   inboxes: InboxMover;
   timetable: RedisTimetable;
+  caller: NumberedCaller;
+  /** Beside the others: a report must not wait, because the settlement behind it ends the right to make it. */
+  reporter: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
 }
@@ -246,7 +250,7 @@ export class RedisBroker implements Broker {
     const lost = await this.lostOf(keys, held);
     // Who can say so lives: its lease ran out because it was slow.
     for (let first = 0; first < lost.length; first += STEP)
-      await this.run('forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
+      await this.act(queue, 'forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
     return { lost, released, fence };
   }
 
@@ -262,7 +266,7 @@ export class RedisBroker implements Broker {
   }
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
-    const { keys: k } = this.access(queue);
+    const { keys: k, reporter } = this.access(queue);
     const args = reports.flatMap(({ id, token, progress, logs }) => [
       id,
       token,
@@ -270,12 +274,9 @@ export class RedisBroker implements Broker {
       String(logs.length),
       ...logs,
     ]);
-    const [, lost] = await this.run<[string, string[]]>(
-      'report',
-      [k.meta, k.inflight, k.notes],
-      [this.options.logLines, ...args],
-    );
-    return { lost };
+    const keys = [k.inflight, k.notes];
+    const lost = await reporter.call(this.scripts.report, keys, [this.options.logLines, ...args]);
+    return { lost: lost === '' ? [] : lost.split(',') };
   }
 
   async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
@@ -371,7 +372,7 @@ export class RedisBroker implements Broker {
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
     const { keys: k } = this.access(queue);
-    await this.run('set-paused', [k.meta, k.idle], [paused ? '1' : '0']);
+    await this.act(queue, 'set-paused', [k.idle], [paused ? '1' : '0']);
   }
 
   async isPaused(queue: string): Promise<boolean> {
@@ -380,19 +381,8 @@ export class RedisBroker implements Broker {
 
   async cancel(queue: string, id: string): Promise<CancelAnswer> {
     const { keys: k } = this.access(queue);
-    const keys = [
-      k.meta,
-      k.jobs,
-      k.ids,
-      k.inflight,
-      k.scheduled,
-      k.priority,
-      k.parked,
-      k.suspects,
-      k.cancelling,
-      k.cancelled,
-    ];
-    return this.run<CancelAnswer>('cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
+    return this.act<CancelAnswer>(queue, 'cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
   }
 
   async retryDead(
@@ -402,28 +392,18 @@ export class RedisBroker implements Broker {
     envelope: string,
   ): Promise<'retried' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
-    return this.run(
+    return this.act(
+      queue,
       'retry-dead',
-      [k.meta, k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
+      [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
     );
   }
 
   async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
     const { keys: k } = this.access(queue);
-    const keys = [
-      k.meta,
-      k.jobs,
-      k.ids,
-      k.inflight,
-      k.scheduled,
-      k.priority,
-      k.parked,
-      k.suspects,
-      k.cancelled,
-      k.dead,
-    ];
-    return this.run('remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
+    return this.act(queue, 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
   }
 
   async purge(
@@ -433,7 +413,6 @@ export class RedisBroker implements Broker {
   ): Promise<{ removed: number; more: boolean }> {
     const { keys: k } = this.access(queue);
     const keys = [
-      k.meta,
       k.jobs,
       k.ids,
       k.ready,
@@ -445,11 +424,13 @@ export class RedisBroker implements Broker {
       k.cancelled,
       k.dead,
     ];
-    const [removed, more] = await this.run<[number, number]>(
+    const answer = await this.act(
+      queue,
       'purge',
       [...keys, k.levels, k.crashes, k.notes, k.waiters],
       [state, Math.min(limit, STEP)],
     );
+    const [removed, more] = answer.split(' ').map(Number);
     return { removed, more: more === 1 };
   }
 
@@ -566,10 +547,14 @@ export class RedisBroker implements Broker {
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
       const timetable = new RedisTimetable(keys, numbers, {
         run: (name, ...call) => this.run(name, ...call),
+        act: (name, ...call) => this.act(queue, name, ...call),
         look: (...call) => this.look('read-schedules', ...call),
         command: (name, args) => link.command(name, args),
       });
-      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, format: undefined };
+      const caller = new NumberedCaller(queue, link, keys);
+      const reporter = new NumberedCaller(queue, link, keys, Infinity);
+      const format = undefined;
+      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, caller, reporter, format };
       this.queues.set(queue, access);
     }
     return access;
@@ -601,6 +586,16 @@ export class RedisBroker implements Broker {
 
   private run<T>(name: ScriptName, keys: readonly string[], args: (string | number)[]): Promise<T> {
     return this.execute(this.scripts[name], keys, args);
+  }
+
+  /** As {@link run}, of a script that answers with what it did: a repeated call is answered as the first. */
+  private act<T extends string>(
+    queue: string,
+    name: ScriptName,
+    keys: readonly string[],
+    args: (string | number)[],
+  ): Promise<T> {
+    return this.access(queue).caller.call(this.scripts[name], keys, args) as Promise<T>;
   }
 
   /** As {@link run}, of a call that writes nothing. */

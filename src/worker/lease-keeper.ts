@@ -55,9 +55,11 @@ export class LeaseKeeper {
 
   /** What a beat was answered, wherever it was made. */
   heed({ now, lapsed, cancelling }: BeatReply): void {
+    // A beat that was repeated, because the reply was lost, finds the lease that it renewed itself.
+    const mayHaveLapsed = lapsed || (this.endsAt > 0 && this.mayHaveLapsed(now));
     this.renewed(now);
     if (cancelling.length > 0) this.context.onCancelling(cancelling);
-    if (lapsed) this.context.onLapse();
+    if (mayHaveLapsed) this.context.onLapse();
   }
 
   /** @param now store time, ms, at which the lease began anew */

@@ -421,6 +421,20 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect(await driver.broker.logs(QUEUE, 'a')).toEqual(['one', 'two', 'three é']);
   });
 
+  it('stores what is reported right before the run is settled, however many other calls are under way', async () => {
+    const driver = use();
+    const { id, token } = await driver.start('w1');
+    const others = Array.from({ length: 200 }, () => driver.broker.cancel(QUEUE, 'nobody'));
+    const reports = Array.from({ length: 100 }, (_, index) =>
+      driver.broker.report(QUEUE, [{ id, token, progress: String(index), logs: [`line ${index}`] }]),
+    );
+    await driver.settle('w1', driver.complete({ id, token }));
+    for (const { lost } of await Promise.all(reports)) expect(lost).toEqual([]);
+    await Promise.all(others);
+    expect((await driver.broker.read(QUEUE, [id]))[0]?.progress).toBe('99');
+    expect(await driver.broker.logs(QUEUE, id)).toEqual(Array.from({ length: 100 }, (_, index) => `line ${index}`));
+  });
+
   it('keeps them when the job runs again and when it ends', async () => {
     const driver = use();
     const { id, token, envelope } = await driver.start('w1');

@@ -41,9 +41,6 @@ export async function enqueueJobs(queue: ModelledQueue, model: QueueModel, jobs:
   await queue.takeHandOvers(model, added);
 }
 
-/** The reply was lost, or a socket delivers a copy of the call after others. */
-export const repeatEnqueue = command('repeatEnqueue', fc.nat(2), (queue, _, age) => queue.store.repeatEnqueue(age));
-
 export const inbox = command(
   'inbox',
   fc.record({ push: fc.nat(3), take: fc.nat(3) }),

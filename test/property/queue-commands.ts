@@ -1,5 +1,5 @@
-import type * as fc from 'fast-check';
-import type { Command, Freedom } from './command.js';
+import * as fc from 'fast-check';
+import { command, type Command, type Freedom } from './command.js';
 import * as curator from './curator-commands.js';
 import * as producer from './producer-commands.js';
 import * as schedule from './schedule-commands.js';
@@ -7,11 +7,14 @@ import * as worker from './worker-commands.js';
 
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
+/** The reply was lost, or a socket delivers a copy of the call after others. */
+const repeatCall = command('repeatCall', fc.nat(3), (queue, _, age) => queue.store.repeatCall(age));
+
 /** Each is as likely as any other: what happens often, or leads far, is here more than once. */
 export const queueCommands = (freedom: Freedom): fc.Arbitrary<Command>[] => [
   ...times(4, producer.enqueue),
   producer.enqueuePlain,
-  producer.repeatEnqueue,
+  ...times(3, repeatCall),
   producer.inbox,
   schedule.register,
   ...times(3, schedule.fire),

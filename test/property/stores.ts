@@ -7,7 +7,7 @@ import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { loadScripts } from '../../src/redis/script-library.js';
+import { loadScripts, type ScriptName } from '../../src/redis/script-library.js';
 import { KeyAudit } from './key-audit.js';
 import type { QueueModel } from './queue-model.js';
 
@@ -19,10 +19,11 @@ export interface ModelledStore {
   advance(ms: number): Promise<void>;
   pushInbox(inbox: string, element: string): Promise<void>;
   /**
-   * Sends the bytes of an enqueue again, as a client does that lost the reply, or a socket that was given up.
+   * Sends the bytes of a call again that answers with what it did (turns aside: a worker repeats those itself), as a client
+   * does that lost the reply, or a socket that was given up.
    * @param age 0: of the last call; 1: of the one before …
    */
-  repeatEnqueue(age: number): Promise<void>;
+  repeatCall(age: number): Promise<void>;
   /** What was handed over last to this worker, whatever became of it. */
   handedTo(queue: string, worker: string): Promise<HeldJob[]>;
   /** What lies behind the port fits the model, too: nothing is left over, nothing counted wrong. */
@@ -49,7 +50,7 @@ export async function openMemoryStore(): Promise<ModelledStore> {
     now: () => clock.now(),
     advance: async (ms) => clock.advance(ms),
     pushInbox: async (inbox, element) => broker.pushInbox(inbox, element),
-    repeatEnqueue: async () => {}, // no reply is lost inside a process
+    repeatCall: async () => {}, // no reply is lost inside a process
     handedTo: async () => [], // nor is there a round trip to save
     audit: async () => {},
     drop: async () => {},
@@ -70,11 +71,11 @@ export async function openRedisStore(): Promise<ModelledStore> {
   const client = new Redis(url);
   let now = START_AT;
   await client.set(clockKey, now);
-  const enqueues: EnqueueCall[] = [];
+  const calls: NumberedCall[] = [];
   const connection = new OverheardRedis(
     { ...addressOf(url), lazyConnect: true },
-    scripts.enqueue.sha,
-    enqueues,
+    new Set(NUMBERED.map((name) => scripts[name].sha)),
+    calls,
     () => now,
   );
   const broker = new RedisBroker({
@@ -92,12 +93,13 @@ export async function openRedisStore(): Promise<ModelledStore> {
       await client.set(clockKey, now);
     },
     pushInbox: async (inbox, element) => void (await client.lpush(inbox, element)),
-    async repeatEnqueue(age) {
-      const call = enqueues.at(-1 - age);
+    async repeatCall(age) {
+      const call = calls.at(-1 - age);
       if (call === undefined || now - call.at > CALL_MEMORY_MS) return;
-      const [, outcomes] = (await client.call('evalsha', ...call.args)) as [string, string[]];
-      const newest = enqueues.findLast(({ caller }) => caller === call.caller) === call;
-      expect(outcomes).toEqual(newest ? call.outcomes : []);
+      const answer = answerOf(await client.call('evalsha', ...call.args));
+      // Nobody waits for the answer to an older one.
+      if (calls.findLast(({ caller }) => caller === call.caller) === call) expect(answer).toEqual(call.answer);
+      else if (typeof answer !== 'string') expect(answer).toEqual([]);
     },
     async handedTo(queue, worker) {
       const slot = await client.hget(new QueueKeys(prefix, queue).meta, `@${worker}!`);
@@ -106,7 +108,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
     },
     audit: (queue, model) => new KeyAudit(client, new QueueKeys(prefix, queue)).expectFit(model),
     async drop(queue, inbox) {
-      enqueues.length = 0;
+      calls.length = 0;
       const keys = Object.entries(new QueueKeys(prefix, queue)).filter(([field]) => field !== 'base');
       await client.unlink(inbox, ...keys.map(([, key]) => key as string));
     },
@@ -119,11 +121,23 @@ export async function openRedisStore(): Promise<ModelledStore> {
   };
 }
 
-interface EnqueueCall {
+/** Scripts that remember a call under the number which is their second argument; turns have a command of their own. */
+const NUMBERED: ScriptName[] = [
+  ...(['enqueue', 'report', 'set-paused', 'cancel', 'retry-dead', 'remove', 'purge', 'forgive'] as const),
+  ...(['register-schedule', 'announce-schedules', 'pause-schedule', 'resume-schedule'] as const),
+  ...(['run-schedule', 'remove-schedule'] as const),
+];
+
+interface NumberedCall {
   at: number;
   args: string[];
   caller: string;
-  outcomes: string[];
+  answer: unknown;
+}
+
+/** An enqueue tells the time of the server before its outcomes. */
+function answerOf(reply: unknown): unknown {
+  return Array.isArray(reply) ? reply[1] : reply;
 }
 
 type LegacyOptions = RedisOptions & { replyMapping?: 'legacy' };
@@ -133,29 +147,29 @@ function addressOf(url: string): LegacyOptions {
   return { host, port: Number(port) };
 }
 
-/** Remembers the enqueue calls that went over it, to the byte: the broker keeps their numbers to itself. */
+/** Remembers the numbered calls that went over it, to the byte: the broker keeps their numbers to itself. */
 class OverheardRedis extends Redis {
   constructor(
     options: LegacyOptions,
-    private readonly sha: string,
-    private readonly calls: EnqueueCall[],
+    private readonly shas: ReadonlySet<string>,
+    private readonly calls: NumberedCall[],
     private readonly now: () => number,
   ) {
     super(options);
   }
 
   override duplicate(override: Partial<RedisOptions> = {}): Redis {
-    return new OverheardRedis({ ...this.options, ...override } as LegacyOptions, this.sha, this.calls, this.now);
+    return new OverheardRedis({ ...this.options, ...override } as LegacyOptions, this.shas, this.calls, this.now);
   }
 
   override sendCommand(command: Command, ...rest: [never?]): unknown {
     const sent = super.sendCommand(command, ...rest) as Promise<unknown>;
     const args = command.args.map(String);
-    if (command.name !== 'evalsha' || args[0] !== this.sha) return sent;
-    const call: EnqueueCall = { at: this.now(), args, caller: args[2 + Number(args[1])], outcomes: [] };
+    if (command.name !== 'evalsha' || !this.shas.has(args[0])) return sent;
+    const call: NumberedCall = { at: this.now(), args, caller: args[2 + Number(args[1])], answer: undefined };
     this.calls.push(call);
     return sent.then((reply) => {
-      call.outcomes = (reply as [string, string[]])[1];
+      call.answer = answerOf(reply);
       return reply;
     });
   }

@@ -87,12 +87,15 @@ describe('remove.lua and purge.lua', () => {
     await driver.expectCounts({ cancelled: 50 });
   });
 
-  it('purges empty states without a trace', async () => {
+  it('purges empty states and leaves a record of the call alone', async () => {
     const driver = use();
     for (const state of ['scheduled', 'ready', 'parked', 'blocked', 'completed', 'cancelled', 'dead'] as const) {
       expect(await driver.broker.purge(QUEUE, state, 10)).toEqual({ removed: 0, more: false });
     }
-    expect(await driver.keyNames()).toEqual([]);
+    expect(await driver.keyNames()).toEqual(['meta']);
+    expect(Object.keys(await driver.hash('meta'))).toEqual(
+      Object.keys(await driver.callRecords()).map((caller) => `@${caller}`),
+    );
   });
 
   it('never takes the filler of a hash for a job', async () => {

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
+import { CallOutcomeUnknownError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
+import { QueueService } from '../../src/queue/queue.service.js';
+import { ScheduleService } from '../../src/queue/schedule.service.js';
 import type { RedisBroker } from '../../src/redis/redis.broker.js';
 import { loadScripts, readOnly } from '../../src/redis/script-library.js';
+import { readModuleOptions } from '../../src/task-queue.options-reader.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
@@ -125,6 +128,156 @@ describe('lost replies', () => {
     expect(await run).toMatchObject({ created: true, state: 'ready' });
     expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toHaveLength(1);
     await driver.expectCounts({ ready: 1 });
+  });
+
+  it('stores the log lines of a report once, and tells which runs are lost', async () => {
+    const { id, token } = await driver.start('w1');
+    const dropped = proxy.dropReply(requestOf('report'));
+    const reported = broker.report(QUEUE, [
+      { id, token, progress: '1', logs: ['one', 'two'] },
+      { id: 'gone', token: 'w1:1', progress: undefined, logs: ['three'] },
+    ]);
+    await dropped;
+    expect(await reported).toEqual({ lost: ['gone'] });
+    expect(await driver.broker.logs(QUEUE, id)).toEqual(['one', 'two']);
+  });
+
+  describe('through QueueService and ScheduleService', () => {
+    let queues: QueueService;
+    let schedules: ScheduleService;
+    const place = { queue: QUEUE };
+
+    beforeEach(() => {
+      const known = { has: (name: string) => name === QUEUE, names: () => [QUEUE], get: () => undefined };
+      queues = new QueueService(broker, readModuleOptions({ connection: 'memory://' }), known);
+      schedules = new ScheduleService(queues, [], () => undefined);
+    });
+
+    afterEach(() => queues.onApplicationShutdown());
+
+    /** Makes a call and loses the replies to the first attempts at this script. */
+    async function losing<T>(script: string, call: () => Promise<T>, replies = 1): Promise<T> {
+      const seen = new Set<string>();
+      let dropped = 0;
+      let over = false;
+      const isFirst = (bytes: string) => !over && requestOf(script)(bytes) && !seen.has(bytes) && !!seen.add(bytes);
+      const dropping = (async () => {
+        while (dropped < replies) {
+          await proxy.dropReply(isFirst);
+          dropped++;
+        }
+      })();
+      const answer = await call();
+      over = true;
+      await dropping;
+      return answer;
+    }
+
+    const upsert = () => schedules.upsert('digest', { queue: QUEUE, cron: '0 0 1 1 *', payload: 1 });
+
+    it('answers cancel and remove as if nothing had happened', async () => {
+      await driver.put({ userId: 'a' }, { userId: 'b' });
+      const { id, token } = await driver.start('w1', { userId: 'c', priority: 9 });
+      expect(await losing('cancel', () => queues.cancel(QUEUE, 'a'))).toBe('cancelled');
+      expect(await losing('cancel', () => queues.cancel(QUEUE, 'a'))).toBe('finished');
+      expect(await losing('cancel', () => queues.cancel(QUEUE, 'c'))).toBe('requested');
+      expect(await losing('remove', () => queues.remove(QUEUE, 'b'))).toBe(true);
+      expect(await losing('remove', () => queues.remove(QUEUE, 'b'))).toBe(false);
+      await driver.settle('w1', { op: 'cancel', id, token, keep: KEEP });
+      await driver.expectCounts({ cancelled: 2 });
+    });
+
+    it('counts what a purge of several steps deleted', async () => {
+      await driver.putMany(450);
+      expect(await losing('purge', () => queues.purge(QUEUE, { state: 'ready' }), 3)).toBe(450);
+      await driver.expectCounts({});
+    });
+
+    it('answers retry with the job, and retryAll with how many', async () => {
+      const [id] = await driver.putEnded('dead', 1);
+      const job = await losing('retry-dead', () => queues.retry(QUEUE, id));
+      expect(job).toMatchObject({ number: id, state: 'ready' });
+      await driver.broker.remove(QUEUE, id);
+      await driver.putEnded('dead', 150, { ...KEEP, count: 1000 });
+      expect(await losing('retry-dead', () => queues.retryAll(QUEUE), 2)).toBe(150);
+      await driver.expectCounts({ ready: 150 });
+    });
+
+    it('does not pause a queue again that somebody else has resumed', async () => {
+      const dropped = proxy.dropReply(requestOf('set-paused'));
+      const paused = queues.pause(QUEUE);
+      await dropped;
+      await driver.broker.setPaused(QUEUE, false);
+      await paused;
+      expect(await driver.broker.isPaused(QUEUE)).toBe(false);
+    });
+
+    it('answers every verb of a schedule as if nothing had happened', async () => {
+      expect((await losing('register-schedule', upsert)).name).toBe('digest');
+      await losing('pause-schedule', () => schedules.pause('digest', place));
+      await losing('resume-schedule', () => schedules.resume('digest', place));
+      const job = await losing('run-schedule', () => schedules.runNow('digest', place));
+      expect(job).toMatchObject({ created: true, state: 'ready' });
+      expect(await losing('remove-schedule', () => schedules.remove('digest', place))).toBe(true);
+      expect(await losing('remove-schedule', () => schedules.remove('digest', place))).toBe(false);
+      await driver.expectCounts({ ready: 1 });
+    });
+
+    it('runs a schedule once, also where its rule was replaced before the call was repeated', async () => {
+      await upsert();
+      const dropped = proxy.dropReply(requestOf('run-schedule'));
+      const run = schedules.runNow('digest', place);
+      await dropped;
+      const direct = new ScheduleService(queuesOn(driver), [], () => undefined);
+      await direct.upsert('digest', { queue: QUEUE, cron: '0 0 2 1 *', payload: 2 });
+      expect((await run).payload).toBe(1);
+      await driver.expectCounts({ ready: 1 });
+    });
+
+    function queuesOn({ broker: other }: RedisDriver): QueueService {
+      const known = { has: () => true, names: () => [QUEUE], get: () => undefined };
+      return new QueueService(other, readModuleOptions({ connection: 'memory://' }), known);
+    }
+
+    it('settles every write whose reply never comes, and says whether it may be repeated', async () => {
+      await upsert();
+      const [dead] = await driver.putEnded('dead', 1);
+      await driver.putMany(2);
+      const [one] = (await queues.jobs(QUEUE, { state: 'ready' })).jobs;
+      proxy.hole(); // it is sent, and no more is known of it
+      const cron = { ...{ queue: QUEUE, name: 'digest' }, hash: 'h', next: { nextTick: 1 } };
+      const calls: [string, Promise<unknown>][] = [
+        ['cancel', queues.cancel(QUEUE, one.id)],
+        ['remove', queues.remove(QUEUE, one.id)],
+        ['set-paused', queues.pause(QUEUE)],
+        ['set-paused', queues.resume(QUEUE)],
+        ['pause-schedule', schedules.pause('digest', place)],
+        ['remove-schedule', schedules.remove('digest', place)],
+        ['purge', broker.purge(QUEUE, 'ready', 1)],
+        ['retry-dead', broker.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
+        ['register-schedule', broker.registerSchedule(QUEUE, rule(1))],
+        ['resume-schedule', broker.resumeSchedule(QUEUE, cron.name, cron.hash, cron.next)],
+        ['run-schedule', broker.runScheduleNow(QUEUE, cron.name, cron.hash, tickJob(driver, 1))],
+      ];
+      const others = [
+        ...[queues.enqueue(QUEUE, 1), queues.enqueueMany(QUEUE, [{ payload: 1 }, { payload: 2 }])],
+        ...[queues.purge(QUEUE, { state: 'ready' }), queues.retry(QUEUE, dead), queues.retryAll(QUEUE)],
+        ...[upsert(), schedules.resume('digest', place), schedules.runNow('digest', place)],
+        ...[one.refresh(), one.result({ timeout: '1s' }), one.logs()],
+      ];
+      const outcomes = Promise.allSettled([...calls.map(([, call]) => call), ...others]);
+      await new Promise(setImmediate);
+      proxy.refuse();
+      const errors = (await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason as TaskQueueError);
+      calls.forEach(([call], index) => {
+        expect(errors[index]).toBeInstanceOf(CallOutcomeUnknownError);
+        expect(errors[index]).toMatchObject({ queue: QUEUE, call, safeToRepeat: call !== 'run-schedule' });
+      });
+      for (const error of errors.slice(calls.length)) {
+        expect(error).toBeInstanceOf(TaskQueueError);
+        expect(error.code).toMatch(/BROKER_UNAVAILABLE|ENQUEUE_OUTCOME_UNKNOWN/);
+      }
+    });
   });
 
   it('settles every call on a socket that went silent, and goes on with another', async () => {

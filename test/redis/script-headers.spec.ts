@@ -13,6 +13,23 @@ const named = scripts.map((script): [string, Script] => [script.name, script]);
 /** Refused while Redis is full: they make jobs. All others settle, look or clean up, and must go on. */
 const NEEDS_MEMORY = ['enqueue', 'fire-schedules', 'register-schedule', 'run-schedule', 'take-inbox'];
 
+/** Scripts that answer with what they did begin with these lines, all in the same way. */
+const NUMBERED = `-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
+`;
+/** These need no such record, or keep one of their own. */
+const WITHOUT_NUMBER: Record<string, readonly string[]> = {
+  'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-schedules'],
+  'keeps a record of its own': ['enqueue', 'settle-and-reserve', 'take-inbox'],
+  'compares with what is stored': ['fire-schedules', 'leave'],
+  'goes on from what is there': ['beat', 'listen', 'promote', 'reclaim', 'reconcile', 'take-ids', 'trim'],
+};
+
 describe.each(named)('%s.lua', (name, script) => {
   const { flags, comment, keys, body } = headerOf(script);
 
@@ -49,6 +66,14 @@ describe.each(named)('%s.lua', (name, script) => {
     expect(times.length).toBeLessThanOrEqual(1);
     if (times.length === 1) expect(body.split('\n').filter((line) => line === TIME_LINE)).toHaveLength(1);
     else expect(body).not.toMatch(/\bnow\b/);
+  });
+
+  it('answers a repeated call as the first', () => {
+    if (Object.values(WITHOUT_NUMBER).flat().includes(name)) return;
+    expect(keys[0].name).toBe('meta');
+    expect(body).toContain(`${TIME_LINE}\n${NUMBERED}`);
+    expect(comment).toContain('-- ARGV  1 caller (a lane)   2 call number   3 ');
+    expect(body.replace(NUMBERED, '')).not.toMatch(/return ['"{]/); // but `return answer('…')`
   });
 
   it('never reads a payload, the keyspace or anything random', () => {

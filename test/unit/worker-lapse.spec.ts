@@ -110,6 +110,17 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.close();
   });
 
+  it('asks where a beat finds nothing wrong later than a lease after the last one: it may be a repeated one', async () => {
+    const { worker, reconcile, answer, heartbeat } = start();
+    worker.start(heartbeat);
+    await new Promise(setImmediate);
+    await answer(100_000, 'a');
+    worker.heed({ now: 100_000 + LEASE_MS, lapsed: false, cancelling: [] });
+    await new Promise(setImmediate);
+    expect(reconcile).toHaveBeenCalledTimes(1);
+    worker.close();
+  });
+
   it('reserves nothing while it asks: what comes just then would look like something that nobody holds', async () => {
     const { worker, turns, reconcile, answer, heartbeat } = start();
     worker.start(heartbeat);

@@ -3,16 +3,23 @@
 -- there without a gap, is paused: its code is gone. One step of that search passes at most 100 schedules.
 -- atomic because a schedule may not be paused by one instance while another announces it.
 --
--- KEYS  1 schedules HASH   2 ticks ZSET   3 announced ZSET   4 apps HASH
--- ARGV  1 app   2… name, spec hash …
--- returns { outdated names, names to register again, names paused now }
-local schedules, ticks, announced, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- KEYS  1 meta HASH   2 schedules HASH   3 ticks ZSET   4 announced ZSET   5 apps HASH
+-- ARGV  1 caller (a lane)   2 call number   3 app   4… name, spec hash …
+-- returns three lines of names with tabs between them: outdated, to be registered again, paused now
+local meta, schedules, ticks, announced, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
 local nowText = string.format('%.0f', now)
-local app, silence = ARGV[1], 60000
+local app, silence = ARGV[3], 60000
 local outdated, unknown, removed, stamps = {}, {}, {}, {}
 
-for i = 2, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local name, hash = ARGV[i], ARGV[i + 1]
   local header = redis.call('HGET', schedules, name)
   local oldHash, state, replaced, oldApp
@@ -71,4 +78,5 @@ if now - tonumber(since) >= silence then
   passed = atEnd and '0' or string.format('%.0f', at)
 end
 redis.call('HSET', apps, app, nowText .. ' ' .. since .. ' ' .. passed)
-return { outdated, unknown, removed }
+return answer(
+  table.concat(outdated, '\t') .. '\n' .. table.concat(unknown, '\t') .. '\n' .. table.concat(removed, '\t'))

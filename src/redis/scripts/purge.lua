@@ -5,13 +5,20 @@
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 ready LIST   5 priority ZSET   6 suspects LIST   7 scheduled ZSET
 --       8 parked ZSET   9 completed LIST   10 cancelled ZSET   11 dead ZSET   12 levels HASH   13 crashes HASH
 --      14 notes HASH   15 waiters HASH
--- ARGV  1 state   2 most jobs
--- returns { removed, more 1|0 }
+-- ARGV  1 caller (a lane)   2 call number   3 state   4 most jobs
+-- returns 'removed more', two numbers; more is 1 or 0
 local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local levels, crashes, notes, waiters = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local state, limit = ARGV[1], tonumber(ARGV[2])
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
+local state, limit = ARGV[3], tonumber(ARGV[4])
 local victims = {}
 
 local function popSorted(store)
@@ -111,4 +118,4 @@ local listen = redis.call('HGET', meta, 'listen')
 if #events > 0 and listen and tonumber(listen) > now then
   redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
 end
-return { removed, more > 0 and 1 or 0 }
+return answer(removed .. ' ' .. (more > 0 and 1 or 0))

@@ -2,15 +2,23 @@
 -- Stores the rule of a schedule. The same rule again writes nothing of it, so that restarts never postpone a tick.
 -- atomic because instances that start together, of one deployment or of two, must agree on one rule and one next tick.
 --
--- KEYS  1 schedules HASH   2 specs HASH   3 ticks ZSET   4 announced ZSET
--- ARGV  1 name   2 spec hash   3 spec   4 first tick ms or '' (none)   5 look at ms or ''   6 app or '' (made at run time)
---       7 '1': a tick of the replaced rule that has come may be lost
+-- KEYS  1 meta HASH   2 schedules HASH   3 specs HASH   4 ticks ZSET   5 announced ZSET
+-- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 spec   6 first tick ms or '' (none)
+--       7 look at ms or ''   8 app or '' (made at run time)
+--       9 '1': a tick of the replaced rule that has come may be lost
 -- returns 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict' | 'due'
-local schedules, specs, ticks, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta, schedules, specs, ticks, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
 local nowText = string.format('%.0f', now)
-local name, hash, tick, lookAt, app = ARGV[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6]
-local state, answer = tick == '' and 'ended' or 'active', 'created'
+local name, hash, tick, lookAt, app = ARGV[3], ARGV[4], ARGV[6], ARGV[7], ARGV[8]
+local state, result = tick == '' and 'ended' or 'active', 'created'
 local last, fired, skipped, created, resumed, open, replaced = '-', '0', '0', nowText, '0', '-', '-'
 
 local header = redis.call('HGET', schedules, name)
@@ -18,31 +26,31 @@ if header then
   local oldHash, oldState, oldTick, oldFired, oldSkipped, oldApp
   oldHash, oldState, oldTick, last, oldFired, oldSkipped, created, resumed, open, replaced, oldApp =
     string.match(header, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
-  if (oldApp == '') ~= (app == '') then return 'conflict' end
+  if (oldApp == '') ~= (app == '') then return answer('conflict') end
   if oldApp ~= app then
     local seen = redis.call('ZSCORE', announced, name)
     -- The other app lives: each would set the other back for ever.
-    if seen and tonumber(seen) > now - 60000 then return 'conflict' end
+    if seen and tonumber(seen) > now - 60000 then return answer('conflict') end
   end
   if oldHash == hash and oldState ~= 'paused:removed' then
     if app ~= '' then
       redis.call('ZADD', announced, nowText, name)
       if oldApp ~= app then redis.call('HSET', schedules, name, string.sub(header, 1, -1 - #oldApp) .. app) end
     end
-    return 'unchanged'
+    return answer('unchanged')
   end
   if app ~= '' and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true) then
     local seen = redis.call('ZSCORE', announced, name)
     -- Its successor lives: an old instance that restarts must not set a deployment back.
-    if seen and tonumber(seen) > now - 60000 then return 'outdated' end
+    if seen and tonumber(seen) > now - 60000 then return answer('outdated') end
   end
   local staysPaused = string.sub(oldState, 1, 7) == 'paused:' and oldState ~= 'paused:removed'
-  if oldHash ~= hash and not staysPaused and ARGV[7] ~= '1' then
+  if oldHash ~= hash and not staysPaused and ARGV[9] ~= '1' then
     -- A tick that has come is to be fired by the rule that it belongs to, and one that was fired not once more.
-    if oldState == 'active' and tonumber(oldTick) <= now then return 'due' end
-    if tick ~= '' and last ~= '-' and tonumber(tick) <= tonumber(last) then return 'due' end
+    if oldState == 'active' and tonumber(oldTick) <= now then return answer('due') end
+    if tick ~= '' and last ~= '-' and tonumber(tick) <= tonumber(last) then return answer('due') end
   end
-  answer = 'replaced'
+  result = 'replaced'
   if oldHash == hash then
     fired, skipped = oldFired, oldSkipped
   elseif app ~= '' then
@@ -56,13 +64,13 @@ if header then
 end
 
 if state ~= 'active' then tick = '-' end
-redis.call('HSET', specs, name, ARGV[3])
+redis.call('HSET', specs, name, ARGV[5])
 redis.call('HSET', schedules, name, table.concat(
   { hash, state, tick == '' and '-' or tick, last, fired, skipped, created, resumed, open, replaced, app }, ' '))
 if app ~= '' then redis.call('ZADD', announced, nowText, name) end
 if state ~= 'active' then
   redis.call('ZREM', ticks, name)
-  return answer
+  return answer(result)
 end
 if lookAt == '' then lookAt = tick end
 local first = redis.call('ZRANGE', ticks, 0, 0, 'WITHSCORES')[2]
@@ -71,4 +79,4 @@ redis.call('ZADD', ticks, lookAt, name)
 if not first or tonumber(lookAt) < tonumber(first) then
   redis.call('PUBLISH', string.sub(schedules, 1, -10) .. 'signals', 'schedules')
 end
-return answer
+return answer(result)

@@ -4,21 +4,28 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
 --       8 suspects LIST   9 cancelled ZSET   10 dead ZSET   11 levels HASH   12 crashes HASH   13 notes HASH   14 waiters HASH
--- ARGV  1 id, a user's or the store's
+-- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 -- returns 'removed' | 'active' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local notes, waiters = KEYS[13], KEYS[14]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
 local nowText = string.format('%.0f', now)
-local id = redis.call('HGET', ids, ARGV[1])
+local id = redis.call('HGET', ids, ARGV[3])
 local record = id and redis.call('HGET', jobs, id)
 if not record then
-  id = ARGV[1]
+  id = ARGV[3]
   record = redis.call('HGET', jobs, id)
 end
-if not record or id == '-' then return 'not-found' end -- '-' keeps the hash a table
-if redis.call('HEXISTS', inflight, id) == 1 then return 'active' end
+if not record or id == '-' then return answer('not-found') end -- '-' keeps the hash a table
+if redis.call('HEXISTS', inflight, id) == 1 then return answer('active') end
 local head = string.byte(record)
 local envelope = record
 if head == 67 or head == 88 or head == 68 then
@@ -52,4 +59,4 @@ local listen = redis.call('HGET', meta, 'listen')
 if listen and tonumber(listen) > now then
   redis.call('PUBLISH', base .. 'events', nowText .. '\nremoved ' .. id .. ' ')
 end
-return 'removed'
+return answer('removed')

@@ -3,15 +3,23 @@
 -- atomic because a run whose lease is no longer the newest must not write.
 --
 -- KEYS  1 meta HASH   2 inflight HASH   3 notes HASH
--- ARGV  1 log lines kept   then per report: id, token, progress or '', number of lines, lines…
--- returns { now, lost ids }
+-- ARGV  1 caller (a lane)   2 call number   3 log lines kept
+--       then per report: id, token, progress or '', number of lines, lines…
+-- returns lost ids, joined by commas
 local meta, inflight, notes = KEYS[1], KEYS[2], KEYS[3]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
 local listen = redis.call('HGET', meta, 'listen')
 local listening = listen and tonumber(listen) > now
 local events, lost = {}, {}
-local keep = tonumber(ARGV[1])
-local argument = 2
+local keep = tonumber(ARGV[3])
+local argument = 4
 while argument <= #ARGV do
   local id, token, progress, count = ARGV[argument], ARGV[argument + 1], ARGV[argument + 2], tonumber(ARGV[argument + 3])
   argument = argument + 4
@@ -34,4 +42,4 @@ end
 if #events > 0 then
   redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
 end
-return { string.format('%.0f', now), lost }
+return answer(table.concat(lost, ','))

@@ -4,20 +4,27 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 dead ZSET   4 ready LIST   5 priority ZSET   6 levels HASH   7 idle SET
 --       8 ids HASH
--- ARGV  1 id, a user's or the store's   2 settledAt ms   3 envelope   4 priority
+-- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's   4 settledAt ms   5 envelope   6 priority
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local level = tonumber(ARGV[4])
-local id = redis.call('HGET', KEYS[8], ARGV[1])
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
+local level = tonumber(ARGV[6])
+local id = redis.call('HGET', KEYS[8], ARGV[3])
 local record = id and redis.call('HGET', jobs, id)
 if not record then
-  id = ARGV[1]
+  id = ARGV[3]
   record = redis.call('HGET', jobs, id)
 end
-if not record or id == '-' then return 'not-found' end
-if string.sub(record, 1, 14) ~= 'D' .. ARGV[2] then return 'changed' end
-redis.call('HSET', jobs, id, ARGV[3])
+if not record or id == '-' then return answer('not-found') end
+if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
+redis.call('HSET', jobs, id, ARGV[5])
 redis.call('ZREM', dead, id)
 redis.call('HINCRBY', meta, 'deadBytes', -#record)
 if level > 0 then
@@ -38,4 +45,4 @@ if not state[1] then
     if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
   end
 end
-return 'retried'
+return answer('retried')

@@ -5,25 +5,32 @@
 --
 -- KEYS  1 meta HASH       2 jobs HASH        3 ready LIST   4 priority ZSET   5 levels HASH   6 ids HASH   7 idle SET
 --       8 inflight HASH   9 schedules HASH  10 runs HASH
--- ARGV  1 name   2 spec hash   3 id   4 user id   5 envelope   6 priority   7 scheduled for ms
--- returns { 'created' | 'known' | 'changed' | 'not-found', id or '' }
+-- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 id   6 user id   7 envelope   8 priority
+--       9 scheduled for ms
+-- returns 'created id' | 'known id' | 'changed' | 'not-found'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local inflight, schedules, runs = KEYS[8], KEYS[9], KEYS[10]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A repeated call is answered as the first; a late copy of an older one changes nothing.
+local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local function answer(text)
+  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
+  return tostring(text)
+end
 local nowText = string.format('%.0f', now)
-local name, id, userId, level = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
+local name, id, userId, level = ARGV[3], ARGV[5], ARGV[6], tonumber(ARGV[8])
 local header = redis.call('HGET', schedules, name)
-if not header then return { 'not-found', '' } end
+if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
-if hash ~= ARGV[2] then return { 'changed', '' } end
+if hash ~= ARGV[4] then return answer('changed') end
 if redis.call('HSETNX', ids, userId, id) == 0 then
   local first = redis.call('HGET', ids, userId)
-  if first == id then return { 'created', id } end -- the reply was lost, and the call made again
-  if redis.call('HEXISTS', jobs, first) == 1 then return { 'known', first } end
+  if redis.call('HEXISTS', jobs, first) == 1 then return answer('known ' .. first) end
   redis.call('HSET', ids, userId, id)
 end
 
-redis.call('HSET', jobs, id, ARGV[5])
+redis.call('HSET', jobs, id, ARGV[7])
 if level > 0 then
   redis.call('HSET', levels, id, level)
   local position = redis.call('HINCRBY', meta, 'back', 1)
@@ -42,7 +49,7 @@ end
 unsettled[#unsettled + 1] = id
 if #unsettled > 10 then table.remove(unsettled, 1) end
 redis.call('HSET', schedules, name, table.concat({ hash, before, table.concat(unsettled, ','), after }, ' '))
-local entries = { ARGV[7] .. ':' .. nowText .. ':0:' .. id }
+local entries = { ARGV[9] .. ':' .. nowText .. ':0:' .. id }
 for entry in string.gmatch(redis.call('HGET', runs, name) or '', '%S+') do
   if #entries < 10 then entries[#entries + 1] = entry end
 end
@@ -59,4 +66,4 @@ end
 if queueState[2] and tonumber(queueState[2]) > now then
   redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\nenqueued ' .. id .. ' ')
 end
-return { 'created', id }
+return answer('created ' .. id)

@@ -1,0 +1,254 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { QueueKeys } from '../../src/redis/keys.js';
+import { Link } from '../../src/redis/link.js';
+import { NumberedCaller } from '../../src/redis/numbered-caller.js';
+import { ReplyLostError } from '../../src/redis/store-errors.js';
+import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { APP, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
+import type { RedisDriver } from './redis-driver.js';
+import { storeOfEachTest } from './store-of-each-test.js';
+
+interface Case {
+  /** Makes the call, and says what it did. */
+  act(driver: RedisDriver): Promise<unknown>;
+  /** After this a call that is made once more would do something, where it would not in any case. */
+  meanwhile?(driver: RedisDriver): Promise<unknown>;
+}
+
+const CASES: Record<string, Case> = {
+  cancel: {
+    act: async (driver) => {
+      await driver.putOne({ userId: 'a' });
+      expect(await driver.broker.cancel(QUEUE, 'a')).toBe('cancelled');
+    },
+    meanwhile: async (driver) => {
+      await driver.client.hdel(driver.keys.ids, 'a');
+      await driver.putOne({ userId: 'a' });
+    },
+  },
+  remove: {
+    act: async (driver) => {
+      await driver.putOne({ userId: 'a' });
+      expect(await driver.broker.remove(QUEUE, 'a')).toBe('removed');
+    },
+    meanwhile: (driver) => driver.putOne({ userId: 'a' }),
+  },
+  purge: {
+    act: async (driver) => {
+      await driver.putMany(5);
+      expect(await driver.broker.purge(QUEUE, 'ready', 3)).toEqual({ removed: 3, more: true });
+    },
+  },
+  'retry-dead': {
+    act: async (driver) => {
+      const [id] = await driver.putEnded('dead', 1);
+      expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('retried');
+    },
+    meanwhile: async (driver) => {
+      const { jobs } = await driver.reserve('w1');
+      const { id, token } = jobs[0];
+      await driver.settle('w1', { op: 'bury', id, token, detail: '{}', envelope: undefined, keep: KEEP });
+    },
+  },
+  report: {
+    act: async (driver) => {
+      const { id, token } = await driver.start('w1');
+      const reports = [
+        { id, token, progress: '1', logs: ['one', 'two'] },
+        { id: 'gone', token: 'w1:1', progress: '1', logs: ['three'] },
+        { id, token: 'w1:1', progress: '2', logs: [] },
+      ];
+      expect(await driver.broker.report(QUEUE, reports)).toEqual({ lost: ['gone', id] });
+      expect(await driver.broker.logs(QUEUE, id)).toEqual(['one', 'two']);
+    },
+  },
+  'set-paused': {
+    act: (driver) => driver.broker.setPaused(QUEUE, true),
+    meanwhile: (driver) => driver.client.hdel(driver.keys.meta, 'paused'),
+  },
+  forgive: {
+    act: async (driver) => {
+      const held = await driver.start('w1');
+      await driver.client.hset(driver.keys.crashes, held.id, '3');
+      await driver.client.hdel(driver.keys.inflight, held.id);
+      await driver.broker.reconcile(QUEUE, 'w1', [held]);
+      expect(await driver.hash('crashes')).toEqual({ [held.id]: '2' });
+    },
+  },
+  'register-schedule': {
+    act: async (driver) => expect(await driver.broker.registerSchedule(QUEUE, rule(5))).toBe('created'),
+    meanwhile: (driver) =>
+      driver.client.hset(driver.keys.schedules, 'digest', `h2 active 7 - 0 0 ${driver.now()} 0 - - `),
+  },
+  'pause-schedule': {
+    act: async (driver) => {
+      await seedDue(driver);
+      expect(await driver.broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
+    },
+    meanwhile: (driver) =>
+      driver.client.hset(driver.keys.schedules, 'digest', `h1 active 7 - 0 0 ${driver.now()} 0 - - `),
+  },
+  'resume-schedule': {
+    act: async (driver) => {
+      await seedDue(driver);
+      await driver.broker.pauseSchedule(QUEUE, 'digest');
+      expect(await driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: 5 })).toBe('resumed');
+    },
+    meanwhile: (driver) =>
+      driver.client.hset(driver.keys.schedules, 'digest', `h1 paused:user - - 0 0 ${driver.now()} 0 - - `),
+  },
+  'run-schedule': {
+    act: async (driver) => {
+      const tick = await seedDue(driver);
+      const run = await driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+      expect(run).toMatchObject({ created: true });
+    },
+    // It has run, and nothing of it was to be kept.
+    meanwhile: async (driver) => {
+      const { jobs } = await driver.reserve('w1');
+      await driver.settle('w1', driver.complete(jobs[0], '1', false));
+    },
+  },
+  'remove-schedule': {
+    act: async (driver) => {
+      await seedDue(driver);
+      expect(await driver.broker.removeSchedule(QUEUE, 'digest')).toBe(true);
+    },
+    meanwhile: (driver) =>
+      driver.client.hset(driver.keys.schedules, 'digest', `h1 active 7 - 0 0 ${driver.now()} 0 - - `),
+  },
+  'announce-schedules': {
+    act: async (driver) => {
+      const { broker } = driver;
+      await seedDue(driver, { app: APP });
+      await broker.announceSchedules(QUEUE, APP, []);
+      for (let step = 0; step < 3; step++) {
+        await driver.advance(20_000);
+        const { removed } = await broker.announceSchedules(QUEUE, APP, []);
+        expect(removed).toEqual(step < 2 ? [] : ['digest']);
+      }
+    },
+    meanwhile: (driver) => driver.advance(1),
+  },
+};
+
+describe('a script that answers with what it did', () => {
+  const use = storeOfEachTest({ maxCrashes: 9 });
+  const calls: { name: string; again: () => Promise<unknown>; reply: unknown }[] = [];
+
+  beforeEach(() => {
+    const run = Link.prototype.run;
+    jest.spyOn(Link.prototype, 'run').mockImplementation(async function (this: Link, script, keys, args, deadline) {
+      const reply = await run.call(this, script, keys, args, deadline);
+      calls.push({ name: script.name, again: () => run.call(this, script, keys, args), reply });
+      return reply;
+    });
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+    calls.length = 0;
+  });
+
+  it.each(Object.entries(CASES))('%s does nothing when it is repeated, and answers the same', async (name, one) => {
+    const driver = use();
+    await one.act(driver);
+    const first = calls.findLast((call) => call.name === name);
+    await one.meanwhile?.(driver);
+    const before = await driver.contents();
+    expect(typeof first?.reply).toBe('string');
+    expect(await first?.again()).toBe(first?.reply);
+    expect(await driver.contents()).toEqual(before);
+
+    // A socket that was given up may deliver its bytes behind the next call.
+    await driver.broker.remove(QUEUE, 'nobody');
+    await first?.again();
+    expect(await driver.contents()).toEqual(before);
+  });
+
+  it('is forgotten like any other call', async () => {
+    const driver = use();
+    await CASES.purge.act(driver);
+    await driver.advance(601_000);
+    await driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    expect(await driver.callRecords()).toEqual({});
+  });
+});
+
+describe('NumberedCaller', () => {
+  const script = { name: 'cancel', text: '', sha: '' };
+  const sent: { caller: string; call: number; answer: (reply: string) => void; fail: (error: Error) => void }[] = [];
+  const run: Link['run'] = (_script, _keys, [caller, call]) =>
+    new Promise((answer, fail) => sent.push({ caller: String(caller), call: Number(call), answer, fail }));
+
+  beforeEach(() => {
+    sent.length = 0;
+  });
+
+  function open(timeoutMs = 10_000) {
+    const caller = new NumberedCaller(QUEUE, { run, timeoutMs } as Link, new QueueKeys('p', QUEUE));
+    return () => caller.call(script, [], []);
+  }
+
+  it('makes calls that follow each other in one lane, with rising numbers', async () => {
+    const call = open();
+    for (const number of [1, 2, 3]) {
+      const answered = call();
+      await new Promise(setImmediate);
+      expect(sent.at(-1)).toMatchObject({ caller: sent[0].caller, call: number });
+      sent.at(-1)?.answer(String(number));
+      expect(await answered).toBe(String(number));
+    }
+  });
+
+  it('sends at once where it can: what is sent next by others comes behind it', () => {
+    const call = open();
+    for (const number of [1, 2, 3]) {
+      void call();
+      expect(sent).toHaveLength(number);
+    }
+  });
+
+  it('has as few lanes as are needed, and no more than 64; no lane has two calls under way', async () => {
+    const call = open();
+    const answers = Array.from({ length: 200 }, call);
+    await new Promise(setImmediate);
+    expect(sent).toHaveLength(64);
+    expect(new Set(sent.map(({ caller }) => caller)).size).toBe(64);
+    for (let next = 0; next < sent.length; next++) {
+      sent[next].answer('1');
+      await new Promise(setImmediate);
+    }
+    expect(await Promise.all(answers)).toHaveLength(200);
+    expect(new Set(sent.map(({ caller, call: number }) => `${caller} ${number}`)).size).toBe(200);
+    expect(new Set(sent.map(({ caller }) => caller)).size).toBe(64);
+  });
+
+  it('says of a lost reply whether the call may be repeated, and never gives its number to another', async () => {
+    const call = open();
+    const lost = call();
+    await new Promise(setImmediate);
+    sent[0].fail(new ReplyLostError('lost'));
+    await expect(lost).rejects.toMatchObject({
+      code: 'TASK_QUEUE_CALL_OUTCOME_UNKNOWN',
+      ...{ queue: QUEUE, call: 'cancel', safeToRepeat: true, message: expect.stringContaining('It is safe') },
+    });
+    void call();
+    await new Promise(setImmediate);
+    expect(sent[1]).toMatchObject({ caller: sent[0].caller, call: 2 });
+  });
+
+  it('never sends what waited behind another until its time was over', async () => {
+    const call = open(20);
+    const calls = Array.from({ length: 70 }, call);
+    await new Promise(setImmediate);
+    const outcomes = Promise.allSettled(calls);
+    jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 20);
+    for (const { fail } of [...sent]) fail(new ReplyLostError('lost'));
+    const codes = (await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason.code);
+    expect(codes.filter((code) => code === 'TASK_QUEUE_CALL_OUTCOME_UNKNOWN')).toHaveLength(64);
+    expect(codes.filter((code) => code === 'TASK_QUEUE_BROKER_UNAVAILABLE')).toHaveLength(6);
+    expect(sent).toHaveLength(64);
+    jest.restoreAllMocks();
+  });
+});
