@@ -57,7 +57,7 @@ import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
-import { decodeReservation, decodeWakeUp, encodeTurn } from './turn-encoder.js';
+import { decodeReservation, decodeWakeUp, encodeTurn, reservedOf, type TurnReply } from './turn-encoder.js';
 
 export interface RedisBrokerOptions {
   connection: RedisConnection;
@@ -216,12 +216,10 @@ export class RedisBroker implements Broker {
     // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
     const handsOver = this.link?.client.isCluster !== true;
     const args = encodeTurn(turn, this.now(), this.options.maxCrashes, handsOver);
-    const reply = await this.run('settle-and-reserve', access.turnKeys, args);
-    return decodeReservation(
-      turn.worker,
-      reply,
-      (ids) => this.opened().command('hmget', [access.keys.jobs, ...ids]) as Promise<string[]>,
-    );
+    const reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
+    const { ids, envelopes } = reservedOf(reply);
+    const known = envelopes ?? ((await this.opened().command('hmget', [access.keys.jobs, ...ids])) as string[]);
+    return decodeReservation(turn.worker, reply, ids, known);
   }
 
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {

@@ -116,23 +116,26 @@ function oneLine(text: string): string {
   return text.includes('\n') ? text.replaceAll('\n', ' ') : text;
 }
 
-/** As the script's header says. */
-type TurnReply = [string, string, number, string, number, string, string, string, string, string, string];
+/** As the header of `settle-and-reserve.lua` says. */
+export type TurnReply = [string, string, number, string, number, string, string, string, string, string, string];
 
-/**
- * Reads the reply of `settle-and-reserve.lua`.
- * @param look reads envelopes by their ids, for the rare reply in which one of them holds a zero byte
- */
-export async function decodeReservation(
-  worker: string,
-  reply: unknown,
-  look: (ids: string[]) => Promise<string[]>,
-): Promise<Reservation> {
-  const [now, fence, flags, nextDue, trimmedDead, lost, cancelling, handed, idText, envelopeText, crashText] =
-    reply as TurnReply;
+/** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
+export function reservedOf([, , , , , , , , idText, envelopeText]: TurnReply): {
+  ids: string[];
+  envelopes: string[] | undefined;
+} {
   const ids = listOf(idText);
-  let envelopes = envelopeText.split(SEPARATOR);
-  if (ids.length > 0 && envelopes.length !== ids.length) envelopes = await look(ids);
+  const envelopes = ids.length > 0 ? envelopeText.split(SEPARATOR) : [];
+  return { ids, envelopes: envelopes.length === ids.length ? envelopes : undefined };
+}
+
+export function decodeReservation(
+  worker: string,
+  reply: TurnReply,
+  ids: readonly string[],
+  envelopes: readonly string[],
+): Reservation {
+  const [now, fence, flags, nextDue, trimmedDead, lost, cancelling, handed, , , crashText] = reply;
   const given = { token: `${worker}:${fence}`, fence: Number(fence) };
   const jobs = new Array<ReservedJob>(ids.length);
   const crashes = listOf(crashText);

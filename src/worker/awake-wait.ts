@@ -11,12 +11,18 @@ const MOST_SKIPS = 255;
  * meanwhile. Answers that take longer than {@link LONGEST_MS} are soon not waited for this way any more.
  */
 export class AwakeWait {
-  // Where there is one core, whoever waits awake keeps Redis from answering.
-  private skips = availableParallelism() > 1 ? 0 : Infinity;
+  /** Waits to leave out. */
+  private skips: number;
+  /** Waits without an answer in a row. */
   private inVain = 0;
   /** performance.now() at which the wait is given up; 0: nothing is waited for. */
   private giveUpAt = 0;
   private looking = false;
+
+  constructor(cores = availableParallelism()) {
+    // On a single core, whoever waits awake keeps Redis from answering.
+    this.skips = cores > 1 ? 0 : Infinity;
+  }
 
   begin(): void {
     if (this.skips > 0) {
