@@ -155,12 +155,16 @@ export class RedisBroker implements Broker {
     }
     try {
       await this.untilConnected(link);
-      const info = (await link.command('info', [])) as string;
+      const [info, [seconds, micros], unknown] = await Promise.all([
+        link.command('info', []) as Promise<string>,
+        link.command('time', []) as Promise<string[]>,
+        this.unknownScripts(link),
+      ]);
       const facts = readServerFacts(info, this.connector.mode);
       refuseUnsafeServer(facts, this.options.allowEviction);
       this.facts = facts;
-      await this.teachScripts(link);
-      const [seconds, micros] = (await link.command('time', [])) as string[];
+      // Where loading is not permitted, calls still send the text.
+      await Promise.allSettled(unknown.map(({ text }) => link.command('script', ['LOAD', text])));
       this.clock.learn(String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)));
       return facts;
     } catch (error) {
@@ -703,14 +707,14 @@ export class RedisBroker implements Broker {
   }
 
   /**
-   * The server knows the scripts before the first call needs one: a script that is sent as text on its first use would
-   * come after calls that were made behind it. Where loading is not permitted, calls still send the text.
+   * What the server has to be taught before the first call needs it: a script that is sent as text on its first use would
+   * come after calls that were made behind it. Mostly nothing, because another process was there before.
    */
-  private async teachScripts(link: Link): Promise<void> {
-    const loads = [...Object.values(this.scripts), ...Object.values(this.readers)].map(({ text }) =>
-      link.command('script', ['LOAD', text]),
-    );
-    await Promise.allSettled(loads);
+  private async unknownScripts(link: Link): Promise<Script[]> {
+    const all = [...Object.values(this.scripts), ...Object.values(this.readers)];
+    if (link.client.isCluster) return all; // the node that answers says nothing of the others
+    const known = await link.command('script', ['EXISTS', ...all.map(({ sha }) => sha)]).catch(() => undefined);
+    return Array.isArray(known) ? all.filter((_, index) => known[index] !== 1) : all;
   }
 
   private async untilConnected(link: Link): Promise<void> {

@@ -36,6 +36,10 @@ export interface RunnerContext {
   sink: ReportSink;
 }
 
+type End = (job: RunningJob, settlement: Settlement) => void;
+
+const RESOLVED = Promise.resolve();
+
 /** Up to here a kept job's envelope costs less to send again than to look up. */
 const RESEND_LENGTH = 1024;
 
@@ -44,6 +48,8 @@ const RESEND_LENGTH = 1024;
  * Nothing a handler throws, returns or leaves behind gets past it.
  */
 export class JobRunner {
+  private starting: { job: RunningJob; end: End }[] = [];
+
   constructor(private readonly context: RunnerContext) {}
 
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
@@ -84,13 +90,34 @@ export class JobRunner {
     return new RunningJob(queue, name, id, token, fence, crashes, envelope, reserved.envelope, payload, plan, sink);
   }
 
-  /** Runs the handler; `end` is called exactly once, unless the worker ended the job before ({@link RunningJob.ended}). */
-  run(job: RunningJob, end: (job: RunningJob, settlement: Settlement) => void): void {
-    job.startedAt = performance.now();
-    let returned: unknown;
+  /**
+   * Runs the handler, soon; `end` is called exactly once, unless the worker ended the job before ({@link RunningJob.ended}).
+   * Not at once: an error that a handler makes has a frame of every call below it, and V8 charges for each.
+   */
+  run(job: RunningJob, end: End): void {
+    if (this.starting.push({ job, end }) === 1) void RESOLVED.then(this.startAll);
+  }
+
+  private readonly startAll = (): void => {
+    const batch = this.starting;
+    this.starting = [];
+    for (const { job, end } of batch) {
+      if (job.ended) continue;
+      job.startedAt = performance.now();
+      let returned: unknown;
+      try {
+        returned = runWithJob(job, job.plan.handler.invoke as (job: unknown) => unknown);
+      } catch (error) {
+        this.settle(job, this.failed(job, error), end);
+        continue;
+      }
+      this.awaitEnd(job, returned, end);
+    }
+  };
+
+  private awaitEnd(job: RunningJob, returned: unknown, end: End): void {
     let promise: Promise<unknown> | undefined;
     try {
-      returned = runWithJob(job, job.plan.handler.invoke as (job: unknown) => unknown);
       if (returned instanceof Promise) promise = returned;
       else if (isThenable(returned)) promise = Promise.resolve(returned);
     } catch (error) {

@@ -8,7 +8,9 @@ const RUN_LINE = `\n    at ${RUN} (`;
 const STORAGE_LINE = '\n    at AsyncLocalStorage.run (';
 const INVOKE_LINE = `\n    at ${INVOKE} (`;
 
-type Formatter = NonNullable<typeof Error.prepareStackTrace>;
+type Formatter = (error: Error, frames: NodeJS.CallSite[]) => unknown;
+
+const errors = Error as { prepareStackTrace?: Formatter | undefined };
 
 /** What was there before {@link writeOwnFrames}. */
 let nodesFormatter: Formatter | undefined;
@@ -24,18 +26,18 @@ export function ownStackOf(error: Error): string | undefined {
 }
 
 function readStack(error: Error): unknown {
-  const formatter = Error.prepareStackTrace;
+  const formatter = errors.prepareStackTrace;
   if (formatter === undefined ? 'code' in error : formatter.name !== NODES_FORMATTER) return error.stack;
   nodesFormatter = formatter;
   try {
-    Error.prepareStackTrace = writeOwnFrames;
+    errors.prepareStackTrace = writeOwnFrames;
   } catch {
     return error.stack; // intrinsics are frozen
   }
   try {
     return error.stack;
   } finally {
-    Error.prepareStackTrace = formatter;
+    errors.prepareStackTrace = formatter;
   }
 }
 

@@ -43,16 +43,18 @@ export class WorkerSupervisor {
 
   async start(queues: Iterable<string>): Promise<void> {
     const { broker } = this.context;
+    const subscriptions: Promise<Unsubscribe>[] = [];
     for (const queue of queues) {
       if (this.workers.has(queue)) continue;
       const worker = this.createWorker(queue);
       this.workers.set(queue, worker);
-      this.unsubscribes.push(await broker.onSignal(queue, (signal) => this.obey(worker, signal)));
+      subscriptions.push(broker.onSignal(queue, (signal) => this.obey(worker, signal)));
     }
     if (this.workers.size === 0) return;
-    this.unsubscribes.push(
-      await broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)),
-    );
+    subscriptions.push(broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)));
+    // Side by side: an app may have a hundred queues.
+    const noted = subscriptions.map(async (each) => this.unsubscribes.push(await each));
+    await Promise.all(noted);
     if (this.stopped) return; // the app began to close while it started
     this.strays.watch();
     this.heartbeat = this.startHeartbeat();

@@ -5,6 +5,7 @@ import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { RedisConnection } from '../../src/redis/connector.js';
 import { Connector, describeConnection } from '../../src/redis/connector.js';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { loadScripts, readOnly, type ScriptName } from '../../src/redis/script-library.js';
 import { bulk, startFakeRedis } from '../support/fake-redis.js';
 import { startRedisServer } from '../support/redis-server.js';
 
@@ -62,6 +63,33 @@ describe('connections', () => {
     const names = [...list.matchAll(/ name=(\S+) /g)].map(([, name]) => name);
     return names.filter((name) => name.startsWith(prefix)).sort();
   }
+
+  it('teaches a server the scripts that it does not know, and no others', async () => {
+    const server = await startRedisServer();
+    const admin = new Redis(server.url);
+    const loaded = async () =>
+      Number(/cmdstat_script\|load:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+    const readShas = (name: ScriptName) => [scripts[name].sha, readOnly(scripts[name]).sha];
+    const scripts = loadScripts();
+    const all = [...Object.values(scripts).map(({ sha }) => sha), ...readShas('read')];
+    try {
+      await brokerOn(server.url).open();
+      expect(await admin.script('EXISTS', ...all)).toEqual(all.map(() => 1));
+      const before = await loaded();
+      expect(before).toBeGreaterThanOrEqual(all.length);
+      await brokerOn(server.url).open();
+      expect(await loaded()).toBe(before);
+      await admin.script('FLUSH');
+      await admin.script('LOAD', scripts.enqueue.text);
+      await brokerOn(server.url).open();
+      expect(await loaded()).toBe(2 * before);
+      expect(await admin.script('EXISTS', ...all)).toEqual(all.map(() => 1));
+    } finally {
+      for (const broker of brokers.splice(0)) await broker.close();
+      admin.disconnect();
+      await server.stop();
+    }
+  });
 
   it('says nothing of a connection that it closes itself', async () => {
     const server = await startRedisServer();

@@ -86,8 +86,14 @@ export class ScriptedWorker {
   }
 
   async end(...ids: string[]): Promise<void> {
+    await this.begun();
     for (const id of ids) this.ends.get(id)?.();
     await settled();
+  }
+
+  /** Until the handlers of the jobs that the worker took run. */
+  async begun(): Promise<void> {
+    await Promise.resolve();
   }
 
   /** What the turns so far settled: `op id`. */

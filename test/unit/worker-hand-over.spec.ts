@@ -21,6 +21,7 @@ describe('a job that comes with its wake-up', () => {
     const scripted = await startIdle();
     const fence = scripted.fence();
     scripted.worker.wake(scripted.job('a', fence));
+    await scripted.begun();
     expect(scripted.started).toEqual(['a']);
     const { turn } = await scripted.nth(2);
     expect(turn).toMatchObject({ want: 9, handedFence: fence, takesHanded: true, settlements: [] });
@@ -40,6 +41,7 @@ describe('a job that comes with its wake-up', () => {
   it('comes with up to seven others', async () => {
     const scripted = await startIdle();
     for (let index = 0; index < 8; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    await scripted.begun();
     expect(scripted.started).toHaveLength(8);
     const { turn } = await scripted.nth(2);
     expect(turn).toMatchObject({ want: 2, handedFence: scripted.fence(7) });
@@ -146,6 +148,7 @@ describe('a worker that was handed a job', () => {
     await (await scripted.nth(2)).answer({ fence: 1 });
     scripted.worker.wake(scripted.job('slow', scripted.fence(1)));
     scripted.worker.wake(scripted.job('b', scripted.fence(2)));
+    await scripted.begun();
     expect(scripted.started).toEqual(['quick', 'slow']);
     for (let count = 3; !scripted.settlements.includes('release b'); count++)
       await (await scripted.nth(count)).answer();
@@ -155,6 +158,7 @@ describe('a worker that was handed a job', () => {
   it('runs as many at a time as it may', async () => {
     const scripted = await startIdle({ concurrency: 2, prefetch: 1 });
     for (let index = 0; index < 3; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    await scripted.begun();
     expect(scripted.started).toEqual(['j0', 'j1']);
     await scripted.end('j0');
     expect(scripted.started).toEqual(['j0', 'j1', 'j2']);
@@ -290,6 +294,7 @@ describe('a message while worker and store compare what is held', () => {
     await reconcile.answer({ lost: ['a'], fence: scripted.fence(1) });
     expect((await scripted.nth(3)).turn.handedFence).toBe(scripted.fence(1));
     scripted.worker.wake(scripted.job('b', scripted.fence(2)));
+    await scripted.begun();
     expect(scripted.started).toEqual(['a', 'b']);
   });
 });
