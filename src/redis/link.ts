@@ -1,11 +1,12 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
+import { Bag, type Baggable } from '../core/bag.js';
 import { BrokerUnavailableError } from '../core/errors.js';
 import type { Script, ScriptCall } from './script-library.js';
 import { refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
 
 export type Client = Redis | Cluster;
 
-interface Pending {
+interface Pending extends Baggable {
   reject(error: Error): void;
   /** performance.now() at which the attempt is given up. */
   giveUpAt: number;
@@ -22,7 +23,7 @@ const SEND_TEXT_TRIES = 3;
  * does a thing twice for it, and those that answer with what they did are called by `NumberedCaller`.
  */
 export class Link {
-  private readonly pending = new Set<Pending>();
+  private readonly pending = new Bag<Pending>();
   private sweeper: NodeJS.Timeout | undefined;
   private waiting: (() => void)[] = [];
   private closed = false;
@@ -153,7 +154,7 @@ export class Link {
 
   private send(name: string, args: (string | number)[], giveUpAt: number, node?: { slot: number }): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const entry: Pending = { reject, giveUpAt };
+      const entry: Pending = { slot: -1, reject, giveUpAt };
       this.pending.add(entry);
       this.sweeper ??= setTimeout(() => this.sweep(), SWEEP_MS);
       const command = new Command(name, [], REPLY);
@@ -194,9 +195,10 @@ export class Link {
   }
 
   private rejectPending(why: string): void {
-    const lost = [...this.pending];
-    this.pending.clear();
-    for (const entry of lost) entry.reject(new ReplyLostError(`The reply was lost: ${why}`));
+    for (const entry of this.pending) {
+      this.pending.delete(entry);
+      entry.reject(new ReplyLostError(`The reply was lost: ${why}`));
+    }
   }
 
   private async untilReady(deadline: number, open: boolean, cause: unknown): Promise<void> {

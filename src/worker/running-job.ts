@@ -1,3 +1,4 @@
+import type { Baggable } from '../core/bag.js';
 import type { Token } from '../core/broker.js';
 import type { OpenEnvelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors.js';
@@ -16,7 +17,8 @@ export interface ReportSink {
  * One run of one job: what the handler sees, and what the worker must know to settle it. Made for every job, so it
  * computes nothing that nobody asks for.
  */
-export class RunningJob implements Job {
+export class RunningJob implements Job, Baggable {
+  slot = -1;
   /** performance.now() of the start. */
   startedAt = 0;
   /** True once a settlement was made: whatever the handler does later counts for nothing. */

@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { Bag } from '../core/bag.js';
 import type {
   BeatReply,
   Broker,
@@ -69,7 +70,7 @@ export class Worker {
   private readonly prefetcher: Prefetcher;
   private readonly deaths: DeathLog;
   private readonly awake = new AwakeWait();
-  private readonly running = new Map<string, RunningJob>();
+  private readonly running = new Bag<RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
   private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({
@@ -211,8 +212,9 @@ export class Worker {
   }
 
   cancel(ids: readonly string[]): void {
+    const runs = this.runsByNumber();
     for (const id of ids) {
-      const job = this.running.get(id);
+      const job = runs.get(id);
       if (job !== undefined) {
         job.abort('cancelled');
         continue;
@@ -245,7 +247,7 @@ export class Worker {
   /** The grace is over: signals are aborted and what still runs goes back to the queue, no attempt burned. */
   releaseAll(reason: AbortReason): void {
     this.stopReserving();
-    for (const job of [...this.running.values()]) {
+    for (const job of [...this.running].sort((a, b) => a.startedAt - b.startedAt)) {
       if (job.ended) continue;
       job.abort(reason);
       if (job.ended) continue; // an Observable settles in its abort
@@ -275,9 +277,19 @@ export class Worker {
     );
   }
 
+  /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
+  private runsByNumber(): Map<string, RunningJob> {
+    const runs = new Map<string, RunningJob>();
+    for (const job of this.running) {
+      const other = runs.get(job.number);
+      if (other === undefined || job.fence > other.fence) runs.set(job.number, job);
+    }
+    return runs;
+  }
+
   private heldJobs(): HeldJob[] {
     const jobs: HeldJob[] = [];
-    for (const { number, token } of this.running.values()) jobs.push({ id: number, token });
+    for (const { number, token } of this.runsByNumber().values()) jobs.push({ id: number, token });
     for (const { id, token } of this.held) jobs.push({ id, token });
     for (const { id, token } of this.settlements) jobs.push({ id, token });
     return jobs;
@@ -526,7 +538,7 @@ export class Worker {
   }
 
   private startJob(job: RunningJob): void {
-    this.running.set(job.number, job);
+    this.running.add(job);
     if (job.crashes >= 2) this.quarantined = true;
     const timeoutMs = job.envelope.header.t ?? job.plan.settings.timeoutMs;
     if (timeoutMs !== undefined) this.timeouts.watch(job, timeoutMs);
@@ -534,7 +546,7 @@ export class Worker {
   }
 
   private finish(job: RunningJob, settlement: Settlement): void {
-    if (this.running.get(job.number) === job) this.running.delete(job.number);
+    this.running.delete(job);
     if (job.crashes >= 2) {
       this.quarantined = false;
       this.hungry = true;
@@ -566,13 +578,14 @@ export class Worker {
 
   /** Newer leases exist on these jobs: their runs here are told, and count for nothing. */
   private lose(lost: readonly HeldJob[]): void {
+    const runs = this.runsByNumber();
     for (const { id: number, token } of lost) {
-      const job = this.running.get(number);
+      const job = runs.get(number);
       // An answer about an older run says nothing about the one that runs now.
       if (job?.token === token) {
         job.ended = true;
         job.abort('lease-lost');
-        this.running.delete(number);
+        this.running.delete(job);
         this.timeouts.forget(job);
         if (job.crashes >= 2) this.quarantined = false;
         this.context.logger.warn(lostMessage(this.queue, [number]));
