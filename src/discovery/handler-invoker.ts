@@ -59,7 +59,7 @@ export class HandlerInvoker {
     const name = method.method;
     if (creator) return around(creator, instance, method);
     // Looked up at each call, so that a spy put on the instance later is called. Its name keeps it out of stored stacks.
-    return function invokeHandler(job) {
+    return function invokeHandlerOfTaskQueue(job) {
       return instance[name](job);
     };
   }

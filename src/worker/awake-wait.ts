@@ -1,7 +1,9 @@
-import { availableParallelism } from 'node:os';
+import { cores } from './cores.js';
 
 /** Longest wait, ms: an answer over a quick network, and no more than some wake-ups of a sleeping core. */
 const LONGEST_MS = 0.15;
+/** Where the clock stands still, as in tests that fake it. */
+const MOST_LOOKS = 1000;
 /** Most waits that are left out after some that were in vain. */
 const MOST_SKIPS = 255;
 
@@ -18,10 +20,12 @@ export class AwakeWait {
   /** performance.now() at which the wait is given up; 0: nothing is waited for. */
   private giveUpAt = 0;
   private looking = false;
+  private looks = 0;
 
-  constructor(cores = availableParallelism()) {
-    // On a single core, whoever waits awake keeps Redis from answering.
-    this.skips = cores > 1 ? 0 : Infinity;
+  /** @param coresToUse of this process, by the share of the machine that it is given */
+  constructor(coresToUse = cores()) {
+    // With less than two, what is spent on waiting is taken from Redis or from the work itself.
+    this.skips = coresToUse >= 2 ? 0 : Infinity;
   }
 
   begin(): void {
@@ -30,6 +34,7 @@ export class AwakeWait {
       return;
     }
     this.giveUpAt = performance.now() + LONGEST_MS;
+    this.looks = 0;
     if (this.looking) return;
     this.looking = true;
     setImmediate(this.look);
@@ -43,7 +48,7 @@ export class AwakeWait {
   }
 
   private readonly look = (): void => {
-    if (this.giveUpAt > 0 && performance.now() < this.giveUpAt) {
+    if (this.giveUpAt > 0 && performance.now() < this.giveUpAt && ++this.looks < MOST_LOOKS) {
       setImmediate(this.look);
       return;
     }

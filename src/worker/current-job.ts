@@ -9,6 +9,6 @@ export function currentJob(): Job | undefined {
 }
 
 /** Runs a handler so that everything it calls can ask for {@link currentJob}. */
-export function runWithJob<T>(job: Job, handler: (job: Job) => T): T {
+export function runJobOfTaskQueue<T>(job: Job, handler: (job: Job) => T): T {
   return storage.run(job, handler, job);
 }

@@ -16,7 +16,7 @@ import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledStat
 import { isJobName } from '../core/names.js';
 import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
-import { runWithJob } from './current-job.js';
+import { runJobOfTaskQueue } from './current-job.js';
 import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { RunningJob, type ReportSink } from './running-job.js';
@@ -106,7 +106,7 @@ export class JobRunner {
       job.startedAt = performance.now();
       let returned: unknown;
       try {
-        returned = runWithJob(job, job.plan.handler.invoke as (job: unknown) => unknown);
+        returned = runJobOfTaskQueue(job, job.plan.handler.invoke as (job: unknown) => unknown);
       } catch (error) {
         this.settle(job, this.failed(job, error), end);
         continue;

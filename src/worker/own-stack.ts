@@ -1,9 +1,9 @@
 /** Node's own way to write a stack, where it has one that can be seen. */
 const NODES_FORMATTER = 'ErrorPrepareStackTrace';
 
-/** The frame above which everything is the handler's ({@link runWithJob}), and those of this package right above it. */
-const RUN = 'runWithJob';
-const INVOKE = 'invokeHandler';
+/** The frame above which everything is the handler's ({@link runJobOfTaskQueue}), and those of this package right above it. */
+const RUN = 'runJobOfTaskQueue';
+const INVOKE = 'invokeHandlerOfTaskQueue';
 const RUN_LINE = `\n    at ${RUN} (`;
 const STORAGE_LINE = '\n    at AsyncLocalStorage.run (';
 const INVOKE_LINE = `\n    at ${INVOKE} (`;
@@ -42,10 +42,9 @@ function readStack(error: Error): unknown {
 }
 
 function writeOwnFrames(error: Error, frames: NodeJS.CallSite[]): unknown {
-  for (let index = 0; index < frames.length; index++) {
-    if (frames[index].getFunctionName() !== RUN) continue;
-    // Right above it is the storage that makes the current job known.
-    const storage = Math.max(index - 1, 0);
+  // From below: whatever a handler calls lies above.
+  for (let storage = frames.length - 2; storage >= 0; storage--) {
+    if (frames[storage + 1].getFunctionName() !== RUN || !isStorage(frames[storage])) continue;
     frames.length = storage > 0 && frames[storage - 1].getFunctionName() === INVOKE ? storage - 1 : storage;
     break;
   }
@@ -54,12 +53,17 @@ function writeOwnFrames(error: Error, frames: NodeJS.CallSite[]): unknown {
   return frames.length === 0 ? title : `${title}\n    at ${frames.join('\n    at ')}`;
 }
 
+/** Right above {@link RUN} is what makes the current job known. */
+function isStorage(frame: NodeJS.CallSite): boolean {
+  return frame.getFunctionName() === 'run' && frame.getTypeName() === 'AsyncLocalStorage';
+}
+
 /** The same of a stack that is a text already. */
 function cutStack(stack: string): string {
-  const run = stack.indexOf(RUN_LINE);
+  const run = stack.lastIndexOf(RUN_LINE);
   if (run < 0) return stack;
-  const storage = stack.lastIndexOf(STORAGE_LINE, run);
-  const end = storage < 0 ? run : storage;
+  const end = stack.lastIndexOf('\n', run - 1);
+  if (!stack.startsWith(STORAGE_LINE, end)) return stack;
   const invoke = stack.lastIndexOf('\n', end - 1);
   return stack.slice(0, invoke >= 0 && stack.startsWith(INVOKE_LINE, invoke) ? invoke : end);
 }

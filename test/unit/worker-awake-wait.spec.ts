@@ -77,8 +77,15 @@ describe('AwakeWait', () => {
     expect(begins(wait)).toBe(true);
   });
 
-  it('sleeps where there is one core', () => {
-    const wait = new AwakeWait(1);
+  it('gives up where the clock stands still', () => {
+    const wait = new AwakeWait(2);
+    wait.begin();
+    for (let turn = 0; turn < 1000; turn++) loop();
+    expect(next).toEqual([]);
+  });
+
+  it.each([1, 1.5])('sleeps where it has %d cores', (cores) => {
+    const wait = new AwakeWait(cores);
     for (let count = 0; count < 300; count++) expect(begins(wait)).toBe(false);
     wait.end();
     expect(next).toEqual([]);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { appendError, recordError } from '../../src/worker/error-history.js';
 import type { ErrorRecord } from '../../src/core/job.js';
 import type { Job } from '../../src/core/job-view.js';
-import { runWithJob } from '../../src/worker/current-job.js';
+import { runJobOfTaskQueue } from '../../src/worker/current-job.js';
 
 const EIGHT_KIB = 8 * 1024;
 
@@ -16,7 +16,7 @@ describe('the record of a thrown value', () => {
 
   it('has no frames of the worker in its stack', () => {
     let record: ErrorRecord | undefined;
-    runWithJob({} as Job, function handler() {
+    runJobOfTaskQueue({} as Job, function handler() {
       record = recordError(new Error('no'), 1, 0);
     });
     expect(record?.stack).toMatch(/^Error: no\n    at handler \(.*\)$/);

@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 
 const HELPERS = `
-  import { runWithJob } from './current-job.js';
+  import { runJobOfTaskQueue } from './current-job.js';
   import { ownStackOf } from './own-stack.js';
   const found = [];
   let read = () => {};
   /** Runs a function as the invoker runs a handler. */
-  const run = (handler) => runWithJob({}, function invokeHandler() { return handler(); });
+  const run = (handler) => runJobOfTaskQueue({}, function invokeHandlerOfTaskQueue() { return handler(); });
   /** Two equal errors, made in the same place: the first as it is kept, the second as V8 writes it. */
   const pair = (make) => {
     const [one, other] = [0, 1].map(make);
@@ -68,12 +68,12 @@ describe('the stack that is kept of an error', () => {
     const pairs = await found<{ kept: string; plain: string }>(code, flags);
     expect(pairs).toHaveLength(7);
     for (const { kept, plain } of pairs) {
-      const end = plain.indexOf('\n    at invokeHandler ');
+      const end = plain.indexOf('\n    at invokeHandlerOfTaskQueue ');
       expect(kept).toBe(end < 0 ? plain : plain.slice(0, end));
     }
     const [handled, , coded, , , elsewhere, later] = pairs;
     expect(handled.kept).toMatch(/^RangeError: too far\nand too wide\n    at handle \(.*\)$/);
-    expect(handled.plain).toContain('\n    at runWithJob ');
+    expect(handled.plain).toContain('\n    at runJobOfTaskQueue ');
     expect(coded.kept).toMatch(/^TypeError \[ERR_INVALID_ARG_TYPE\]: /);
     expect(elsewhere.kept).toBe(elsewhere.plain);
     expect(later.kept).toMatch(/\n    at Mailer\.send \(.*\)\n    at async handle \(/);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
-import { runWithJob } from '../../src/worker/current-job.js';
+import { runJobOfTaskQueue } from '../../src/worker/current-job.js';
 import { StrayRejections } from '../../src/worker/stray-rejections.js';
 import type { Job } from '../../src/core/job-view.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -34,7 +34,7 @@ describe('a promise that a handler left behind', () => {
 
   it('is logged with its job', () => {
     const { lines } = watch();
-    runWithJob(job, () => emit(new Error('left behind')));
+    runJobOfTaskQueue(job, () => emit(new Error('left behind')));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/Job "j1" of queue "mail" left a promise behind that rejected: Error: left behind/);
   });
@@ -66,14 +66,14 @@ describe('a promise that a handler left behind', () => {
     ],
   ])('may be rejected with %s', (_what, reason) => {
     const { lines } = watch();
-    runWithJob(job, () => emit(reason));
+    runJobOfTaskQueue(job, () => emit(reason));
     expect(lines).toHaveLength(1);
     expect(lines[0].length).toBeLessThan(1000);
   });
 
   it('fills no log with a stack of megabytes', () => {
     const { lines } = watch();
-    runWithJob(job, () => emit(Object.assign(new Error('x'), { stack: 'x'.repeat(10_000_000) })));
+    runJobOfTaskQueue(job, () => emit(Object.assign(new Error('x'), { stack: 'x'.repeat(10_000_000) })));
     expect(lines[0].length).toBeLessThan(20_000);
   });
 
@@ -92,9 +92,9 @@ describe('a promise that a handler left behind', () => {
     const [one, other] = [watch(), watch()];
     one.strays.watch(); // twice is once
     expect(process.listenerCount('unhandledRejection')).toBe(before + 1);
-    runWithJob(job, () => emit(new Error('first')));
+    runJobOfTaskQueue(job, () => emit(new Error('first')));
     one.strays.unwatch();
-    runWithJob(job, () => emit(new Error('second')));
+    runJobOfTaskQueue(job, () => emit(new Error('second')));
     other.strays.unwatch();
     other.strays.unwatch();
     expect([one.lines.length, other.lines.length]).toEqual([1, 1]);
@@ -104,9 +104,9 @@ describe('a promise that a handler left behind', () => {
   it('is told by the others where one that does not speak leaves first', () => {
     const [one, other, third] = [watch(), watch(), watch()];
     other.strays.unwatch();
-    runWithJob(job, () => emit(new Error('first')));
+    runJobOfTaskQueue(job, () => emit(new Error('first')));
     one.strays.unwatch();
-    runWithJob(job, () => emit(new Error('second')));
+    runJobOfTaskQueue(job, () => emit(new Error('second')));
     expect([one, other, third].map(({ lines }) => lines.length)).toEqual([1, 0, 1]);
   });
 });
@@ -128,11 +128,11 @@ describe('in a process of its own', () => {
   /** Runs this code beside a watch; `inHandler` runs a function as a handler does. */
   async function run(code: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const script = `
-      import { runWithJob } from './current-job.js';
+      import { runJobOfTaskQueue } from './current-job.js';
       import { StrayRejections } from './stray-rejections.js';
       const strays = new StrayRejections({ error: (line) => console.log(line.split('\\n')[0]) });
       strays.watch();
-      const inHandler = (handler) => runWithJob({ id: 'j1', queue: 'mail' }, handler);
+      const inHandler = (handler) => runJobOfTaskQueue({ id: 'j1', queue: 'mail' }, handler);
       ${code}
       setTimeout(() => console.log('alive'), 50);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: folder });

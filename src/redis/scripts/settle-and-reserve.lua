@@ -221,9 +221,19 @@ local function tools()
         lost[#lost + 1] = asked[i]
       end
     end
-    if #ended > 0 then redisCall('HDEL', inflight, unpack(ended)) end
     argument = argument + count * length
-    return taken
+    if #ended == 0 or redisCall('HDEL', inflight, unpack(ended)) == #ended then return taken end
+    -- One of them is named twice: it settles once.
+    local once, seen = {}, {}
+    for i = 1, #taken do
+      if seen[ended[i]] then
+        lost[#lost + 1] = ended[i]
+      else
+        seen[ended[i]] = true
+        once[#once + 1] = taken[i]
+      end
+    end
+    return once
   end
 
   -- A running job that somebody wants cancelled gets no further attempt.
