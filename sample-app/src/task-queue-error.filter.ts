@@ -1,6 +1,6 @@
 import { Catch, HttpStatus, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { TaskQueueError } from 'nestjs-task-queue';
+import { CallOutcomeUnknownError, TaskQueueError } from 'nestjs-task-queue';
 
 const STATUS_OF_CODE: Record<string, HttpStatus> = {
   TASK_QUEUE_INVALID_PAYLOAD: HttpStatus.BAD_REQUEST,
@@ -18,8 +18,16 @@ const STATUS_OF_CODE: Record<string, HttpStatus> = {
 export class TaskQueueErrorFilter implements ExceptionFilter<TaskQueueError> {
   constructor(private readonly host: HttpAdapterHost) {}
 
-  catch({ code, message }: TaskQueueError, host: ArgumentsHost): void {
-    const statusCode = STATUS_OF_CODE[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+  catch(error: TaskQueueError, host: ArgumentsHost): void {
+    const { code, message } = error;
+    const statusCode = mustLookFirst(error)
+      ? HttpStatus.GATEWAY_TIMEOUT
+      : (STATUS_OF_CODE[code] ?? HttpStatus.INTERNAL_SERVER_ERROR);
     this.host.httpAdapter.reply(host.switchToHttp().getResponse(), { statusCode, code, message }, statusCode);
   }
+}
+
+/** 503 invites to repeat a request; here its sender has to look first. */
+function mustLookFirst(error: TaskQueueError): boolean {
+  return error instanceof CallOutcomeUnknownError && !error.safeToRepeat;
 }

@@ -183,7 +183,10 @@ export class CallOutcomeUnknownError extends TaskQueueError {
     readonly queue: string,
     /** What was called: the name of its script, such as `cancel` or `retry-dead`. */
     readonly call: string,
-    /** Calling again does nothing twice. Only a schedule that is run by hand may get a second job. */
+    /**
+     * Calling again does nothing twice. False for calls on a job, whose id may be another job's by then, and for a schedule that
+     * is run by hand: look first, then call again.
+     */
     readonly safeToRepeat: boolean,
     options?: ErrorOptions,
   ) {
@@ -191,7 +194,9 @@ export class CallOutcomeUnknownError extends TaskQueueError {
       `The reply to ${call} on queue "${queue}" was lost: it may be done. ` +
         (safeToRepeat
           ? 'It is safe to call it again: nothing is done twice, and what is done already is answered as such.'
-          : 'Look whether it is done before you call it again: that may do it twice.'),
+          : call === 'run-schedule'
+            ? 'Look at the history of the schedule, and call it again only if it has not run: that may run it twice.'
+            : 'Look at the state of the job, and call it again if it is not done: another job may have that id by now.'),
       options,
     );
   }

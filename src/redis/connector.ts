@@ -30,23 +30,35 @@ export class Connector {
     return typeof options === 'object' && 'sentinels' in options && options.sentinels ? 'sentinel' : 'standalone';
   }
 
-  /** A connection of its own; it begins to connect at once. */
+  /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
   connect(purpose: Purpose): Redis | Cluster {
+    const client = this.open(purpose);
+    giveUpWhenMute(client, this.connectTimeoutMs);
+    if (client instanceof Cluster) client.on('+node', (node: Redis) => giveUpWhenMute(node, this.connectTimeoutMs));
+    return client;
+  }
+
+  private open(purpose: Purpose): Redis | Cluster {
     const { connection } = this;
     if (connection instanceof Cluster)
       return connection.duplicate([], this.clusterOptions(purpose, connection.options));
-    if (connection instanceof Redis) return connection.duplicate(this.options(purpose));
+    if (connection instanceof Redis) return connection.duplicate(this.options(purpose, connection.options));
     if (typeof connection === 'string') return new Redis(connection, this.options(purpose));
     if ('nodes' in connection && Array.isArray(connection.nodes)) {
       return new Cluster(connection.nodes, this.clusterOptions(purpose, connection.options ?? {}));
     }
-    return new Redis({ ...(connection as RedisOptions), ...this.options(purpose) });
+    const given = connection as RedisOptions;
+    return new Redis({ ...given, ...this.options(purpose, given) });
   }
 
-  private options(purpose: Purpose): RedisOptions {
+  private options(purpose: Purpose, given: RedisOptions = {}): RedisOptions {
     return {
       lazyConnect: false,
       connectTimeout: this.connectTimeoutMs,
+      // A sentinel that is connected and stays mute: the next one is asked.
+      sentinelCommandTimeout: given.sentinelCommandTimeout ?? this.connectTimeoutMs,
+      // A server that loads its data is asked so often that it does not pass for a mute one.
+      maxLoadingRetryTime: Math.ceil(this.connectTimeoutMs / 2),
       connectionName: `${this.prefix}:${purpose}`,
       keepAlive: 10_000,
       // The scripts answer with numbers; a user's instance may turn them into texts.
@@ -74,6 +86,35 @@ export class Connector {
       redisOptions: { ...given.redisOptions, ...perNode },
     };
   }
+}
+
+/**
+ * A connection that was accepted and stays mute (a proxy without its server, a host that hangs) is given up, so that
+ * ioredis tries again: `connectTimeout` ends when it is accepted, and until it is ready no call can fail on it. A server
+ * that is loading answers, and is left alone.
+ */
+function giveUpWhenMute(client: Redis | Cluster, silenceMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => clearInterval(timer);
+  // A cluster has no socket: that one of its nodes said which slots there are is all it had to wait for.
+  const heard = () => (client instanceof Cluster ? 0 : client.stream.bytesRead);
+  client.on('connect', () => {
+    stop();
+    let before = heard();
+    timer = setInterval(() => {
+      const now = heard();
+      const mute = now === before;
+      before = now;
+      if (!mute) return;
+      stop();
+      if (client.status !== 'connect') return;
+      const error = new Error(`the connection was accepted, but nothing answered within ${silenceMs} ms`);
+      if (client.listenerCount('error') > 0) client.emit('error', error);
+      client.disconnect(true);
+    }, silenceMs);
+    timer.unref();
+  });
+  client.on('ready', stop).on('close', stop).on('end', stop);
 }
 
 /** The text of a connection for logs: without its password. */

@@ -33,7 +33,9 @@ export class InboxWatch {
     const client = (this.client ??= this.open());
     if (client.status !== 'ready') {
       // The list may have been filled while nobody could look.
-      await this.until(timeoutMs, (done) => void client.once('ready', done));
+      let onReady = () => {};
+      await this.until(timeoutMs, (done) => void client.once('ready', (onReady = done)));
+      client.off('ready', onReady);
       return;
     }
     let answered = false;

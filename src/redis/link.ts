@@ -153,24 +153,31 @@ export class Link {
   }
 
   private send(name: string, args: (string | number)[], giveUpAt: number, node?: { slot: number }): Promise<unknown> {
+    this.sweeper ??= this.startSweeper();
     return new Promise((resolve, reject) => {
       const entry: Pending = { slot: -1, reject, giveUpAt };
       this.pending.add(entry);
-      this.sweeper ??= setTimeout(() => this.sweep(), SWEEP_MS);
       const command = new Command(name, [], REPLY);
       // Given to the constructor they would be copied, and each looked at: a turn has a thousand.
       command.args = textsOf(args);
       ((this.client as Cluster).sendCommand(command, undefined, node) as Promise<unknown>).then(
         (reply) => {
           this.pending.delete(entry);
+          strip(command);
           resolve(reply);
         },
         (error: Error) => {
           this.pending.delete(entry);
+          strip(command);
           reject(error);
         },
       );
     });
+  }
+
+  /** Not where a command is made: the timer would keep that command for as long as it runs. */
+  private startSweeper(): NodeJS.Timeout {
+    return setTimeout(() => this.sweep(), SWEEP_MS);
   }
 
   private sweep(): void {
@@ -185,7 +192,7 @@ export class Link {
     }
     // A connection that passed a deadline is never trusted again: it may be half open.
     if (silent) this.replace();
-    if (this.pending.size > 0) this.sweeper = setTimeout(() => this.sweep(), SWEEP_MS);
+    if (this.pending.size > 0) this.sweeper = this.startSweeper();
   }
 
   private replace(): void {
@@ -233,6 +240,17 @@ export class Link {
 
 function textsOf(args: readonly (string | number)[]): string[] {
   return args.map((arg) => (typeof arg === 'string' ? arg : String(arg)));
+}
+
+const NOTHING: string[] = [];
+
+/**
+ * Takes from a command that is settled all that it names. One that the garbage collector has moved to its old generation
+ * would take along what a worker sent and received from then on.
+ */
+function strip(command: Command): void {
+  command.args = NOTHING;
+  Object.assign(command, { promise: undefined, resolve: undefined, reject: undefined });
 }
 
 /** ioredis refuses such commands before a byte leaves the process; "Connection is closed" it says of sent ones, too. */

@@ -18,6 +18,7 @@ import type {
 import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
+import type { Subject } from './numbered-caller.js';
 import type { ScriptName } from './script-library.js';
 import { ReplyLostError } from './store-errors.js';
 
@@ -27,7 +28,7 @@ type Arguments = (string | number)[];
 export interface TimetableCalls {
   run<T>(name: ScriptName, keys: string[], args: Arguments): Promise<T>;
   /** A script that answers with what it did: a repeated call is answered as the first. */
-  act<T extends string>(name: ScriptName, keys: string[], args: Arguments): Promise<T>;
+  act<T extends string>(subject: Subject, name: ScriptName, keys: string[], args: Arguments): Promise<T>;
   /** The script that reads schedules, by a call that writes nothing. */
   look<T>(keys: string[], args: Arguments): Promise<T>;
   command(name: string, args: Arguments): Promise<unknown>;
@@ -54,13 +55,20 @@ export class RedisTimetable {
   register({ name, specHash, spec, nextTick, lookAt, app, losesTick }: NewSchedule): Promise<RegisterAnswer> {
     const { schedules, specs, ticks, announced } = this.keys;
     const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? '', losesTick === true ? '1' : '0'];
-    return this.calls.act('register-schedule', [schedules, specs, ticks, announced], args);
+    // What the code of an app declares is a duty, and never meets what was made at run time.
+    const subject: Subject = app === undefined ? ['schedule', name] : ['duty', 'register-schedule'];
+    return this.calls.act(subject, 'register-schedule', [schedules, specs, ticks, announced], args);
   }
 
   async announce(app: string, names: readonly AnnouncedSchedule[]): Promise<Announcement> {
     const { schedules, ticks, announced, apps } = this.keys;
     const args = [app, ...names.flatMap(({ name, specHash }) => [name, specHash])];
-    const lines = await this.calls.act('announce-schedules', [schedules, ticks, announced, apps], args);
+    const lines = await this.calls.act(
+      ['duty', 'announce-schedules'],
+      'announce-schedules',
+      [schedules, ticks, announced, apps],
+      args,
+    );
     const [outdated, unknown, removed] = lines.split('\n').map((line) => (line === '' ? [] : line.split('\t')));
     return { outdated, unknown, removed: removed.sort() };
   }
@@ -85,12 +93,17 @@ export class RedisTimetable {
 
   async pause(name: string): Promise<boolean> {
     const { schedules, ticks } = this.keys;
-    return (await this.calls.act('pause-schedule', [schedules, ticks], [name])) === '1';
+    return (await this.calls.act(['schedule', name], 'pause-schedule', [schedules, ticks], [name])) === '1';
   }
 
   resume(name: string, specHash: string, { nextTick, lookAt }: ComingTick): Promise<ResumeAnswer> {
     const { schedules, ticks } = this.keys;
-    return this.calls.act('resume-schedule', [schedules, ticks], [name, specHash, nextTick ?? '', lookAt ?? '']);
+    return this.calls.act(
+      ['schedule', name],
+      'resume-schedule',
+      [schedules, ticks],
+      [name, specHash, nextTick ?? '', lookAt ?? ''],
+    );
   }
 
   async run(
@@ -103,7 +116,7 @@ export class RedisTimetable {
     const [numberOfJob] = await this.takeNumbers(1);
     const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
     type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
-    const answer = await this.calls.act<Answer>('run-schedule', keys, args);
+    const answer = await this.calls.act<Answer>(['schedule', name], 'run-schedule', keys, args);
     if (answer === 'changed' || answer === 'not-found') return answer;
     const [outcome, id] = answer.split(' ');
     return { id, created: outcome === 'created' };
@@ -146,7 +159,14 @@ export class RedisTimetable {
 
   async remove(name: string): Promise<boolean> {
     const { schedules, specs, ticks, announced, runs } = this.keys;
-    return (await this.calls.act('remove-schedule', [schedules, specs, ticks, announced, runs], [name])) === '1';
+    return (
+      (await this.calls.act(
+        ['schedule', name],
+        'remove-schedule',
+        [schedules, specs, ticks, announced, runs],
+        [name],
+      )) === '1'
+    );
   }
 
   private async fireBatch(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {

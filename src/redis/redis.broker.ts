@@ -50,7 +50,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
-import { NumberedCaller } from './numbered-caller.js';
+import { NumberedCaller, type Subject } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
@@ -114,8 +114,6 @@ interface QueueAccess {
   inboxes: InboxMover;
   timetable: RedisTimetable;
   caller: NumberedCaller;
-  /** Beside the others: a report must not wait, because the settlement behind it ends the right to make it. */
-  reporter: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
 }
@@ -223,7 +221,10 @@ export class RedisBroker implements Broker {
     const reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await this.opened().command('hmget', [access.keys.jobs, ...ids])) as string[]);
-    return decodeReservation(turn.worker, reply, ids, known);
+    const reservation = decodeReservation(turn.worker, reply, ids, known);
+    // Its texts go with its jobs: the promise that brought it may live on for a while, as commands do (Link).
+    (reply as unknown[]).length = 0;
+    return reservation;
   }
 
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
@@ -251,8 +252,10 @@ export class RedisBroker implements Broker {
     const { released, fence } = await this.giveBackOrphans(keys, worker, held);
     const lost = await this.lostOf(keys, held);
     // Who can say so lives: its lease ran out because it was slow.
-    for (let first = 0; first < lost.length; first += STEP)
-      await this.act(queue, 'forgive', [keys.crashes], [this.options.maxCrashes, ...lost.slice(first, first + STEP)]);
+    for (let first = 0; first < lost.length; first += STEP) {
+      const args = [this.options.maxCrashes, ...lost.slice(first, first + STEP)];
+      await this.act(queue, ['duty', 'forgive'], 'forgive', [keys.crashes], args);
+    }
     return { lost, released, fence };
   }
 
@@ -268,7 +271,7 @@ export class RedisBroker implements Broker {
   }
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
-    const { keys: k, reporter } = this.access(queue);
+    const { keys: k, caller } = this.access(queue);
     const args = reports.flatMap(({ id, token, progress, logs }) => [
       id,
       token,
@@ -277,7 +280,8 @@ export class RedisBroker implements Broker {
       ...logs,
     ]);
     const keys = [k.inflight, k.notes];
-    const lost = await reporter.call(this.scripts.report, keys, [this.options.logLines, ...args]);
+    // It must not wait: the settlement behind it ends the right to make it.
+    const lost = await caller.callAtOnce(this.scripts.report, keys, [this.options.logLines, ...args]);
     return { lost: lost === '' ? [] : lost.split(',') };
   }
 
@@ -374,7 +378,7 @@ export class RedisBroker implements Broker {
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
     const { keys: k } = this.access(queue);
-    await this.act(queue, 'set-paused', [k.idle], [paused ? '1' : '0']);
+    await this.act(queue, 'paused', 'set-paused', [k.idle], [paused ? '1' : '0']);
   }
 
   async isPaused(queue: string): Promise<boolean> {
@@ -384,7 +388,7 @@ export class RedisBroker implements Broker {
   async cancel(queue: string, id: string): Promise<CancelAnswer> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
-    return this.act<CancelAnswer>(queue, 'cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
+    return this.act<CancelAnswer>(queue, ['job', id], 'cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
   }
 
   async retryDead(
@@ -396,6 +400,7 @@ export class RedisBroker implements Broker {
     const { keys: k } = this.access(queue);
     return this.act(
       queue,
+      ['job', id],
       'retry-dead',
       [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
@@ -405,7 +410,7 @@ export class RedisBroker implements Broker {
   async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
-    return this.act(queue, 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
+    return this.act(queue, ['job', id], 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
   }
 
   async purge(
@@ -428,6 +433,7 @@ export class RedisBroker implements Broker {
     ];
     const answer = await this.act(
       queue,
+      ['purge', state],
       'purge',
       [...keys, k.levels, k.crashes, k.notes, k.waiters],
       [state, Math.min(limit, STEP)],
@@ -549,14 +555,13 @@ export class RedisBroker implements Broker {
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
       const timetable = new RedisTimetable(keys, numbers, {
         run: (name, ...call) => this.run(name, ...call),
-        act: (name, ...call) => this.act(queue, name, ...call),
+        act: (...call) => this.act(queue, ...call),
         look: (...call) => this.look('read-schedules', ...call),
         command: (name, args) => link.command(name, args),
       });
       const caller = new NumberedCaller(queue, link, keys);
-      const reporter = new NumberedCaller(queue, link, keys, Infinity);
       const format = undefined;
-      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, caller, reporter, format };
+      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, caller, format };
       this.queues.set(queue, access);
     }
     return access;
@@ -593,11 +598,12 @@ export class RedisBroker implements Broker {
   /** As {@link run}, of a script that answers with what it did: a repeated call is answered as the first. */
   private act<T extends string>(
     queue: string,
+    subject: Subject,
     name: ScriptName,
     keys: readonly string[],
     args: (string | number)[],
   ): Promise<T> {
-    return this.access(queue).caller.call(this.scripts[name], keys, args) as Promise<T>;
+    return this.access(queue).caller.call(subject, this.scripts[name], keys, args) as Promise<T>;
   }
 
   /** As {@link run}, of a call that writes nothing. */

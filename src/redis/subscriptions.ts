@@ -108,6 +108,19 @@ export class Subscriptions {
     for (const set of this.listeners.values()) for (const listener of set) listener(undefined);
   }
 
+  /**
+   * A cluster sends PING to any node, and the one connection that it subscribes on changes without a word: there the
+   * subscriptions themselves are repeated, which changes nothing, or mends them.
+   */
+  private async probe(): Promise<void> {
+    if (!this.client.isCluster) {
+      await this.client.ping();
+      return;
+    }
+    const channels = [...this.listeners.keys()];
+    if (channels.length > 0) await this.client.subscribe(...channels);
+  }
+
   private async ping(): Promise<void> {
     if (this.client.status !== 'ready') return;
     let timer: NodeJS.Timeout | undefined;
@@ -115,7 +128,7 @@ export class Subscriptions {
       timer = setTimeout(() => reject(new Error('no answer')), PING_DEADLINE_MS);
     });
     try {
-      await Promise.race([this.client.ping(), late]);
+      await Promise.race([this.probe(), late]);
     } catch {
       if (this.client.status === 'ready') this.client.disconnect(true);
     } finally {

@@ -1,4 +1,5 @@
 // Every open socket goes silent without a FIN; new ones work. A waiting job must be taken, every call must settle.
+// Then again, and for some seconds new ones are accepted and stay mute, too.
 import { instant } from './history.mjs';
 import { settlesWithin } from './trial.mjs';
 
@@ -10,8 +11,10 @@ export async function run(trial) {
   await trial.redis();
   const proxy = await trial.proxy();
   const direct = await trial.producer();
-  const producer = await trial.producer({ connection: proxy.url });
-  await trial.workers(2, { connection: proxy.url });
+  const connectTimeoutMs = trial.full ? 10_000 : 2000; // the built-in one is the former
+  const site = { connection: proxy.url, ...(!trial.full && { moduleOptions: { connectTimeout: connectTimeoutMs } }) };
+  const producer = await trial.producer(site);
+  await trial.workers(2, site);
   const load = trial.load(producer, { perSecond: 100 });
   await trial.pause(1500);
   await load.stop();
@@ -32,8 +35,9 @@ export async function run(trial) {
     await settlesWithin(Promise.all(calls), 10_000);
     await trial.drained();
   }
+  const afterMute = trial.ours ? await staysMute(trial, { proxy, direct, producer, connectTimeoutMs }) : {};
   const figures = await trial.figures();
-  Object.assign(figures, {
+  Object.assign(figures, afterMute, {
     openAfter,
     longestCallMs: trial.longestCallMs,
     takenMs: taken ? Math.round(taken.at - holedAt) : -1,
@@ -46,4 +50,28 @@ export async function run(trial) {
   trial.check(openAfter === 0, `${openAfter} calls were still open`);
   trial.check(trial.longestCallMs <= 6000 * trial.patience, `a call took ${trial.longestCallMs} ms`);
   return figures;
+}
+
+async function staysMute(trial, { proxy, direct, producer, connectTimeoutMs }) {
+  proxy.hole();
+  proxy.mute();
+  const [waiting] = await trial.fill(direct, 1, () => ({ ms: 5 }));
+  const calls = Array.from({ length: 5 }, () => trial.add(producer, { ms: 5 }));
+  await trial.pause(8000);
+  proxy.pass();
+  const answeredAt = instant();
+  const find = () => trial.entries().find(({ type, n }) => type === 'start' && n === waiting);
+  const taken = await trial.until('it is taken', find, 45_000).catch(() => undefined);
+  const mutedTakenMs = taken ? Math.round(taken.at - answeredAt) : -1;
+  // The socket that was mute last is given up, and two pauses between tries may lie behind it.
+  const limitMs = (connectTimeoutMs + 5000) * trial.patience;
+  trial.check(
+    taken !== undefined && mutedTakenMs <= limitMs,
+    `after mute connections the waiting job was taken after ${mutedTakenMs} ms`,
+  );
+  trial.check(await settlesWithin(Promise.all(calls), 15_000), 'after mute connections calls were still open');
+  const n = await trial.add(producer, { ms: 5 });
+  trial.check(trial.calls.get(n) === 'stored', 'after mute connections nothing could be stored');
+  await trial.drained();
+  return { mutedTakenMs };
 }

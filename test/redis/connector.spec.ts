@@ -4,10 +4,13 @@ import { Redis } from 'ioredis';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { RedisConnection } from '../../src/redis/connector.js';
 import { Connector, describeConnection } from '../../src/redis/connector.js';
+import { Link } from '../../src/redis/link.js';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
 import { loadScripts, readOnly, type ScriptName } from '../../src/redis/script-library.js';
+import { Subscriptions } from '../../src/redis/subscriptions.js';
 import { bulk, startFakeRedis } from '../support/fake-redis.js';
-import { startRedisServer } from '../support/redis-server.js';
+import { startRedisServer, type RedisServer } from '../support/redis-server.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
 
 describe('connections', () => {
   const url = new URL(process.env.TEST_REDIS_URL ?? '');
@@ -236,4 +239,204 @@ describe('connections', () => {
     expect(mode({ sentinels: [] })).toBe('sentinel');
     expect(mode({ nodes: [{ host: 'h' }] })).toBe('cluster');
   });
+
+  describe('that are accepted and stay mute', () => {
+    const SILENCE_MS = 200;
+    let proxy: TcpProxy;
+    let place: string;
+
+    beforeEach(async () => {
+      proxy = await startTcpProxy(port);
+      place = `redis://127.0.0.1:${proxy.port}`;
+    });
+
+    afterEach(async () => {
+      for (const broker of brokers) await broker.close();
+      await proxy.stop();
+    });
+
+    const impatient = (connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}) =>
+      brokerOn(connection, { commandTimeoutMs: 500, connectTimeoutMs: SILENCE_MS, ...options });
+
+    async function untilItWorks<T>(call: () => Promise<T>): Promise<T> {
+      for (;;) {
+        try {
+          return await call();
+        } catch {
+          await pause(20);
+        }
+      }
+    }
+
+    it('are given up, and calls succeed again', async () => {
+      const told: string[] = [];
+      const broker = impatient(place, { onConnection: (event) => told.push(event) });
+      await broker.open();
+      proxy.mute(3);
+      proxy.reset();
+      await expect(broker.counts('q')).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+      await untilItWorks(() => broker.counts('q'));
+      await runsAJob(broker);
+      expect(told).toEqual(['lost', 'restored']);
+    });
+
+    it('are given up by a boot that waits, which says so once', async () => {
+      const told: string[] = [];
+      proxy.mute(3);
+      const broker = impatient(place, {
+        waitForRedis: true,
+        onConnection: (event, reason) => told.push(`${event} ${reason}`),
+      });
+      await broker.open();
+      await runsAJob(broker);
+      expect(told).toEqual([
+        `unreachable ${place}: the connection was accepted, but nothing answered within ${SILENCE_MS} ms`,
+        `restored ${place}`,
+      ]);
+    });
+
+    it('fail a boot that does not wait, in time', async () => {
+      proxy.mute();
+      const beganAt = performance.now();
+      await expect(impatient(place).open()).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+      expect(performance.now() - beganAt).toBeGreaterThan(SILENCE_MS - 10);
+    });
+
+    it('are given up by the subscriber, whose listeners then look themselves', async () => {
+      const subscriber = new Connector(place, prefix, SILENCE_MS).connect('subscriber');
+      const subscriptions = new Subscriptions(subscriber, 2000);
+      const heard: (string | undefined)[] = [];
+      let resolve = () => {};
+      const next = () => new Promise<void>((done) => (resolve = done));
+      await subscriptions.add(`${prefix}:c`, (message) => {
+        heard.push(message);
+        resolve();
+      });
+      proxy.mute(3);
+      const back = next();
+      proxy.reset();
+      await back;
+      const told = next();
+      await client.publish(`${prefix}:c`, 'hello');
+      await told;
+      expect(heard).toEqual([undefined, 'hello']);
+      subscriptions.close();
+    });
+
+    it('are given up by the look at plain lists', async () => {
+      const inbox = `{${prefix}:q}:inbox`;
+      const broker = brokerOn(place, { connectTimeoutMs: SILENCE_MS });
+      await broker.open();
+      proxy.mute(3);
+      const beganAt = performance.now();
+      await broker.awaitInbox(inbox, 30_000); // back as soon as the connection works
+      expect(performance.now() - beganAt).toBeLessThan(20_000);
+    });
+
+    it('are not tried again after close()', async () => {
+      const broker = impatient(place, { commandTimeoutMs: 100 });
+      await broker.open();
+      proxy.mute();
+      proxy.reset();
+      while (proxy.connections() === 0) await pause(5);
+      await broker.close();
+      while (proxy.connections() > 0) await pause(5);
+      await pause(3 * SILENCE_MS);
+      expect(proxy.connections()).toBe(0);
+    });
+
+    it('are sentinels: the next one is asked', async () => {
+      const mute = await startTcpProxy(port);
+      mute.mute();
+      const sentinel = await startFakeRedis();
+      sentinel.answer(`*2\r\n${bulk('127.0.0.1')}${bulk(String(port))}`, '*0\r\n');
+      const broker = impatient(
+        {
+          sentinels: [
+            { host: '127.0.0.1', port: mute.port },
+            { host: '127.0.0.1', port: sentinel.port },
+          ],
+          name: 'prime',
+          updateSentinels: false,
+        },
+        { waitForRedis: true },
+      );
+      await broker.open();
+      await runsAJob(broker);
+      await broker.close();
+      await sentinel.stop();
+      await mute.stop();
+    });
+
+    it('leaves a server alone that answers that it is loading', async () => {
+      let loading = 6;
+      const server = await startFakeRedis(
+        () => `redis_version:7.2.0\r\nloading:${--loading > 0 ? 1 : 0}\r\nloading_eta_seconds:60\r\n`,
+      );
+      const told: string[] = [];
+      const broker = impatient(`redis://127.0.0.1:${server.port}`, {
+        waitForRedis: true,
+        onConnection: (event) => told.push(event),
+      });
+      await broker.open();
+      expect(loading).toBeLessThan(1);
+      expect(server.connections()).toBe(1);
+      expect(told).toEqual([]);
+      await broker.close();
+      await server.stop();
+    });
+
+    describe('to a node of a cluster', () => {
+      let node: RedisServer;
+      let nodeProxy: TcpProxy;
+      let nodes: { host: string; port: number }[];
+
+      beforeEach(async () => {
+        node = await startRedisServer({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] });
+        nodeProxy = await startTcpProxy(node.port);
+        nodes = [{ host: '127.0.0.1', port: nodeProxy.port }];
+        const admin = new Redis(node.url);
+        await admin.config('SET', 'cluster-announce-port', nodeProxy.port);
+        await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16383);
+        while (!String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await pause(20);
+        admin.disconnect();
+      });
+
+      afterEach(async () => {
+        for (const broker of brokers) await broker.close();
+        await nodeProxy.stop();
+        await node.stop();
+      });
+
+      it('are given up, and calls succeed again', async () => {
+        const cluster = new Connector({ nodes }, prefix, SILENCE_MS).connect('commands');
+        // The node said which slots there are; the connection that is made to it next stays mute.
+        cluster.once('refresh', () => nodeProxy.mute(1));
+        const link = new Link(cluster, 500);
+        await untilItWorks(() => link.command('get', ['x']));
+        link.close();
+      });
+
+      it('are noticed by the subscriber', async () => {
+        const cluster = new Connector({ nodes }, prefix, SILENCE_MS).connect('subscriber');
+        const subscriptions = new Subscriptions(cluster, 2000);
+        let heard = 0;
+        await subscriptions.add(`${prefix}:c`, () => heard++);
+        subscriptions.watch();
+        const admin = new Redis(node.url);
+        nodeProxy.mute(1);
+        await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub'); // the other connections of this client stay
+        while (heard === 0) {
+          await admin.publish(`${prefix}:c`, 'hello');
+          await pause(20);
+        }
+        subscriptions.close();
+        admin.disconnect();
+      });
+    });
+  });
 });
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -243,35 +243,41 @@ describe('lost replies', () => {
       await upsert();
       const [dead] = await driver.putEnded('dead', 1);
       await driver.putMany(2);
-      const [one] = (await queues.jobs(QUEUE, { state: 'ready' })).jobs;
+      const [one, two] = (await queues.jobs(QUEUE, { state: 'ready' })).jobs;
       proxy.hole(); // it is sent, and no more is known of it
-      const cron = { ...{ queue: QUEUE, name: 'digest' }, hash: 'h', next: { nextTick: 1 } };
-      const calls: [string, Promise<unknown>][] = [
-        ['cancel', queues.cancel(QUEUE, one.id)],
-        ['remove', queues.remove(QUEUE, one.id)],
-        ['set-paused', queues.pause(QUEUE)],
-        ['set-paused', queues.resume(QUEUE)],
-        ['pause-schedule', schedules.pause('digest', place)],
-        ['remove-schedule', schedules.remove('digest', place)],
-        ['purge', broker.purge(QUEUE, 'ready', 1)],
-        ['retry-dead', broker.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
-        ['register-schedule', broker.registerSchedule(QUEUE, rule(1))],
-        ['resume-schedule', broker.resumeSchedule(QUEUE, cron.name, cron.hash, cron.next)],
-        ['run-schedule', broker.runScheduleNow(QUEUE, cron.name, cron.hash, tickJob(driver, 1))],
+      // Each about another thing: calls about one thing wait for each other.
+      const next = { nextTick: 1 };
+      const calls: [string, boolean, Promise<unknown>][] = [
+        ['cancel', false, queues.cancel(QUEUE, one.id)],
+        ['remove', false, queues.remove(QUEUE, two.id)],
+        ['retry-dead', false, broker.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
+        ['run-schedule', false, broker.runScheduleNow(QUEUE, 'a', 'h', tickJob(driver, 1))],
+        ['set-paused', true, queues.pause(QUEUE)],
+        ['pause-schedule', true, schedules.pause('b', place)],
+        ['remove-schedule', true, schedules.remove('c', place)],
+        ['resume-schedule', true, broker.resumeSchedule(QUEUE, 'd', 'h', next)],
+        ['register-schedule', true, broker.registerSchedule(QUEUE, rule(1))],
+        ['purge', true, broker.purge(QUEUE, 'ready', 1)],
       ];
       const others = [
         ...[queues.enqueue(QUEUE, 1), queues.enqueueMany(QUEUE, [{ payload: 1 }, { payload: 2 }])],
         ...[queues.purge(QUEUE, { state: 'ready' }), queues.retry(QUEUE, dead), queues.retryAll(QUEUE)],
         ...[upsert(), schedules.resume('digest', place), schedules.runNow('digest', place)],
-        ...[one.refresh(), one.result({ timeout: '1s' }), one.logs()],
+        ...[
+          one.refresh(),
+          one.result({ timeout: '1s' }),
+          one.logs(),
+          queues.resume(QUEUE),
+          queues.cancel(QUEUE, one.id),
+        ],
       ];
-      const outcomes = Promise.allSettled([...calls.map(([, call]) => call), ...others]);
+      const outcomes = Promise.allSettled([...calls.map(([, , call]) => call), ...others]);
       await new Promise(setImmediate);
       proxy.refuse();
       const errors = (await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason as TaskQueueError);
-      calls.forEach(([call], index) => {
+      calls.forEach(([call, safeToRepeat], index) => {
         expect(errors[index]).toBeInstanceOf(CallOutcomeUnknownError);
-        expect(errors[index]).toMatchObject({ queue: QUEUE, call, safeToRepeat: call !== 'run-schedule' });
+        expect(errors[index]).toMatchObject({ queue: QUEUE, call, safeToRepeat });
       });
       for (const error of errors.slice(calls.length)) {
         expect(error).toBeInstanceOf(TaskQueueError);
@@ -313,6 +319,50 @@ describe('lost replies', () => {
     await late.deliver();
     expect([...first.jobs, ...second.jobs]).toHaveLength(2);
     await driver.expectCounts({ ready: 2, active: 2 });
+  });
+
+  describe('a call that rejects, and whose bytes a given-up socket delivers behind the next one', () => {
+    /** The bytes of these calls stay on their way until `deliver`; no repetition reaches the server before they reject. */
+    async function givenUp(...calls: (() => Promise<unknown>)[]): Promise<{ deliver: () => Promise<void> }> {
+      const late = proxy.hold();
+      const outcomes = Promise.allSettled(calls.map((call) => call()));
+      await new Promise(setImmediate); // it is sent
+      proxy.refuseNew();
+      for (const outcome of await outcomes)
+        expect(outcome).toMatchObject({ reason: expect.any(CallOutcomeUnknownError) });
+      proxy.pass();
+      return late;
+    }
+
+    const cases: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+      ['a pause', () => broker.setPaused(QUEUE, true), () => broker.setPaused(QUEUE, false)],
+      ['a pause of a schedule', () => broker.pauseSchedule(QUEUE, 'digest'), resumeDigest],
+      ['an upsert', () => broker.registerSchedule(QUEUE, rule(5)), () => broker.removeSchedule(QUEUE, 'digest')],
+      ['a cancellation', () => broker.cancel(QUEUE, 'a'), removeAndPut],
+      ['a removal', () => broker.remove(QUEUE, 'a'), removeAndPut],
+    ];
+
+    function resumeDigest() {
+      return broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: 5 });
+    }
+
+    async function removeAndPut() {
+      await broker.remove(QUEUE, 'a');
+      await driver.putOne({ userId: 'a' });
+    }
+
+    it.each(cases)('changes nothing: %s', async (_name, first, next) => {
+      await seedDue(driver);
+      await broker.registerSchedule(QUEUE, rule(5, { name: 'other' })); // it has looked whose store this is
+      await driver.putOne({ userId: 'a' });
+      const late = await givenUp(() => broker.cancel(QUEUE, 'x'), first);
+      // What is called meanwhile: other lanes are busy, too.
+      const others = [broker.cancel(QUEUE, 'y'), broker.cancel(QUEUE, 'z')];
+      await Promise.all([untilItWorks(next), ...others.map((other) => other.catch(() => {}))]);
+      const before = await driver.contents();
+      await late.deliver();
+      expect(await driver.contents()).toEqual(before);
+    });
   });
 
   it('waits out a slow server', async () => {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { TaskQueueError } from '../../src/core/errors.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { Link } from '../../src/redis/link.js';
-import { NumberedCaller } from '../../src/redis/numbered-caller.js';
+import { NumberedCaller, type Subject } from '../../src/redis/numbered-caller.js';
+import type { ScriptName } from '../../src/redis/script-library.js';
 import { ReplyLostError } from '../../src/redis/store-errors.js';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
 import { APP, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
@@ -176,79 +178,163 @@ describe('a script that answers with what it did', () => {
 });
 
 describe('NumberedCaller', () => {
-  const script = { name: 'cancel', text: '', sha: '' };
   const sent: { caller: string; call: number; answer: (reply: string) => void; fail: (error: Error) => void }[] = [];
   const run: Link['run'] = (_script, _keys, [caller, call]) =>
     new Promise((answer, fail) => sent.push({ caller: String(caller), call: Number(call), answer, fail }));
+  const script = (name: ScriptName) => ({ name, text: '', sha: '' });
+
+  let answered = 0;
 
   beforeEach(() => {
     sent.length = 0;
+    answered = 0;
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
   });
 
   function open(timeoutMs = 10_000) {
     const caller = new NumberedCaller(QUEUE, { run, timeoutMs } as Link, new QueueKeys('p', QUEUE));
-    return () => caller.call(script, [], []);
+    return {
+      call: (subject: Subject, name: ScriptName = 'cancel') => caller.call(subject, script(name), [], []),
+      atOnce: () => caller.callAtOnce(script('report'), [], []),
+    };
   }
 
-  it('makes calls that follow each other in one lane, with rising numbers', async () => {
-    const call = open();
-    for (const number of [1, 2, 3]) {
-      const answered = call();
+  /** A link with a round trip: all that is under way is answered, and what waited for it is sent. */
+  async function roundTrips(): Promise<number> {
+    let trips = 0;
+    for (; answered < sent.length; trips++) {
+      const underWay = sent.slice(answered);
+      expect(new Set(underWay.map(({ caller }) => caller)).size).toBe(underWay.length);
+      answered = sent.length;
+      for (const { answer } of underWay) answer('1');
       await new Promise(setImmediate);
-      expect(sent.at(-1)).toMatchObject({ caller: sent[0].caller, call: number });
-      sent.at(-1)?.answer(String(number));
-      expect(await answered).toBe(String(number));
+    }
+    return trips;
+  }
+
+  const callersOf = () => new Set(sent.map(({ caller }) => caller));
+
+  it('makes calls about one thing in one lane, one after the other and with rising numbers', async () => {
+    for (const subject of [
+      'paused',
+      ['job', 'a'],
+      ['schedule', 'a'],
+      ['purge', 'dead'],
+      ['duty', 'forgive'],
+    ] as const) {
+      sent.length = 0;
+      const { call } = open();
+      const answers = [1, 2, 3].map(() => call(subject));
+      for (const number of [1, 2, 3]) {
+        expect(sent).toHaveLength(number);
+        expect(sent[number - 1]).toMatchObject({ caller: sent[0].caller, call: number });
+        sent[number - 1].answer(String(number));
+        await new Promise(setImmediate);
+      }
+      expect(await Promise.all(answers)).toEqual(['1', '2', '3']);
     }
   });
 
   it('sends at once where it can: what is sent next by others comes behind it', () => {
-    const call = open();
-    for (const number of [1, 2, 3]) {
-      void call();
-      expect(sent).toHaveLength(number);
+    const { call } = open();
+    for (const id of ['1', '2', '3']) {
+      void call(['job', id]);
+      expect(sent).toHaveLength(Number(id));
     }
   });
 
-  it('has as few lanes as are needed, and no more than 64; no lane has two calls under way', async () => {
-    const call = open();
-    const answers = Array.from({ length: 200 }, call);
-    await new Promise(setImmediate);
-    expect(sent).toHaveLength(64);
-    expect(new Set(sent.map(({ caller }) => caller)).size).toBe(64);
-    for (let next = 0; next < sent.length; next++) {
-      sent[next].answer('1');
-      await new Promise(setImmediate);
-    }
-    expect(await Promise.all(answers)).toHaveLength(200);
-    expect(new Set(sent.map(({ caller, call: number }) => `${caller} ${number}`)).size).toBe(200);
-    expect(new Set(sent.map(({ caller }) => caller)).size).toBe(64);
+  it('keeps a pause, purges and duties apart from thousands of calls on jobs', () => {
+    const { call } = open();
+    for (let id = 0; id < 20_000; id++) void call(['job', String(id)]);
+    expect(sent).toHaveLength(1024);
+    const others = [
+      'paused',
+      ['purge', 'dead'],
+      ['purge', 'ready'],
+      ['duty', 'forgive'],
+      ['duty', 'announce'],
+    ] as const;
+    for (const other of others) void call(other);
+    expect(sent).toHaveLength(1024 + others.length);
+    expect(callersOf().size).toBe(sent.length);
   });
 
-  it('says of a lost reply whether the call may be repeated, and never gives its number to another', async () => {
-    const call = open();
-    const lost = call();
-    await new Promise(setImmediate);
+  it('needs few round trips for many calls, and no more than 1024 lanes', async () => {
+    const { call } = open();
+    const answers = Array.from({ length: 20_000 }, (_, id) => call(['job', String(id)]));
+    expect(await roundTrips()).toBeLessThan(60); // 20 at the very least; 64 lanes needed 313
+    expect(await Promise.all(answers)).toHaveLength(20_000);
+    expect(callersOf().size).toBe(1024);
+    expect(new Set(sent.map(({ caller, call: number }) => `${caller} ${number}`)).size).toBe(20_000);
+  });
+
+  it('makes a lane when it is needed', async () => {
+    const { call } = open();
+    for (let times = 0; times < 3; times++) {
+      for (const id of ['1', '2', '3']) void call(['job', id]);
+      await roundTrips();
+    }
+    expect(callersOf().size).toBe(3);
+  });
+
+  it('lets no report wait, and has as many lanes for them as were under way at once', async () => {
+    const { call, atOnce } = open();
+    void call(['job', '1']);
+    for (let report = 1; report <= 200; report++) {
+      void atOnce();
+      expect(sent).toHaveLength(1 + report);
+    }
+    await roundTrips();
+    for (let report = 0; report < 200; report++) void atOnce();
+    await roundTrips();
+    expect(sent).toHaveLength(401);
+    expect(callersOf().size).toBe(201);
+  });
+
+  it.each([
+    ['set-paused', true, 'It is safe'],
+    ['purge', true, 'It is safe'],
+    ['pause-schedule', true, 'It is safe'],
+    ['cancel', false, 'Look at the state of the job'],
+    ['remove', false, 'Look at the state of the job'],
+    ['retry-dead', false, 'Look at the state of the job'],
+    ['run-schedule', false, 'Look at the history of the schedule'],
+  ] as const)('says of a lost %s that it may be repeated: %s', async (name, safeToRepeat, text) => {
+    const { call } = open();
+    const lost = call(['job', '1'], name);
     sent[0].fail(new ReplyLostError('lost'));
     await expect(lost).rejects.toMatchObject({
       code: 'TASK_QUEUE_CALL_OUTCOME_UNKNOWN',
-      ...{ queue: QUEUE, call: 'cancel', safeToRepeat: true, message: expect.stringContaining('It is safe') },
+      ...{ queue: QUEUE, call: name, safeToRepeat, message: expect.stringContaining(text) },
     });
-    void call();
-    await new Promise(setImmediate);
+  });
+
+  it('never gives the number of a lost call to another', async () => {
+    const { call } = open();
+    const lost = call(['job', '1']);
+    sent[0].fail(new ReplyLostError('lost'));
+    await expect(lost).rejects.toThrow();
+    void call(['job', '1']);
     expect(sent[1]).toMatchObject({ caller: sent[0].caller, call: 2 });
   });
 
-  it('never sends what waited behind another until its time was over', async () => {
-    const call = open(20);
-    const calls = Array.from({ length: 70 }, call);
-    await new Promise(setImmediate);
-    const outcomes = Promise.allSettled(calls);
-    jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 20);
-    for (const { fail } of [...sent]) fail(new ReplyLostError('lost'));
-    const codes = (await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason.code);
-    expect(codes.filter((code) => code === 'TASK_QUEUE_CALL_OUTCOME_UNKNOWN')).toHaveLength(64);
-    expect(codes.filter((code) => code === 'TASK_QUEUE_BROKER_UNAVAILABLE')).toHaveLength(6);
-    expect(sent).toHaveLength(64);
-    jest.restoreAllMocks();
+  it('never sends what waited behind another until its time was over, and says so', async () => {
+    const { call } = open(5000);
+    const outcomes = Promise.allSettled([1, 2, 3].map(() => call('paused', 'set-paused')));
+    jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 5000);
+    sent[0].fail(new ReplyLostError('lost'));
+    const reasons = (await outcomes).map((outcome) => (outcome as PromiseRejectedResult).reason as TaskQueueError);
+    expect(reasons.map(({ code }) => code)).toEqual([
+      'TASK_QUEUE_CALL_OUTCOME_UNKNOWN',
+      'TASK_QUEUE_BROKER_UNAVAILABLE',
+      'TASK_QUEUE_BROKER_UNAVAILABLE',
+    ]);
+    expect(reasons[1].message).toMatch(
+      /^set-paused waited 500\d ms behind other calls on queue ".+"; nothing was stored\. Make fewer calls at once/,
+    );
+    expect(sent).toHaveLength(1);
   });
 });

@@ -115,6 +115,43 @@ describe('trim.lua', () => {
     expect(await driver.keyNames()).not.toContain('waiters');
   });
 
+  it('goes on while it finds records of old calls, in short steps, and then stops', async () => {
+    const driver = use();
+    const { meta } = driver.keys;
+    const store = async (name: string, count: number, at: number) => {
+      const pipeline = driver.client.pipeline();
+      for (let index = 0; index < count; index++)
+        pipeline.hset(meta, `@${name}${index}`, `7 ${Math.floor(at / 1000)} cancelled`);
+      await pipeline.exec();
+    };
+    await driver.putOne();
+    await driver.advance(601_000);
+    await store('old', 20_000, driver.now() - 601_000);
+    await store('new', 2000, driver.now());
+    const keep = { completed: KEEP, cancelled: KEEP, dead: KEEP };
+    let steps = 0;
+    for (let more = true; more; steps++) {
+      const left = await driver.client.hlen(meta);
+      ({ more } = await driver.broker.trim(QUEUE, keep));
+      // A bucket is given as a whole, so that a step may see some more than a hundred.
+      expect(left - (await driver.client.hlen(meta))).toBeLessThan(200);
+    }
+    expect(Object.keys(await driver.callRecords()).filter((caller) => caller.startsWith('old'))).toEqual([]);
+    expect(Object.keys(await driver.callRecords())).toHaveLength(2000);
+    expect(steps).toBeLessThan(400);
+    // Thousands that are not old are no reason to go on.
+    expect(await driver.broker.trim(QUEUE, keep)).toMatchObject({ more: false });
+  });
+
+  it('goes on while it finds waiters that gave up', async () => {
+    const driver = use();
+    const ids = await driver.putMany(1000, { delayMs: DAY_MS });
+    for (const id of ids) await driver.client.hset(driver.keys.waiters, id, driver.now() + 5);
+    await driver.advance(6);
+    while ((await driver.broker.trim(QUEUE, NOTHING)).more);
+    expect(await driver.keyNames()).not.toContain('waiters');
+  });
+
   it('finds waiters that gave up behind others that did not', async () => {
     const driver = use();
     const ids = await driver.putMany(1000, { delayMs: DAY_MS });

@@ -25,7 +25,7 @@ export function bulk(text: string): string {
 }
 
 /** A server that says whatever a test wants to hear: errors that a real one gives only in bad times. */
-export async function startFakeRedis(info = INFO): Promise<FakeRedis> {
+export async function startFakeRedis(info: string | (() => string) = INFO): Promise<FakeRedis> {
   const commands: string[][] = [];
   const sockets = new Set<Socket>();
   let accepted = 0;
@@ -35,7 +35,7 @@ export async function startFakeRedis(info = INFO): Promise<FakeRedis> {
     const name = command[0].toLowerCase();
     if (name === 'hello') return "-ERR unknown command 'HELLO'\r\n";
     if (name === 'client' || name === 'auth' || name === 'select' || name === 'script') return '+OK\r\n';
-    if (name === 'info') return bulk(info);
+    if (name === 'info') return bulk(typeof info === 'string' ? info : info());
     if (name === 'time') return `*2\r\n${bulk('1800000000')}${bulk('0')}`;
     commands.push(command);
     return answers.length > 1 ? answers.shift() : answers[0];

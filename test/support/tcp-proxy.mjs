@@ -8,6 +8,8 @@ import { connect, createServer } from 'node:net';
  * @property {() => number} connections how many are open
  * @property {() => void} pass new connections work; old faults of open ones stay
  * @property {() => void} refuse open connections are reset, new ones too
+ * @property {(count?: number) => void} mute the next `count` connections, or all until `pass`, are accepted and stay mute
+ * @property {() => void} refuseNew new connections are reset; open ones stay
  * @property {() => void} hole open connections lose every byte in both directions and look alive; new ones work
  * @property {() => { deliver: () => Promise<void> }} hold open connections keep what the client sends from now on;
  *   `deliver` hands it to the server, even if the client has gone, and resolves with the server's answer
@@ -25,6 +27,7 @@ export async function startTcpProxy(targetPort) {
   const pairs = new Set();
   let refusing = false;
   let delayMs = 0;
+  let muteNext = 0;
   /** @type {{ isRequest: (bytes: string) => boolean, dropped: () => void } | undefined} */
   let drop;
 
@@ -40,7 +43,8 @@ export async function startTcpProxy(targetPort) {
     if (refusing) return void client.resetAndDestroy();
     const server = connect(targetPort, '127.0.0.1');
     /** @type {Pair} */
-    const pair = { client, server, mode: 'pass', held: [] };
+    const pair = { client, server, mode: muteNext > 0 ? 'hole' : 'pass', held: [] };
+    if (muteNext > 0) muteNext--;
     pairs.add(pair);
     /** @type {(() => void) | undefined} */
     let dropped;
@@ -75,11 +79,16 @@ export async function startTcpProxy(targetPort) {
   return {
     port: /** @type {import('node:net').AddressInfo} */ (listener.address()).port,
     connections: () => pairs.size,
-    pass: () => void (refusing = false),
+    pass: () => {
+      refusing = false;
+      muteNext = 0;
+    },
     refuse: () => {
       refusing = true;
       for (const pair of pairs) reset(pair);
     },
+    refuseNew: () => void (refusing = true),
+    mute: (count = Infinity) => void (muteNext = count),
     hole: () => {
       for (const pair of pairs) pair.mode = 'hole';
     },

@@ -74,16 +74,20 @@ trimSorted(cancelled, 'cancelledBytes', keepCountOf(ARGV[6]), tonumber(ARGV[7]),
 trimmedDead = trimSorted(dead, 'deadBytes', keepCountOf(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]))
 
 local scan = redis.call('HSCAN', meta, state[3] or '0', 'MATCH', '@*', 'COUNT', 100)
-local oldest = tonumber(t[1]) - tonumber(ARGV[2])
+local oldest, forgotten = tonumber(t[1]) - tonumber(ARGV[2]), 0
 for i = 1, #scan[2], 2 do
   local at = tonumber(string.match(scan[2][i + 1], '^%d+ (%d+)') or 0)
-  if at < oldest then redis.call('HDEL', meta, scan[2][i]) end
+  if at < oldest then forgotten = forgotten + redis.call('HDEL', meta, scan[2][i]) end
 end
 redis.call('HSET', meta, 'callsCursor', scan[1])
+-- Where some are old, more may be; where none is, the rest can wait for the next turn, as many as they are.
+if forgotten > 0 and scan[1] ~= '0' then more = 1 end
 
 local waiting = redis.call('HSCAN', waiters, state[4] or '0', 'COUNT', 100)
+local gaveUp = 0
 for i = 1, #waiting[2], 2 do
-  if tonumber(waiting[2][i + 1]) < now then redis.call('HDEL', waiters, waiting[2][i]) end
+  if tonumber(waiting[2][i + 1]) < now then gaveUp = gaveUp + redis.call('HDEL', waiters, waiting[2][i]) end
 end
 redis.call('HSET', meta, 'waitersCursor', waiting[1])
+if gaveUp > 0 and waiting[1] ~= '0' then more = 1 end
 return { string.format('%.0f', now), trimmed, trimmedDead, more }
