@@ -19,8 +19,9 @@ export async function run(trial) {
   await trial.pause(200);
   for (const zombie of zombies) zombie.kill('SIGSTOP');
   await trial.pause(3 * leaseMs);
-  for (const zombie of zombies) zombie.kill('SIGCONT');
+  // Read before they wake: this process may be held up between the two lines for longer than a zombie needs to be told.
   const wokenAt = instant();
+  for (const zombie of zombies) zombie.kill('SIGCONT');
   await trial.drained(20 * leaseMs + 30_000);
   await trial.pause(leaseMs);
 
