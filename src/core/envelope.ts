@@ -56,7 +56,7 @@ export interface EnvelopeHeader {
   c?: { name: string; missed: number };
 }
 
-const EMPTY_HEADER: EnvelopeHeader = Object.freeze({});
+const EMPTY_HEADER: EnvelopeHeader = Object.freeze(shapedHeader({}));
 /** Errors come last in what workers write. */
 const ERRORS_KEY = ',"e":';
 const WORKERS_ERRORS = `${ERRORS_KEY}[{"attempt":`;
@@ -164,19 +164,27 @@ export function openEnvelope(text: string): OpenEnvelope {
   return { enqueuedAt: readStamp(text, space), userId, header, payload, history };
 }
 
-/** Headers without anything that differs from job to job, by their JSON: those of a queue are few. Nobody changes one. */
+/** Headers without anything that differs from job to job, by their JSON: those of a queue are few. They are frozen. */
 const headers = new Map<string, EnvelopeHeader>();
 
 function sharedHeaderOf(json: string): EnvelopeHeader {
   const known = headers.get(json);
   if (known !== undefined) return known;
-  const header = readHeader(json);
+  const header = shapedHeader(readHeader(json));
   if (json.length <= LONGEST_SHARED && UNSHARED.every((key) => header[key] === undefined)) {
     if (headers.size >= MOST_SHARED) headers.clear();
+    for (const part of Object.values(header)) Object.freeze(part);
+    Object.freeze(header);
     // A part of a text would keep all of it, payload and all.
     headers.set(Buffer.from(json, 'utf16le').toString('utf16le'), header);
   }
   return header;
+}
+
+/** All fields in one order, whichever a job has: V8 compiles what reads headers for the shapes it has met. */
+function shapedHeader(header: EnvelopeHeader): EnvelopeHeader {
+  const { n, a, m, b, t, x, p, s, r, e, c, ...unknown } = header;
+  return { n, a, m, b, t, x, p, s, r, e, c, ...unknown };
 }
 
 function readStamp(text: string, end: number): number {

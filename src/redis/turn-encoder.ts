@@ -117,15 +117,29 @@ function oneLine(text: string): string {
 }
 
 /** As the header of `settle-and-reserve.lua` says. */
-export type TurnReply = [string, string, number, string, number, string, string, string, string, string, string];
+export type TurnReply = [
+  now: string,
+  fence: string,
+  flags: number,
+  nextDue: string,
+  trimmedDead: number,
+  lost: string,
+  cancelling: string,
+  handedFences: string,
+  reserved: string,
+  envelopes: string | string[],
+  crashes: string,
+];
+
+const RESERVED = 8;
+const ENVELOPES = 9;
 
 /** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
-export function reservedOf([, , , , , , , , idText, envelopeText]: TurnReply): {
-  ids: string[];
-  envelopes: string[] | undefined;
-} {
-  const ids = listOf(idText);
-  const envelopes = ids.length > 0 ? envelopeText.split(SEPARATOR) : [];
+export function reservedOf(reply: TurnReply): { ids: string[]; envelopes: string[] | undefined } {
+  const ids = listOf(reply[RESERVED]);
+  const texts = reply[ENVELOPES];
+  let envelopes: string[] = [];
+  if (ids.length > 0) envelopes = typeof texts === 'string' ? texts.split(SEPARATOR) : texts;
   return { ids, envelopes: envelopes.length === ids.length ? envelopes : undefined };
 }
 

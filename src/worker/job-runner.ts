@@ -20,6 +20,7 @@ import { runJobOfTaskQueue } from './current-job.js';
 import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { RunningJob, type ReportSink } from './running-job.js';
+import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
 
 export interface RunnerContext {
   queue: string;
@@ -40,8 +41,8 @@ type End = (job: RunningJob, settlement: Settlement) => void;
 
 const RESOLVED = Promise.resolve();
 
-/** Up to here a kept job's envelope costs less to send again than to look up. */
-const RESEND_LENGTH = 1024;
+/** Up to here a kept job's envelope is sent again: looked up it costs Redis more, Lua reads it twice from end to end. */
+const RESEND_LENGTH = 4096;
 
 /**
  * Turns one attempt into one settlement: the only place where what a handler did becomes the fate of its job.
@@ -70,7 +71,7 @@ export class JobRunner {
       return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
     }
     if (plan === undefined) {
-      if (isJobName(name)) return { op: 'park', id: reserved.id, token: reserved.token, name };
+      if (isJobName(name)) return park(reserved.id, reserved.token, name);
       // No handler will ever know it: parked, it would wait for ever.
       const unknowable = new Error(`No handler can have the job name ${describeValue(name)}`);
       return this.bury(reserved, 'unreadable', unknowable, undefined, keepOf('dead', envelope, fallback));
@@ -212,7 +213,7 @@ export class JobRunner {
     }
     const keep = keepOf('completed', job.envelope, job.plan.settings);
     const envelope = job.envelopeText.length <= RESEND_LENGTH ? job.envelopeText : undefined;
-    return { op: 'complete', id: job.number, token: job.token, result, envelope, keep };
+    return complete(job.number, job.token, result, envelope, keep);
   }
 
   private failed(job: RunningJob, thrown: unknown): Settlement {
@@ -226,7 +227,7 @@ export class JobRunner {
         message: String(error),
       });
       const keep = this.context.fallback.retention.dead;
-      return { op: 'bury', id: job.number, token: job.token, detail, envelope: undefined, keep };
+      return bury(job.number, job.token, detail, undefined, keep);
     }
   }
 
@@ -234,23 +235,18 @@ export class JobRunner {
     const { plan, envelope, number: id, token } = job;
     const flow = controlFlowOf(thrown);
     if (flow?.kind === 'cancel' || job.abortReason === 'cancelled') {
-      return { op: 'cancel', id, token, keep: keepOf('cancelled', envelope, plan.settings) };
+      return cancel(id, token, keepOf('cancelled', envelope, plan.settings));
     }
     // A shutdown interrupted the run: that is no failure of the job.
-    if (job.abortReason === 'shutdown' && flow === undefined) return { op: 'release', id, token };
-    if (flow?.kind === 'snooze') return { op: 'snooze', id, token, delayMs: flow.delayMs, envelope: undefined };
+    if (job.abortReason === 'shutdown' && flow === undefined) return release(id, token);
+    if (flow?.kind === 'snooze') return snooze(id, token, flow.delayMs);
     const keep = keepOf('dead', envelope, plan.settings);
     if (flow?.kind === 'bury') return this.bury(reservedOf(job), flow.reason, thrown, job, keep);
     if (job.attempt >= job.maxAttempts) return this.bury(reservedOf(job), 'exhausted', thrown, job, keep);
     const record = this.record(thrown, job);
-    return {
-      op: 'retry',
-      id,
-      token,
-      delayMs: this.delayOf(job, thrown),
-      envelope: encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record)),
-      error: JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt }),
-    };
+    const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
+    const error = JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt });
+    return retry(id, token, this.delayOf(job, thrown), failed, error);
   }
 
   private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
@@ -281,7 +277,7 @@ export class JobRunner {
       envelope = encodeFailed(job.envelope, job.envelope.header.a, writeHistory(job.envelope, record));
     }
     const detail = JSON.stringify({ reason, name: record.name, message: record.message });
-    return { op: 'bury', id: reserved.id, token: reserved.token, detail, envelope, keep };
+    return bury(reserved.id, reserved.token, detail, envelope, keep);
   }
 }
 

@@ -19,6 +19,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { Prefetcher } from './prefetcher.js';
 import { Reporter } from './reporter.js';
 import type { AbortReason, RunningJob } from './running-job.js';
+import { release } from './settlements.js';
 import { TimeoutSweeper } from './timeout-sweeper.js';
 
 export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' | 'now'> {
@@ -223,7 +224,7 @@ export class Worker {
       if (index < 0) continue;
       const [{ token }] = this.held.splice(index, 1);
       // It has not started: the store turns a release of a marked job into its cancellation.
-      this.settlements.push({ op: 'release', id, token });
+      this.settlements.push(release(id, token));
       this.schedule();
     }
   }
@@ -252,7 +253,7 @@ export class Worker {
       job.abort(reason);
       if (job.ended) continue; // an Observable settles in its abort
       job.ended = true;
-      this.finish(job, { op: 'release', id: job.number, token: job.token });
+      this.finish(job, release(job.number, job.token));
     }
   }
 
@@ -578,6 +579,7 @@ export class Worker {
 
   /** Newer leases exist on these jobs: their runs here are told, and count for nothing. */
   private lose(lost: readonly HeldJob[]): void {
+    if (lost.length === 0) return;
     const runs = this.runsByNumber();
     for (const { id: number, token } of lost) {
       const job = runs.get(number);
@@ -592,11 +594,11 @@ export class Worker {
       }
       this.held = this.held.filter((reserved) => reserved.id !== number || reserved.token !== token);
     }
-    if (lost.length > 0) this.wake();
+    this.wake();
   }
 
   private giveBackHeld(): void {
-    for (const { id, token } of this.held) this.settlements.push({ op: 'release', id, token });
+    for (const { id, token } of this.held) this.settlements.push(release(id, token));
     this.held = [];
     this.schedule();
   }

@@ -165,7 +165,7 @@ describe('the scheduler', () => {
     await scheduler.runOnce();
     const headers = Object.fromEntries((await jobs()).map(({ header }) => [header.n, header]));
     expect(headers.digest).toMatchObject({ p: 9, x: clock.now() + 50 });
-    expect(headers.own).not.toHaveProperty('p');
+    expect(headers.own.p).toBeUndefined();
   });
 
   it('fires one job for all missed ticks, and counts them', async () => {

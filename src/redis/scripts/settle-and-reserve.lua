@@ -22,7 +22,7 @@
 -- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '', trimmed dead, lost ids,
 --           cancelling ids, fences of handed jobs, reserved ids, envelopes, crashes by position or '' (all 0) }, lists as
 --           text: items joined by ',', envelopes by a zero byte, because each string in a reply costs both sides as much
---           as a command. Reserved first come those that were handed over (enqueue.lua) and have not arrived;
+--           as a command; long envelopes as an array. Reserved first come those that were handed over (enqueue.lua) and have not arrived;
 --         a call older than the caller's last one changes nothing and reserves nothing
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, idle, completed, cancelled = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
@@ -67,6 +67,12 @@ local function nextDueOf()
   return head[2] and string.format('%.0f', tonumber(head[2])) or ''
 end
 
+-- Long ones stay apart: Lua reads every text that it makes from end to end.
+local function replyOf(envelopes)
+  if #envelopes > 0 and #envelopes[1] >= 1024 then return envelopes end
+  return concat(envelopes, '\0')
+end
+
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
 local record = state[7]
 local recorded = record and tonumber(string.match(record, '^%d+'))
@@ -92,7 +98,7 @@ if recorded and recorded >= tonumber(callNumber) then
     lostText = ''
   end
   return { nowText, fence, flagsOf(), #idsGiven < want and nextDueOf() or '', 0, lostText, '', concat(handedFences, ','),
-    concat(idsGiven, ','), concat(envelopesGiven, '\0'), concat(crashesGiven, ',') }
+    concat(idsGiven, ','), replyOf(envelopesGiven), concat(crashesGiven, ',') }
 end
 
 -- ---------------------------------------------------------------- settle
@@ -397,7 +403,22 @@ while argument <= last do
     end
     local at = #valid
     if at > 0 then
-      redisCall('HDEL', inflight, unpack(valid))
+      if redisCall('HDEL', inflight, unpack(valid)) < at then
+        -- One of them is named twice: it settles once.
+        local once, lines, seen = {}, {}, {}
+        for i = 1, at do
+          local id = valid[i]
+          if seen[id] then
+            lost[#lost + 1] = id
+          else
+            seen[id] = true
+            once[#once + 1] = id
+            lines[#once * 2 - 1] = id
+            lines[#once * 2] = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
+          end
+        end
+        valid, fields, at = once, lines, #once
+      end
       if rare then
         if hasCrashes then redisCall('HDEL', crashes, unpack(valid)) end
         if hasLevels then redisCall('HDEL', levels, unpack(valid)) end
@@ -634,4 +655,4 @@ if #handedIds > 0 then
   reservedText = concat(handedIds, ',') .. (got > 0 and ',' or '') .. reservedText
 end
 return { nowText, fenceText, flags, nextDue, trimmedDead, lostText, concat(mine, ','), concat(handedFences, ','), reservedText,
-  concat(envelopes, '\0'), crashText }
+  replyOf(envelopes), crashText }
