@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { emptyReservation } from '../support/empty-reservation.js';
 import { QUEUE, type BrokerDriver } from './broker-driver.js';
 
 export function reserveContract(use: () => BrokerDriver): void {
@@ -7,17 +8,8 @@ export function reserveContract(use: () => BrokerDriver): void {
   it('answers an empty queue', async () => {
     const driver = use();
     expect(await driver.reserve('w1', 5)).toEqual({
-      now: driver.now(),
+      ...emptyReservation(driver.now()),
       fence: expect.any(Number),
-      jobs: [],
-      lost: [],
-      cancelling: [],
-      paused: false,
-      backlog: false,
-      suspects: false,
-      parked: false,
-      nextDueAt: undefined,
-      trimmedDead: 0,
     });
   });
 

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { RedisConnection } from '../../src/redis/connector.js';
 import { Connector, describeConnection } from '../../src/redis/connector.js';
-import { Link } from '../../src/redis/link.js';
+import { Link, type Client } from '../../src/redis/link.js';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
 import { loadScripts, readOnly, type ScriptName } from '../../src/redis/script-library.js';
 import { Subscriptions } from '../../src/redis/subscriptions.js';
 import { bulk, startFakeRedis } from '../support/fake-redis.js';
+import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
 
@@ -244,8 +245,10 @@ describe('connections', () => {
     const SILENCE_MS = 200;
     let proxy: TcpProxy;
     let place: string;
+    let connect: jest.SpiedFunction<Connector['connect']>;
 
     beforeEach(async () => {
+      connect = jest.spyOn(Connector.prototype, 'connect');
       proxy = await startTcpProxy(port);
       place = `redis://127.0.0.1:${proxy.port}`;
     });
@@ -253,10 +256,16 @@ describe('connections', () => {
     afterEach(async () => {
       for (const broker of brokers) await broker.close();
       await proxy.stop();
+      connect.mockRestore();
     });
 
     const impatient = (connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}) =>
       brokerOn(connection, { commandTimeoutMs: 500, connectTimeoutMs: SILENCE_MS, ...options });
+
+    /** The connections that were made so far. */
+    function clients(): Client[] {
+      return connect.mock.results.map(({ value }) => value as Client);
+    }
 
     async function untilItWorks<T>(call: () => Promise<T>): Promise<T> {
       for (;;) {
@@ -297,9 +306,8 @@ describe('connections', () => {
 
     it('fail a boot that does not wait, in time', async () => {
       proxy.mute();
-      const beganAt = performance.now();
       await expect(impatient(place).open()).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
-      expect(performance.now() - beganAt).toBeGreaterThan(SILENCE_MS - 10);
+      await Promise.all(clients().map(untilEnded));
     });
 
     it('are given up by the subscriber, whose listeners then look themselves', async () => {
@@ -328,9 +336,7 @@ describe('connections', () => {
       const broker = brokerOn(place, { connectTimeoutMs: SILENCE_MS });
       await broker.open();
       proxy.mute(3);
-      const beganAt = performance.now();
-      await broker.awaitInbox(inbox, 30_000); // back as soon as the connection works
-      expect(performance.now() - beganAt).toBeLessThan(20_000);
+      await broker.awaitInbox(inbox, 600_000); // back as soon as the connection works
     });
 
     it('are not tried again after close()', async () => {
@@ -340,9 +346,8 @@ describe('connections', () => {
       proxy.reset();
       while (proxy.connections() === 0) await pause(5);
       await broker.close();
+      await Promise.all(clients().map(untilEnded));
       while (proxy.connections() > 0) await pause(5);
-      await pause(3 * SILENCE_MS);
-      expect(proxy.connections()).toBe(0);
     });
 
     it('are sentinels: the next one is asked', async () => {
@@ -386,7 +391,41 @@ describe('connections', () => {
       await server.stop();
     });
 
-    describe('to a node of a cluster', () => {
+    describe('to one node of a cluster', () => {
+      let servers: RedisCluster;
+      let nodeProxy: TcpProxy;
+      let cluster: Client;
+
+      beforeEach(async () => {
+        servers = await startRedisCluster();
+        nodeProxy = await startTcpProxy(servers.nodes[0].port);
+        await announceFirst(servers, nodeProxy.port);
+        cluster = new Connector({ nodes: servers.nodes.slice(1) }, prefix, SILENCE_MS).connect('inbox');
+      });
+
+      afterEach(async () => {
+        cluster.disconnect();
+        await nodeProxy.stop();
+        await servers.stop();
+      });
+
+      it('are given up while the others work', async () => {
+        const key = 'bar'; // the first node's
+        await cluster.set(key, 'here');
+        const left = new Promise((resolve) => cluster.once('-node', resolve));
+        nodeProxy.mute();
+        nodeProxy.reset();
+        await left;
+        const back = new Promise<Redis>((resolve) => cluster.once('+node', resolve));
+        const found = cluster.get(key);
+        await untilEnded(await back);
+        nodeProxy.pass();
+        expect(await found).toBe('here');
+        expect(cluster.status).toBe('ready');
+      });
+    });
+
+    describe('to the only node of a cluster', () => {
       let node: RedisServer;
       let nodeProxy: TcpProxy;
       let nodes: { host: string; port: number }[];
@@ -408,10 +447,42 @@ describe('connections', () => {
         await node.stop();
       });
 
+      /** The node says which slots there are; the connection that is made to it next stays mute, so many times. */
+      function muteBehindSlots(times: number): void {
+        clients()[0].on('refresh', () => {
+          if (times-- > 0) nodeProxy.mute(1);
+        });
+      }
+
       it('are given up, and calls succeed again', async () => {
         const cluster = new Connector({ nodes }, prefix, SILENCE_MS).connect('commands');
         // The node said which slots there are; the connection that is made to it next stays mute.
         cluster.once('refresh', () => nodeProxy.mute(1));
+        const link = new Link(cluster, 500);
+        await untilItWorks(() => link.command('get', ['x']));
+        link.close();
+      });
+
+      it('are given up by a boot', async () => {
+        const broker = impatient({ nodes }, { waitForRedis: true });
+        const opened = broker.open();
+        muteBehindSlots(3);
+        await opened;
+        await runsAJob(broker);
+      });
+
+      it('are given up as often as they stay mute', async () => {
+        const broker = impatient({ nodes });
+        await broker.open();
+        muteBehindSlots(3);
+        nodeProxy.reset();
+        await untilItWorks(() => broker.counts('q'));
+        await runsAJob(broker);
+      });
+
+      it('are given up where a node falls silent before it said that the cluster is well', async () => {
+        const cluster = new Connector({ nodes }, prefix, SILENCE_MS).connect('commands');
+        cluster.once('+node', (first: Redis) => first.once('ready', () => nodeProxy.hole()));
         const link = new Link(cluster, 500);
         await untilItWorks(() => link.command('get', ['x']));
         link.close();
@@ -436,6 +507,21 @@ describe('connections', () => {
     });
   });
 });
+
+/** Makes all servers of a cluster say that the first one is at this port. */
+async function announceFirst({ servers }: RedisCluster, port: number): Promise<void> {
+  for (const { url } of servers) {
+    const admin = new Redis(url);
+    if (url === servers[0].url) await admin.config('SET', 'cluster-announce-port', port);
+    while (!String(await admin.call('CLUSTER', 'SLOTS')).includes(`,${port},`));
+    admin.disconnect();
+  }
+}
+
+/** Resolves once this connection will not be tried again. */
+async function untilEnded(client: Client): Promise<void> {
+  if (client.status !== 'end') await new Promise((resolve) => client.once('end', resolve));
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -203,9 +203,12 @@ describe('settle-and-reserve.lua', () => {
 
   it.each(OPS)('settles by %s once what one turn names twice', async (op) => {
     const driver = use();
-    const job = await driver.start('w1');
-    const reply = await driver.settle('w1', settlementOf(op, job), settlementOf(op, job));
-    expect(reply.lost).toEqual([job.id]);
+    await driver.putMany(3);
+    const { jobs } = await driver.reserve('w1', 3);
+    const named = [jobs[0], jobs[1], jobs[0], jobs[2], jobs[1]];
+    const reply = await driver.settle('w1', ...named.map((job) => settlementOf(op, job)));
+    expect(reply.lost).toEqual([jobs[0].id, jobs[1].id]);
+    expect((await driver.broker.counts(QUEUE)).active).toBe(0);
     await driver.expectConserved();
   });
 

@@ -5,6 +5,7 @@ import type { Job } from '../../src/core/job-view.js';
 import { DEFAULTS, type ResolvedWorkerOptions } from '../../src/task-queue.options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
+import { emptyReservation } from './empty-reservation.js';
 import { MessageLog } from './message-log.js';
 import { RecordingLogger } from './recording-logger.js';
 
@@ -107,7 +108,7 @@ export class ScriptedWorker {
       settleAndReserve: (_queue: string, turn: WorkerTurn) =>
         new Promise<Reservation>((resolve, reject) => {
           const answer = (given: Partial<Reservation> = {}) => {
-            resolve({ ...this.nothing(), ...given });
+            resolve({ ...emptyReservation(this.now), ...given });
             return settled();
           };
           this.turns.listener({ turn, answer, fail: () => reject(new Error('no answer')) });
@@ -125,21 +126,5 @@ export class ScriptedWorker {
           this.reconciles.listener({ held, answer, fail });
         }),
     } as unknown as Broker;
-  }
-
-  private nothing(): Reservation {
-    return {
-      now: this.now,
-      fence: 0,
-      jobs: [],
-      lost: [],
-      cancelling: [],
-      paused: false,
-      backlog: false,
-      suspects: false,
-      parked: false,
-      nextDueAt: undefined,
-      trimmedDead: 0,
-    };
   }
 }

@@ -77,11 +77,30 @@ describe('AwakeWait', () => {
     expect(begins(wait)).toBe(true);
   });
 
+  it('takes no late answer for one', () => {
+    const wait = new AwakeWait(2);
+    for (const leftOut of [1, 3, 7]) {
+      waitInVain(wait);
+      wait.end();
+      for (let count = 0; count < leftOut; count++) expect(begins(wait)).toBe(false);
+    }
+  });
+
   it('gives up where the clock stands still', () => {
     const wait = new AwakeWait(2);
     wait.begin();
     for (let turn = 0; turn < 1000; turn++) loop();
     expect(next).toEqual([]);
+  });
+
+  it('counts the looks of each wait alone', () => {
+    const wait = new AwakeWait(2);
+    for (let count = 0; count < 3; count++) {
+      wait.begin();
+      for (let turn = 0; turn < 600; turn++) loop();
+      expect(next).toHaveLength(1);
+      wait.end();
+    }
   });
 
   it.each([1, 1.5])('sleeps where it has %d cores', (cores) => {

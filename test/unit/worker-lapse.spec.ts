@@ -6,6 +6,7 @@ import type { Job } from '../../src/core/job-view.js';
 import { DEFAULTS } from '../../src/task-queue.options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
+import { emptyReservation } from '../support/empty-reservation.js';
 
 const LEASE_MS = 8000;
 
@@ -57,19 +58,7 @@ function start() {
       envelope: encodeEnvelope(1, undefined, undefined, '{}'),
       crashes: 0,
     }));
-    answers.shift()?.({
-      now,
-      fence: now,
-      jobs: reserved,
-      lost: [],
-      cancelling: [],
-      paused: false,
-      backlog: false,
-      suspects: false,
-      parked: false,
-      nextDueAt: undefined,
-      trimmedDead: 0,
-    });
+    answers.shift()?.({ ...emptyReservation(now), fence: now, jobs: reserved });
     await new Promise(setImmediate);
   };
   const heartbeat = { holds: () => {}, stop: async () => {} };

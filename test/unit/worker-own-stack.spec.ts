@@ -35,6 +35,23 @@ const ERRORS = `
     await run(async function handle() { await new Mailer().send(); }).catch((error) => later.push(error));
   pair((index) => later[index]);`;
 
+const NAMESAKES = `
+  {
+    function runJobOfTaskQueue(make) { return make(); }
+    function invokeHandlerOfTaskQueue() { return new Error('theirs'); }
+    const theirs = () => runJobOfTaskQueue(invokeHandlerOfTaskQueue);
+    pair(theirs);
+    pair(() => run(function handle() { return theirs(); }));
+  }`;
+
+const WAYS: [string, string, string[]][] = [
+  ['as Node starts', '', []],
+  ['where Node shows no formatter', 'Error.prepareStackTrace = undefined;', []],
+  ['with source maps', '', ['--enable-source-maps']],
+  ['with frozen intrinsics', '', ['--frozen-intrinsics']],
+  ['where it was read before', 'read = (error) => error.stack;', []],
+];
+
 // Under Jest other code writes stacks: what Node does shows in processes of their own.
 describe('the stack that is kept of an error', () => {
   let folder: string;
@@ -57,13 +74,7 @@ describe('the stack that is kept of an error', () => {
     return JSON.parse(stdout) as T[];
   }
 
-  it.each<[string, string, string[]]>([
-    ['as Node starts', '', []],
-    ['where Node shows no formatter', 'Error.prepareStackTrace = undefined;', []],
-    ['with source maps', '', ['--enable-source-maps']],
-    ['with frozen intrinsics', '', ['--frozen-intrinsics']],
-    ['where it was read before', 'read = (error) => error.stack;', []],
-  ])('is what V8 writes, above the worker: %s', async (_when, setup, flags) => {
+  it.each(WAYS)('is what V8 writes, above the worker: %s', async (_when, setup, flags) => {
     const code = `${setup}\nconst was = descriptor();\n${ERRORS}\nif (descriptor() !== was) throw new Error('not restored');`;
     const pairs = await found<{ kept: string; plain: string }>(code, flags);
     expect(pairs).toHaveLength(7);
@@ -77,6 +88,16 @@ describe('the stack that is kept of an error', () => {
     expect(coded.kept).toMatch(/^TypeError \[ERR_INVALID_ARG_TYPE\]: /);
     expect(elsewhere.kept).toBe(elsewhere.plain);
     expect(later.kept).toMatch(/\n    at Mailer\.send \(.*\)\n    at async handle \(/);
+  });
+
+  it.each(WAYS)('keeps frames of the user that bear our names: %s', async (_when, setup, flags) => {
+    const [outside, inside] = await found<{ kept: string; plain: string }>(`${setup}\n${NAMESAKES}`, flags);
+    const theirs = /^Error: theirs\n    at invokeHandlerOfTaskQueue \(.*\)\n    at runJobOfTaskQueue \(.*\)\n/;
+    expect(outside.plain).toMatch(theirs);
+    expect(outside.kept).toBe(outside.plain);
+    expect(inside.plain).toMatch(theirs);
+    expect(inside.kept).toBe(inside.plain.slice(0, inside.plain.lastIndexOf('\n    at invokeHandlerOfTaskQueue ')));
+    expect(inside.kept).toMatch(/\n    at handle \(.*\)$/);
   });
 
   it('is what a formatter of somebody else makes of all frames', async () => {

@@ -4,22 +4,11 @@ import { jsonCodec } from '../../src/core/codec.js';
 import { DEFAULTS } from '../../src/task-queue.options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
+import { emptyReservation } from '../support/empty-reservation.js';
 import { MessageLog } from '../support/message-log.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
-const NOTHING: Reservation = {
-  now: 1_800_000_000_000,
-  fence: 0,
-  jobs: [],
-  lost: [],
-  cancelling: [],
-  paused: false,
-  backlog: false,
-  suspects: false,
-  parked: false,
-  nextDueAt: undefined,
-  trimmedDead: 0,
-};
+const NOTHING = emptyReservation(1_800_000_000_000);
 
 interface Turn {
   turn: WorkerTurn;

@@ -1,0 +1,18 @@
+import type { Reservation } from '../../src/core/broker.js';
+
+/** An answer with no jobs, of a queue that has none. */
+export function emptyReservation(now: number): Reservation {
+  return {
+    now,
+    fence: 0,
+    jobs: [],
+    lost: [],
+    cancelling: [],
+    paused: false,
+    backlog: false,
+    suspects: false,
+    parked: false,
+    nextDueAt: undefined,
+    trimmedDead: 0,
+  };
+}
