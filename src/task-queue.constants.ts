@@ -19,9 +19,12 @@ export const QUEUE_REGISTRATIONS = Symbol('TASK_QUEUE_REGISTRATIONS');
 /** Queue of schedules that name no other. */
 export const CRON_QUEUE = 'cron';
 
-/** Injection token of the `Queue` of this name; `@InjectQueue(name)` is the short form. */
+/**
+ * Injection token of the `Queue` of this name; `@InjectQueue(name)` is the short form. Nest's error shows it where nobody
+ * registered the queue: it is the remedy.
+ */
 export function getQueueToken(name: string): string {
-  return `TASK_QUEUE:${name}`;
+  return `TaskQueueModule.registerQueue({ name: "${name}" })`;
 }
 
 // Namespaced, so that decorators of the same names from other packages never fire ours.

@@ -32,7 +32,7 @@ export type DurabilityOption =
 
 /** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
 export interface JobOptions {
-  /** Runs allowed before the job is dead. Default 3. */
+  /** Counted failures after which the job is dead. Default 3. */
   maxAttempts?: number;
   /** Default exponential from 1 s, at most 1 h, full jitter. */
   backoff?: Backoff;

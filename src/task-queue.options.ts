@@ -19,7 +19,10 @@ export type {
   TimeoutOptions,
 } from './task-queue.schedule-options.js';
 
-/** Which part of the work this process does: `producer` only enqueues, `worker` and `all` do everything. */
+/**
+ * Which part of the work this process does. `producer` enqueues and listens; `all` does everything. `worker` is the same as
+ * `all`: it says in a deployment that has producers which process is which.
+ */
 export type Role = 'all' | 'producer' | 'worker';
 
 /**
@@ -34,7 +37,7 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Jobs held ready beside the running ones: `'auto'` (at most 5 ms of work and 250 jobs) or a number. */
   prefetch?: 'auto' | number;
-  /** How long a silent worker keeps its jobs, default 8 s (30 s where the process cannot beat from a thread). */
+  /** How long a worker that falls silent keeps its jobs, default 8 s (30 s where the process cannot beat from a thread). */
   lease?: Duration;
 }
 

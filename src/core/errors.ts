@@ -31,8 +31,13 @@ export class InvalidValueError extends TaskQueueError {
     readonly value: unknown,
     readonly remedy: string,
   ) {
-    super(`Invalid ${what}: ${describeValue(value)}. ${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`);
+    super(`Invalid ${what}: ${describeValue(value)}. ${toSentence(remedy)}`);
   }
+}
+
+/** A remedy may be a question. */
+function toSentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
 }
 
 /** What other queues call an option: hands remember those names. */
@@ -66,7 +71,11 @@ export class UnknownOptionError extends TaskQueueError {
     const nearest = names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
     super(
       `Unknown option "${option}" in ${place}. ` +
-        (nearest ? `Did you mean "${nearest}"?` : `Known options: ${names.join(', ')}.`),
+        (names.length === 0
+          ? 'None is declared.'
+          : nearest
+            ? `Did you mean "${nearest}"?`
+            : `Known options: ${names.join(', ')}.`),
     );
     this.nearest = nearest;
   }

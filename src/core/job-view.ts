@@ -8,8 +8,9 @@ export interface Job<P = unknown> {
   readonly queue: string;
   readonly name: string;
   readonly payload: P;
-  /** Number of this run, from 1; rises only after a counted failure. */
+  /** One more than the counted failures before this run. */
   readonly attempt: number;
+  /** Counted failures after which the job is dead. */
   readonly maxAttempts: number;
   /** Store time of the enqueue, ms since the epoch. */
   readonly enqueuedAt: number;

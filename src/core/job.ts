@@ -25,12 +25,21 @@ export function isSettled(state: JobState): state is SettledState {
 export const DEFAULT_JOB_NAME = 'default';
 
 /** Why a job is dead. `exhausted`: attempts used up; `poison`: crashed its worker too often. */
-export type DeadReason =
-  'exhausted' | 'unrecoverable' | 'poison' | 'expired' | 'unreadable' | 'invalid-payload' | 'result' | 'rejected';
+export const DEAD_REASONS = [
+  'exhausted',
+  'unrecoverable',
+  'poison',
+  'expired',
+  'invalid-payload',
+  'unreadable',
+  'result',
+] as const;
+
+export type DeadReason = (typeof DEAD_REASONS)[number];
 
 /** One failed run, as dead letters and retries keep it. */
 export interface ErrorRecord {
-  /** 1-based number of the run that failed. */
+  /** `attempt` of the run that failed. */
   attempt: number;
   /** Store time of the failure, milliseconds since the epoch. */
   at: number;

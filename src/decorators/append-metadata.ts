@@ -22,7 +22,8 @@ export function appendMetadata(key: string, entry: unknown, decorator: string): 
 
 /** What {@link appendMetadata} leaves on the class: where a decorator of this package was written. */
 export interface DeclaredDecorator {
-  method: string | symbol;
+  /** Undefined where it was written on the class itself: types forbid it, and habit does it. */
+  method: string | symbol | undefined;
   /** With its `@`. */
   decorator: string;
 }

@@ -9,8 +9,8 @@ export interface QueueEventMetadata {
 }
 
 /**
- * Calls the method with each event of this kind: live, at most once, in every process that has the listener. What it
- * throws is logged and changes no job.
+ * Calls the method with each event of this kind: live, at most once, in every process that has this provider, producers
+ * among them. What it throws is logged and changes no job.
  */
 export function OnQueueEvent(queue: string, event: BrokerEventName): MethodDecorator {
   const metadata: QueueEventMetadata = { queue, event };

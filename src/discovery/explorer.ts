@@ -92,6 +92,12 @@ export class Explorer {
   private refuseLostDecorators(classRef: Type<object>): void {
     for (const owner of [classRef, ...ancestorsOf(classRef)]) {
       for (const { method, decorator } of this.accessor.declaredOn(owner)) {
+        if (method === undefined) {
+          throw new ConfigurationError(
+            `${decorator} stands on the class ${owner.name}; here it belongs on a method, one for each queue or job name. ` +
+              'See "Moving from @nestjs/bullmq" (docs/guides/moving-from-nestjs-bullmq.md).',
+          );
+        }
         throw new ConfigurationError(
           `${decorator} on ${owner.name}.${String(method)}: a static method belongs to no provider. Make it an instance method.`,
         );
@@ -99,8 +105,9 @@ export class Explorer {
       const prototype = owner.prototype as object;
       for (const { method, decorator } of this.accessor.declaredOn(prototype)) {
         const place = `${decorator} on ${owner.name}.${String(method)}`;
-        const implementation: unknown = Reflect.getOwnPropertyDescriptor(prototype, method)?.value;
-        if (typeof implementation !== 'function' || typeof method === 'symbol') {
+        const implementation: unknown =
+          typeof method === 'string' ? Reflect.getOwnPropertyDescriptor(prototype, method)?.value : undefined;
+        if (typeof implementation !== 'function') {
           throw new ConfigurationError(`${place}: only a method with a plain name can be a handler.`);
         }
         if (!this.accessor.carries(implementation, decorator)) {

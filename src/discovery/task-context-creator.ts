@@ -70,7 +70,7 @@ async function filterFailure(thrown: unknown, host: ArgumentsHost, filters: Filt
   if (thrown instanceof PayloadMismatch) throw invalidPayload(host.getArgByIndex<Job>(0), thrown.issues);
   // Snooze, cancel and bury are decisions, not failures: a catch-all filter would make successes of them.
   if (controlFlowOf(thrown) !== undefined) throw thrown;
-  // Not Nest's own `next`, which also logs what it passes on: the worker logs a failed attempt, with its job.
+  // Not Nest's own `next`, which also logs what it passes on: the worker logs a job that dies, once.
   const answer = await filters.invokeCustomFilters(thrown, host);
   // Nest 11 says null where no filter took it, Nest 12 says undefined: neither makes a success of a failure.
   if (answer === undefined || answer === null) throw thrown;

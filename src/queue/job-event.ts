@@ -12,7 +12,7 @@ interface EventOf<E extends string> {
 }
 
 interface EventOfJob<E extends string> extends EventOf<E> {
-  /** The number the store gave the job; `getJob` finds it by this one, too. */
+  /** The number the store gave the job, unique within its queue: `number` of its handle. `getJob` finds it by this one, too. */
   readonly id: string;
 }
 

@@ -66,7 +66,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false);
   }
 
-  /** The store's own number of the job: what its events carry, whatever `id` it was given. */
+  /** The store's own number of the job, unique within its queue: what its events carry as `id`. */
   get number(): string {
     return this.#number;
   }
@@ -94,7 +94,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#state;
   }
 
-  /** Number of the current or next run, from 1. */
+  /** Of the current, next or last run: one more than the counted failures before it. */
   get attempt(): number {
     return this.#read().header.a ?? 1;
   }
@@ -237,11 +237,36 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   #fields(): Record<string, unknown> {
-    const { id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule } =
-      this;
+    const {
+      id,
+      number,
+      queue,
+      name,
+      state,
+      payload,
+      attempt,
+      maxAttempts,
+      priority,
+      enqueuedAt,
+      scheduledFor,
+      schedule,
+    } = this;
     const { dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable } = this;
     return {
-      ...{ id, queue, name, state, payload, attempt, maxAttempts, priority, enqueuedAt, scheduledFor, schedule },
+      ...{
+        id,
+        number,
+        queue,
+        name,
+        state,
+        payload,
+        attempt,
+        maxAttempts,
+        priority,
+        enqueuedAt,
+        scheduledFor,
+        schedule,
+      },
       ...{ dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable },
     };
   }

@@ -82,6 +82,7 @@ export class QueueService implements OnApplicationShutdown {
   /**
    * Stores a job; once this resolves, it is handed to a handler until it ends.
    * @throws InvalidPayloadError, PayloadTooLargeError, InvalidValueError, UnknownOptionError
+   * @throws ConfigurationError for a schema that refuses its own output as JSON brings it back, or a codec that writes no line of text
    * @throws BrokerUnavailableError (nothing stored), EnqueueOutcomeUnknownError (repeat by its `retry()`), StoreFullError
    * @throws DurabilityUnconfirmedError (stored; ask again by its `retry()`), UnsupportedError, where `durability` was asked
    */
@@ -207,8 +208,9 @@ export class QueueService implements OnApplicationShutdown {
   }
 
   /**
-   * `cancelled`: it had not started and never will. `requested`: it runs; its `signal` is aborted within a heartbeat, and
-   * no further attempt follows. `finished`: it had ended already.
+   * `cancelled`: it had not started and never will. `requested`: it runs; its `signal` is aborted as soon as its process
+   * hears of it (a lost message is made up for by the next renewal of the lease), and no further attempt follows.
+   * `finished`: it had ended already.
    */
   async cancel(target: Target, id: string): Promise<CancelAnswer> {
     const { broker, queue } = this.scopeOf(target);
@@ -273,8 +275,10 @@ export class QueueService implements OnApplicationShutdown {
   }
 
   /**
-   * What happens in the queue, live and at most once, in every process that subscribes. While nobody subscribes, events
-   * cost nothing. It never completes; it fails where the store cannot be reached at the first subscription.
+   * What happens in the queue, live and at most once, in every process that subscribes. On Redis the first subscription takes
+   * a round trip, and what happens before that is not told: read `handle.refresh()` after subscribing. While nobody
+   * subscribes, events cost nothing. It never completes; it fails where the store cannot be reached at the first
+   * subscription.
    */
   events(target: Target): Observable<JobEvent> {
     const scope = this.scopeOf(target);

@@ -226,6 +226,14 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     });
   });
 
+  it('shows the number of a job, which its events carry, beside its id', async () => {
+    const handle = await mail.enqueue({ to: 'a' }, { id: 'x' });
+    expect(handle.toJSON()).toMatchObject({ id: 'x', number: handle.number, queue: QUEUE, state: 'ready' });
+    const plain = await mail.enqueue({ to: 'b' });
+    expect(plain.toJSON()).toMatchObject({ id: plain.number, number: plain.number });
+    expect(plain.number).not.toBe(handle.number);
+  });
+
   describe('retry', () => {
     it('gives a dead job its attempts again and keeps its history', async () => {
       await mail.enqueue({ to: 'a' }, { id: 'x', priority: 4, maxAttempts: 3 });

@@ -11,6 +11,7 @@ import { layerJobOptions } from '../../src/task-queue.job-options-reader.js';
 import { readModuleOptions } from '../../src/task-queue.options-reader.js';
 import { DEFAULTS } from '../../src/task-queue.options.js';
 import { ExampleFolder, listPages, readBlocks, readLinks } from './example-collector.js';
+import { readTable, textOf } from './table-reader.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const pages = listPages(root);
@@ -83,11 +84,13 @@ describe('pages', () => {
   });
 
   it('tell what schedules do when clocks change', () => {
-    const rows = readTable(join('docs', 'guides', 'schedules.md'), '| Expression').map(([pattern, day, ticks]) => ({
-      pattern: textOf(pattern),
-      day: textOf(day),
-      ticks: ticks.split(',').map(textOf),
-    }));
+    const rows = readTable(join(root, 'docs', 'guides', 'schedules.md'), '| Expression').map(
+      ([pattern, day, ticks]) => ({
+        pattern: textOf(pattern),
+        day: textOf(day),
+        ticks: ticks.split(',').map(textOf),
+      }),
+    );
     expect(rows.length).toBeGreaterThan(5);
     for (const { pattern, day, ticks } of rows) {
       const [date, timeZone] = day.split(' ');
@@ -109,18 +112,4 @@ function ticksOn(pattern: string, date: string, timeZone: string): string[] {
     if (day === date) ticks.push(time.slice(0, 5));
     at = next;
   }
-}
-
-function readTable(page: string, heading: string): string[][] {
-  const lines = (ts.sys.readFile(join(root, page)) ?? '').split('\n');
-  const rows: string[][] = [];
-  for (const line of lines.slice(lines.findIndex((one) => one.startsWith(heading)) + 2)) {
-    if (!line.startsWith('|')) break;
-    rows.push(line.split('|').slice(1, -1));
-  }
-  return rows;
-}
-
-function textOf(cell: string): string {
-  return cell.replaceAll('`', '').trim();
 }

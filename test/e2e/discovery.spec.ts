@@ -304,6 +304,17 @@ describe('the app does not start', () => {
     );
   });
 
+  it('with a class-level decorator, the habit of @nestjs/bullmq', async () => {
+    @Injectable()
+    @(Processor('mail') as ClassDecorator)
+    class MailProcessor {
+      process() {}
+    }
+    const { message } = await bootError({ providers: [MailProcessor] });
+    expect(message).toContain('@Processor stands on the class MailProcessor; here it belongs on a method');
+    expect(message).toContain('moving-from-nestjs-bullmq.md');
+  });
+
   it('with a listener in a request-scoped provider', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class One {

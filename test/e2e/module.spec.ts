@@ -177,6 +177,15 @@ describe('registerQueue', () => {
     });
   });
 
+  it('that is missing is what the error of Nest names as the remedy', async () => {
+    @Injectable()
+    class Feature {
+      constructor(@InjectQueue('mail') readonly mail: Queue) {}
+    }
+    const boot = startApp({ providers: [Feature] }, memory);
+    await expect(boot).rejects.toThrow('TaskQueueModule.registerQueue({ name: "mail" })');
+  });
+
   it('may be repeated by name alone, but not with other options', async () => {
     const named = TaskQueueModule.registerQueue({ name: 'mail' });
     const configured = TaskQueueModule.registerQueue({ name: 'mail', maxAttempts: 7 });

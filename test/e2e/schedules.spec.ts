@@ -277,6 +277,12 @@ describe.each(STORES)('on $name', ({ options }) => {
     expect(error.message).toMatch(message);
   });
 
+  it('overriding where no code declares a schedule says that none is declared', async () => {
+    const error = await bootError({}, { ...options(), schedules: { digest: { disabled: true } } });
+    expect(error).toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_OPTION' });
+    expect(error.message).toBe('Unknown option "digest" in schedules. None is declared.');
+  });
+
   it('several on one method need names of their own', async () => {
     @Injectable()
     class Clock {

@@ -158,6 +158,11 @@ describe('readModuleOptions', () => {
     expect(refusalOf(given).message.toLowerCase()).toContain(message.toLowerCase());
   });
 
+  it('ends a remedy that is a question with its own mark', () => {
+    expect(refusalOf({ connection: undefined }).message).toMatch(/is an environment variable missing\?$/);
+    expect(refusalOf({ ...memory, payloadLimit: 0 }).message).toMatch(/[a-z\d]\.$/);
+  });
+
   it('connects to the local Redis when no connection is named at all', () => {
     expect(readModuleOptions({}, undefined).connection).toBe('redis://127.0.0.1:6379');
   });
