@@ -87,7 +87,7 @@ describe('the stack that is kept of an error', () => {
     expect(handled.plain).toContain('\n    at runJobOfTaskQueue ');
     expect(coded.kept).toMatch(/^TypeError \[ERR_INVALID_ARG_TYPE\]: /);
     expect(elsewhere.kept).toBe(elsewhere.plain);
-    expect(later.kept).toMatch(/\n    at Mailer\.send \(.*\)\n    at async handle \(/);
+    expect(later.kept).toMatch(/\n    at Mailer\.send \(.*\)\n(    at process\..*\n)?    at async handle \(/);
   });
 
   it.each(WAYS)('keeps frames of the user that bear our names: %s', async (_when, setup, flags) => {
