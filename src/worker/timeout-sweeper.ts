@@ -15,7 +15,7 @@ export class TimeoutSweeper {
   }
 
   forget(job: RunningJob): void {
-    if (this.deadlines.delete(job) && this.deadlines.size === 0) this.stop();
+    if (this.deadlines.size > 0 && this.deadlines.delete(job) && this.deadlines.size === 0) this.stop();
   }
 
   stop(): void {

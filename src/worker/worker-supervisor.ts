@@ -52,12 +52,18 @@ export class WorkerSupervisor {
     }
     if (this.workers.size === 0) return;
     subscriptions.push(broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)));
+    // Its thread starts while the subscriptions are on their way.
+    this.heartbeat = this.startHeartbeat();
     // Side by side: an app may have a hundred queues.
     const noted = subscriptions.map(async (each) => this.unsubscribes.push(await each));
-    await Promise.all(noted);
+    try {
+      await Promise.all(noted);
+    } catch (error) {
+      await this.heartbeat?.stop();
+      throw error;
+    }
     if (this.stopped) return; // the app began to close while it started
     this.strays.watch();
-    this.heartbeat = this.startHeartbeat();
     for (const worker of this.workers.values()) worker.start(this.heartbeat);
     this.started = true;
     for (const queue of this.workers.keys()) {
