@@ -170,14 +170,14 @@ const headers = new Map<string, EnvelopeHeader>();
 function sharedHeaderOf(json: string): EnvelopeHeader {
   const known = headers.get(json);
   if (known !== undefined) return known;
-  const header = shapedHeader(readHeader(json));
-  if (json.length <= LONGEST_SHARED && UNSHARED.every((key) => header[key] === undefined)) {
-    if (headers.size >= MOST_SHARED) headers.clear();
-    for (const part of Object.values(header)) Object.freeze(part);
-    Object.freeze(header);
-    // A part of a text would keep all of it, payload and all.
-    headers.set(Buffer.from(json, 'utf16le').toString('utf16le'), header);
-  }
+  const read = readHeader(json);
+  if (json.length > LONGEST_SHARED || UNSHARED.some((key) => read[key] !== undefined)) return read;
+  if (headers.size >= MOST_SHARED) headers.clear();
+  const header = shapedHeader(read);
+  for (const part of Object.values(header)) Object.freeze(part);
+  Object.freeze(header);
+  // A part of a text would keep all of it, payload and all.
+  headers.set(Buffer.from(json, 'utf16le').toString('utf16le'), header);
   return header;
 }
 
@@ -203,14 +203,15 @@ function readHeader(json: string): EnvelopeHeader {
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw new UnreadableEnvelopeError('Envelope header is not a JSON object');
   }
-  const fields = header as Record<string, unknown>;
-  for (const [key, type] of HEADER_FIELDS) {
-    if (fields[key] !== undefined && (typeof fields[key] !== type || fields[key] === null)) {
-      throw new UnreadableEnvelopeError(`Envelope header field "${key}" is not a ${type}`);
+  const fields = header as Fields;
+  for (const key of Object.keys(fields)) {
+    const field = HEADER_FIELDS.get(key);
+    if (field === undefined) continue; // of a producer that knows more
+    const value = fields[key];
+    if (typeof value !== field.type || value === null) {
+      throw new UnreadableEnvelopeError(`Envelope header field "${key}" is not a ${field.type}`);
     }
-  }
-  for (const [key, isSound] of HEADER_PARTS) {
-    if (fields[key] !== undefined && !isSound(fields[key] as object)) {
+    if (field.isSound?.(value as object) === false) {
       throw new UnreadableEnvelopeError(`Envelope header field "${key}" has parts that can not be read`);
     }
   }
@@ -218,20 +219,6 @@ function readHeader(json: string): EnvelopeHeader {
 }
 
 type Fields = Record<string, unknown>;
-
-/** What code works with later is looked at here, where a bad one ends as `unreadable`. */
-const HEADER_PARTS: readonly (readonly [keyof EnvelopeHeader, (part: object) => boolean])[] = [
-  ['b', (part) => typeof (part as Fields).type === 'string' && hasNumbers(part, ['delayMs', 'maxMs', 'jitter'])],
-  ['c', (part) => typeof (part as Fields).name === 'string' && hasNumbers(part, ['missed'])],
-  ['e', (part) => Array.isArray(part) && part.every(isErrorRecord)],
-  [
-    'r',
-    (part) =>
-      Object.values(part).every(
-        (rule) => rule === false || (isObject(rule) && hasNumbers(rule, ['count', 'ageMs', 'bytes'])),
-      ),
-  ],
-];
 
 function isErrorRecord(entry: unknown): boolean {
   if (!isObject(entry)) return false;
@@ -247,19 +234,37 @@ function hasNumbers(part: object, keys: readonly string[]): boolean {
   return keys.every((key) => Number.isFinite((part as Fields)[key]));
 }
 
-const HEADER_FIELDS: readonly (readonly [keyof EnvelopeHeader, string])[] = [
-  ['n', 'string'],
-  ['a', 'number'],
-  ['m', 'number'],
-  ['b', 'object'],
-  ['t', 'number'],
-  ['x', 'number'],
-  ['p', 'number'],
-  ['s', 'number'],
-  ['r', 'object'],
-  ['e', 'object'],
-  ['c', 'object'],
-];
+interface HeaderField {
+  type: 'string' | 'number' | 'object';
+  /** What code works with later is looked at here, where a bad one ends as `unreadable`. */
+  isSound?: (part: object) => boolean;
+}
+
+const HEADER_FIELDS: ReadonlyMap<string, HeaderField> = new Map<keyof EnvelopeHeader, HeaderField>([
+  ['n', { type: 'string' }],
+  ['a', { type: 'number' }],
+  ['m', { type: 'number' }],
+  ['b', { type: 'object', isSound: isBackoff }],
+  ['t', { type: 'number' }],
+  ['x', { type: 'number' }],
+  ['p', { type: 'number' }],
+  ['s', { type: 'number' }],
+  ['r', { type: 'object', isSound: (part) => Object.values(part).every(isRetentionRule) }],
+  ['e', { type: 'object', isSound: (part) => Array.isArray(part) && part.every(isErrorRecord) }],
+  ['c', { type: 'object', isSound: isScheduleMark }],
+]);
+
+function isBackoff(part: object): boolean {
+  return typeof (part as Fields).type === 'string' && hasNumbers(part, ['delayMs', 'maxMs', 'jitter']);
+}
+
+function isRetentionRule(rule: unknown): boolean {
+  return rule === false || (isObject(rule) && hasNumbers(rule, ['count', 'ageMs', 'bytes']));
+}
+
+function isScheduleMark(part: object): boolean {
+  return typeof (part as Fields).name === 'string' && hasNumbers(part, ['missed']);
+}
 
 export function jobNameOf(envelope: Envelope): string {
   return envelope.header.n ?? DEFAULT_JOB_NAME;
