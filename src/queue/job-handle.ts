@@ -237,37 +237,28 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   #fields(): Record<string, unknown> {
-    const {
-      id,
-      number,
-      queue,
-      name,
-      state,
-      payload,
-      attempt,
-      maxAttempts,
-      priority,
-      enqueuedAt,
-      scheduledFor,
-      schedule,
-    } = this;
-    const { dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable } = this;
     return {
-      ...{
-        id,
-        number,
-        queue,
-        name,
-        state,
-        payload,
-        attempt,
-        maxAttempts,
-        priority,
-        enqueuedAt,
-        scheduledFor,
-        schedule,
-      },
-      ...{ dueAt, expiresAt, settledAt, deadReason, deadMessage, errors, lastProgress, cancelling, unreadable },
+      id: this.id,
+      number: this.number,
+      queue: this.queue,
+      name: this.name,
+      state: this.state,
+      payload: this.payload,
+      attempt: this.attempt,
+      maxAttempts: this.maxAttempts,
+      priority: this.priority,
+      enqueuedAt: this.enqueuedAt,
+      scheduledFor: this.scheduledFor,
+      schedule: this.schedule,
+      dueAt: this.dueAt,
+      expiresAt: this.expiresAt,
+      settledAt: this.settledAt,
+      deadReason: this.deadReason,
+      deadMessage: this.deadMessage,
+      errors: this.errors,
+      lastProgress: this.lastProgress,
+      cancelling: this.cancelling,
+      unreadable: this.unreadable,
     };
   }
 

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { ReservedJob, Settlement } from '../../src/core/broker.js';
 import type { RetentionRule } from '../../src/core/job.js';
+import { Link } from '../../src/redis/link.js';
 import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
@@ -235,6 +236,17 @@ describe('settle-and-reserve.lua', () => {
     expect(await driver.list('completed')).toEqual([`${driver.now()} ${bytes} 2 ${jobs[0].id} ${jobs[1].id}`]);
     expect(await driver.meta('completedBytes')).toBe(String(bytes));
     expect(await driver.meta('completedCount')).toBe('2');
+  });
+
+  it('answers long envelopes one by one, whatever they hold', async () => {
+    const driver = use();
+    const payloads = ['a', 'b'].map((letter) => `"\0${letter.repeat(2000)}"`);
+    await driver.put({ payload: payloads[0] }, { payload: payloads[1] });
+    const hmget = jest.spyOn(Link.prototype, 'command');
+    const first = await driver.reserve('w1', 2);
+    expect(first.jobs.map(({ envelope }) => envelope.split('\n')[1])).toEqual(payloads);
+    expect(hmget).not.toHaveBeenCalledWith('hmget', expect.anything());
+    hmget.mockRestore();
   });
 
   it('writes the same record whether the worker sends the envelope or the script finds it', async () => {

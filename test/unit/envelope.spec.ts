@@ -102,3 +102,16 @@ describe('the envelope of a job that failed', () => {
       expect(open({ m: 3, ...header })).not.toBe(open({ m: 3, ...header }));
   });
 });
+
+it('shares the headers of jobs that are alike, and lets nobody change them', () => {
+  const text = encodeEnvelope(5, undefined, { m: 2, b: BACKOFF }, '1');
+  const { header } = openEnvelope(text);
+  expect(openEnvelope(text).header).toBe(header);
+  expect(Object.isFrozen(header)).toBe(true);
+  expect(Object.isFrozen(header.b)).toBe(true);
+});
+
+it('keeps what it does not know of a header through a failure', () => {
+  const opened = openEnvelope('1 {"m":2,"later":[1]}\n1');
+  expect(encodeFailed(opened, 2, writeHistory(opened, ERROR))).toContain('"later":[1]');
+});

@@ -1,0 +1,32 @@
+import { expect, it, jest } from '@jest/globals';
+import type { Broker } from '../../src/core/broker.js';
+import { jsonCodec } from '../../src/core/codec.js';
+import { DEFAULTS, type ResolvedOptions } from '../../src/task-queue.options.js';
+import { WorkerSupervisor } from '../../src/worker/worker-supervisor.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+
+it('leaves no heartbeat behind where a subscription fails', async () => {
+  const heartbeat = { holds: jest.fn(), stop: jest.fn(() => Promise.resolve()) };
+  const broker = {
+    onSignal: () => Promise.reject(new Error('no subscription')),
+    onWake: () => Promise.resolve(() => Promise.resolve()),
+    startHeartbeat: () => heartbeat,
+  };
+  const supervisor = new WorkerSupervisor({
+    broker: broker as unknown as Broker,
+    options: {
+      codec: jsonCodec,
+      backoffs: {},
+      payloadLimit: 1000,
+      defaults: {},
+      queues: {},
+    } as unknown as ResolvedOptions,
+    handlersOf: () => [],
+    workerOptionsOf: () => ({ ...DEFAULTS.worker }),
+    processorJobOptionsOf: () => undefined,
+    inboxOf: () => undefined,
+    logger: new RecordingLogger(),
+  });
+  await expect(supervisor.start(['mail'])).rejects.toThrow('no subscription');
+  expect(heartbeat.stop).toHaveBeenCalledTimes(1);
+});
