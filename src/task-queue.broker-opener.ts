@@ -7,17 +7,19 @@ import { DEFAULTS, type ResolvedOptions } from './task-queue.options.js';
 
 /**
  * The broker of the app's connection, connected and found fit: providers that depend on it may enqueue at once.
+ * @param works whether handlers are to run in this process
  * @throws BrokerUnavailableError, IncompatibleStoreError
  */
-export async function openBroker(options: ResolvedOptions, logger = new Logger('TaskQueueModule')): Promise<Broker> {
-  const broker = createBroker(options, logger);
+export async function openBroker(options: ResolvedOptions, works: boolean): Promise<Broker> {
+  const logger = new Logger('TaskQueueModule');
+  const broker = createBroker(options, works, logger);
   const facts = await broker.open();
   logger.log(facts.summary);
   for (const warning of facts.warnings) logger.warn(warning);
   return broker;
 }
 
-function createBroker(options: ResolvedOptions, logger: Logger): Broker {
+function createBroker(options: ResolvedOptions, works: boolean, logger: Logger): Broker {
   const { connection } = options;
   if (usesMemory(connection)) {
     const name = connection.slice('memory://'.length);
@@ -32,6 +34,7 @@ function createBroker(options: ResolvedOptions, logger: Logger): Broker {
     allowEviction: options.allowEviction,
     maxCrashes: DEFAULTS.maxCrashes,
     logLines: DEFAULTS.logs.lines,
+    works,
     onConnection: (event, place) => {
       if (event === 'restored') logger.log(`Redis answers again (${place})`);
       else if (event === 'lost')

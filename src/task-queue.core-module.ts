@@ -43,7 +43,12 @@ const CLOSE_MS = 100;
         return collectRegistrations(readModuleOptions(given), modules);
       },
     },
-    { provide: BROKER, inject: [TASK_QUEUE_OPTIONS], useFactory: (options: ResolvedOptions) => openBroker(options) },
+    {
+      provide: BROKER,
+      inject: [TASK_QUEUE_OPTIONS, Explorer],
+      useFactory: (options: ResolvedOptions, explorer: Explorer) =>
+        openBroker(options, options.role !== 'producer' && explorer.seesHandlers()),
+    },
     { provide: INSTANCE_BROKER, useFactory: () => new MemoryBroker() },
     {
       provide: HandlerRegistry,

@@ -154,8 +154,8 @@ export interface HeldJob {
 export type Settlement =
   /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
   | { op: 'complete'; id: string; token: Token; result: string; envelope?: string; keep: RetentionRule }
-  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope. */
-  | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string; error: string }
+  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope, whose newest error is told. */
+  | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string }
   | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }
   /** Back to the front, untouched. */
   | { op: 'release'; id: string; token: Token }
@@ -349,6 +349,6 @@ export interface BrokerEvent {
   at: number;
   /** Empty for events of the queue itself. */
   id: string;
-  /** Result text, progress text, detail JSON of an end, or error text, by event; '' otherwise. */
+  /** Result text, progress text, detail JSON of an end, or JSON of an error, by event; '' otherwise. */
   detail: string;
 }

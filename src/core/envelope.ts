@@ -59,7 +59,9 @@ export interface EnvelopeHeader {
 const EMPTY_HEADER: EnvelopeHeader = Object.freeze(shapedHeader({}));
 /** Errors come last in what workers write. */
 const ERRORS_KEY = ',"e":';
-const WORKERS_ERRORS = `${ERRORS_KEY}[{"attempt":`;
+/** Raw quotes do not occur inside of JSON texts: this is found in no message. */
+export const ERROR_START = '{"attempt":';
+const WORKERS_ERRORS = `${ERRORS_KEY}[${ERROR_START}`;
 const LONGEST_SHARED = 300;
 const MOST_SHARED = 64;
 /** Instants, and what its job shows of it. */
@@ -88,6 +90,13 @@ export function encodeFailed(
   let line = enqueuedAt > 0 ? VERSION + stampOf(enqueuedAt) : VERSION;
   if (userId !== undefined) line += ' ' + userId;
   return line + ' ' + failedHeaderOf(header, attempt) + history + '}\n' + payload;
+}
+
+/** JSON of the newest error in what {@link encodeFailed} made; `''` where there is none. */
+export function newestErrorOf(envelope: string): string {
+  const [line] = envelope.split('\n', 1);
+  const start = line.lastIndexOf(ERROR_START);
+  return start >= 0 && line.endsWith(']}') ? line.slice(start, -2) : '';
 }
 
 let failedHeader: { header: EnvelopeHeader; attempt: number | undefined; text: string } | undefined;
@@ -155,7 +164,6 @@ export function openEnvelope(text: string): OpenEnvelope {
   }
   let history: string | undefined;
   const start = rest.indexOf(WORKERS_ERRORS);
-  // Raw quotes do not occur inside of JSON texts: none of these is found in a message.
   if (start > 0 && rest.endsWith('}]}') && !rest.includes('],"', start)) {
     history = rest.slice(start + ERRORS_KEY.length, -1);
     rest = rest.slice(0, start) + '}';

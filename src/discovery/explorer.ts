@@ -31,6 +31,14 @@ export class Explorer {
     return this.oncePerProvider(found).flatMap((one) => this.methodsOf(one));
   }
 
+  /** Whether a class that Nest will make declares handlers: told before it has made any. */
+  seesHandlers(): boolean {
+    return [...this.discovery.getProviders(), ...this.discovery.getControllers()].some((wrapper) => {
+      const prototype = classOf(wrapper)?.prototype as object | undefined;
+      return prototype !== undefined && this.accessor.declaresHandlers(prototype);
+    });
+  }
+
   private recognise(wrapper: ProviderWrapper, kind: Found['kind']): Found | undefined {
     // An alias (useExisting) is a second name of a provider that is found under its first.
     if (wrapper.isAlias || !wrapper.host) return undefined;

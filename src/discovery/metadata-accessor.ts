@@ -57,6 +57,12 @@ export class MetadataAccessor {
     return listOf(DECLARED_METADATA, target) as readonly DeclaredDecorator[];
   }
 
+  /** Whether a class or one it extends has methods that run jobs. */
+  declaresHandlers(prototype: object): boolean {
+    const declared = (Reflect.getMetadata(DECLARED_METADATA, prototype) ?? []) as readonly DeclaredDecorator[];
+    return declared.some(({ decorator }) => KEY_OF_DECORATOR[decorator] !== QUEUE_EVENT_METADATA);
+  }
+
   /** Whether a class or one it extends has any decorator of this package. */
   concerns(prototype: object, classRef: object): boolean {
     return Reflect.hasMetadata(DECLARED_METADATA, prototype) || Reflect.hasMetadata(DECLARED_METADATA, classRef);

@@ -1,4 +1,5 @@
 import type { Settlement } from '../core/broker.js';
+import { newestErrorOf } from '../core/envelope.js';
 import type { KeptJob } from './kept-job.js';
 import { CANCEL_KEEP, type MemoryQueue } from './memory-queue.js';
 
@@ -35,7 +36,7 @@ function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement,
       queue.end(job, 'completed', settlement.result, settlement.keep);
       return 0;
     case 'retry':
-      runLater(queue, job, settlement.delayMs, settlement.envelope, 'retrying', settlement.error);
+      runLater(queue, job, settlement.delayMs, settlement.envelope, 'retrying', newestErrorOf(settlement.envelope));
       return 0;
     case 'snooze':
       runLater(queue, job, settlement.delayMs, settlement.envelope, 'snoozed', String(settlement.delayMs));

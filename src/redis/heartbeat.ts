@@ -5,7 +5,7 @@ import type { BeatReply, Heartbeat, HeartbeatPlan } from '../core/broker.js';
 import type { RedisConnection } from './connector.js';
 import type { Script } from './script-library.js';
 
-/** What the thread is started with. */
+/** What the thread is to do, sent to it once. */
 export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'stallLimitMs'> {
   /** `keys` are those of the beat script. */
   leases: readonly { queue: string; keys: readonly string[]; leaseMs: number }[];
@@ -27,22 +27,18 @@ const TICK_MS = 500;
 const YOUNG_GENERATION_MB = 2;
 const THREAD = new URL('./heartbeat.worker.js', import.meta.url);
 
-/** The main loop's side of the heartbeat thread. */
+/** The main loop's side of the heartbeat thread. It boots at once, beside whatever else starts, and waits for its plan. */
 export class HeartbeatThread implements Heartbeat {
-  private readonly flags: Int32Array;
-  private readonly ticks: Int32Array;
-  private readonly ticker: NodeJS.Timeout;
+  private readonly thread: Worker;
+  private failure: Error | undefined;
+  private flags = new Int32Array(new SharedArrayBuffer(0));
+  private slotOf: ReadonlyMap<string, number> = new Map();
+  private ticker: NodeJS.Timeout | undefined;
 
-  private constructor(
-    private readonly thread: Worker,
-    private readonly slotOf: ReadonlyMap<string, number>,
-    slots: SharedArrayBuffer,
-    loop: SharedArrayBuffer,
-  ) {
-    this.flags = new Int32Array(slots);
-    this.ticks = new Int32Array(loop);
-    this.ticker = setInterval(() => Atomics.add(this.ticks, 0, 1), TICK_MS);
-    this.ticker.unref();
+  constructor() {
+    this.thread = new Worker(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } });
+    this.thread.unref();
+    this.thread.once('error', (error) => (this.failure = error));
   }
 
   /** False where a thread can not have the connection: an instance, or options that hold functions. */
@@ -51,31 +47,23 @@ export class HeartbeatThread implements Heartbeat {
     return existsSync(fileURLToPath(THREAD)) && isCloneable(connection);
   }
 
-  static start(
-    plan: HeartbeatPlan,
-    data: Omit<HeartbeatData, 'worker' | 'stallLimitMs' | 'slots' | 'loop'>,
-  ): HeartbeatThread | undefined {
-    if (!HeartbeatThread.isPossible(data.connection)) return undefined;
-    const slots = new SharedArrayBuffer(4 * plan.leases.length);
+  begin(plan: HeartbeatPlan, data: Omit<HeartbeatData, 'worker' | 'stallLimitMs' | 'slots' | 'loop'>): void {
+    const { worker, stallLimitMs, leases } = plan;
+    const slots = new SharedArrayBuffer(4 * leases.length);
     const loop = new SharedArrayBuffer(4);
-    const { worker, stallLimitMs } = plan;
-    const thread = new Worker(THREAD, {
-      workerData: { ...data, worker, stallLimitMs, slots, loop } satisfies HeartbeatData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
-    thread.unref();
-    const heartbeat = new HeartbeatThread(
-      thread,
-      new Map(plan.leases.map(({ queue }, slot) => [queue, slot])),
-      slots,
-      loop,
-    );
-    thread.on('message', (message: HeartbeatMessage) => {
+    const ticks = new Int32Array(loop);
+    this.flags = new Int32Array(slots);
+    this.slotOf = new Map(leases.map(({ queue }, slot) => [queue, slot]));
+    this.ticker = setInterval(() => Atomics.add(ticks, 0, 1), TICK_MS);
+    this.ticker.unref();
+    this.thread.on('message', (message: HeartbeatMessage) => {
       if (message.type === 'beat') plan.onBeat(message.queue, message);
       else plan.onStalled(message.forMs);
     });
-    thread.on('error', (error) => plan.onFailure(error));
-    return heartbeat;
+    this.thread.postMessage({ ...data, worker, stallLimitMs, slots, loop } satisfies HeartbeatData);
+    const { failure } = this;
+    if (failure === undefined) this.thread.on('error', (error) => plan.onFailure(error));
+    else setImmediate(() => plan.onFailure(failure));
   }
 
   holds(queue: string, holding: boolean): void {

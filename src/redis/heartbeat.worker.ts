@@ -1,73 +1,78 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { HeartbeatData, HeartbeatMessage } from './heartbeat.js';
 import type { Link } from './link.js';
 
 // The thread that keeps the leases of a process alive while a handler blocks its main loop: a clock, a connection of
 // its own, and nothing else. It stops once the main loop has stood still for too long: such a process is as good as dead.
 
-const { connection, prefix, worker, beat, leases, slots, loop, stallLimitMs, timeoutMs, connectTimeoutMs } =
-  workerData as HeartbeatData;
-const flags = new Int32Array(slots);
-const ticks = new Int32Array(loop);
 let link: Promise<Link> | undefined;
 
 /** The client is loaded and connected for the first beat: most workers settle long before one is due. */
-async function connect(): Promise<Link> {
+async function connect({ connection, prefix, timeoutMs, connectTimeoutMs }: HeartbeatData): Promise<Link> {
   const [connector, links] = await Promise.all([import('./connector.js'), import('./link.js')]);
   const client = new connector.Connector(connection, prefix, connectTimeoutMs).connect('heartbeat');
   return new links.Link(client, timeoutMs);
 }
 
-let lastTick = -1;
-let tickedAt = performance.now();
-let stalled = false;
-
-function loopIsAlive(): boolean {
-  const tick = Atomics.load(ticks, 0);
-  const now = performance.now();
-  if (tick !== lastTick) {
-    lastTick = tick;
-    tickedAt = now;
-    stalled = false;
-  } else if (!stalled && now - tickedAt > stallLimitMs) {
-    stalled = true;
-    post({ type: 'stalled', forMs: Math.round(now - tickedAt) });
-  }
-  return !stalled;
+/** Says whether the main loop has moved within `stallLimitMs`, and tells it once when it has not. */
+function watchLoop(loop: SharedArrayBuffer, stallLimitMs: number): () => boolean {
+  const ticks = new Int32Array(loop);
+  let lastTick = -1;
+  let tickedAt = performance.now();
+  let stalled = false;
+  return () => {
+    const tick = Atomics.load(ticks, 0);
+    const now = performance.now();
+    if (tick !== lastTick) {
+      lastTick = tick;
+      tickedAt = now;
+      stalled = false;
+    } else if (!stalled && now - tickedAt > stallLimitMs) {
+      stalled = true;
+      post({ type: 'stalled', forMs: Math.round(now - tickedAt) });
+    }
+    return !stalled;
+  };
 }
 
 function post(message: HeartbeatMessage): void {
   parentPort?.postMessage(message);
 }
 
-leases.forEach(({ queue, keys, leaseMs }, slot) => {
-  let beating = false;
-  const timer = setInterval(() => {
-    if (!loopIsAlive() || beating || Atomics.load(flags, slot) === 0) return;
-    beating = true;
-    if (link === undefined) {
-      link = connect();
-      link.catch((error) =>
-        setImmediate(() => {
-          throw error;
-        }),
-      ); // ends the thread: the main loop beats from now on
-    }
-    link
-      .then((opened) => opened.run(beat, keys, [worker, leaseMs]))
-      .then((reply) => {
-        const [now, lapsed, cancelling] = reply as [string, number, string[]];
-        post({ type: 'beat', queue, now: Number(now), lapsed: lapsed === 1, cancelling });
-      })
-      .catch(() => {}) // the next beat comes by itself; while Redis is away no lease runs out
-      .finally(() => {
-        beating = false;
-      });
-  }, leaseMs / 4);
-  timer.unref();
-});
+function begin(data: HeartbeatData): void {
+  const { worker, beat, leases, slots, loop, stallLimitMs } = data;
+  const flags = new Int32Array(slots);
+  const loopIsAlive = watchLoop(loop, stallLimitMs);
+  leases.forEach(({ queue, keys, leaseMs }, slot) => {
+    let beating = false;
+    const timer = setInterval(() => {
+      if (!loopIsAlive() || beating || Atomics.load(flags, slot) === 0) return;
+      beating = true;
+      if (link === undefined) {
+        link = connect(data);
+        link.catch((error) =>
+          setImmediate(() => {
+            throw error;
+          }),
+        ); // ends the thread: the main loop beats from now on
+      }
+      link
+        .then((opened) => opened.run(beat, keys, [worker, leaseMs]))
+        .then((reply) => {
+          const [now, lapsed, cancelling] = reply as [string, number, string[]];
+          post({ type: 'beat', queue, now: Number(now), lapsed: lapsed === 1, cancelling });
+        })
+        .catch(() => {}) // the next beat comes by itself; while Redis is away no lease runs out
+        .finally(() => {
+          beating = false;
+        });
+    }, leaseMs / 4);
+    timer.unref();
+  });
+}
 
-parentPort?.on('message', () => {
+parentPort?.on('message', (message: HeartbeatData | 'stop') => {
+  if (message !== 'stop') return begin(message);
   void link?.then((opened) => opened.close());
   parentPort?.close();
 });

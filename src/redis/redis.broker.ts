@@ -69,6 +69,8 @@ export interface RedisBrokerOptions {
   allowEviction: boolean;
   maxCrashes: number;
   logLines: number;
+  /** Handlers run in this process: the thread of {@link RedisBroker.startHeartbeat} boots while the store is opened. */
+  works?: boolean;
   /** The connection for commands went or came back, or the store can not be reached yet. */
   onConnection?: (event: 'lost' | 'restored' | 'unreachable', reason: string) => void;
   /** Other scripts than those of this folder: tests move their clock. */
@@ -130,6 +132,8 @@ export class RedisBroker implements Broker {
   private subscriptions: Subscriptions | undefined;
   private inboxWatch: InboxWatch | undefined;
   private durable: DurableEnqueuer | undefined;
+  /** It takes as long as opening the store does, and mostly on another core. */
+  private bootedThread: HeartbeatThread | undefined;
   private facts: StoreFacts | undefined;
   private closed = false;
 
@@ -142,6 +146,7 @@ export class RedisBroker implements Broker {
   }
 
   async open(): Promise<StoreFacts> {
+    if (this.options.works && this.capabilities.heartbeat) this.bootedThread = new HeartbeatThread();
     const client = this.connector.connect('commands');
     const link = new Link(client, this.options.commandTimeoutMs);
     this.link = link;
@@ -187,6 +192,7 @@ export class RedisBroker implements Broker {
     this.inboxWatch?.close();
     this.durable?.close();
     this.link?.close();
+    await this.bootedThread?.stop();
   }
 
   now(): number {
@@ -234,17 +240,14 @@ export class RedisBroker implements Broker {
   }
 
   startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
+    if (!this.capabilities.heartbeat) return undefined;
     const { connection, prefix, commandTimeoutMs, connectTimeoutMs } = this.options;
     const leases = plan.leases.map(({ queue, leaseMs }) => ({ queue, keys: this.beatKeysOf(queue), leaseMs }));
     const { beat } = this.scripts;
-    return HeartbeatThread.start(plan, {
-      connection,
-      prefix,
-      beat,
-      leases,
-      timeoutMs: commandTimeoutMs,
-      connectTimeoutMs,
-    });
+    const thread = this.bootedThread ?? new HeartbeatThread();
+    this.bootedThread = undefined; // from here on its worker's to stop
+    thread.begin(plan, { connection, prefix, beat, leases, timeoutMs: commandTimeoutMs, connectTimeoutMs });
+    return thread;
   }
 
   async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {

@@ -35,7 +35,7 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number, ha
     const countAt = args.length + 1;
     args.push(letter, '');
     if (keep !== undefined) args.push(...keepArgs(keep));
-    if (first.op === 'complete') args.push(first.token);
+    if (SHARES_TOKEN[first.op]) args.push(first.token);
     const begin = index;
     do {
       pushItem(args, settlements[index], completedLine);
@@ -56,13 +56,16 @@ function releasesLast(settlements: readonly Settlement[]): readonly Settlement[]
 function fits(next: Settlement, first: Settlement, letter: string, keep: RetentionRule | undefined): boolean {
   if (next.op !== first.op || letterOf(next) !== letter || ('keep' in next ? next.keep : undefined) !== keep)
     return false;
-  return next.op !== 'complete' || next.token === first.token;
+  return !SHARES_TOKEN[next.op] || next.token === first.token;
 }
 
 function letterOf(settlement: Settlement): string {
   if (settlement.op === 'complete' && settlement.envelope === undefined) return 'K';
   return LETTERS[settlement.op];
 }
+
+/** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
+const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
 
 const LETTERS: Record<Settlement['op'], string> = {
   complete: 'C',
@@ -80,16 +83,8 @@ function pushItem(args: string[], settlement: Settlement, completedLine: string)
       args.push(settlement.id, recordOf(settlement, completedLine));
       return;
     case 'retry':
-      args.push(
-        settlement.id,
-        settlement.token,
-        String(settlement.delayMs),
-        settlement.envelope,
-        oneLine(settlement.error),
-      );
-      return;
     case 'snooze':
-      args.push(settlement.id, settlement.token, String(settlement.delayMs), settlement.envelope ?? '');
+      args.push(settlement.id, String(settlement.delayMs), settlement.envelope ?? '');
       return;
     case 'release':
     case 'cancel':

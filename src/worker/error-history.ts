@@ -1,4 +1,4 @@
-import type { OpenEnvelope } from '../core/envelope.js';
+import { ERROR_START, type OpenEnvelope } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { ownStackOf } from './own-stack.js';
@@ -6,19 +6,20 @@ import { ownStackOf } from './own-stack.js';
 const { count, bytes } = DEFAULTS.errorHistory;
 const MESSAGE_LENGTH = 2000;
 const STACK_LENGTH = 1000;
-const ERROR_START = '{"attempt":';
 /** Whatever JSON may write with six bytes: control characters, and halves of surrogate pairs. */
 const WIDE = /[^\t\n\f\r\x20-\ud7ff\ue000-\uffff]/;
 
 /**
  * What of a thrown value is kept; it may be anything, cyclic, or throw when it is looked at.
  * @param mask hides what must not be stored, before anything is cut
+ * @param withStack whether its stack is worth being written
  */
 export function recordError(
   thrown: unknown,
   attempt: number,
   at: number,
   mask: (text: unknown) => string = String,
+  withStack = true,
 ): ErrorRecord {
   try {
     if (thrown instanceof Error) {
@@ -28,7 +29,7 @@ export function recordError(
         name: clip(mask(thrown.name), 200),
         message: clip(mask(thrown.message), MESSAGE_LENGTH),
       };
-      const stack = ownStackOf(thrown);
+      const stack = withStack ? ownStackOf(thrown) : undefined;
       if (stack !== undefined) record.stack = clip(mask(stack), STACK_LENGTH);
       return record;
     }
@@ -41,14 +42,26 @@ export function recordError(
 /** The JSON list of a job's errors with one more, bounded as {@link appendError} says; mostly without reading those before. */
 export function writeHistory({ header, history }: OpenEnvelope, record: ErrorRecord): string {
   const before = history ?? (header.e === undefined ? '[]' : JSON.stringify(header.e));
-  const text = before.slice(0, -1) + (before === '[]' ? '' : ',') + JSON.stringify(record) + ']';
+  const text = before.slice(0, -1) + (before === '[]' ? '' : ',') + writeRecord(record) + ']';
   // A character has at most three bytes.
   const fits = text.length * 3 <= bytes || Buffer.byteLength(text) <= bytes;
   if (fits && countIn(before) < count) return text;
   return JSON.stringify(appendError(JSON.parse(before) as ErrorRecord[], record));
 }
 
-/** Errors in the JSON list of them: this text occurs in none of theirs, where quotes are escaped. */
+let named: { name: string; message: string; text: string } | undefined;
+
+/** As JSON writes it; jobs that fail together mostly fail of the same. */
+function writeRecord(record: ErrorRecord): string {
+  const { attempt, at, name, message } = record;
+  if (record.stack !== undefined) return JSON.stringify(record);
+  if (named?.name !== name || named.message !== message) {
+    named = { name, message, text: JSON.stringify({ name, message }).slice(1) };
+  }
+  return `${ERROR_START}${attempt},"at":${at},${named.text}`;
+}
+
+/** Errors in the JSON list of them. */
 function countIn(history: string): number {
   let found = 0;
   for (let at = history.indexOf(ERROR_START); at >= 0; at = history.indexOf(ERROR_START, at + 1)) found++;

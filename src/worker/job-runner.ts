@@ -20,6 +20,7 @@ import { runJobOfTaskQueue } from './current-job.js';
 import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { RunningJob, type ReportSink } from './running-job.js';
+import { StackBudget } from './stack-budget.js';
 import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
 
 export interface RunnerContext {
@@ -50,6 +51,7 @@ const RESEND_LENGTH = 4096;
  */
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
+  private readonly stacks = new StackBudget();
 
   constructor(private readonly context: RunnerContext) {}
 
@@ -240,19 +242,19 @@ export class JobRunner {
     // A shutdown interrupted the run: that is no failure of the job.
     if (job.abortReason === 'shutdown' && flow === undefined) return release(id, token);
     if (flow?.kind === 'snooze') return snooze(id, token, flow.delayMs);
-    const keep = keepOf('dead', envelope, plan.settings);
-    if (flow?.kind === 'bury') return this.bury(reservedOf(job), flow.reason, thrown, job, keep);
-    if (job.attempt >= job.maxAttempts) return this.bury(reservedOf(job), 'exhausted', thrown, job, keep);
-    const record = this.record(thrown, job);
+    const reason = flow?.kind === 'bury' ? flow.reason : job.attempt >= job.maxAttempts ? 'exhausted' : undefined;
+    if (reason !== undefined) {
+      return this.bury(reservedOf(job), reason, thrown, job, keepOf('dead', envelope, plan.settings));
+    }
+    const record = this.record(thrown, job, this.stacks.take(this.context.now()));
     const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
-    const error = JSON.stringify({ name: record.name, message: record.message, attempt: job.attempt });
-    return retry(id, token, this.delayOf(job, thrown), failed, error);
+    return retry(id, token, this.delayOf(job, thrown), failed);
   }
 
-  private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
+  private record(thrown: unknown, job: RunningJob | undefined, withStack = true): ErrorRecord {
     const { redactor } = this.context;
     const mask = redactor && job && ((text: unknown): string => redactor.mask(String(text), job.payload));
-    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask);
+    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask, withStack);
   }
 
   private delayOf(job: RunningJob, thrown: unknown): number {

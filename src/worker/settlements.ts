@@ -13,7 +13,6 @@ class Shape {
   envelope: string | undefined = undefined;
   keep: RetentionRule | undefined = undefined;
   delayMs: number | undefined = undefined;
-  error: string | undefined = undefined;
   detail: string | undefined = undefined;
   name: string | undefined = undefined;
 
@@ -39,11 +38,10 @@ export function complete(
   return made as Of<'complete'>;
 }
 
-export function retry(id: string, token: Token, delayMs: number, envelope: string, error: string): Settlement {
+export function retry(id: string, token: Token, delayMs: number, envelope: string): Settlement {
   const made = new Shape('retry', id, token);
   made.delayMs = delayMs;
   made.envelope = envelope;
-  made.error = error;
   return made as Of<'retry'>;
 }
 

@@ -186,8 +186,8 @@ export function curateContract(use: () => BrokerDriver): void {
       const { id, token, envelope } = await driver.start('w1', { name: 'resize', priority: 2 });
       await driver.broker.cancel(QUEUE, id);
       const settlements = {
-        retry: { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' },
-        'retry later': { op: 'retry', id, token, delayMs: 50, envelope, error: 'no' },
+        retry: { op: 'retry', id, token, delayMs: 0, envelope },
+        'retry later': { op: 'retry', id, token, delayMs: 50, envelope },
         snooze: { op: 'snooze', id, token, delayMs: 50, envelope: undefined },
         release: { op: 'release', id, token },
         park: { op: 'park', id, token, name: 'resize' },

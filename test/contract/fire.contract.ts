@@ -250,7 +250,7 @@ export function fireContract(use: () => BrokerDriver): void {
         async (driver: BrokerDriver) => {
           const { jobs } = await driver.reserve('w1');
           const { id, token, envelope } = jobs[0];
-          await driver.settle('w1', { op: 'retry', id, token, envelope, delayMs: 60 * MINUTE, error: 'no' });
+          await driver.settle('w1', { op: 'retry', id, token, envelope, delayMs: 60 * MINUTE });
         },
       ],
     ])('skip passes a tick over while the last job %s', async (_, act) => {

@@ -302,7 +302,7 @@ export function leaseContract(use: () => BrokerDriver): void {
 
   it.each<[string, (job: { id: string; token: string }, envelope: string) => Settlement]>([
     ['a snooze', ({ id, token }) => ({ op: 'snooze', id, token, delayMs: 0, envelope: undefined })],
-    ['a retry', ({ id, token }, envelope) => ({ op: 'retry', id, token, delayMs: 0, envelope, error: 'no' })],
+    ['a retry', ({ id, token }, envelope) => ({ op: 'retry', id, token, delayMs: 0, envelope })],
   ])('forgets crashes after %s: the run came to an end', async (_, settlementOf) => {
     const driver = use();
     const suspect = await putSuspect(driver);
@@ -439,7 +439,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     const driver = use();
     const { id, token, envelope } = await driver.start('w1');
     await driver.broker.report(QUEUE, [{ id, token, progress: '1', logs: ['first run'] }]);
-    const retry: Settlement = { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' };
+    const retry: Settlement = { op: 'retry', id, token, delayMs: 0, envelope };
     const [again] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
     await driver.broker.report(QUEUE, [{ id, token: again.token, progress: undefined, logs: ['second run'] }]);
     await driver.settle('w1', driver.complete(again));

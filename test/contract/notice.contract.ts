@@ -161,7 +161,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const log = await ends();
       const { id, token, envelope } = await driver.start('w1');
       await driver.broker.awaitSettled(QUEUE, id, 30_000);
-      const retry = { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' } as const;
+      const retry = { op: 'retry', id, token, delayMs: 0, envelope } as const;
       const [again] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
       await driver.settle('w1', driver.complete(again));
       expect(await log.first(1)).toMatchObject([{ id }]);
@@ -211,7 +211,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const { log } = await events();
       const { id, token, envelope } = await driver.start('w1');
       await driver.broker.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
-      const retry = { op: 'retry', id, token, delayMs: 0, envelope, error: 'Error: no\nat x' } as const;
+      const retry = { op: 'retry', id, token, delayMs: 0, envelope } as const;
       const [second] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
       const snooze = { op: 'snooze', id, token: second.token, delayMs: 0, envelope: undefined } as const;
       const [third] = (await driver.reserve('w1', 1, { settlements: [snooze] })).jobs;

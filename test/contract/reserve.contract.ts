@@ -105,7 +105,7 @@ export function reserveContract(use: () => BrokerDriver): void {
     const [second] = (await driver.reserve('w1')).jobs;
     expect(second.id).toBe(late);
     const envelope = driver.envelope({ priority: 5 });
-    await driver.settle('w1', { op: 'retry', id: late, token: second.token, delayMs: 50, envelope, error: 'no' });
+    await driver.settle('w1', { op: 'retry', id: late, token: second.token, delayMs: 50, envelope });
     await driver.advance(50);
     const [third] = (await driver.reserve('w1')).jobs;
     expect(third.id).toBe(late);

@@ -9,7 +9,7 @@ const DETAIL = '{"reason":"exhausted","message":"no"}';
 function settlementOf(kind: Kind, { id, token }: { id: string; token: string }, envelope: string): Settlement {
   const all: { [K in Kind]: Extract<Settlement, { op: K }> } = {
     complete: { op: 'complete', id, token, result: '{"ok":true}', envelope: undefined, keep: KEEP },
-    retry: { op: 'retry', id, token, delayMs: 0, envelope, error: 'Error: no' },
+    retry: { op: 'retry', id, token, delayMs: 0, envelope },
     snooze: { op: 'snooze', id, token, delayMs: 500, envelope: undefined },
     release: { op: 'release', id, token },
     park: { op: 'park', id, token, name: 'resize' },
@@ -226,7 +226,7 @@ export function settleContract(use: () => BrokerDriver): void {
     const [first, second] = await driver.putMany(2);
     const [job] = (await driver.reserve('w1')).jobs;
     const envelope = driver.envelope({ payload: '"again"' });
-    const retry: Settlement = { op: 'retry', id: first, token: job.token, delayMs: 0, envelope, error: 'no' };
+    const retry: Settlement = { op: 'retry', id: first, token: job.token, delayMs: 0, envelope };
     const reply = await driver.reserve('w1', 2, { settlements: [retry] });
     expect(reply.jobs.map(({ id }) => id)).toEqual([second, first]);
     expect(reply.jobs[1].envelope).toBe(envelope);
@@ -237,7 +237,7 @@ export function settleContract(use: () => BrokerDriver): void {
     const { id, token } = await driver.start('w1');
     const envelope = driver.envelope({ payload: '"again"' });
     const reply = await driver.reserve('w1', 1, {
-      settlements: [{ op: 'retry', id, token, delayMs: 1000, envelope, error: 'no' }],
+      settlements: [{ op: 'retry', id, token, delayMs: 1000, envelope }],
     });
     expect(reply).toMatchObject({ jobs: [], nextDueAt: driver.now() + 1000 });
     expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({

@@ -41,7 +41,7 @@ export function wakeContract(use: () => BrokerDriver): void {
       act: async (driver) => {
         const [id] = await driver.idsIn('active');
         const [token] = tokens;
-        await driver.settle('busy', { op: 'retry', id, token, delayMs: 0, envelope: driver.envelope(), error: 'no' });
+        await driver.settle('busy', { op: 'retry', id, token, delayMs: 0, envelope: driver.envelope() });
       },
     },
     {

@@ -32,9 +32,7 @@ export const mutants = [
     name: 'leases are renewed by the main loop alone',
     fault: 'F04',
     because: /^extraRuns is/,
-    changes: [
-      { file: 'redis/heartbeat.js', from: 'if (!HeartbeatThread.isPossible(data.connection))', to: 'if (true)' },
-    ],
+    changes: [{ file: 'redis/redis.broker.js', from: 'if (!this.capabilities.heartbeat)', to: 'if (true)' }],
   },
   {
     name: 'a loop that stands still keeps its leases for ever',

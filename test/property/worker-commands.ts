@@ -59,7 +59,7 @@ function settlementsOf(model: QueueModel, worker: string, some: readonly End[], 
     const sentBack = rewritten ? { envelope: stored } : {};
     const all: Record<Settlement['op'], Settlement> = {
       complete: { op: 'complete', id, token, result: String(pick), keep: completedKeep, ...sentBack },
-      retry: { op: 'retry', id, token, delayMs, envelope: envelope ?? stored, error: 'no' },
+      retry: { op: 'retry', id, token, delayMs, envelope: envelope ?? stored },
       snooze: { op: 'snooze', id, token, delayMs, envelope },
       release: { op: 'release', id, token },
       park: { op: 'park', id, token, name: decodeEnvelope(stored).header.n ?? 'default' },

@@ -81,7 +81,7 @@ describe('a cluster of three primaries', () => {
       const settlements: WorkerTurn['settlements'] = [
         { op: 'complete', ...first, result: '2', keep: KEEP },
         { op: 'bury', ...second, detail: '{}', envelope: undefined, keep: KEEP },
-        { op: 'retry', ...third, delayMs: 0, error: 'no' },
+        { op: 'retry', ...third, delayMs: 0 },
       ];
       expect((await broker.settleAndReserve(queue, turn(2, { want: 0, settlements }))).lost).toEqual([]);
       expect(await broker.counts(queue)).toMatchObject({ completed: 1, dead: 1, cancelled: 1, ready: 1, scheduled: 1 });

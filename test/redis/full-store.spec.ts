@@ -49,7 +49,7 @@ describe('a Redis at maxmemory', () => {
     const { lost, jobs: next } = await driver.reserve('w1', 2, {
       settlements: [
         driver.complete(done, '"result"'),
-        { op: 'retry', ...again, delayMs: 0, error: 'no' },
+        { op: 'retry', ...again, delayMs: 0 },
         { op: 'snooze', ...later, delayMs: 60_000, envelope: undefined },
         { op: 'release', ...back },
         { op: 'park', ...away, name: 'default' },

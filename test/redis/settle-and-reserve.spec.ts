@@ -29,9 +29,9 @@ function settlementOf(
     case 'complete slim':
       return { op: 'complete', id, token, result: '1', envelope: undefined, keep };
     case 'retry':
-      return { op: 'retry', id, token, delayMs: 0, envelope, error: 'no' };
+      return { op: 'retry', id, token, delayMs: 0, envelope };
     case 'retry later':
-      return { op: 'retry', id, token, delayMs: 50, envelope, error: 'no' };
+      return { op: 'retry', id, token, delayMs: 50, envelope };
     case 'snooze':
       return { op: 'snooze', id, token, delayMs: 50, envelope: undefined };
     case 'release':

@@ -13,8 +13,8 @@
 --       then sections until the end, each: op, number of items, then its items:
 --         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
---         R  id, token, delay ms, envelope, error     retry
---         S  id, token, delay ms, envelope or ''      snooze
+--         R  token, then id, delay ms, envelope       retry
+--         S  token, then id, delay ms, envelope or '' snooze
 --         L  id, token                                release to the front
 --         P  id, token, name                          park
 --         X  keep count, keep bytes, then id, token   cancel
@@ -212,15 +212,16 @@ local function tools()
     if hasCrashes then redisCall('HDEL', crashes, id) end
   end
 
-  -- Ends the leases of a section whose items are so many arguments long, from an id and its token on. Returns where those
-  -- items begin that still had their lease: of the others a newer one exists, or the job is gone.
-  local function take(count, length)
+  -- Ends the leases of a section whose items are so many arguments long, from an id and its token on, where the section
+  -- has not one for all. Returns where those items begin that still had their lease: of the others a newer one exists, or
+  -- the job is gone.
+  local function take(count, length, token)
     local asked, taken, ended = {}, {}, {}
     for i = 1, count do asked[i] = ARGV[argument + (i - 1) * length] end
     local tokens = redisCall('HMGET', inflight, unpack(asked))
     for i = 1, count do
       local at = argument + (i - 1) * length
-      if tokens[i] == ARGV[at + 1] then
+      if tokens[i] == (token or ARGV[at + 1]) then
         taken[#taken + 1] = at
         ended[#ended + 1] = asked[i]
       else
@@ -259,27 +260,37 @@ local function tools()
     if hasCancelling then redisCall('HDEL', cancelling, id) end
   end
 
-  -- Items of id, token, delay, envelope and perhaps more: their jobs run again, at once or later.
-  local function runAgain(taken, event, detailAt)
+  -- The newest error in the header of a job that failed, as core/envelope.ts writes it.
+  local function newestErrorOf(envelope)
+    local header = string.match(envelope, '^[^\n]*')
+    return string.match(header, '.*({"attempt":.*)%]}$') or ''
+  end
+
+  -- A section of one token, then ids, delays and envelopes: their jobs run again, at once or later.
+  local function runAgain(count, event, detailOf)
+    local token = ARGV[argument]
+    argument = argument + 1
+    local taken = take(count, 3, token)
     local envelopes, again = {}, {}
     for i = 1, #taken do
       local at = taken[i]
-      local id, delay, envelope = ARGV[at], tonumber(ARGV[at + 2]), ARGV[at + 3]
+      local id, delay, envelope = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+      local delayMs = tonumber(delay)
       absolve(id)
       if mayGoOn(id, envelope) then
         if envelope ~= '' then
           envelopes[#envelopes + 1] = id
           envelopes[#envelopes + 1] = envelope
         end
-        if delay > 0 then
+        if delayMs > 0 then
           rare = true
-          redisCall('ZADD', scheduled, string.format('%.0f', now + delay), id)
+          redisCall('ZADD', scheduled, string.format('%.0f', now + delayMs), id)
           -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
           if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
         else
           again[#again + 1] = id
         end
-        if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. ARGV[at + detailAt] end
+        if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detailOf(delay, envelope) end
       end
     end
     if #envelopes > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
@@ -288,9 +299,13 @@ local function tools()
 
   local made = { forget = forget, tell = tell, pushBack = pushBack, userIdOf = userIdOf }
 
-  function made.R(count) runAgain(take(count, 5), 'retrying', 4) end
+  function made.R(count)
+    runAgain(count, 'retrying', function(_, envelope) return newestErrorOf(envelope) end)
+  end
 
-  function made.S(count) runAgain(take(count, 4), 'snoozed', 2) end
+  function made.S(count)
+    runAgain(count, 'snoozed', function(delay) return delay end)
+  end
 
   function made.L(count)
     local taken = take(count, 2)
