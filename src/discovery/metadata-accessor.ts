@@ -59,8 +59,12 @@ export class MetadataAccessor {
 
   /** Whether a class or one it extends has methods that run jobs. */
   declaresHandlers(prototype: object): boolean {
-    const declared = (Reflect.getMetadata(DECLARED_METADATA, prototype) ?? []) as readonly DeclaredDecorator[];
-    return declared.some(({ decorator }) => KEY_OF_DECORATOR[decorator] !== QUEUE_EVENT_METADATA);
+    // Each class has a list of its own: that of a subclass hides the one it inherits.
+    for (let owner: object | null = prototype; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
+      if (this.declaredOn(owner).some(({ decorator }) => KEY_OF_DECORATOR[decorator] !== QUEUE_EVENT_METADATA))
+        return true;
+    }
+    return false;
   }
 
   /** Whether a class or one it extends has any decorator of this package. */

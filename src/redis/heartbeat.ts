@@ -34,6 +34,7 @@ export class HeartbeatThread implements Heartbeat {
   private flags = new Int32Array(new SharedArrayBuffer(0));
   private slotOf: ReadonlyMap<string, number> = new Map();
   private ticker: NodeJS.Timeout | undefined;
+  private telling: NodeJS.Immediate | undefined;
 
   constructor() {
     this.thread = new Worker(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } });
@@ -63,7 +64,7 @@ export class HeartbeatThread implements Heartbeat {
     this.thread.postMessage({ ...data, worker, stallLimitMs, slots, loop } satisfies HeartbeatData);
     const { failure } = this;
     if (failure === undefined) this.thread.on('error', (error) => plan.onFailure(error));
-    else setImmediate(() => plan.onFailure(failure));
+    else this.telling = setImmediate(() => plan.onFailure(failure));
   }
 
   holds(queue: string, holding: boolean): void {
@@ -72,7 +73,9 @@ export class HeartbeatThread implements Heartbeat {
 
   async stop(): Promise<void> {
     clearInterval(this.ticker);
-    this.thread.removeAllListeners();
+    clearImmediate(this.telling);
+    // It may be failing this very moment: an error that nobody listens to would end the process.
+    this.thread.removeAllListeners().on('error', () => {});
     this.thread.postMessage('stop');
     await this.thread.terminate();
   }

@@ -5,7 +5,7 @@ import { DEFAULTS } from '../task-queue.options.js';
  * and it is stored with the job: when thousands fail at once, a hundred stacks a second tell as much as all of them.
  */
 export class StackBudget {
-  private second = 0;
+  private second = Number.NaN;
   private left = 0;
 
   /** @param at milliseconds of any clock */

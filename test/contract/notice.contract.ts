@@ -1,7 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerEvent, QueueSignal, SettledNotice } from '../../src/core/broker.js';
+import { encodeEnvelope, encodeFailed, openEnvelope } from '../../src/core/envelope.js';
+import type { ErrorRecord } from '../../src/core/job.js';
 import { MessageLog } from '../support/message-log.js';
 import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+
+function errorOf(attempt: number, message = 'no'): ErrorRecord {
+  return { attempt, at: 1_800_000_000_000, name: 'Error', message };
+}
+
+const WITH_STACK: ErrorRecord = { ...errorOf(2), stack: 'Error: no\n    at {"attempt":1]}' };
+const ODD_MESSAGES = ['{"attempt":1,"e":[', 'two\nlines', ']}', '"}]}', '}],"', '\u2028 \u0000 \ud800 ü€😀', ''];
+
+const listOf = (...errors: ErrorRecord[]): string => JSON.stringify(errors);
+const ofUser = (payload: string) => ({ enqueuedAt: 5, userId: '"attempt",("e")', header: { m: 3 }, payload });
+
+/** The envelope of a job whose runs failed so. */
+function failedOf(...errors: ErrorRecord[]): (payload: string) => string {
+  return (payload) => encodeFailed({ enqueuedAt: 5, userId: undefined, header: {}, payload }, 2, listOf(...errors));
+}
 
 export function noticeContract(use: () => BrokerDriver): void {
   describe('signals', () => {
@@ -211,7 +228,14 @@ export function noticeContract(use: () => BrokerDriver): void {
       const { log } = await events();
       const { id, token, envelope } = await driver.start('w1');
       await driver.broker.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
-      const retry = { op: 'retry', id, token, delayMs: 0, envelope } as const;
+      const error = JSON.stringify(errorOf(1, 'no\nat x'));
+      const retry = {
+        op: 'retry',
+        id,
+        token,
+        delayMs: 0,
+        envelope: encodeFailed(openEnvelope(envelope), 2, `[${error}]`),
+      } as const;
       const [second] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
       const snooze = { op: 'snooze', id, token: second.token, delayMs: 0, envelope: undefined } as const;
       const [third] = (await driver.reserve('w1', 1, { settlements: [snooze] })).jobs;
@@ -223,7 +247,7 @@ export function noticeContract(use: () => BrokerDriver): void {
         ['enqueued', id, ''],
         ['active', id, ''],
         ['progress', id, '{"p":1}'],
-        ['retrying', id, 'Error: no at x'],
+        ['retrying', id, error],
         ['active', id, ''],
         ['snoozed', id, '0'],
         ['active', id, ''],
@@ -231,6 +255,37 @@ export function noticeContract(use: () => BrokerDriver): void {
         ['active', id, ''],
         ['completed', id, '{"n":1}'],
         ['removed', id, ''],
+      ]);
+    });
+
+    it.each<[string, (payload: string) => string, ErrorRecord | undefined]>([
+      ['its only one', failedOf(errorOf(1)), errorOf(1)],
+      ['the last of several', failedOf(errorOf(1, 'first'), errorOf(2), errorOf(3, 'last')), errorOf(3, 'last')],
+      ['one with a stack', failedOf(errorOf(1), WITH_STACK), WITH_STACK],
+      ...ODD_MESSAGES.map(
+        (message) =>
+          [
+            `one that says ${JSON.stringify(message)}`,
+            failedOf(errorOf(1), errorOf(2, message)),
+            errorOf(2, message),
+          ] as [string, (payload: string) => string, ErrorRecord],
+      ),
+      ['that of a job with an id', (payload) => encodeFailed(ofUser(payload), 2, listOf(errorOf(1))), errorOf(1)],
+      ['none in a header without errors', (payload) => encodeEnvelope(5, undefined, { m: 3 }, payload), undefined],
+      ['none in an empty list', (payload) => `1a {"m":3,"e":[]}\n${payload}`, undefined],
+      ['none behind another list', (payload) => `1a {"m":3,"z":[{}]}\n${payload}`, undefined],
+      ['none without a header', (payload) => encodeEnvelope(5, undefined, undefined, payload), undefined],
+    ])('tells of a run that is repeated the newest error: %s', async (_which, envelopeOf, expected) => {
+      const driver = use();
+      const { log } = await events();
+      const { id, token } = await driver.start('w1');
+      // The payload looks like an error, too.
+      const envelope = envelopeOf(`{"e":[${JSON.stringify(errorOf(9))}]}`);
+      await driver.settle('w1', { op: 'retry', id, token, delayMs: 0, envelope });
+      expect((await seen(log)).at(-1)).toEqual([
+        'retrying',
+        id,
+        expected === undefined ? '' : JSON.stringify(expected),
       ]);
     });
 

@@ -102,6 +102,59 @@ export function settleContract(use: () => BrokerDriver): void {
     });
   });
 
+  describe.each(KINDS)('%s of what two turns reserved', (kind) => {
+    /** Two jobs under each of two tokens. */
+    async function reserved(driver: BrokerDriver): Promise<ReservedJob[]> {
+      await driver.put(seed, seed, seed, seed);
+      const jobs = [...(await driver.reserve('w1', 2)).jobs, ...(await driver.reserve('w1', 2)).jobs];
+      expect(new Set(jobs.map(({ token }) => token)).size).toBe(2);
+      return jobs;
+    }
+
+    it.each([
+      ['one token behind the other', [0, 1, 2, 3]],
+      ['the tokens in turns', [0, 2, 1, 3]],
+    ])('settles in one turn, %s', async (_order, order) => {
+      const driver = use();
+      const jobs = await reserved(driver);
+      const settlements = order.map((index) => settlementOf(kind, jobs[index], driver.envelope(seed)));
+      expect((await driver.settle('w1', ...settlements)).lost).toEqual([]);
+      await driver.expectCounts({ [STATE_AFTER[kind]]: 4 });
+      await driver.expectConserved();
+    });
+
+    it('names those whose lease is gone, and settles the others', async () => {
+      const driver = use();
+      const jobs = await reserved(driver);
+      const [first, second, third, fourth] = jobs;
+      // The second goes to somebody else; the fourth comes under the token of the first two.
+      await driver.broker.reconcile(QUEUE, 'w1', [first, third, fourth]);
+      const [stolen] = (await driver.reserve('w2')).jobs;
+      expect(stolen.id).toBe(second.id);
+      const settled = [first, second, { ...fourth, token: first.token }, third];
+      const settlements = settled.map((job) => settlementOf(kind, job, driver.envelope(seed)));
+      expect((await driver.settle('w1', ...settlements)).lost).toEqual([second.id, fourth.id]);
+      expect([await driver.stateOf(first.id), await driver.stateOf(third.id)]).toEqual(
+        Array.from({ length: 2 }, () => STATE_AFTER[kind]),
+      );
+      await driver.expectCounts({ active: 2, [STATE_AFTER[kind]]: 2 });
+      expect((await driver.settle('w1', driver.complete(fourth))).lost).toEqual([]);
+      expect((await driver.settle('w2', driver.complete(stolen))).lost).toEqual([]);
+      await driver.expectConserved();
+    });
+
+    it('settles once what one turn names twice', async () => {
+      const driver = use();
+      const [first, second, third] = await reserved(driver);
+      const named = [first, second, first, third, third];
+      const settlements = named.map((job) => settlementOf(kind, job, driver.envelope(seed)));
+      expect((await driver.settle('w1', ...settlements)).lost.sort()).toEqual([first.id, third.id].sort());
+      await driver.expectCounts({ active: 1, [STATE_AFTER[kind]]: 3 });
+      if (STATE_AFTER[kind] === 'ready') expect((await driver.reserve('w2', 10)).jobs).toHaveLength(3);
+      await driver.expectConserved();
+    });
+  });
+
   it('settles every kind in one turn, and reserves what became ready', async () => {
     const driver = use();
     await driver.put(...KINDS.map(() => seed));

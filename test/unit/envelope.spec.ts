@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeEnvelope, encodeEnvelope, encodeFailed, openEnvelope } from '../../src/core/envelope.js';
+import { decodeEnvelope, encodeEnvelope, encodeFailed, newestErrorOf, openEnvelope } from '../../src/core/envelope.js';
 import type { EnvelopeHeader } from '../../src/core/envelope.js';
 import type { ErrorRecord } from '../../src/core/job.js';
 import { appendError, recordError, writeHistory } from '../../src/worker/error-history.js';
@@ -60,6 +60,7 @@ describe('the envelope of a job that failed', () => {
           const whole = { ...rest, a: index + 2, e: JSON.parse(JSON.stringify(expected)) as ErrorRecord[] };
           expect(decodeEnvelope(text)).toEqual({ enqueuedAt: 1_700_000_000_000, userId, header: whole, payload });
           expect(openEnvelope(text).header.a).toBe(index + 2);
+          expect(newestErrorOf(text)).toBe(JSON.stringify(expected.at(-1)));
         });
       }),
     );
@@ -94,6 +95,14 @@ describe('the envelope of a job that failed', () => {
       expect(() => decodeEnvelope(`1abc ${header}\n{}`)).toThrow(/^Envelope header/);
     },
   );
+
+  it.each([
+    ['of a job that has not failed', '1abc order-7 {"m":3}\n{"e":[{"attempt":1}]}'],
+    ['without a header', '1abc\n{"e":[{"attempt":1}]}'],
+    ['where errors stand before other fields', '1abc {"e":[{"attempt":1,"name":"a","message":"b"}],"a":2}\n1'],
+  ])('has no newest error %s', (_which, text) => {
+    expect(newestErrorOf(text)).toBe('');
+  });
 
   it('shares no header in which jobs differ, or of which a handler sees an object', () => {
     const open = (header: EnvelopeHeader) => openEnvelope(encodeEnvelope(1, undefined, header, '{}')).header;

@@ -263,7 +263,7 @@ local function tools()
   -- The newest error in the header of a job that failed, as core/envelope.ts writes it.
   local function newestErrorOf(envelope)
     local header = string.match(envelope, '^[^\n]*')
-    return string.match(header, '.*({"attempt":.*)%]}$') or ''
+    return string.match(header, '^.*({"attempt":.*)%]}$') or ''
   end
 
   -- A section of one token, then ids, delays and envelopes: their jobs run again, at once or later.

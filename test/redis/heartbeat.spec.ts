@@ -1,0 +1,199 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What each process begins with: it knows every thread it starts, and how to open a broker. */
+const HELPERS = `
+  import { createRequire, syncBuiltinESMExports } from 'node:module';
+  const awake = setInterval(() => {}, 1000); // threads alone keep no process alive
+  const threads = [];
+  const workerThreads = createRequire(import.meta.url)('node:worker_threads');
+  workerThreads.Worker = class extends workerThreads.Worker {
+    constructor(...given) { super(...given); threads.push(this); }
+    emit(event, ...given) {
+      if (event === 'exit') this.hasEnded = true;
+      return super.emit(event, ...given);
+    }
+  };
+  syncBuiltinESMExports();
+  const found = [];
+  /** Threads that were started, and those of them that live. */
+  const count = () => found.push([threads.length, threads.filter(({ hasEnded }) => !hasEnded).length]);
+  const exitOf = (thread) => new Promise((resolve) => thread.once('exit', resolve));
+  const turn = () => new Promise(setImmediate);
+  const failures = [];
+  const onFailure = ({ message }) => failures.push(message);
+  const planOf = (given) =>
+    ({ worker: 'w1', stallLimitMs: 60_000, leases: [{ queue: 'mail', leaseMs: 400 }], onBeat() {}, onStalled() {}, onFailure, ...given });`;
+
+const BROKER = `
+  const { RedisBroker } = await import('./src/redis/redis.broker.js');
+  const brokerOf = (given) => new RedisBroker({
+    connection: process.env.TEST_REDIS_URL, prefix: process.env.TEST_PREFIX, commandTimeoutMs: 5000, connectTimeoutMs: 5000,
+    waitForRedis: false, allowEviction: false, maxCrashes: 3, logLines: 100, ...given,
+  });`;
+
+/** A thread whose code is that of the test. */
+const THREAD = `
+  const { HeartbeatThread } = await import('./broken/heartbeat.js');
+  const data = { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 };`;
+
+// The thread is a file of its own: it is there only where the sources are built.
+describe('the heartbeat thread', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'task-queue-heartbeat-'));
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    for (const part of ['core', 'redis']) await build(part);
+    await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
+    await mkdir(join(folder, 'broken'));
+    await cp(join(folder, 'src/redis/heartbeat.js'), join(folder, 'broken/heartbeat.js'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function build(part: string): Promise<void> {
+    await mkdir(join(folder, 'src', part), { recursive: true });
+    for (const name of await readdir(join(ROOT, 'src', part))) {
+      if (!name.endsWith('.ts')) continue;
+      const source = await readFile(join(ROOT, 'src', part, name), 'utf8');
+      const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+      const { outputText } = ts.transpileModule(source, { compilerOptions });
+      await writeFile(join(folder, 'src', part, name.replace(/\.ts$/, '.js')), outputText);
+    }
+  }
+
+  async function found(code: string): Promise<unknown[]> {
+    const script = join(folder, 'run.js'); // a file: threads inherit the flags of their process, and can not have all of them
+    await writeFile(script, `${HELPERS}\n${code}\nconsole.log(JSON.stringify(found));\nclearInterval(awake);`);
+    const env = { ...process.env, TEST_PREFIX: `t-${randomBytes(6).toString('hex')}` };
+    const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: folder, env, timeout: 15_000 });
+    return JSON.parse(stdout) as unknown[];
+  }
+
+  it('boots while the store of a worker is opened, and ends with a broker that never had one', async () => {
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true });
+      const opening = broker.open();
+      count();
+      await opening;
+      await broker.close();
+      count();
+      await broker.close();`;
+    expect(await found(code)).toEqual([
+      [1, 1],
+      [1, 0],
+    ]);
+  });
+
+  it('ends where the store can not be opened', async () => {
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true, connection: 'redis://127.0.0.1:1', commandTimeoutMs: 300, connectTimeoutMs: 300 });
+      await broker.open().catch(({ name }) => found.push(name));
+      count();`;
+    expect(await found(code)).toEqual(['BrokerUnavailableError', [1, 0]]);
+  });
+
+  it.each([
+    ['nothing is to be run', '{}'],
+    [
+      'it could not have the connection',
+      `{ works: true, connection: { host: '127.0.0.1', port: Number(new URL(process.env.TEST_REDIS_URL).port), retryStrategy: () => 50 } }`,
+    ],
+  ])('does not boot where %s', async (_why, options) => {
+    const code = `${BROKER}
+      const broker = brokerOf(${options});
+      await broker.open();
+      count();
+      await broker.close();`;
+    expect(await found(code)).toEqual([[0, 0]]);
+  });
+
+  it('beats once it has a plan: the booted one first, then one of its own for each worker', async () => {
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true });
+      await broker.open();
+      const beats = [];
+      const hearts = [];
+      for (const worker of ['w1', 'w2']) {
+        const beaten = new Promise((onBeat) => {
+          const heart = broker.startHeartbeat(planOf({ worker, onBeat: (queue) => onBeat(queue) }));
+          heart.holds('mail', true);
+          hearts.push(heart);
+        });
+        count();
+        found.push(await beaten);
+      }
+      await hearts[0].stop();
+      count();
+      await broker.close(); // the other is its worker's to stop
+      count();
+      await hearts[1].stop();
+      count();
+      found.push(failures);`;
+    expect(await found(code)).toEqual([[1, 1], 'mail', [2, 2], 'mail', [2, 1], [2, 1], [2, 0], []]);
+  });
+
+  it('tells a failure before it had a plan with the plan, once', async () => {
+    await writeFile(join(folder, 'broken/heartbeat.worker.js'), `throw new Error('does not boot');`);
+    const code = `${THREAD}
+      const thread = new HeartbeatThread();
+      await exitOf(threads[0]);
+      thread.begin(planOf(), data);
+      found.push([...failures]); // its worker does not have it yet
+      await turn();
+      await turn();
+      found.push(failures);
+      thread.holds('mail', true);
+      await thread.stop();`;
+    expect(await found(code)).toEqual([[], ['does not boot']]);
+  });
+
+  it('tells a failure with a plan once', async () => {
+    await writeFile(
+      join(folder, 'broken/heartbeat.worker.js'),
+      `import { parentPort } from 'node:worker_threads';
+       parentPort.on('message', ({ worker }) => { throw new Error(worker + ' does not begin'); });`,
+    );
+    const code = `${THREAD}
+      const thread = new HeartbeatThread();
+      thread.begin(planOf(), data);
+      await exitOf(threads[0]);
+      await turn();
+      found.push(failures);`;
+    expect(await found(code)).toEqual([['w1 does not begin']]);
+  });
+
+  it('may be stopped while it fails', async () => {
+    await writeFile(
+      join(folder, 'broken/heartbeat.worker.js'),
+      `import { writeFileSync } from 'node:fs';
+       process.on('exit', () => writeFileSync('failed', ''));
+       throw new Error('does not boot');`,
+    );
+    const code = `${THREAD}
+      const { existsSync } = await import('node:fs');
+      const thread = new HeartbeatThread();
+      while (!existsSync('failed'));
+      const hundredMs = performance.now() + 100;
+      while (performance.now() < hundredMs); // its error is under way, and this loop has not heard of it
+      await thread.stop();
+      count();
+      const other = new HeartbeatThread();
+      await exitOf(threads[1]);
+      other.begin(planOf(), data);
+      await other.stop();
+      await turn();
+      found.push(failures);`;
+    expect(await found(code)).toEqual([[1, 0], []]);
+  });
+});
