@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnModuleInit, type Type } from '@nestjs/common';
 import {
   getQueueToken,
   InjectQueue,
+  OnQueueEvent,
   Processor,
   QueueService,
   TaskQueueModule,
@@ -11,6 +12,7 @@ import {
   type TaskQueueModuleOptions,
   type TaskQueueOptionsFactory,
 } from 'nestjs-task-queue';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
 import { TASK_QUEUE_OPTIONS } from '../../src/task-queue.constants.js';
 import type { ResolvedOptions } from '../../src/task-queue.options.js';
 import { closeApps, gate, startApp, startModule, STORES } from '../support/apps.js';
@@ -42,6 +44,30 @@ describe.each(STORES)('on $name', ({ options }) => {
     expect(await producer.app.get(QueueService).counts('mail')).toMatchObject({ ready: 1, active: 0 });
     await startApp({ providers: [Mailer] }, { ...store, role: 'worker' });
     expect(await job.result({ timeout: '10s' })).toBe('to bob');
+  });
+});
+
+describe('a store on Redis', () => {
+  const [options] = STORES.filter(({ name }) => name === 'redis').map((store) => store.options);
+
+  class Listener {
+    @OnQueueEvent('mail', 'completed')
+    told() {}
+  }
+
+  it.each<[string, Type<object>[], TaskQueueModuleOptions, boolean]>([
+    ['has handlers', [Mailer], {}, true],
+    ['has handlers and is a worker', [Mailer], { role: 'worker' }, true],
+    ['has handlers and is a producer', [Mailer], { role: 'producer' }, false],
+    ['has none', [], {}, false],
+    ['only listens', [Listener], {}, false],
+  ])('is opened for work, or not, where the app %s', async (_what, providers, more, expected) => {
+    const open = jest.spyOn(RedisBroker.prototype, 'open'); // calls through
+    const imports = [TaskQueueModule.registerQueue({ name: 'mail' })];
+    await startApp({ providers, imports }, { ...options(), ...more });
+    const brokers = open.mock.contexts as unknown as { options: RedisBrokerOptions }[];
+    expect(brokers.map((broker) => broker.options.works)).toEqual([expected]);
+    open.mockRestore();
   });
 });
 
