@@ -45,6 +45,7 @@ export interface ErrorRecord {
   at: number;
   name: string;
   message: string;
+  /** Always there for the error that ended a job; of runs that were repeated, for a hundred a second per queue and process. */
   stack?: string;
 }
 
