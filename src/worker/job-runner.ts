@@ -246,15 +246,16 @@ export class JobRunner {
     if (reason !== undefined) {
       return this.bury(reservedOf(job), reason, thrown, job, keepOf('dead', envelope, plan.settings));
     }
-    const record = this.record(thrown, job, this.stacks.take(this.context.now()));
+    const at = this.context.now();
+    const record = this.record(thrown, job, at, this.stacks.take(at));
     const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
     return retry(id, token, this.delayOf(job, thrown), failed);
   }
 
-  private record(thrown: unknown, job: RunningJob | undefined, withStack = true): ErrorRecord {
+  private record(thrown: unknown, job: RunningJob | undefined, at = this.context.now(), withStack = true): ErrorRecord {
     const { redactor } = this.context;
     const mask = redactor && job && ((text: unknown): string => redactor.mask(String(text), job.payload));
-    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask, withStack);
+    return recordError(thrown, job?.attempt ?? 1, at, mask, withStack);
   }
 
   private delayOf(job: RunningJob, thrown: unknown): number {

@@ -271,20 +271,20 @@ local function tools()
     local token = ARGV[argument]
     argument = argument + 1
     local taken = take(count, 3, token)
-    local envelopes, again = {}, {}
+    local envelopes, again, filled = {}, {}, 0
     for i = 1, #taken do
       local at = taken[i]
       local id, delay, envelope = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-      local delayMs = tonumber(delay)
-      absolve(id)
-      if mayGoOn(id, envelope) then
+      if hasCrashes then absolve(id) end
+      if not hasCancelling or mayGoOn(id, envelope) then
         if envelope ~= '' then
-          envelopes[#envelopes + 1] = id
-          envelopes[#envelopes + 1] = envelope
+          envelopes[filled + 1] = id
+          envelopes[filled + 2] = envelope
+          filled = filled + 2
         end
-        if delayMs > 0 then
+        if delay ~= '0' then
           rare = true
-          redisCall('ZADD', scheduled, string.format('%.0f', now + delayMs), id)
+          redisCall('ZADD', scheduled, string.format('%.0f', now + tonumber(delay)), id)
           -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
           if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
         else
@@ -293,7 +293,7 @@ local function tools()
         if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detailOf(delay, envelope) end
       end
     end
-    if #envelopes > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
+    if filled > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
     pushBack(again)
   end
 
