@@ -35,6 +35,7 @@ export class HeartbeatThread implements Heartbeat {
   private slotOf: ReadonlyMap<string, number> = new Map();
   private ticker: NodeJS.Timeout | undefined;
   private telling: NodeJS.Immediate | undefined;
+  private stopping: Promise<void> | undefined;
 
   constructor() {
     this.thread = new Worker(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } });
@@ -71,7 +72,12 @@ export class HeartbeatThread implements Heartbeat {
     Atomics.store(this.flags, this.slotOf.get(queue) as number, holding ? 1 : 0);
   }
 
-  async stop(): Promise<void> {
+  /** Once: a second end would take the listener away that the first one waits for. */
+  stop(): Promise<void> {
+    return (this.stopping ??= this.end());
+  }
+
+  private async end(): Promise<void> {
     clearInterval(this.ticker);
     clearImmediate(this.telling);
     // It may be failing this very moment: an error that nobody listens to would end the process.

@@ -146,7 +146,6 @@ export class RedisBroker implements Broker {
   }
 
   async open(): Promise<StoreFacts> {
-    if (this.options.works && this.capabilities.heartbeat) this.bootedThread = new HeartbeatThread();
     const client = this.connector.connect('commands');
     const link = new Link(client, this.options.commandTimeoutMs);
     this.link = link;
@@ -157,6 +156,7 @@ export class RedisBroker implements Broker {
       });
     }
     try {
+      if (this.options.works && this.capabilities.heartbeat) this.bootedThread = new HeartbeatThread();
       await this.untilConnected(link);
       const [info, [seconds, micros], unknown] = await Promise.all([
         link.command('info', []) as Promise<string>,
@@ -240,7 +240,7 @@ export class RedisBroker implements Broker {
   }
 
   startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
-    if (!this.capabilities.heartbeat) return undefined;
+    if (!this.capabilities.heartbeat || this.closed) return undefined;
     const { connection, prefix, commandTimeoutMs, connectTimeoutMs } = this.options;
     const leases = plan.leases.map(({ queue, leaseMs }) => ({ queue, keys: this.beatKeysOf(queue), leaseMs }));
     const { beat } = this.scripts;

@@ -32,7 +32,9 @@ export const mutants = [
     name: 'leases are renewed by the main loop alone',
     fault: 'F04',
     because: /^extraRuns is/,
-    changes: [{ file: 'redis/redis.broker.js', from: 'if (!this.capabilities.heartbeat)', to: 'if (true)' }],
+    changes: [
+      { file: 'redis/redis.broker.js', from: 'if (!this.capabilities.heartbeat || this.closed)', to: 'if (true)' },
+    ],
   },
   {
     name: 'a loop that stands still keeps its leases for ever',

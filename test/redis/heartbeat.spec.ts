@@ -95,6 +95,21 @@ describe('the heartbeat thread', () => {
     ]);
   });
 
+  it('ends once, for all who end it at a time', async () => {
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true });
+      await broker.open();
+      await Promise.all([broker.close(), broker.close()]);
+      count();
+      const late = brokerOf({ works: true, connectTimeoutMs: 300 });
+      const opening = late.open().catch(({ name }) => found.push(name));
+      await late.close();
+      await opening;
+      count();
+      found.push(late.startHeartbeat(planOf()) === undefined);`;
+    expect(await found(code)).toEqual([[1, 0], 'BrokerUnavailableError', [2, 0], true]);
+  });
+
   it('ends where the store can not be opened', async () => {
     const code = `${BROKER}
       const broker = brokerOf({ works: true, connection: 'redis://127.0.0.1:1', commandTimeoutMs: 300, connectTimeoutMs: 300 });
