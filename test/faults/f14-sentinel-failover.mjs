@@ -6,7 +6,7 @@ export const id = 'F14';
 export const name = 'sentinel-failover';
 
 export async function run(trial) {
-  const { primaryNow, bringBack, connection } = await startSentinels(trial);
+  const { primaryNow, bringBack, connection } = await startSentinels(trial, 3000); // longer than a busy machine may stand still
   const producer = await trial.producer({ connection });
   const durableProducer = await trial.producer({ connection });
   await trial.workers(2, { connection });

@@ -36,7 +36,8 @@ export async function run(trial) {
   const figures = await trial.figures();
   const ticks = jobs.map(({ payload }) => payload.scheduledFor).sort((a, b) => a - b);
   const starts = trial.entries().filter(({ type, tick }) => type === 'start' && tick !== undefined);
-  const covered = jobs.reduce((sum, { payload }) => sum + 1 + payload.missed, 0) - (jobs[0]?.payload.missed ?? 0);
+  const first = jobs.find(({ payload }) => payload.scheduledFor === ticks[0]);
+  const covered = jobs.reduce((sum, { payload }) => sum + 1 + payload.missed, 0) - (first?.payload.missed ?? 0);
   figures.ticks = new Set(ticks).size;
   figures.tickedTwice = ticks.length - figures.ticks;
   // A tick that nobody could fire is told by the next one.
