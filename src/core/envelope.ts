@@ -164,6 +164,7 @@ export function openEnvelope(text: string): OpenEnvelope {
   }
   let history: string | undefined;
   const start = rest.indexOf(WORKERS_ERRORS);
+  // Quotes again: no message holds the end of a list behind which more fields follow.
   if (start > 0 && rest.endsWith('}]}') && !rest.includes('],"', start)) {
     history = rest.slice(start + ERRORS_KEY.length, -1);
     rest = rest.slice(0, start) + '}';

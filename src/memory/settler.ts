@@ -72,7 +72,7 @@ function runLater(
   job.crashes = 0;
   if (delayMs > 0) queue.schedule(job, queue.now() + delayMs);
   else queue.makeReady(job, 'back');
-  queue.tell(event, job.id, oneLine(detail));
+  queue.tell(event, job.id, detail);
 }
 
 function release(queue: MemoryQueue, job: KeptJob): void {

@@ -275,6 +275,7 @@ local function tools()
     for i = 1, #taken do
       local at = taken[i]
       local id, delay, envelope = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+      -- Asked here as well: hardly any job has either, and two calls cost each of them as much as a command.
       if hasCrashes then absolve(id) end
       if not hasCancelling or mayGoOn(id, envelope) then
         if envelope ~= '' then
