@@ -58,7 +58,7 @@ export class Enqueuer {
     private readonly onClock: (nowText: string) => void,
   ) {
     this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.idle, keys.priority, keys.inflight, keys.workers];
-    this.fullKeys = [...this.plainKeys, keys.scheduled, keys.ids, keys.levels, keys.parked];
+    this.fullKeys = [...this.plainKeys, keys.scheduled, keys.ids, keys.levels, keys.parked, keys.bundles];
   }
 
   private readonly plainKeys: string[];

@@ -327,7 +327,7 @@ export class RedisBroker implements Broker {
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
     const [, trimmed, trimmedDead, more] = await this.run<[string, number, number, number]>(
       'trim',
-      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters],
+      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters, k.bundles],
       [STEP, CALL_MEMORY_S, ...limits],
     );
     return { trimmed, trimmedDead, more: more === 1 };
@@ -391,7 +391,7 @@ export class RedisBroker implements Broker {
   async cancel(queue: string, id: string): Promise<CancelAnswer> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
-    return this.act<CancelAnswer>(queue, ['job', id], 'cancel', [...keys, k.levels, k.waiters, k.crashes], [id]);
+    return this.act<CancelAnswer>(queue, ['job', id], 'cancel', [...keys, k.levels, k.waiters, k.crashes, k.bundles], [id]);
   }
 
   async retryDead(
@@ -405,7 +405,7 @@ export class RedisBroker implements Broker {
       queue,
       ['job', id],
       'retry-dead',
-      [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
+      [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids, k.bundles],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
     );
   }
@@ -413,7 +413,7 @@ export class RedisBroker implements Broker {
   async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
-    return this.act(queue, ['job', id], 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id]);
+    return this.act(queue, ['job', id], 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles], [id]);
   }
 
   async purge(
@@ -438,7 +438,7 @@ export class RedisBroker implements Broker {
       queue,
       ['purge', state],
       'purge',
-      [...keys, k.levels, k.crashes, k.notes, k.waiters],
+      [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
       [state, Math.min(limit, STEP)],
     );
     const [removed, more] = answer.split(' ').map(Number);
@@ -646,7 +646,7 @@ export class RedisBroker implements Broker {
   ): Promise<(StoredJob | undefined)[]> {
     const { keys: k } = this.access(queue);
     type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters];
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters, k.bundles];
     const args = [ttl, numbersOnly ? '1' : '0', ...ids];
     const reading = ttl === '' ? this.look<Reply>('read', keys, args) : this.run<Reply>('read', keys, args);
     const [, ...found] = await reading;
@@ -762,7 +762,7 @@ export class RedisBroker implements Broker {
 function turnKeysOf(k: QueueKeys): string[] {
   return [
     ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.idle, k.completed, k.cancelled],
-    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
+    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked, k.bundles],
   ];
 }
 

@@ -66,11 +66,17 @@ export function loadScripts(clockKey?: string): ScriptLibrary {
   for (const file of readdirSync(FOLDER)) {
     if (!file.endsWith('.lua')) continue;
     const name = file.slice(0, -'.lua'.length);
-    const source = readFileSync(FOLDER + file, 'utf8');
+    const source = textOf(file);
     const text = clockKey === undefined ? source : source.replaceAll(TIME_LINE, movableTimeLine(clockKey));
     library[name] = { name, text, sha: shaOf(text) };
   }
   return library;
+}
+
+/** A script with the functions that it shares with others in place of the lines that ask for them. */
+function textOf(file: string): string {
+  const text = readFileSync(FOLDER + file, 'utf8');
+  return text.replace(/^ *-- include (\S+)\n/gm, (_, name: string) => textOf(`shared/${name}.lua`));
 }
 
 function movableTimeLine(clockKey: string): string {

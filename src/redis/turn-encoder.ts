@@ -5,6 +5,17 @@ import type { RetentionRule } from '../core/job.js';
 /** Between envelopes that travel together. JSON never holds one; a text of another codec may. */
 const SEPARATOR = '\0';
 
+/**
+ * Records no longer than this share a field with their neighbours where so many complete together, so many to a field on average:
+ * that costs the store less than a field for each. With fewer it would cost more, because a bundle is written anew whenever some
+ * are added or dropped.
+ */
+const LONGEST_SHARED = 512;
+const FEWEST_SHARED = 16;
+const FEWEST_OF_BUNDLE = 8;
+
+type Completion = Settlement & { op: 'complete' };
+
 /** `count bytes` of a rule; -1 keeps nothing. */
 function keepArgs(keep: RetentionRule): [string, string] {
   return keep === false ? ['-1', '0'] : [String(keep.count), String(keep.bytes)];
@@ -26,22 +37,20 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number, ha
   ];
   const settlements = releasesLast(turn.settlements);
   const completedLine = LETTER_OF_STATE.completed + String(now);
-  let index = 0;
-  while (index < settlements.length) {
+  let begin = 0;
+  while (begin < settlements.length) {
     // A section holds neighbours that are alike: for plain jobs that is all that was reserved together.
-    const first = settlements[index];
-    const letter = letterOf(first);
-    const keep = 'keep' in first ? first.keep : undefined;
-    const countAt = args.length + 1;
-    args.push(letter, '');
-    if (keep !== undefined) args.push(...keepArgs(keep));
+    const first = settlements[begin];
+    const kind = kindOf(first);
+    let end = begin + 1;
+    while (end < settlements.length && isAlike(settlements[end], first, kind)) end++;
+    const bundles = kind === 'short' ? bundlesOf(settlements, begin, end, completedLine) : undefined;
+    args.push(bundles === undefined ? LETTERS[kind] : 'B', String(end - begin));
+    if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
     if (SHARES_TOKEN[first.op]) args.push(first.token);
-    const begin = index;
-    do {
-      pushItem(args, settlements[index], completedLine);
-      index++;
-    } while (index < settlements.length && fits(settlements[index], first, letter, keep));
-    args[countAt] = String(index - begin);
+    if (bundles !== undefined) args.push(...bundles);
+    else for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
+    begin = end;
   }
   return args;
 }
@@ -53,22 +62,30 @@ function releasesLast(settlements: readonly Settlement[]): readonly Settlement[]
   return [...settlements.filter(({ op }) => op !== 'release'), ...releases];
 }
 
-function fits(next: Settlement, first: Settlement, letter: string, keep: RetentionRule | undefined): boolean {
-  if (next.op !== first.op || letterOf(next) !== letter || ('keep' in next ? next.keep : undefined) !== keep)
-    return false;
-  return !SHARES_TOKEN[next.op] || next.token === first.token;
+/** Settlements by what the script does with them: completions by the record that they leave. */
+type Kind = Exclude<Settlement['op'], 'complete'> | 'short' | 'whole' | 'slim';
+
+function kindOf(settlement: Settlement): Kind {
+  if (settlement.op !== 'complete') return settlement.op;
+  const { envelope, result, keep } = settlement;
+  if (envelope === undefined) return 'slim';
+  if (keep === false || result.length + envelope.length > LONGEST_SHARED) return 'whole';
+  return result.includes(SEPARATOR) || envelope.includes(SEPARATOR) ? 'whole' : 'short';
 }
 
-function letterOf(settlement: Settlement): string {
-  if (settlement.op === 'complete' && settlement.envelope === undefined) return 'K';
-  return LETTERS[settlement.op];
+function isAlike(next: Settlement, first: Settlement, kind: Kind): boolean {
+  if (next.op !== first.op || (SHARES_TOKEN[next.op] && next.token !== first.token)) return false;
+  if (('keep' in next ? next.keep : undefined) !== ('keep' in first ? first.keep : undefined)) return false;
+  return next.op !== 'complete' || kindOf(next) === kind;
 }
 
 /** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
 const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
 
-const LETTERS: Record<Settlement['op'], string> = {
-  complete: 'C',
+const LETTERS: Record<Kind, string> = {
+  short: 'C',
+  whole: 'C',
+  slim: 'K',
   retry: 'R',
   snooze: 'S',
   release: 'L',
@@ -76,6 +93,34 @@ const LETTERS: Record<Settlement['op'], string> = {
   cancel: 'X',
   bury: 'D',
 };
+
+/** The bundles of a section as its arguments; undefined where it is too short for them, or its ids too far apart. */
+function bundlesOf(
+  settlements: readonly Settlement[],
+  begin: number,
+  end: number,
+  completedLine: string,
+): string[] | undefined {
+  if (end - begin < FEWEST_SHARED) return undefined;
+  const most = (end - begin) / FEWEST_OF_BUNDLE;
+  const bundles: string[] = [];
+  let prefix = '';
+  let at = -3;
+  for (let index = begin; index < end; index++) {
+    const settlement = settlements[index] as Completion;
+    const { id } = settlement;
+    if (at < 0 || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
+      at += 3;
+      if (at / 3 + 1 > most) return undefined;
+      prefix = id.slice(0, -1);
+      bundles.push(prefix, '', '');
+    }
+    const last = id.slice(-1);
+    bundles[at + 1] += last;
+    bundles[at + 2] += SEPARATOR + last + recordOf(settlement, completedLine);
+  }
+  return bundles;
+}
 
 function pushItem(args: string[], settlement: Settlement, completedLine: string): void {
   switch (settlement.op) {
@@ -101,7 +146,7 @@ function pushItem(args: string[], settlement: Settlement, completedLine: string)
   }
 }
 
-function recordOf(settlement: Settlement & { op: 'complete' }, completedLine: string): string {
+function recordOf(settlement: Completion, completedLine: string): string {
   const line = completedLine + settlement.result;
   return settlement.envelope === undefined ? line : line + '\n' + settlement.envelope;
 }

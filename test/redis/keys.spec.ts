@@ -17,6 +17,7 @@ describe('keys', () => {
       workers: '{tq:mail}:workers',
       idle: '{tq:mail}:idle',
       completed: '{tq:mail}:completed',
+      bundles: '{tq:mail}:bundles',
       cancelled: '{tq:mail}:cancelled',
       dead: '{tq:mail}:dead',
       ids: '{tq:mail}:ids',

@@ -4,10 +4,12 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
 --       8 suspects LIST   9 cancelling HASH   10 cancelled ZSET   11 levels HASH   12 waiters HASH   13 crashes HASH
+--      14 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 -- returns 'cancelled' | 'requested' | 'finished' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelling, cancelled, levels, waiters = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local bundles = KEYS[14]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -17,13 +19,9 @@ local function answer(text)
   return tostring(text)
 end
 local nowText = string.format('%.0f', now)
-local id = redis.call('HGET', ids, ARGV[3])
-local record = id and redis.call('HGET', jobs, id)
-if not record then
-  id = ARGV[3]
-  record = redis.call('HGET', jobs, id)
-end
-if not record or id == '-' then return answer('not-found') end -- '-' keeps the hash a table
+-- include find-job
+local id, record = findJob(ARGV[3])
+if not record then return answer('not-found') end
 local head = string.byte(record)
 if head == 67 or head == 88 or head == 68 then return answer('finished') end
 local base = string.sub(meta, 1, -5)

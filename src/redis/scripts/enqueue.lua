@@ -6,7 +6,8 @@
 -- A few jobs for which a worker waits are not queued first: they are reserved for it and handed over as its wake-up.
 --
 -- KEYS  1 meta HASH     2 jobs HASH       3 ready LIST       4 idle SET    5 priority ZSET   6 inflight HASH
---       7 workers ZSET   8 scheduled ZSET   9 ids HASH   10 levels HASH   11 parked ZSET   (plain: 1–7)
+--       7 workers ZSET   8 scheduled ZSET   9 ids HASH   10 levels HASH   11 parked ZSET   12 bundles HASH
+--       (plain: 1–7)
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
@@ -48,15 +49,15 @@ if ARGV[3] == 'plain' then
     pushed[at] = ARGV[i]
   end
 else
-  local scheduled, ids, levels, parked = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+  local scheduled, ids, levels, parked, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+  -- include record-of
 
-  local function stateOf(id)
-    local text = redisCall('HGET', jobs, id)
-    local head = text and string.byte(text)
+  local function stateOf(id, text)
+    local head = string.byte(text)
     if head == 67 then return 'completed' elseif head == 88 then return 'cancelled' elseif head == 68 then return 'dead' end
     if redisCall('HEXISTS', inflight, id) == 1 then return 'active' end
     if redisCall('ZSCORE', scheduled, id) then return 'scheduled' end
-    if text and redisCall('EXISTS', parked) == 1 then
+    if redisCall('EXISTS', parked) == 1 then
       local name = string.match(string.match(text, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
       if redisCall('ZSCORE', parked, name .. ' ' .. id) then return 'parked' end
     end
@@ -72,8 +73,9 @@ else
     local outcome = ''
     if userId ~= '' and redisCall('HSETNX', ids, userId, id) == 0 then
       local first = redisCall('HGET', ids, userId)
-      if redisCall('HEXISTS', jobs, first) == 1 then
-        outcome = stateOf(first) .. ' ' .. first
+      local text = recordOf(first)
+      if text then
+        outcome = stateOf(first, text) .. ' ' .. first
         known = true
       else
         if placed[first] then -- it comes with this very call

@@ -8,6 +8,15 @@
 -- returns { next cursor or '', ids }
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
+-- Visits the ids that an element of `completed` names, in their order: each as a word of its own, or those of one bundle as
+-- `:what they begin with:last characters:length in bytes`.
+local function eachCompleted(element, visit)
+  for word in string.gmatch(string.sub(element, string.match(element, '^%d+ %d+ %d+()')), '[^ ]+') do
+    local prefix, lasts = string.match(word, '^:(.*):(%w+):%d+$')
+    for last in string.gmatch(lasts or '', '.') do visit(prefix .. last) end
+    if not prefix then visit(word) end
+  end
+end
 
 if state == 'active' then
   -- The page as HSCAN gives it, a few more or fewer than asked for: cut in two, a rehash between the halves would skip
@@ -27,7 +36,7 @@ if state == 'completed' then
     local text = redis.call('LINDEX', KEYS[7], -element - 1)
     if not text then return { '', found } end
     local numbers = {}
-    for id in string.gmatch(string.match(text, '^%d+ %d+ %d+ (.*)$'), '[^ ]+') do numbers[#numbers + 1] = id end
+    eachCompleted(text, function(id) numbers[#numbers + 1] = id end)
     for i = skip + 1, math.min(#numbers, skip + limit - #found) do
       found[#found + 1] = numbers[#numbers - i + 1]
       skip = i

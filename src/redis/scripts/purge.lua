@@ -4,12 +4,12 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 ready LIST   5 priority ZSET   6 suspects LIST   7 scheduled ZSET
 --       8 parked ZSET   9 completed LIST   10 cancelled ZSET   11 dead ZSET   12 levels HASH   13 crashes HASH
---      14 notes HASH   15 waiters HASH
+--      14 notes HASH   15 waiters HASH   16 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 state   4 most jobs
 -- returns 'removed more', two numbers; more is 1 or 0
 local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local levels, crashes, notes, waiters = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local levels, crashes, notes, waiters, bundles = KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -19,7 +19,8 @@ local function answer(text)
   return tostring(text)
 end
 local state, limit = ARGV[3], tonumber(ARGV[4])
-local victims = {}
+local victims, records, blanks = {}, {}, 0
+-- include each-entry
 
 local function popSorted(store)
   local popped = redis.call('ZPOPMIN', store, limit - #victims)
@@ -52,21 +53,52 @@ elseif state == 'completed' then
   while #victims < limit and looked < 1000 do
     local element = redis.call('LPOP', completed)
     if not element then break end
-    local at, size, from = string.match(element, '^(%d+) (%d+) %d+ ()')
-    local bytes, rest = 0, {}
-    for id in string.gmatch(string.sub(element, from), '[^ ]+') do
-      looked = looked + 1
-      local length = #victims < limit and redis.call('HSTRLEN', jobs, id) or 0
-      if #victims >= limit then
-        rest[#rest + 1] = id
-      elseif length > 0 then -- else it was removed by hand
-        victims[#victims + 1] = id
-        bytes = bytes + length
+    local at, size = string.match(element, '^(%d+) (%d+)')
+    local words, left, bytes = {}, 0, 0
+    for word in string.gmatch(string.sub(element, string.match(element, '^%d+ %d+ %d+()')), '[^ ]+') do
+      local prefix, lasts, length = string.match(word, '^:(.*):(%w+):(%d+)$')
+      if not prefix then
+        looked = looked + 1
+        local record = #victims < limit and redis.call('HGET', jobs, word)
+        if #victims >= limit then
+          words[#words + 1] = word
+          left = left + 1
+        elseif record then -- else it was removed by hand
+          victims[#victims + 1] = word
+          records[word] = record
+          bytes = bytes + #record
+        end
+      else
+        -- The first of a bundle go first.
+        local bundle = redis.call('HGET', bundles, prefix) or ''
+        local gone, number = 0, 0
+        eachEntry(string.sub(bundle, 1, length), function(last, record)
+          if #victims >= limit then return end
+          looked = looked + 1
+          number = number + 1
+          gone = gone + #record + 2
+          if last == ' ' then
+            blanks = blanks + 1
+          else
+            victims[#victims + 1] = prefix .. last
+            records[prefix .. last] = record
+          end
+        end)
+        bytes = bytes + gone
+        if gone < #bundle then
+          redis.call('HSET', bundles, prefix, string.sub(bundle, gone + 1))
+        else
+          redis.call('HDEL', bundles, prefix)
+        end
+        if number < #lasts and gone < #bundle then
+          words[#words + 1] = ':' .. prefix .. ':' .. string.sub(lasts, number + 1) .. ':' .. length - gone
+          left = left + #lasts - number
+        end
       end
     end
-    if #rest > 0 then -- more ended together than are wanted: the others stay
-      local left = string.format('%.0f', size - bytes)
-      redis.call('LPUSH', completed, at .. ' ' .. left .. ' ' .. #rest .. ' ' .. table.concat(rest, ' '))
+    if left > 0 then -- more ended together than are wanted: the others stay
+      local rest = string.format('%.0f', size - bytes)
+      redis.call('LPUSH', completed, at .. ' ' .. rest .. ' ' .. left .. ' ' .. table.concat(words, ' '))
       size = bytes
     end
     redis.call('HINCRBY', meta, 'completedBytes', string.format('%.0f', -size))
@@ -89,7 +121,7 @@ local base = string.sub(meta, 1, -5)
 local events = {}
 for i = 1, #victims do
   local id = victims[i]
-  local record = redis.call('HGET', jobs, id)
+  local record = records[id] or redis.call('HGET', jobs, id)
   local head = record and string.byte(record)
   local settled = head == 67 or head == 88 or head == 68
   if not record or (settled and state == 'ready') then
@@ -112,6 +144,7 @@ for i = 1, #victims do
 end
 -- Redis refuses the number -0.
 if state == 'completed' and removed > 0 then redis.call('HINCRBY', meta, 'completedCount', -removed) end
+if blanks > 0 then redis.call('HINCRBY', meta, 'completedBlanks', -blanks) end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
 local listen = redis.call('HGET', meta, 'listen')

@@ -4,11 +4,12 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
 --       8 suspects LIST   9 cancelled ZSET   10 dead ZSET   11 levels HASH   12 crashes HASH   13 notes HASH   14 waiters HASH
+--      15 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 -- returns 'removed' | 'active' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local notes, waiters = KEYS[13], KEYS[14]
+local notes, waiters, bundles = KEYS[13], KEYS[14], KEYS[15]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -18,13 +19,9 @@ local function answer(text)
   return tostring(text)
 end
 local nowText = string.format('%.0f', now)
-local id = redis.call('HGET', ids, ARGV[3])
-local record = id and redis.call('HGET', jobs, id)
-if not record then
-  id = ARGV[3]
-  record = redis.call('HGET', jobs, id)
-end
-if not record or id == '-' then return answer('not-found') end -- '-' keeps the hash a table
+-- include find-job
+local id, record = findJob(ARGV[3])
+if not record then return answer('not-found') end
 if redis.call('HEXISTS', inflight, id) == 1 then return answer('active') end
 local head = string.byte(record)
 local envelope = record
@@ -45,7 +42,15 @@ else
     redis.call('HINCRBY', meta, 'readyHoles', 1) -- its number stays in the ready list; reserve skips it
   end
 end
-redis.call('HDEL', jobs, id)
+if redis.call('HDEL', jobs, id) == 0 then
+  -- It shares a bundle, whose pieces keep their lengths until retention passes over them.
+  local prefix, last = string.sub(id, 1, -2), string.sub(id, -1)
+  local bundle = redis.call('HGET', bundles, prefix)
+  local from = string.find(bundle, '\0' .. last .. 'C', 1, true)
+  local blank = '\0' .. string.rep(' ', #record + 1)
+  redis.call('HSET', bundles, prefix, string.sub(bundle, 1, from - 1) .. blank .. string.sub(bundle, from + #blank))
+  redis.call('HINCRBY', meta, 'completedBlanks', 1)
+end
 redis.call('HDEL', levels, id)
 redis.call('HDEL', crashes, id)
 redis.call('HDEL', notes, id .. ':progress', id .. ':logs')

@@ -3,10 +3,11 @@
 -- atomic because two people may press the button at once.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 dead ZSET   4 ready LIST   5 priority ZSET   6 levels HASH   7 idle SET
---       8 ids HASH
+--       8 ids HASH    9 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's   4 settledAt ms   5 envelope   6 priority
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local ids, bundles = KEYS[8], KEYS[9]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -16,13 +17,9 @@ local function answer(text)
   return tostring(text)
 end
 local level = tonumber(ARGV[6])
-local id = redis.call('HGET', KEYS[8], ARGV[3])
-local record = id and redis.call('HGET', jobs, id)
-if not record then
-  id = ARGV[3]
-  record = redis.call('HGET', jobs, id)
-end
-if not record or id == '-' then return answer('not-found') end
+-- include find-job
+local id, record = findJob(ARGV[3])
+if not record then return answer('not-found') end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
 redis.call('HSET', jobs, id, ARGV[5])
 redis.call('ZREM', dead, id)

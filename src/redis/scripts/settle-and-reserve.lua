@@ -5,13 +5,15 @@
 -- KEYS  1 meta HASH        2 jobs HASH        3 ready LIST       4 priority ZSET    5 scheduled ZSET
 --       6 inflight HASH    7 workers ZSET     8 idle SET         9 completed LIST  10 cancelled ZSET
 --      11 dead ZSET       12 ids HASH        13 levels HASH     14 crashes HASH    15 cancelling HASH
---      16 waiters HASH    17 notes HASH      18 suspects LIST   19 parked ZSET
+--      16 waiters HASH    17 notes HASH      18 suspects LIST   19 parked ZSET    20 bundles HASH
 -- ARGV  1 worker   2 caller (a worker's lane)   3 call number   4 lease ms   5 want
 --       6 sum of: 1 alone, 2 may be listed idle, 4 may be handed jobs
 --       7 adopt: '' none, '*' any, names joined by ' '   8 crashes until dead
 --       9 fence of the last job that reached the worker by hand-over, or 0
 --       then sections until the end, each: op, number of items, then its items:
---         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
+--         B  keep count, keep bytes, token, then bundles until there are as many jobs: what their ids begin with, the last
+--            character of each, their entries: a zero byte, that character, record   complete; neighbours share a field
+--         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete; a field for each
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
 --         R  token, then id, delay ms, envelope       retry
 --         S  token, then id, delay ms, envelope or '' snooze
@@ -27,7 +29,7 @@
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, idle, completed, cancelled = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local dead, ids, levels, crashes, cancelling = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
+local waiters, notes, suspects, parked, bundles = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
 local worker, callNumber, want = ARGV[1], ARGV[3], tonumber(ARGV[5])
 local recordField, handedField = '@' .. ARGV[2], '@' .. worker .. '!'
 local asks = tonumber(ARGV[6])
@@ -38,7 +40,7 @@ local nowText = string.format('%.0f', now)
 local byte, concat = string.byte, table.concat
 
 local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles',
-  recordField, handedField)
+  recordField, handedField, 'completedBlanks')
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -108,6 +110,9 @@ local trimmedDead = 0
 local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
+local completedBlanks = tonumber(state[9] or 0)
+-- What this turn adds, and the least that its rules let stay.
+local elements, mostCompleted, mostBytes = 0, math.huge, math.huge
 local metaDirty = false
 local argument, last = 10, #ARGV
 
@@ -124,6 +129,7 @@ local earlier = false
 local rareTools
 local function tools()
   if rareTools then return rareTools end
+  -- include each-entry
 
   local function userIdOf(record)
     local envelope = record
@@ -133,7 +139,8 @@ local function tools()
   end
 
   -- A job leaves the store: whatever is kept beside its record goes with it.
-  local function forget(id, userId)
+  local function forget(id, record)
+    local userId = hasIds and record and userIdOf(record)
     if userId and redisCall('HGET', ids, userId) == id then redisCall('HDEL', ids, userId) end
     if hasNotes then redisCall('HDEL', notes, id .. ':progress', id .. ':logs') end
   end
@@ -176,7 +183,7 @@ local function tools()
     local trimmed = 0
     if keepCount < 0 or not text then
       redisCall('HDEL', jobs, id)
-      forget(id, text and userIdOf(text))
+      forget(id, text)
       return 0 -- nothing was to be kept: that is no loss
     end
     local kept = line .. '\n' .. text
@@ -192,7 +199,7 @@ local function tools()
       redisCall('HDEL', jobs, oldest)
       if old then
         bytes = redisCall('HINCRBY', meta, counter, -#old)
-        forget(oldest, hasIds and userIdOf(old))
+        forget(oldest, old)
       end
       over = over - 1
       trimmed = trimmed + 1
@@ -254,10 +261,73 @@ local function tools()
     return true
   end
 
-  local function settleAside(id)
-    absolve(id)
-    if hasLevels then redisCall('HDEL', levels, id) end
-    if hasCancelling then redisCall('HDEL', cancelling, id) end
+  local function settleAside(...)
+    if hasCrashes then redisCall('HDEL', crashes, ...) end
+    if hasLevels then redisCall('HDEL', levels, ...) end
+    if hasCancelling then redisCall('HDEL', cancelling, ...) end
+  end
+
+  -- Jobs that completed, by pairs of id and record, or by pieces of bundles.
+  local function afterCompletion(done, fields, pieces)
+    settleAside(unpack(done))
+    if not hasWaiters and not listening then return end
+    local at = 0
+    local function tellOf(record)
+      at = at + 1
+      local line = string.match(record, '^[^\n]*')
+      tell(done[at], line)
+      if listening then
+        events[#events + 1] = 'completed ' .. done[at] .. ' ' .. (#line <= 4096 and string.sub(line, 15) or '')
+      end
+    end
+    if fields then
+      for i = 2, #fields, 2 do tellOf(fields[i]) end
+    else
+      eachEntry(concat(pieces), function(_, record) tellOf(record) end)
+    end
+  end
+
+  -- Those of a section that still have their lease, each once, and which of all these are.
+  local function pickLeased(asked, tokens, token)
+    local picked, leased, seen = {}, {}, {}
+    for i = 1, #asked do
+      leased[i] = tokens[i] == token and not seen[asked[i]]
+      if leased[i] then
+        seen[asked[i]] = true
+        picked[#picked + 1] = asked[i]
+      else
+        lost[#lost + 1] = asked[i]
+      end
+    end
+    if #picked > 0 then redisCall('HDEL', inflight, unpack(picked)) end
+    return picked, leased
+  end
+
+  local function pickPairs(fields, leased)
+    local picked = {}
+    for i = 1, #leased do
+      if leased[i] then
+        picked[#picked + 1] = fields[i * 2 - 1]
+        picked[#picked + 1] = fields[i * 2]
+      end
+    end
+    return picked
+  end
+
+  local function pickEntries(pieces, leased)
+    local lasts, picked, at = {}, {}, 0
+    for i = 1, #pieces do
+      local ends, entries = {}, {}
+      eachEntry(pieces[i], function(last, record)
+        at = at + 1
+        if leased[at] then
+          ends[#ends + 1] = last
+          entries[#entries + 1] = '\0' .. last .. record
+        end
+      end)
+      lasts[i], picked[i] = concat(ends), concat(entries)
+    end
+    return lasts, picked
   end
 
   -- The newest error in the header of a job that failed, as core/envelope.ts writes it.
@@ -298,7 +368,8 @@ local function tools()
     pushBack(again)
   end
 
-  local made = { forget = forget, tell = tell, pushBack = pushBack, userIdOf = userIdOf }
+  local made = { forget = forget, pushBack = pushBack, afterCompletion = afterCompletion, pickLeased = pickLeased,
+    pickPairs = pickPairs, pickEntries = pickEntries }
 
   function made.R(count)
     runAgain(count, 'retrying', function(_, envelope) return newestErrorOf(envelope) end)
@@ -363,131 +434,111 @@ local function tools()
   return made
 end
 
--- The oldest ones go together: never fewer than the limit stay, unless they take too much room.
-local function trimCompleted(keepCount, keepBytes)
-  local heads = redisCall('LRANGE', completed, 0, 7)
-  local old, gone = {}, 0
-  for i = 1, #heads do
-    local size, number, from = string.match(heads[i], '^%d+ (%d+) (%d+) ()')
-    size, number = tonumber(size), tonumber(number)
-    if completedCount - number < keepCount and completedBytes <= keepBytes then break end
-    if #old + number > 1000 and gone > 0 then break end
-    for id in string.gmatch(string.sub(heads[i], from), '[^ ]+') do old[#old + 1] = id end
-    completedCount = completedCount - number
-    completedBytes = completedBytes - size
-    gone = i
-  end
-  if gone == 0 then return false end
-  redisCall('LPOP', completed, gone)
-  if hasIds or hasNotes then
-    local records = redisCall('HMGET', jobs, unpack(old))
-    local forget, userIdOf = tools().forget, tools().userIdOf
-    for i = 1, #old do forget(old[i], records[i] and userIdOf(records[i])) end
-  end
-  completedCount = completedCount + #old - redisCall('HDEL', jobs, unpack(old)) -- some were removed by hand
-  return true
-end
-
 while argument <= last do
   local op, count = ARGV[argument], tonumber(ARGV[argument + 1])
   argument = argument + 2
-  if op == 'C' or op == 'K' then
+  if op == 'B' or op == 'C' or op == 'K' then
     local keepCount, keepBytes, token = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]), ARGV[argument + 2]
-    local first = argument + 3
-    argument = first + count * 2
-    local valid = {}
-    for i = 1, count do valid[i] = ARGV[first + i * 2 - 2] end
-    local tokens = redisCall('HMGET', inflight, unpack(valid))
+    argument = argument + 3
+    local done, fields, prefixes, lasts, pieces = {}, nil, nil, nil, nil
+    if op == 'B' then
+      prefixes, lasts, pieces = {}, {}, {}
+      while #done < count do
+        local bundle, prefix, ends, at = #pieces + 1, ARGV[argument], ARGV[argument + 1], #done
+        prefixes[bundle], lasts[bundle], pieces[bundle] = prefix, ends, ARGV[argument + 2]
+        for i = 1, #ends do done[at + i] = prefix .. string.sub(ends, i, i) end
+        argument = argument + 3
+      end
+    else
+      fields = { unpack(ARGV, argument, argument + count * 2 - 1) }
+      for i = 1, count do done[i] = fields[i * 2 - 1] end
+      argument = argument + count * 2
+    end
+    local tokens = redisCall('HMGET', inflight, unpack(done))
     local stale = false
     for i = 1, count do
       if tokens[i] ~= token then stale = true end
     end
-    local fields
-    if stale or op == 'K' then
-      local asked, at = valid, 0
-      valid, fields = {}, {}
-      for i = 1, count do
-        if tokens[i] == token then
-          at = at + 1
-          valid[at] = asked[i]
-          fields[at * 2 - 1] = asked[i]
-          fields[at * 2] = ARGV[first + i * 2 - 1]
-        else
-          lost[#lost + 1] = asked[i]
-        end
-      end
+    -- Fewer than were asked for: one of them is named twice, and settles once.
+    if stale or redisCall('HDEL', inflight, unpack(done)) < count then
+      local leased
+      done, leased = tools().pickLeased(done, tokens, token)
+      if pieces then lasts, pieces = tools().pickEntries(pieces, leased) else fields = tools().pickPairs(fields, leased) end
     end
-    local at = #valid
-    if at > 0 then
-      if redisCall('HDEL', inflight, unpack(valid)) < at then
-        -- One of them is named twice: it settles once.
-        local once, lines, seen = {}, {}, {}
-        for i = 1, at do
-          local id = valid[i]
-          if seen[id] then
-            lost[#lost + 1] = id
-          else
-            seen[id] = true
-            once[#once + 1] = id
-            lines[#once * 2 - 1] = id
-            lines[#once * 2] = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
+    if #done > 0 and (hasCrashes or hasLevels or hasCancelling or hasWaiters or listening) then
+      tools().afterCompletion(done, fields, pieces)
+    end
+    if #done > 0 and keepCount < 0 then
+      if hasIds or hasNotes then
+        local envelopes = redisCall('HMGET', jobs, unpack(done))
+        local forget = tools().forget
+        for i = 1, #done do forget(done[i], envelopes[i]) end
+      end
+      redisCall('HDEL', jobs, unpack(done))
+    elseif #done > 0 then
+      local names, bytes = done, 0
+      if op == 'B' then
+        redisCall('HDEL', jobs, unpack(done))
+        local before = redisCall('HMGET', bundles, unpack(prefixes))
+        names, fields = {}, {}
+        for i = 1, #pieces do
+          local piece = pieces[i]
+          if piece ~= '' then
+            names[#names + 1] = ':' .. prefixes[i] .. ':' .. lasts[i] .. ':' .. #piece
+            fields[#names * 2 - 1] = prefixes[i]
+            fields[#names * 2] = before[i] and before[i] .. piece or piece
+            bytes = bytes + #piece
           end
         end
-        valid, fields, at = once, lines, #once
-      end
-      if rare then
-        if hasCrashes then redisCall('HDEL', crashes, unpack(valid)) end
-        if hasLevels then redisCall('HDEL', levels, unpack(valid)) end
-        if hasCancelling then redisCall('HDEL', cancelling, unpack(valid)) end
-      end
-      if hasWaiters or listening then
-        local tell = tools().tell
-        for i = 1, at do
-          local line = fields and fields[i * 2] or ARGV[first + i * 2 - 1]
-          local newline = string.find(line, '\n', 1, true)
-          if newline then line = string.sub(line, 1, newline - 1) end
-          tell(valid[i], line)
-          if listening then events[#events + 1] = 'completed ' .. valid[i] .. ' ' .. (#line <= 4096 and string.sub(line, 15) or '') end
-        end
-      end
-      if keepCount < 0 then
-        if hasIds or hasNotes then
-          local envelopes = redisCall('HMGET', jobs, unpack(valid))
-          local forget, userIdOf = tools().forget, tools().userIdOf
-          for i = 1, at do forget(valid[i], envelopes[i] and userIdOf(envelopes[i])) end
-        end
-        redisCall('HDEL', jobs, unpack(valid))
+        redisCall('HSET', bundles, unpack(fields))
       else
-        local bytes = 0
         if op == 'K' then
-          local envelopes = redisCall('HMGET', jobs, unpack(valid))
-          for i = 1, at do fields[i * 2] = fields[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
+          local envelopes = redisCall('HMGET', jobs, unpack(done))
+          for i = 1, #done do fields[i * 2] = fields[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
         end
-        if fields then
-          redisCall('HSET', jobs, unpack(fields))
-          for i = 2, at * 2, 2 do bytes = bytes + #fields[i] end
-        else
-          redisCall('HSET', jobs, unpack(ARGV, first, argument - 1))
-          for i = first + 1, argument - 1, 2 do bytes = bytes + #ARGV[i] end
-        end
-        -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
-        redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. at .. ' ' .. concat(valid, ' '))
-        completedCount = completedCount + at
-        completedBytes = completedBytes + bytes
-        metaDirty = true
-        -- Past a large limit some more may stay for a while: eight elements go at the price of one.
-        local slack = keepCount >= 1000 and 50 or 0
-        local rounds = 0
-        while (completedCount > keepCount + slack or completedBytes > keepBytes) and rounds < 8 do
-          if not trimCompleted(keepCount, keepBytes) then break end
-          rounds = rounds + 1
-        end
+        redisCall('HSET', jobs, unpack(fields))
+        for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
       end
+      -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
+      redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(names, ' '))
+      completedCount = completedCount + #done
+      completedBytes = completedBytes + bytes
+      elements = elements + 1
+      mostCompleted, mostBytes = math.min(mostCompleted, keepCount), math.min(mostBytes, keepBytes)
+      metaDirty = true
     end
   else
     local settle = tools()[op]
     if not settle then error('unknown settlement ' .. tostring(op)) end
     settle(count)
+  end
+end
+
+-- ---------------------------------------------------------------- trim
+-- The oldest ones go together: never fewer than the limit stay, unless they take too much room. Past a large limit some more
+-- may stay for a while: eight elements go at the price of one.
+if completedCount > mostCompleted + (mostCompleted >= 1000 and 50 or 0) or completedBytes > mostBytes then
+  -- include drop-completed
+  local forget = (hasIds or hasNotes) and tools().forget
+  for _ = 1, 8 * elements do
+    local oldest = redisCall('LRANGE', completed, 0, 7)
+    local gone, listed = 0, 0
+    for i = 1, #oldest do
+      local size, number = string.match(oldest[i], '^%d+ (%d+) (%d+)')
+      size, number = tonumber(size), tonumber(number)
+      if completedCount - number < mostCompleted and completedBytes <= mostBytes then break end
+      if listed + number > 1000 and gone > 0 then break end
+      completedCount = completedCount - number
+      completedBytes = completedBytes - size
+      listed = listed + number
+      gone = i
+    end
+    if gone == 0 then break end
+    redisCall('LPOP', completed, gone)
+    local missing, blanks = dropCompleted(oldest, gone, forget, completedBlanks > 0)
+    completedCount = completedCount + missing
+    if blanks > 0 then completedBlanks = redisCall('HINCRBY', meta, 'completedBlanks', -blanks) end
+    if completedCount <= mostCompleted and completedBytes <= mostBytes then break end
   end
 end
 

@@ -3,12 +3,12 @@
 -- atomic because a kept job, its place in the order and the byte count must agree.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 completed LIST   4 cancelled ZSET   5 dead ZSET   6 ids HASH   7 notes HASH
---       8 waiters HASH
+--       8 waiters HASH   9 bundles HASH
 -- ARGV  1 items a step   2 age of a forgotten call, s   then count (-1 keeps nothing), age ms, bytes
 --       for 3–5 completed, 6–8 cancelled, 9–11 dead
 -- returns { now, trimmed, trimmed dead, more 1|0 }
 local meta, jobs, completed, cancelled, dead, ids, notes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local waiters = KEYS[8]
+local waiters, bundles = KEYS[8], KEYS[9]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local step = tonumber(ARGV[1])
 local trimmed, trimmedDead, more = 0, 0, 0
@@ -18,37 +18,36 @@ local function forget(id, record)
   local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
   if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
   redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
-  redis.call('HDEL', jobs, id)
 end
+-- include drop-completed
 
 local function keepCountOf(text)
   return math.max(tonumber(text), 0)
 end
 
 local count, age, bytes = keepCountOf(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor')
+local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor',
+  'completedBlanks')
 local completedBytes, completedCount = tonumber(state[1] or 0), tonumber(state[2] or 0)
+local completedBlanks = tonumber(state[5] or 0)
 local elements = 0
 while trimmed < step and elements < step do
   -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
   local head = redis.call('LINDEX', completed, 0)
   if not head then break end
-  local at, size, number, from = string.match(head, '^(%d+) (%d+) (%d+) ()')
+  local at, size, number = string.match(head, '^(%d+) (%d+) (%d+)')
   if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
   redis.call('LPOP', completed)
   elements = elements + 1 -- one whose jobs were all removed by hand trims nothing
-  for id in string.gmatch(string.sub(head, from), '[^ ]+') do
-    local record = redis.call('HGET', jobs, id)
-    if record then
-      forget(id, record)
-      completedCount = completedCount - 1
-      trimmed = trimmed + 1
-    end
-  end
+  local missing, blanks = dropCompleted({ head }, 1, forget, completedBlanks > 0)
+  completedBlanks = completedBlanks - blanks
+  completedCount = completedCount - number + missing
+  trimmed = trimmed + number - missing
   completedBytes = completedBytes - tonumber(size)
 end
 if trimmed >= step or elements >= step then more = 1 end
-redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
+redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount,
+  'completedBlanks', completedBlanks)
 
 local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
   local kept = tonumber(redis.call('HGET', meta, counter) or 0)
@@ -63,6 +62,7 @@ local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
     if record then
       kept = redis.call('HINCRBY', meta, counter, -#record)
       forget(head[1], record)
+      redis.call('HDEL', jobs, head[1])
     end
     gone = gone + 1
     if i == step then more = 1 end
