@@ -57,14 +57,19 @@ const READS = new Set(
 
 /** @returns {string[]} commands that a script calls, in lower case */
 export function commandsOf(script) {
-  const source = readFileSync(new URL(`scripts/${script}.lua`, SOURCE), 'utf8');
-  const code = source.replaceAll(/--[^\n]*/g, '');
+  const code = sourceOf(script).replaceAll(/--[^\n]*/g, '');
   const found = [...code.matchAll(/redis(?:\.call|Call|\.pcall)\(\s*'([A-Z]+)'/g)].map(([, name]) => name);
   // A command in a variable: its names stand in the script as words.
   if (/redis(?:\.call|Call|\.pcall)\(\s*[^'\s]/.test(code)) {
     found.push(...[...code.matchAll(/'([HLSZ](?:[A-Z]{3,}))'/g)].map(([, name]) => name));
   }
   return [...new Set(found.map((name) => name.toLowerCase()))].sort(byName);
+}
+
+/** A script with what it includes, as src/redis/script-library.ts puts it together. */
+function sourceOf(script) {
+  const source = readFileSync(new URL(`scripts/${script}.lua`, SOURCE), 'utf8');
+  return source.replaceAll(/^ *-- include (\S+)\n/gm, (_, name) => sourceOf(`shared/${name}`));
 }
 
 /** @returns {string[]} commands that the client sends beside scripts: `link.command('hget', …)` */

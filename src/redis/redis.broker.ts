@@ -71,6 +71,8 @@ export interface RedisBrokerOptions {
   logLines: number;
   /** Handlers run in this process: the thread of {@link RedisBroker.startHeartbeat} boots while the store is opened. */
   works?: boolean;
+  /** How many jobs at least that complete together share fields for their records; for tests. */
+  fewestShared?: number;
   /** The connection for commands went or came back, or the store can not be reached yet. */
   onConnection?: (event: 'lost' | 'restored' | 'unreachable', reason: string) => void;
   /** Other scripts than those of this folder: tests move their clock. */
@@ -223,7 +225,8 @@ export class RedisBroker implements Broker {
     if (access.format === undefined) await this.checkFormat(access);
     // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
     const handsOver = this.link?.client.isCluster !== true;
-    const args = encodeTurn(turn, this.now(), this.options.maxCrashes, handsOver);
+    const { maxCrashes, fewestShared } = this.options;
+    const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared });
     const reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await this.opened().command('hmget', [access.keys.jobs, ...ids])) as string[]);
@@ -391,7 +394,13 @@ export class RedisBroker implements Broker {
   async cancel(queue: string, id: string): Promise<CancelAnswer> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
-    return this.act<CancelAnswer>(queue, ['job', id], 'cancel', [...keys, k.levels, k.waiters, k.crashes, k.bundles], [id]);
+    return this.act<CancelAnswer>(
+      queue,
+      ['job', id],
+      'cancel',
+      [...keys, k.levels, k.waiters, k.crashes, k.bundles],
+      [id],
+    );
   }
 
   async retryDead(

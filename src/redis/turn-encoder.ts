@@ -6,13 +6,12 @@ import type { RetentionRule } from '../core/job.js';
 const SEPARATOR = '\0';
 
 /**
- * Records no longer than this share a field with their neighbours where so many complete together, so many to a field on average:
- * that costs the store less than a field for each. With fewer it would cost more, because a bundle is written anew whenever some
- * are added or dropped.
+ * So many records that jobs leave which complete together share fields with their neighbours, half as many to a field on
+ * average: that costs the store less than a field for each. With fewer it would cost more, because such a bundle is written
+ * anew whenever some are added or dropped.
  */
-const LONGEST_SHARED = 512;
 const FEWEST_SHARED = 16;
-const FEWEST_OF_BUNDLE = 8;
+const LONGEST_SHARED = 512;
 
 type Completion = Settlement & { op: 'complete' };
 
@@ -21,8 +20,17 @@ function keepArgs(keep: RetentionRule): [string, string] {
   return keep === false ? ['-1', '0'] : [String(keep.count), String(keep.bytes)];
 }
 
+export interface TurnEncoding {
+  now: number;
+  maxCrashes: number;
+  handsOver: boolean;
+  /** How many at least share fields; default 16. */
+  fewestShared?: number;
+}
+
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
-export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number, handsOver: boolean): string[] {
+export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
+  const { now, maxCrashes, handsOver, fewestShared = FEWEST_SHARED } = encoding;
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
   const args = [
     turn.worker,
@@ -44,7 +52,10 @@ export function encodeTurn(turn: WorkerTurn, now: number, maxCrashes: number, ha
     const kind = kindOf(first);
     let end = begin + 1;
     while (end < settlements.length && isAlike(settlements[end], first, kind)) end++;
-    const bundles = kind === 'short' ? bundlesOf(settlements, begin, end, completedLine) : undefined;
+    const bundles =
+      kind === 'short' && end - begin >= fewestShared
+        ? bundlesOf(settlements, begin, end, completedLine, ((end - begin) * 2) / fewestShared)
+        : undefined;
     args.push(bundles === undefined ? LETTERS[kind] : 'B', String(end - begin));
     if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
     if (SHARES_TOKEN[first.op]) args.push(first.token);
@@ -94,15 +105,14 @@ const LETTERS: Record<Kind, string> = {
   bury: 'D',
 };
 
-/** The bundles of a section as its arguments; undefined where it is too short for them, or its ids too far apart. */
+/** The bundles of a section as its arguments; undefined where they would be more than so many. */
 function bundlesOf(
   settlements: readonly Settlement[],
   begin: number,
   end: number,
   completedLine: string,
+  most: number,
 ): string[] | undefined {
-  if (end - begin < FEWEST_SHARED) return undefined;
-  const most = (end - begin) / FEWEST_OF_BUNDLE;
   const bundles: string[] = [];
   let prefix = '';
   let at = -3;

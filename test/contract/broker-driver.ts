@@ -100,12 +100,9 @@ export class BrokerDriver {
     return ids;
   }
 
-  private ending(
-    state: 'completed' | 'cancelled' | 'dead',
-    { id, token }: ReservedJob,
-    keep: RetentionLimit,
-  ): Settlement {
-    if (state === 'completed') return { op: 'complete', id, token, result: '1', envelope: undefined, keep };
+  private ending(state: 'completed' | 'cancelled' | 'dead', job: ReservedJob, keep: RetentionLimit): Settlement {
+    const { id, token } = job;
+    if (state === 'completed') return this.complete(job, '1', keep);
     if (state === 'cancelled') return { op: 'cancel', id, token, keep };
     return { op: 'bury', id, token, detail: '{"reason":"exhausted","message":"no"}', envelope: undefined, keep };
   }
@@ -136,11 +133,11 @@ export class BrokerDriver {
   }
 
   complete(
-    { id, token }: { id: string; token: string },
+    { id, token, envelope }: { id: string; token: string; envelope?: string },
     result = '1',
     keep: RetentionLimit | false = KEEP,
   ): Settlement {
-    return { op: 'complete', id, token, result, envelope: undefined, keep };
+    return { op: 'complete', id, token, result, envelope, keep };
   }
 
   /** Every lease ends, and the scan that is on all the while returns what their workers held: no grace is due. */

@@ -57,13 +57,13 @@ elseif state == 'completed' then
     local words, left, bytes = {}, 0, 0
     for word in string.gmatch(string.sub(element, string.match(element, '^%d+ %d+ %d+()')), '[^ ]+') do
       local prefix, lasts, length = string.match(word, '^:(.*):(%w+):(%d+)$')
-      if not prefix then
+      if #victims >= limit then
+        words[#words + 1] = word
+        left = left + (prefix and #lasts or 1)
+      elseif not prefix then
         looked = looked + 1
-        local record = #victims < limit and redis.call('HGET', jobs, word)
-        if #victims >= limit then
-          words[#words + 1] = word
-          left = left + 1
-        elseif record then -- else it was removed by hand
+        local record = redis.call('HGET', jobs, word)
+        if record then -- else it was removed by hand
           victims[#victims + 1] = word
           records[word] = record
           bytes = bytes + #record
@@ -76,7 +76,8 @@ elseif state == 'completed' then
           if #victims >= limit then return end
           looked = looked + 1
           number = number + 1
-          gone = gone + #record + 2
+          gone = gone + 2 + #record
+          bytes = bytes + #record
           if last == ' ' then
             blanks = blanks + 1
           else
@@ -84,13 +85,12 @@ elseif state == 'completed' then
             records[prefix .. last] = record
           end
         end)
-        bytes = bytes + gone
         if gone < #bundle then
           redis.call('HSET', bundles, prefix, string.sub(bundle, gone + 1))
         else
           redis.call('HDEL', bundles, prefix)
         end
-        if number < #lasts and gone < #bundle then
+        if #victims >= limit and number < #lasts then
           words[#words + 1] = ':' .. prefix .. ':' .. string.sub(lasts, number + 1) .. ':' .. length - gone
           left = left + #lasts - number
         end
@@ -145,6 +145,10 @@ end
 -- Redis refuses the number -0.
 if state == 'completed' and removed > 0 then redis.call('HINCRBY', meta, 'completedCount', -removed) end
 if blanks > 0 then redis.call('HINCRBY', meta, 'completedBlanks', -blanks) end
+if state == 'completed' and more == 0 then
+  -- An empty list tells of none, whatever was done to the records by hand.
+  redis.call('HDEL', meta, 'completedCount', 'completedBytes', 'completedBlanks')
+end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
 local listen = redis.call('HGET', meta, 'listen')

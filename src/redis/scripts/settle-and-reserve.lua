@@ -487,7 +487,7 @@ while argument <= last do
             names[#names + 1] = ':' .. prefixes[i] .. ':' .. lasts[i] .. ':' .. #piece
             fields[#names * 2 - 1] = prefixes[i]
             fields[#names * 2] = before[i] and before[i] .. piece or piece
-            bytes = bytes + #piece
+            bytes = bytes + #piece - 2 * #lasts[i]
           end
         end
         redisCall('HSET', bundles, unpack(fields))

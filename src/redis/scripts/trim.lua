@@ -46,6 +46,8 @@ while trimmed < step and elements < step do
   completedBytes = completedBytes - tonumber(size)
 end
 if trimmed >= step or elements >= step then more = 1 end
+-- An empty list tells of none, whatever was done to the records by hand.
+if redis.call('EXISTS', completed) == 0 then completedBytes, completedCount, completedBlanks = 0, 0, 0 end
 redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount,
   'completedBlanks', completedBlanks)
 
