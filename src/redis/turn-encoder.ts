@@ -114,16 +114,20 @@ function bundlesOf(
   most: number,
 ): string[] | undefined {
   const bundles: string[] = [];
+  const places = new Map<string, number>();
   let prefix = '';
-  let at = -3;
+  let at = 0;
   for (let index = begin; index < end; index++) {
     const settlement = settlements[index] as Completion;
     const { id } = settlement;
-    if (at < 0 || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
-      at += 3;
-      if (at / 3 + 1 > most) return undefined;
+    if (index === begin || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
       prefix = id.slice(0, -1);
-      bundles.push(prefix, '', '');
+      at = places.get(prefix) ?? bundles.length;
+      if (at === bundles.length) {
+        if (places.size + 1 > most) return undefined;
+        places.set(prefix, at);
+        bundles.push(prefix, '', '');
+      }
     }
     const last = id.slice(-1);
     bundles[at + 1] += last;

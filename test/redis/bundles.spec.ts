@@ -54,6 +54,19 @@ describe('bundles of completed jobs', () => {
     expect((await recordsOf(driver, [zeros[3].id]))[0]).toContain('"\0"\n');
   });
 
+  it('hold jobs in whatever order they end', async () => {
+    const driver = use();
+    const jobs = await startMany(driver, 100);
+    const mixed = jobs.map((_, index) => jobs[(index * 37) % 100]);
+    await driver.settle('w1', ...mixed.map((job) => driver.complete(job, `"${job.id}"`, plenty)));
+    expect(await driver.hash('jobs')).toEqual({});
+    const ids = jobs.map(({ id }) => id);
+    const records = await recordsOf(driver, ids);
+    expect(records.map((record) => record?.slice(14).split('\n')[0])).toEqual(ids.map((id) => `"${id}"`));
+    expect((await driver.idsIn('completed')).sort()).toEqual(ids);
+    await driver.expectConserved();
+  });
+
   it('are no use to ids far apart', async () => {
     const driver = use();
     const jobs = (await startMany(driver, 360)).filter((_, index) => index % 10 === 0);
