@@ -57,6 +57,13 @@ const DECISIONS = [
     without: ['drain-100', `${OURS}:events`],
   },
   {
+    decision: 'Jobs that complete together share a field',
+    figure: 'bytes per completed job with a small result: here against bullmq',
+    key: 'completedBytes',
+    with: ['memory', OURS],
+    without: ['memory', 'bullmq'],
+  },
+  {
     decision: 'No key per job: one hash, one list of ids',
     figure: 'bytes per waiting job: here against bullmq',
     key: 'waitingBytes',
