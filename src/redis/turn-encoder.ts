@@ -6,12 +6,14 @@ import type { RetentionRule } from '../core/job.js';
 const SEPARATOR = '\0';
 
 /**
- * So many records that jobs leave which complete together share fields with their neighbours, half as many to a field on
- * average: that costs the store less than a field for each. With fewer it would cost more, because such a bundle is written
- * anew whenever some are added or dropped.
+ * Short records of so many jobs that complete together share fields with their neighbours, so many to a field on average:
+ * that costs the store less than a field for each. With fewer it would cost more, because a bundle is written anew whenever
+ * some are added or dropped.
  */
 const FEWEST_SHARED = 16;
-const LONGEST_SHARED = 512;
+const FEWEST_IN_BUNDLE = 12;
+/** Characters of a result and its envelope. */
+const LONGEST_SHARED = 256;
 
 type Completion = Settlement & { op: 'complete' };
 
@@ -49,21 +51,32 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
   while (begin < settlements.length) {
     // A section holds neighbours that are alike: for plain jobs that is all that was reserved together.
     const first = settlements[begin];
-    const kind = kindOf(first);
+    const letter = letterOf(first);
     let end = begin + 1;
-    while (end < settlements.length && isAlike(settlements[end], first, kind)) end++;
-    const bundles =
-      kind === 'short' && end - begin >= fewestShared
-        ? bundlesOf(settlements, begin, end, completedLine, ((end - begin) * 2) / fewestShared)
-        : undefined;
-    args.push(bundles === undefined ? LETTERS[kind] : 'B', String(end - begin));
-    if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
-    if (SHARES_TOKEN[first.op]) args.push(first.token);
-    if (bundles !== undefined) args.push(...bundles);
-    else for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
+    while (end < settlements.length && isAlike(settlements[end], first, letter)) end++;
+    let section = settlements.slice(begin, end);
+    if (letter === 'C' && section.length >= fewestShared) {
+      const short = section.filter(isShort);
+      const bundles = bundlesOf(short, completedLine, fewestShared);
+      if (bundles !== undefined) {
+        pushHead(args, 'B', short.length, first);
+        args.push(...bundles);
+        section = short.length === section.length ? [] : section.filter((settlement) => !isShort(settlement));
+      }
+    }
+    if (section.length > 0) {
+      pushHead(args, letter, section.length, first);
+      for (const settlement of section) pushItem(args, settlement, completedLine);
+    }
     begin = end;
   }
   return args;
+}
+
+function pushHead(args: string[], letter: string, count: number, first: Settlement): void {
+  args.push(letter, String(count));
+  if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
+  if (SHARES_TOKEN[first.op]) args.push(first.token);
 }
 
 /** One section of releases, behind all others: across sections the first released would not be the first to run again. */
@@ -73,30 +86,31 @@ function releasesLast(settlements: readonly Settlement[]): readonly Settlement[]
   return [...settlements.filter(({ op }) => op !== 'release'), ...releases];
 }
 
-/** Settlements by what the script does with them: completions by the record that they leave. */
-type Kind = Exclude<Settlement['op'], 'complete'> | 'short' | 'whole' | 'slim';
-
-function kindOf(settlement: Settlement): Kind {
-  if (settlement.op !== 'complete') return settlement.op;
-  const { envelope, result, keep } = settlement;
-  if (envelope === undefined) return 'slim';
-  if (keep === false || result.length + envelope.length > LONGEST_SHARED) return 'whole';
-  return result.includes(SEPARATOR) || envelope.includes(SEPARATOR) ? 'whole' : 'short';
+function letterOf(settlement: Settlement): string {
+  return settlement.op === 'complete' && settlement.envelope === undefined ? 'K' : LETTERS[settlement.op];
 }
 
-function isAlike(next: Settlement, first: Settlement, kind: Kind): boolean {
+function isAlike(next: Settlement, first: Settlement, letter: string): boolean {
   if (next.op !== first.op || (SHARES_TOKEN[next.op] && next.token !== first.token)) return false;
-  if (('keep' in next ? next.keep : undefined) !== ('keep' in first ? first.keep : undefined)) return false;
-  return next.op !== 'complete' || kindOf(next) === kind;
+  return (
+    ('keep' in next ? next.keep : undefined) === ('keep' in first ? first.keep : undefined) && letterOf(next) === letter
+  );
+}
+
+/** Completed jobs whose records may share a field: they are kept, short, and do not hold what stands between entries. */
+function isShort(settlement: Settlement): settlement is Completion {
+  if (settlement.op !== 'complete' || settlement.envelope === undefined || settlement.keep === false) return false;
+  const { result, envelope } = settlement;
+  return (
+    result.length + envelope.length <= LONGEST_SHARED && !result.includes(SEPARATOR) && !envelope.includes(SEPARATOR)
+  );
 }
 
 /** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
 const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
 
-const LETTERS: Record<Kind, string> = {
-  short: 'C',
-  whole: 'C',
-  slim: 'K',
+const LETTERS: Record<Settlement['op'], string> = {
+  complete: 'C',
   retry: 'R',
   snooze: 'S',
   release: 'L',
@@ -105,22 +119,21 @@ const LETTERS: Record<Kind, string> = {
   bury: 'D',
 };
 
-/** The bundles of a section as its arguments; undefined where they would be more than so many. */
+/** Bundles of these as arguments of their section; undefined where they are too few, or their ids too far apart. */
 function bundlesOf(
-  settlements: readonly Settlement[],
-  begin: number,
-  end: number,
+  settlements: readonly Completion[],
   completedLine: string,
-  most: number,
+  fewestShared: number,
 ): string[] | undefined {
+  if (settlements.length < fewestShared) return undefined;
+  const most = settlements.length / Math.min(FEWEST_IN_BUNDLE, fewestShared);
   const bundles: string[] = [];
   const places = new Map<string, number>();
-  let prefix = '';
+  let prefix: string | undefined;
   let at = 0;
-  for (let index = begin; index < end; index++) {
-    const settlement = settlements[index] as Completion;
+  for (const settlement of settlements) {
     const { id } = settlement;
-    if (index === begin || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
+    if (prefix === undefined || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
       prefix = id.slice(0, -1);
       at = places.get(prefix) ?? bundles.length;
       if (at === bundles.length) {
@@ -129,9 +142,9 @@ function bundlesOf(
         bundles.push(prefix, '', '');
       }
     }
-    const last = id.slice(-1);
-    bundles[at + 1] += last;
-    bundles[at + 2] += SEPARATOR + last + recordOf(settlement, completedLine);
+    const suffix = id.slice(-1);
+    bundles[at + 1] += suffix;
+    bundles[at + 2] += SEPARATOR + suffix + recordOf(settlement, completedLine);
   }
   return bundles;
 }

@@ -139,15 +139,15 @@ describe('bundles of completed jobs', () => {
 
   it('count right when some were removed by hand, and go with the oldest first', async () => {
     const driver = use();
-    const jobs = [...(await completeMany(driver, 20)), ...(await completeMany(driver, 20))];
+    const jobs = [...(await completeMany(driver, 20)), ...(await completeMany(driver, 40))];
     for (const index of [0, 1, 25]) expect(await driver.broker.remove(QUEUE, jobs[index].id)).toBe('removed');
     expect(await driver.broker.remove(QUEUE, jobs[25].id)).toBe('not-found');
     expect((await recordsOf(driver, [jobs[25].id]))[0]).toBeUndefined();
     expect(await driver.meta('completedBlanks')).toBe('3');
-    await driver.expectCounts({ completed: 37 });
+    await driver.expectCounts({ completed: 57 });
     // The first element goes: what the second has in the same bundle stays.
-    await driver.settle('w1', driver.complete(await driver.start('w1'), '1', { ...KEEP, count: 18 }));
-    await driver.expectCounts({ completed: 20 });
+    await driver.settle('w1', driver.complete(await driver.start('w1'), '1', { ...KEEP, count: 38 }));
+    await driver.expectCounts({ completed: 40 });
     expect(await driver.meta('completedBlanks')).toBe('1');
     const left = jobs.slice(20).filter((_, index) => index !== 5);
     expect((await driver.idsIn('completed')).slice(1)).toEqual(left.map(({ id }) => id).reverse());
@@ -202,6 +202,35 @@ describe('bundles of completed jobs', () => {
       const records = await recordsOf(driver, ids);
       expect(records.filter((record) => record !== undefined)).toHaveLength(listed.length);
     }
+  });
+
+  it('take what is long out of their way, and one element tells of each kind', async () => {
+    const driver = use();
+    const jobs = await startMany(driver, 60);
+    const resultOf = (index: number) => (index % 2 === 0 ? '1' : `"${'x'.repeat(600)}"`);
+    await driver.settle('w1', ...jobs.map((job, index) => driver.complete(job, resultOf(index), plenty)));
+    expect(await driver.list('completed')).toHaveLength(2);
+    expect(Object.keys(await driver.hash('jobs'))).toHaveLength(30);
+    const few = await startMany(driver, 20);
+    await driver.settle('w1', ...few.map((job, index) => driver.complete(job, resultOf(index), plenty)));
+    expect(await driver.list('completed')).toHaveLength(3);
+    await driver.expectCounts({ completed: 80 });
+    await driver.expectConserved();
+  });
+
+  it('that were deleted by hand take nothing younger with them', async () => {
+    const driver = use();
+    const old = await completeMany(driver, 17);
+    await driver.client.del(driver.keys.bundles);
+    const jobs = await completeMany(driver, 19);
+    expect(jobs[0].id.slice(0, -1)).toBe(old[0].id.slice(0, -1)); // they share a bundle
+    await driver.broker.trim(QUEUE, { completed: { ...KEEP, count: 19 }, cancelled: KEEP, dead: KEEP });
+    await driver.expectCounts({ completed: 19 });
+    const records = await recordsOf(
+      driver,
+      jobs.map(({ id }) => id),
+    );
+    expect(records.filter((record) => record !== undefined)).toHaveLength(19);
   });
 
   it('survive that somebody deletes them', async () => {

@@ -8,15 +8,7 @@
 -- returns { next cursor or '', ids }
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
--- Visits the ids that an element of `completed` names, in their order: each as a word of its own, or those of one bundle as
--- `:what they begin with:last characters:length in bytes`.
-local function eachCompleted(element, visit)
-  for word in string.gmatch(string.sub(element, string.match(element, '^%d+ %d+ %d+()')), '[^ ]+') do
-    local prefix, lasts = string.match(word, '^:(.*):(%w+):%d+$')
-    for last in string.gmatch(lasts or '', '.') do visit(prefix .. last) end
-    if not prefix then visit(word) end
-  end
-end
+-- include each-word
 
 if state == 'active' then
   -- The page as HSCAN gives it, a few more or fewer than asked for: cut in two, a rehash between the halves would skip
@@ -36,7 +28,10 @@ if state == 'completed' then
     local text = redis.call('LINDEX', KEYS[7], -element - 1)
     if not text then return { '', found } end
     local numbers = {}
-    eachCompleted(text, function(id) numbers[#numbers + 1] = id end)
+    eachWord(text, function(word, prefix, suffixes)
+      if not prefix then numbers[#numbers + 1] = word end
+      for suffix in string.gmatch(suffixes or '', '.') do numbers[#numbers + 1] = prefix .. suffix end
+    end)
     for i = skip + 1, math.min(#numbers, skip + limit - #found) do
       found[#found + 1] = numbers[#numbers - i + 1]
       skip = i

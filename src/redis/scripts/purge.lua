@@ -20,7 +20,7 @@ local function answer(text)
 end
 local state, limit = ARGV[3], tonumber(ARGV[4])
 local victims, records, blanks = {}, {}, 0
--- include each-entry
+-- include piece-at
 
 local function popSorted(store)
   local popped = redis.call('ZPOPMIN', store, limit - #victims)
@@ -55,47 +55,47 @@ elseif state == 'completed' then
     if not element then break end
     local at, size = string.match(element, '^(%d+) (%d+)')
     local words, left, bytes = {}, 0, 0
-    for word in string.gmatch(string.sub(element, string.match(element, '^%d+ %d+ %d+()')), '[^ ]+') do
-      local prefix, lasts, length = string.match(word, '^:(.*):(%w+):(%d+)$')
+    eachWord(element, function(word, prefix, suffixes, length)
       if #victims >= limit then
         words[#words + 1] = word
-        left = left + (prefix and #lasts or 1)
-      elseif not prefix then
+        left = left + (prefix and #suffixes or 1)
+        return
+      end
+      if not prefix then
         looked = looked + 1
         local record = redis.call('HGET', jobs, word)
-        if record then -- else it was removed by hand
-          victims[#victims + 1] = word
-          records[word] = record
-          bytes = bytes + #record
-        end
-      else
-        -- The first of a bundle go first.
-        local bundle = redis.call('HGET', bundles, prefix) or ''
-        local gone, number = 0, 0
-        eachEntry(string.sub(bundle, 1, length), function(last, record)
-          if #victims >= limit then return end
-          looked = looked + 1
-          number = number + 1
-          gone = gone + 2 + #record
-          bytes = bytes + #record
-          if last == ' ' then
-            blanks = blanks + 1
-          else
-            victims[#victims + 1] = prefix .. last
-            records[prefix .. last] = record
-          end
-        end)
-        if gone < #bundle then
-          redis.call('HSET', bundles, prefix, string.sub(bundle, gone + 1))
-        else
-          redis.call('HDEL', bundles, prefix)
-        end
-        if #victims >= limit and number < #lasts then
-          words[#words + 1] = ':' .. prefix .. ':' .. string.sub(lasts, number + 1) .. ':' .. length - gone
-          left = left + #lasts - number
-        end
+        if not record then return end -- removed by hand
+        victims[#victims + 1] = word
+        records[word] = record
+        bytes = bytes + #record
+        return
       end
-    end
+      local bundle = redis.call('HGET', bundles, prefix) or ''
+      local piece = pieceAt(bundle, 0, suffixes, length)
+      local cut, gone = 0, 0
+      eachEntry(piece, function(suffix, record)
+        if #victims >= limit then return end
+        cut = cut + 2 + #record
+        gone = gone + 1
+        bytes = bytes + #record
+        if suffix == ' ' then
+          blanks = blanks + 1
+        else
+          victims[#victims + 1] = prefix .. suffix
+          records[prefix .. suffix] = record
+        end
+      end)
+      looked = looked + gone
+      if cut == #bundle then
+        redis.call('HDEL', bundles, prefix)
+      elseif cut > 0 then
+        redis.call('HSET', bundles, prefix, string.sub(bundle, cut + 1))
+      end
+      if cut < #piece then
+        words[#words + 1] = ':' .. prefix .. ':' .. string.sub(suffixes, gone + 1) .. ':' .. length - cut
+        left = left + #suffixes - gone
+      end
+    end)
     if left > 0 then -- more ended together than are wanted: the others stay
       local rest = string.format('%.0f', size - bytes)
       redis.call('LPUSH', completed, at .. ' ' .. rest .. ' ' .. left .. ' ' .. table.concat(words, ' '))

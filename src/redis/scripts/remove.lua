@@ -43,12 +43,11 @@ else
   end
 end
 if redis.call('HDEL', jobs, id) == 0 then
-  -- It shares a bundle, whose pieces keep their lengths until retention passes over them.
-  local prefix, last = string.sub(id, 1, -2), string.sub(id, -1)
-  local bundle = redis.call('HGET', bundles, prefix)
-  local from = string.find(bundle, '\0' .. last .. 'C', 1, true)
+  -- It was found in its bundle, whose pieces keep their lengths until retention passes over them.
+  local from = string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
   local blank = '\0' .. string.rep(' ', #record + 1)
-  redis.call('HSET', bundles, prefix, string.sub(bundle, 1, from - 1) .. blank .. string.sub(bundle, from + #blank))
+  bundle = string.sub(bundle, 1, from - 1) .. blank .. string.sub(bundle, from + #blank)
+  redis.call('HSET', bundles, bundlePrefix, bundle)
   redis.call('HINCRBY', meta, 'completedBlanks', 1)
 end
 redis.call('HDEL', levels, id)

@@ -11,8 +11,8 @@
 --       7 adopt: '' none, '*' any, names joined by ' '   8 crashes until dead
 --       9 fence of the last job that reached the worker by hand-over, or 0
 --       then sections until the end, each: op, number of items, then its items:
---         B  keep count, keep bytes, token, then bundles until there are as many jobs: what their ids begin with, the last
---            character of each, their entries: a zero byte, that character, record   complete; neighbours share a field
+--         B  keep count, keep bytes, token, then bundles until there are as many jobs: prefix of their ids, the character behind
+--            it in each, entries of a zero byte, that character and record           complete; neighbours share a field
 --         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete; a field for each
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
 --         R  token, then id, delay ms, envelope       retry
@@ -111,8 +111,8 @@ local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
 local completedBlanks = tonumber(state[9] or 0)
--- What this turn adds, and the least that its rules let stay.
-local elements, mostCompleted, mostBytes = 0, math.huge, math.huge
+-- How many jobs complete in this turn; of all that did, as many may stay as the strictest of its rules allows.
+local added, maxCompleted, maxBytes = 0, math.huge, math.huge
 local metaDirty = false
 local argument, last = 10, #ARGV
 
@@ -268,7 +268,7 @@ local function tools()
   end
 
   -- Jobs that completed, by pairs of id and record, or by pieces of bundles.
-  local function afterCompletion(done, fields, pieces)
+  local function afterCompletion(done, records, pieces)
     settleAside(unpack(done))
     if not hasWaiters and not listening then return end
     local at = 0
@@ -280,8 +280,8 @@ local function tools()
         events[#events + 1] = 'completed ' .. done[at] .. ' ' .. (#line <= 4096 and string.sub(line, 15) or '')
       end
     end
-    if fields then
-      for i = 2, #fields, 2 do tellOf(fields[i]) end
+    if records then
+      for i = 2, #records, 2 do tellOf(records[i]) end
     else
       eachEntry(concat(pieces), function(_, record) tellOf(record) end)
     end
@@ -303,31 +303,31 @@ local function tools()
     return picked, leased
   end
 
-  local function pickPairs(fields, leased)
+  local function pickPairs(records, leased)
     local picked = {}
     for i = 1, #leased do
       if leased[i] then
-        picked[#picked + 1] = fields[i * 2 - 1]
-        picked[#picked + 1] = fields[i * 2]
+        picked[#picked + 1] = records[i * 2 - 1]
+        picked[#picked + 1] = records[i * 2]
       end
     end
     return picked
   end
 
   local function pickEntries(pieces, leased)
-    local lasts, picked, at = {}, {}, 0
+    local suffixes, picked, at = {}, {}, 0
     for i = 1, #pieces do
       local ends, entries = {}, {}
-      eachEntry(pieces[i], function(last, record)
+      eachEntry(pieces[i], function(suffix, record)
         at = at + 1
         if leased[at] then
-          ends[#ends + 1] = last
-          entries[#entries + 1] = '\0' .. last .. record
+          ends[#ends + 1] = suffix
+          entries[#entries + 1] = '\0' .. suffix .. record
         end
       end)
-      lasts[i], picked[i] = concat(ends), concat(entries)
+      suffixes[i], picked[i] = concat(ends), concat(entries)
     end
-    return lasts, picked
+    return suffixes, picked
   end
 
   -- The newest error in the header of a job that failed, as core/envelope.ts writes it.
@@ -440,18 +440,19 @@ while argument <= last do
   if op == 'B' or op == 'C' or op == 'K' then
     local keepCount, keepBytes, token = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]), ARGV[argument + 2]
     argument = argument + 3
-    local done, fields, prefixes, lasts, pieces = {}, nil, nil, nil, nil
+    -- The jobs of the section, by number; their records, in pairs with the numbers or in pieces of bundles.
+    local done, records, prefixes, suffixes, pieces = {}, nil, nil, nil, nil
     if op == 'B' then
-      prefixes, lasts, pieces = {}, {}, {}
+      prefixes, suffixes, pieces = {}, {}, {}
       while #done < count do
-        local bundle, prefix, ends, at = #pieces + 1, ARGV[argument], ARGV[argument + 1], #done
-        prefixes[bundle], lasts[bundle], pieces[bundle] = prefix, ends, ARGV[argument + 2]
-        for i = 1, #ends do done[at + i] = prefix .. string.sub(ends, i, i) end
+        local i, before, prefix, ends = #pieces + 1, #done, ARGV[argument], ARGV[argument + 1]
+        prefixes[i], suffixes[i], pieces[i] = prefix, ends, ARGV[argument + 2]
+        for j = 1, #ends do done[before + j] = prefix .. string.sub(ends, j, j) end
         argument = argument + 3
       end
     else
-      fields = { unpack(ARGV, argument, argument + count * 2 - 1) }
-      for i = 1, count do done[i] = fields[i * 2 - 1] end
+      records = { unpack(ARGV, argument, argument + count * 2 - 1) }
+      for i = 1, count do done[i] = records[i * 2 - 1] end
       argument = argument + count * 2
     end
     local tokens = redisCall('HMGET', inflight, unpack(done))
@@ -463,10 +464,10 @@ while argument <= last do
     if stale or redisCall('HDEL', inflight, unpack(done)) < count then
       local leased
       done, leased = tools().pickLeased(done, tokens, token)
-      if pieces then lasts, pieces = tools().pickEntries(pieces, leased) else fields = tools().pickPairs(fields, leased) end
+      if pieces then suffixes, pieces = tools().pickEntries(pieces, leased) else records = tools().pickPairs(records, leased) end
     end
     if #done > 0 and (hasCrashes or hasLevels or hasCancelling or hasWaiters or listening) then
-      tools().afterCompletion(done, fields, pieces)
+      tools().afterCompletion(done, records, pieces)
     end
     if #done > 0 and keepCount < 0 then
       if hasIds or hasNotes then
@@ -476,35 +477,36 @@ while argument <= last do
       end
       redisCall('HDEL', jobs, unpack(done))
     elseif #done > 0 then
-      local names, bytes = done, 0
+      local words, bytes = done, 0
       if op == 'B' then
         redisCall('HDEL', jobs, unpack(done))
         local before = redisCall('HMGET', bundles, unpack(prefixes))
-        names, fields = {}, {}
+        local fields = {}
+        words = {}
         for i = 1, #pieces do
           local piece = pieces[i]
           if piece ~= '' then
-            names[#names + 1] = ':' .. prefixes[i] .. ':' .. lasts[i] .. ':' .. #piece
-            fields[#names * 2 - 1] = prefixes[i]
-            fields[#names * 2] = before[i] and before[i] .. piece or piece
-            bytes = bytes + #piece - 2 * #lasts[i]
+            words[#words + 1] = ':' .. prefixes[i] .. ':' .. suffixes[i] .. ':' .. #piece
+            fields[#words * 2 - 1] = prefixes[i]
+            fields[#words * 2] = before[i] and before[i] .. piece or piece
+            bytes = bytes + #piece - 2 * #suffixes[i]
           end
         end
         redisCall('HSET', bundles, unpack(fields))
       else
         if op == 'K' then
           local envelopes = redisCall('HMGET', jobs, unpack(done))
-          for i = 1, #done do fields[i * 2] = fields[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
+          for i = 1, #done do records[i * 2] = records[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
         end
-        redisCall('HSET', jobs, unpack(fields))
-        for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
+        redisCall('HSET', jobs, unpack(records))
+        for i = 2, #records, 2 do bytes = bytes + #records[i] end
       end
       -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
-      redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(names, ' '))
+      redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(words, ' '))
       completedCount = completedCount + #done
       completedBytes = completedBytes + bytes
-      elements = elements + 1
-      mostCompleted, mostBytes = math.min(mostCompleted, keepCount), math.min(mostBytes, keepBytes)
+      added = added + #done
+      maxCompleted, maxBytes = math.min(maxCompleted, keepCount), math.min(maxBytes, keepBytes)
       metaDirty = true
     end
   else
@@ -516,29 +518,28 @@ end
 
 -- ---------------------------------------------------------------- trim
 -- The oldest ones go together: never fewer than the limit stay, unless they take too much room. Past a large limit some more
--- may stay for a while: eight elements go at the price of one.
-if completedCount > mostCompleted + (mostCompleted >= 1000 and 50 or 0) or completedBytes > mostBytes then
+-- may stay for a while: eight elements go at the price of one. Far more than come never go in one turn: the janitor helps.
+if completedCount > maxCompleted + (maxCompleted >= 1000 and 50 or 0) or completedBytes > maxBytes then
   -- include drop-completed
   local forget = (hasIds or hasNotes) and tools().forget
-  for _ = 1, 8 * elements do
-    local oldest = redisCall('LRANGE', completed, 0, 7)
-    local gone, listed = 0, 0
-    for i = 1, #oldest do
-      local size, number = string.match(oldest[i], '^%d+ (%d+) (%d+)')
+  local dropped = 0
+  while dropped < added + 100 and (completedCount > maxCompleted or completedBytes > maxBytes) do
+    local heads, oldest = redisCall('LRANGE', completed, 0, 7), {}
+    for i = 1, #heads do
+      local size, number = string.match(heads[i], '^%d+ (%d+) (%d+)')
       size, number = tonumber(size), tonumber(number)
-      if completedCount - number < mostCompleted and completedBytes <= mostBytes then break end
-      if listed + number > 1000 and gone > 0 then break end
+      if completedCount - number < maxCompleted and completedBytes <= maxBytes then break end
+      if dropped > 0 and dropped + number > 1000 then break end
       completedCount = completedCount - number
       completedBytes = completedBytes - size
-      listed = listed + number
-      gone = i
+      dropped = dropped + number
+      oldest[i] = heads[i]
     end
-    if gone == 0 then break end
-    redisCall('LPOP', completed, gone)
-    local missing, blanks = dropCompleted(oldest, gone, forget, completedBlanks > 0)
+    if #oldest == 0 then break end
+    redisCall('LPOP', completed, #oldest)
+    local missing, blanks = dropCompleted(oldest, forget, completedBlanks > 0)
     completedCount = completedCount + missing
     if blanks > 0 then completedBlanks = redisCall('HINCRBY', meta, 'completedBlanks', -blanks) end
-    if completedCount <= mostCompleted and completedBytes <= mostBytes then break end
   end
 end
 

@@ -39,7 +39,7 @@ while trimmed < step and elements < step do
   if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
   redis.call('LPOP', completed)
   elements = elements + 1 -- one whose jobs were all removed by hand trims nothing
-  local missing, blanks = dropCompleted({ head }, 1, forget, completedBlanks > 0)
+  local missing, blanks = dropCompleted({ head }, forget, completedBlanks > 0)
   completedBlanks = completedBlanks - blanks
   completedCount = completedCount - number + missing
   trimmed = trimmed + number - missing

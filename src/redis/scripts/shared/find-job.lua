@@ -1,6 +1,6 @@
 -- include record-of
 
--- The job that a user's id names, or else the one that has the number, and its record.
+-- The job that a user's id names, or else the one that has the number, and its record. Needs `ids`, too.
 local function findJob(given)
   local id = redis.call('HGET', ids, given)
   local record = id and recordOf(id)
