@@ -13,7 +13,7 @@ const SEPARATOR = '\0';
 const FEWEST_SHARED = 16;
 const FEWEST_IN_BUNDLE = 12;
 /** Characters of a result and its envelope. */
-const LONGEST_SHARED = 256;
+const LONGEST_SHARED = 320;
 
 type Completion = Settlement & { op: 'complete' };
 

@@ -71,7 +71,7 @@ elseif state == 'completed' then
         return
       end
       local bundle = redis.call('HGET', bundles, prefix) or ''
-      local piece = pieceAt(bundle, 0, suffixes, length)
+      local piece = string.sub(bundle, pieceAt(bundle, 0, suffixes, length))
       local cut, gone = 0, 0
       eachEntry(piece, function(suffix, record)
         if #victims >= limit then return end

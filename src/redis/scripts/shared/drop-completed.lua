@@ -4,33 +4,44 @@
 -- told of each, if there is one. Returns how many had been removed by hand, and how many of these had left a blank.
 -- Needs `jobs` and `bundles`.
 local function dropCompleted(elements, forget, hasBlanks)
-  local own, prefixes, bundleOf, cutOf = {}, {}, {}, {}
-  local blanks = 0
-  for i = 1, #elements do
-    eachWord(elements[i], function(word, prefix, suffixes, bytes)
-      if not prefix then
-        own[#own + 1] = word
-        return
-      end
-      if not bundleOf[prefix] then
-        prefixes[#prefixes + 1] = prefix
-        bundleOf[prefix], cutOf[prefix] = redis.call('HGET', bundles, prefix) or '', 0
-      end
-      local piece = pieceAt(bundleOf[prefix], cutOf[prefix], suffixes, bytes)
-      cutOf[prefix] = cutOf[prefix] + #piece
-      if not forget and not hasBlanks then return end
-      eachEntry(piece, function(suffix, record)
-        if suffix == ' ' then blanks = blanks + 1 elseif forget then forget(prefix .. suffix, record) end
-      end)
-    end)
+  local own, prefixes, piecesOf, bytesOf = {}, {}, {}, {}
+  local function note(word, prefix, suffixes, bytes)
+    if not prefix then
+      own[#own + 1] = word
+    elseif piecesOf[prefix] then
+      local pieces = piecesOf[prefix]
+      pieces[#pieces + 1] = suffixes
+      pieces[#pieces + 1] = bytes
+      bytesOf[prefix] = bytesOf[prefix] + bytes
+    else
+      prefixes[#prefixes + 1] = prefix
+      piecesOf[prefix], bytesOf[prefix] = { suffixes, bytes }, bytes
+    end
   end
-  local spent = {}
+  for i = 1, #elements do eachWord(elements[i], note) end
+
+  local blanks, spent = 0, {}
   for i = 1, #prefixes do
-    local bundle, cut = bundleOf[prefixes[i]], cutOf[prefixes[i]]
-    if cut == #bundle then
-      spent[#spent + 1] = prefixes[i]
-    elseif cut > 0 then
-      redis.call('HSET', bundles, prefixes[i], string.sub(bundle, cut + 1))
+    local prefix = prefixes[i]
+    -- Most go as a whole, unread.
+    if not forget and not hasBlanks and redis.call('HSTRLEN', bundles, prefix) == bytesOf[prefix] then
+      spent[#spent + 1] = prefix
+    else
+      local bundle, cut, pieces = redis.call('HGET', bundles, prefix) or '', 0, piecesOf[prefix]
+      for j = 1, #pieces, 2 do
+        local from, to = pieceAt(bundle, cut, pieces[j], pieces[j + 1])
+        cut = to
+        if forget or hasBlanks then
+          eachEntry(string.sub(bundle, from, to), function(suffix, record)
+            if suffix == ' ' then blanks = blanks + 1 elseif forget then forget(prefix .. suffix, record) end
+          end)
+        end
+      end
+      if cut == #bundle then
+        spent[#spent + 1] = prefix
+      elseif cut > 0 then
+        redis.call('HSET', bundles, prefix, string.sub(bundle, cut + 1))
+      end
     end
   end
   if #spent > 0 then redis.call('HDEL', bundles, unpack(spent)) end
