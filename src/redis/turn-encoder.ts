@@ -15,6 +15,9 @@ const FEWEST_IN_BUNDLE = 12;
 /** Characters of a result and its envelope. */
 const LONGEST_SHARED = 320;
 
+/** As `JobNumbers` makes them. */
+const JOB_NUMBER = /^[0-9a-z]+$/;
+
 type Completion = Settlement & { op: 'complete' };
 
 /** `count bytes` of a rule; -1 keeps nothing. */
@@ -146,6 +149,8 @@ function bundlesOf(
     bundles[at + 1] += suffix;
     bundles[at + 2] += SEPARATOR + suffix + recordOf(settlement, completedLine);
   }
+  // An id that nobody here made cannot be taken apart.
+  for (at = 0; at < bundles.length; at += 3) if (!JOB_NUMBER.test(bundles[at] + bundles[at + 1])) return undefined;
   return bundles;
 }
 

@@ -204,6 +204,20 @@ describe('bundles of completed jobs', () => {
     }
   });
 
+  it.each(['-', ':', 'é', 'Z'])('are no use to ids that the store did not give, as %j', async (last) => {
+    const driver = use();
+    const ids = Array.from({ length: 20 }, (_, index) => `strange${String(index).padStart(2, '0')}${last}`);
+    for (const id of ids) {
+      await driver.client.hset(driver.keys.jobs, id, driver.envelope());
+      await driver.client.rpush(driver.keys.ready, id);
+    }
+    const { jobs } = await driver.reserve('w1', 20);
+    expect(jobs).toHaveLength(20);
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1', plenty)));
+    expect(await driver.hash('bundles')).toEqual({});
+    expect((await driver.idsIn('completed')).sort()).toEqual([...ids].sort());
+  });
+
   it('take what is long out of their way, and one element tells of each kind', async () => {
     const driver = use();
     const jobs = await startMany(driver, 60);
