@@ -57,19 +57,18 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
     const letter = letterOf(first);
     let end = begin + 1;
     while (end < settlements.length && isAlike(settlements[end], first, letter)) end++;
-    let section = settlements.slice(begin, end);
-    if (letter === 'C' && section.length >= fewestShared) {
-      const short = section.filter(isShort);
-      const bundles = bundlesOf(short, completedLine, fewestShared);
-      if (bundles !== undefined) {
-        pushHead(args, 'B', short.length, first);
-        args.push(...bundles);
-        section = short.length === section.length ? [] : section.filter((settlement) => !isShort(settlement));
-      }
-    }
-    if (section.length > 0) {
-      pushHead(args, letter, section.length, first);
-      for (const settlement of section) pushItem(args, settlement, completedLine);
+    const shared =
+      letter === 'C' && end - begin >= fewestShared
+        ? shareBundles(settlements as readonly Completion[], begin, end, completedLine, fewestShared)
+        : undefined;
+    if (shared !== undefined) {
+      pushHead(args, 'B', end - begin - shared.others.length, first);
+      args.push(...shared.bundles);
+      if (shared.others.length > 0) pushHead(args, letter, shared.others.length, first);
+      for (const other of shared.others) pushItem(args, other, completedLine);
+    } else {
+      pushHead(args, letter, end - begin, first);
+      for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
     }
     begin = end;
   }
@@ -100,13 +99,10 @@ function isAlike(next: Settlement, first: Settlement, letter: string): boolean {
   );
 }
 
-/** Completed jobs whose records may share a field: they are kept, short, and do not hold what stands between entries. */
-function isShort(settlement: Settlement): settlement is Completion {
-  if (settlement.op !== 'complete' || settlement.envelope === undefined || settlement.keep === false) return false;
-  const { result, envelope } = settlement;
-  return (
-    result.length + envelope.length <= LONGEST_SHARED && !result.includes(SEPARATOR) && !envelope.includes(SEPARATOR)
-  );
+/** A completed job whose record may share a field: it is kept, short, and does not hold what stands between entries. */
+function isShort({ result, envelope, keep }: Completion): boolean {
+  if (envelope === undefined || keep === false || result.length + envelope.length > LONGEST_SHARED) return false;
+  return !result.includes(SEPARATOR) && !envelope.includes(SEPARATOR);
 }
 
 /** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
@@ -122,21 +118,31 @@ const LETTERS: Record<Settlement['op'], string> = {
   bury: 'D',
 };
 
-/** Bundles of these as arguments of their section; undefined where they are too few, or their ids too far apart. */
-function bundlesOf(
+/**
+ * Those of a section whose records share fields, as arguments of a section of their own, and the others; undefined where they
+ * are too few, or their ids too far apart.
+ */
+function shareBundles(
   settlements: readonly Completion[],
+  begin: number,
+  end: number,
   completedLine: string,
   fewestShared: number,
-): string[] | undefined {
-  if (settlements.length < fewestShared) return undefined;
-  const most = settlements.length / Math.min(FEWEST_IN_BUNDLE, fewestShared);
+): { bundles: string[]; others: Completion[] } | undefined {
   const bundles: string[] = [];
+  const others: Completion[] = [];
   const places = new Map<string, number>();
-  let prefix: string | undefined;
+  const most = (end - begin) / Math.min(FEWEST_IN_BUNDLE, fewestShared);
+  let prefix = '';
   let at = 0;
-  for (const settlement of settlements) {
+  for (let index = begin; index < end; index++) {
+    const settlement = settlements[index];
     const { id } = settlement;
-    if (prefix === undefined || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
+    if (!isShort(settlement)) {
+      others.push(settlement);
+      continue;
+    }
+    if (bundles.length === 0 || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
       prefix = id.slice(0, -1);
       at = places.get(prefix) ?? bundles.length;
       if (at === bundles.length) {
@@ -149,9 +155,11 @@ function bundlesOf(
     bundles[at + 1] += suffix;
     bundles[at + 2] += SEPARATOR + suffix + recordOf(settlement, completedLine);
   }
+  const short = end - begin - others.length;
+  if (short < fewestShared || places.size > short / Math.min(FEWEST_IN_BUNDLE, fewestShared)) return undefined;
   // An id that nobody here made cannot be taken apart.
   for (at = 0; at < bundles.length; at += 3) if (!JOB_NUMBER.test(bundles[at] + bundles[at + 1])) return undefined;
-  return bundles;
+  return { bundles, others };
 }
 
 function pushItem(args: string[], settlement: Settlement, completedLine: string): void {
