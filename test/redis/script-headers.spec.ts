@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import { Link } from '../../src/redis/link.js';
 import { loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
@@ -86,6 +87,13 @@ describe.each(named)('%s.lua', (name, script) => {
   it('gives no script more than Lua can unpack', () => {
     // 1000 jobs of a call are 5000 arguments at most; Lua gives up at some 8000.
     for (const [, what] of body.matchAll(/unpack\((\w+)/g)) expect(what).not.toBe('KEYS');
+  });
+});
+
+describe('scripts that producers in other languages run', () => {
+  it.each(['enqueue', 'take-ids'])('%s.lua stands alone', (name) => {
+    const file = new URL(`../../src/redis/scripts/${name}.lua`, import.meta.url);
+    expect(readFileSync(file, 'utf8')).toBe(loadScripts()[name].text);
   });
 });
 

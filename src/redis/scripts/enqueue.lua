@@ -50,7 +50,17 @@ if ARGV[3] == 'plain' then
   end
 else
   local scheduled, ids, levels, parked, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-  -- include record-of
+
+  -- As scripts/shared/record-of.lua, which is not included: producers in other languages run this file as it is.
+  local bundle, bundlePrefix = '', nil
+  local function recordOf(id)
+    local record = redisCall('HGET', jobs, id)
+    if record then return record end
+    local prefix = string.sub(id, 1, -2)
+    if prefix ~= bundlePrefix then bundle, bundlePrefix = redisCall('HGET', bundles, prefix) or '', prefix end
+    local _, head = string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
+    return head and string.sub(bundle, head, (string.find(bundle, '\0', head, true) or 0) - 1)
+  end
 
   local function stateOf(id, text)
     local head = string.byte(text)
