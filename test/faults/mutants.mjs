@@ -12,7 +12,7 @@ const NO_TOKENS = [
     to: (check) => String(check.includes('==')),
   },
   { file: SETTLE, from: 'if tokens[i] ~= token then stale = true end', to: '' },
-  { file: SETTLE, from: 'if tokens[i] == token then', to: 'if true then' },
+  { file: SETTLE, from: 'leased[i] = tokens[i] == token and not', to: 'leased[i] = not' },
 ];
 
 export const mutants = [
