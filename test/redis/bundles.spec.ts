@@ -50,7 +50,11 @@ describe('bundles of completed jobs', () => {
     const zeros = await startMany(driver, 20);
     await driver.settle('w1', ...zeros.map((job) => driver.complete(job, '"\0"')));
     expect(await driver.hash('bundles')).toEqual({});
-    await driver.expectCounts({ completed: 55 });
+    await driver.put(...Array.from({ length: 20 }, () => ({ payload: '"\0"' })));
+    const { jobs } = await driver.reserve('w1', 20);
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1')));
+    expect(await driver.hash('bundles')).toEqual({});
+    await driver.expectCounts({ completed: 75 });
     expect((await recordsOf(driver, [zeros[3].id]))[0]).toContain('"\0"\n');
   });
 
@@ -119,6 +123,16 @@ describe('bundles of completed jobs', () => {
     for (const limit of [1, 7, 40, 100]) expect(await driver.idsIn('completed', limit)).toEqual([...ids].reverse());
   });
 
+  it('are found by ids of users, whichever of them a call names', async () => {
+    const driver = use();
+    const seeds = Array.from({ length: 80 }, (_, index) => ({ userId: `u${index}` }));
+    await driver.put(...seeds);
+    const { jobs } = await driver.reserve('w1', 80);
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1', plenty)));
+    await driver.put(...[2, 60, 3, 79].map((index) => seeds[index]));
+    await driver.expectCounts({ completed: 80 });
+  });
+
   it('answer whoever asks for one of them', async () => {
     const driver = use();
     await driver.put(...Array.from({ length: 20 }, (_, index) => ({ userId: `u${index}` })));
@@ -157,6 +171,38 @@ describe('bundles of completed jobs', () => {
     await expectOnlyResidue(driver);
   });
 
+  it.each([
+    ['all at once', 0],
+    ['with one that has a field of its own', 1],
+  ])('count right when all go and some were removed by hand, %s', async (_, others) => {
+    const driver = use();
+    const jobs = await completeMany(driver, 20);
+    await driver.broker.remove(QUEUE, jobs[3].id);
+    if (others > 0) await completeMany(driver, others);
+    await driver.settle('w1', driver.complete(await driver.start('w1'), '1', { ...KEEP, count: 0 }));
+    await driver.expectCounts({});
+    expect(await driver.meta('completedBlanks')).toBe('0');
+    expect(await driver.hash('bundles')).toEqual({});
+  });
+
+  it.each(['trim', 'purge'] as const)('count none after %s has emptied the list, whatever was deleted', async (way) => {
+    const driver = use();
+    const [job] = await completeMany(driver, 3);
+    await driver.client.hdel(driver.keys.jobs, job.id);
+    if (way === 'purge') await driver.broker.purge(QUEUE, 'completed', 100);
+    else await driver.broker.trim(QUEUE, { completed: false, cancelled: KEEP, dead: KEEP });
+    await driver.expectCounts({});
+  });
+
+  it('never go by thousands in one turn', async () => {
+    const driver = use();
+    for (let round = 0; round < 8; round++) await completeMany(driver, 250);
+    await driver.settle('w1', driver.complete(await driver.start('w1'), '1', { ...KEEP, count: 10 }));
+    const { completed } = await driver.broker.counts(QUEUE);
+    expect(completed).toBeGreaterThan(1000);
+    expect(completed).toBeLessThan(2001);
+  });
+
   it('take user ids and notes with them', async () => {
     const driver = use();
     await driver.put(...Array.from({ length: 20 }, (_, index) => ({ userId: `u${index}` })));
@@ -183,6 +229,8 @@ describe('bundles of completed jobs', () => {
       stay.splice(0, step.removed);
       expect((await driver.idsIn('completed')).reverse()).toEqual(stay);
       await driver.expectCounts({ completed: stay.length });
+      const left = Object.values(await driver.hash('bundles')).join('');
+      expect(Number((await driver.meta('completedBlanks')) ?? 0)).toBe(left.split('\0 ').length - 1);
     }
     expect(stay).toEqual([]);
     await driver.broker.leave(QUEUE, 'w1');
@@ -204,9 +252,14 @@ describe('bundles of completed jobs', () => {
     }
   });
 
-  it.each(['-', ':', 'é', 'Z'])('are no use to ids that the store did not give, as %j', async (last) => {
+  it.each([
+    ['strange', 'ABCDEFGHIJKLMNOPQRST'],
+    ['strange', '!#$%&()+-./;<=>?@^_|'],
+    ['Strange', '0123456789abcdefghij'],
+    ['st:range', '0123456789abcdefghij'],
+  ])('are no use to ids that the store did not give, as %s and one of %s', async (prefix, lasts) => {
     const driver = use();
-    const ids = Array.from({ length: 20 }, (_, index) => `strange${String(index).padStart(2, '0')}${last}`);
+    const ids = lasts.split('').map((last) => prefix + last);
     for (const id of ids) {
       await driver.client.hset(driver.keys.jobs, id, driver.envelope());
       await driver.client.rpush(driver.keys.ready, id);
@@ -216,6 +269,15 @@ describe('bundles of completed jobs', () => {
     await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1', plenty)));
     expect(await driver.hash('bundles')).toEqual({});
     expect((await driver.idsIn('completed')).sort()).toEqual([...ids].sort());
+  });
+
+  it('are no use to short ones that lie far apart between long ones', async () => {
+    const driver = use();
+    const jobs = await startMany(driver, 192);
+    const resultOf = (index: number) => (index % 12 === 0 ? '1' : `"${'x'.repeat(600)}"`);
+    await driver.settle('w1', ...jobs.map((job, index) => driver.complete(job, resultOf(index), plenty)));
+    expect(await driver.hash('bundles')).toEqual({});
+    await driver.expectCounts({ completed: 192 });
   });
 
   it('take what is long out of their way, and one element tells of each kind', async () => {
