@@ -45,16 +45,16 @@ describe('bundles of completed jobs', () => {
   it('are no use to fewer, nor to long records, nor to those that hold a zero byte', async () => {
     const driver = use();
     await completeMany(driver, 15);
-    const long = await startMany(driver, 20);
-    await driver.settle('w1', ...long.map((job) => driver.complete(job, `"${'x'.repeat(512)}"`)));
-    const zeros = await startMany(driver, 20);
-    await driver.settle('w1', ...zeros.map((job) => driver.complete(job, '"\0"')));
+    const long = await startMany(driver, 60);
+    await driver.settle('w1', ...long.map((job) => driver.complete(job, `"${'x'.repeat(512)}"`, plenty)));
+    const zeros = await startMany(driver, 60);
+    await driver.settle('w1', ...zeros.map((job) => driver.complete(job, '"\0"', plenty)));
     expect(await driver.hash('bundles')).toEqual({});
-    await driver.put(...Array.from({ length: 20 }, () => ({ payload: '"\0"' })));
-    const { jobs } = await driver.reserve('w1', 20);
-    await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1')));
+    await driver.put(...Array.from({ length: 60 }, () => ({ payload: '"\0"' })));
+    const { jobs } = await driver.reserve('w1', 60);
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1', plenty)));
     expect(await driver.hash('bundles')).toEqual({});
-    await driver.expectCounts({ completed: 75 });
+    await driver.expectCounts({ completed: 195 });
     expect((await recordsOf(driver, [zeros[3].id]))[0]).toContain('"\0"\n');
   });
 
