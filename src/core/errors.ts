@@ -217,7 +217,7 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
   readonly code = 'TASK_QUEUE_DURABILITY_UNCONFIRMED';
   constructor(
     readonly queue: string,
-    /** The ids the store gave the jobs: the primary holds them, and a failover may lose them. */
+    /** The ids the store gave the jobs: the primary holds them, and a crash or a failover may lose them. */
     readonly ids: readonly string[],
     /** Confirmations asked for: replicas, and for `fsync` the disk of the primary as well. */
     readonly wanted: number,
@@ -229,7 +229,8 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
   ) {
     super(
       `${got} of ${wanted} confirmations came in time for ${ids.length} job(s) on "${queue}", first id "${ids[0]}". They are ` +
-        'stored and will run, but a failover may lose them. Call retry() on this error, or enqueue again with the same id.',
+        'stored and will run, but a crash or a failover may lose them. Call retry() on this error, or enqueue again with ' +
+        'the same id.',
       options,
     );
   }

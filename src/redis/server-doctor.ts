@@ -31,17 +31,21 @@ export function examineServer(
   const { kind, version, mode, summary } = facts;
   return {
     ...{ kind, version, mode, summary, persistence, memory, replication },
-    durability: levelsOf(facts),
+    durability: levelsOf(facts, persistence),
     losses: lossesOf(persistence, replication),
     dangers: [...statusDangers(info), ...settingDangers(persistence, memory), ...vulnerabilitiesOf(kind, version)],
     unknown: unknownOf({ persistence, memory, replication, mode, version }),
   };
 }
 
-function levelsOf(facts: StoreFacts): StoreReport['durability'] {
+function levelsOf(
+  facts: StoreFacts,
+  { appendonly, appendfsync }: StoreReport['persistence'],
+): StoreReport['durability'] {
   const levels: StoreReport['durability'][number][] = ['primary'];
   if ((facts.replicas ?? 0) > 0) levels.push('replicas');
-  if (hasWaitAof(facts) && facts.appendonly === true) levels.push('fsync');
+  // With `appendfsync no` the server never learns when the system has written, and WAITAOF waits in vain.
+  if (hasWaitAof(facts) && appendonly === true && appendfsync !== 'no') levels.push('fsync');
   return levels;
 }
 

@@ -111,7 +111,7 @@ describe('connections', () => {
 
   it('takes a URL', async () => {
     const broker = brokerOn(url.href);
-    expect(await broker.open()).toMatchObject({ kind: 'redis', mode: 'standalone' });
+    expect(await broker.open()).toMatchObject({ mode: 'standalone', replicas: 0 });
     await runsAJob(broker);
   });
 

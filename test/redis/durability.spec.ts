@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Durability } from '../../src/core/durability.js';
 import { DurabilityUnconfirmedError, UnsupportedError } from '../../src/core/errors.js';
@@ -309,7 +311,6 @@ describe('fsync', () => {
     ],
     ['a primary that refuses', LOCAL, ['1', '0', '1000'], '-ERR WAITAOF cannot be used\r\n', { wanted: 1, got: 0 }],
   ])('waits for %s by WAITAOF', async (_what, level, args, answer, failure) => {
-    // The format of the real answers, as documented: this was written without a server of 7.2 at hand.
     const fake = await startFakeRedis();
     try {
       const broker = await open(fake.port);
@@ -329,6 +330,63 @@ describe('fsync', () => {
     } finally {
       await fake.stop();
     }
+  });
+});
+
+// Redis 7.0 has no WAITAOF: there both tests prove that nothing is stored. Newer ones (REDIS_SERVER) confirm.
+describe('fsync, on the redis-server at hand', () => {
+  const BOTH: Durability = { ...LOCAL, replicas: 1, timeoutMs: 5000 };
+  let primary: RedisServer;
+  let replica: RedisServer;
+
+  beforeAll(async () => {
+    const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0'];
+    primary = await startRedisServer({ args });
+    replica = await startRedisServer({ args: [...args, '--replicaof', '127.0.0.1', String(primary.port)] });
+    await replicaInSync(replica.port);
+  }, 30_000);
+
+  afterEach(() => replica.resume());
+
+  afterAll(async () => {
+    await replica?.stop();
+    await primary?.stop();
+  });
+
+  function onDisk({ dir }: RedisServer): string {
+    const folder = join(dir, 'appendonlydir');
+    return readdirSync(folder)
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('');
+  }
+
+  async function expectRefused(broker: RedisBroker, enqueued: Promise<unknown>): Promise<void> {
+    await expect(enqueued).rejects.toThrow(UnsupportedError);
+    expect((await broker.counts('mail')).ready).toBe(0);
+  }
+
+  it('resolves when the job is on the disks it asks for', async () => {
+    const broker = await open(primary.port);
+    const enqueued = broker.enqueue('mail', [job('on both')], BOTH);
+    if (!(await broker.examine()).durability.includes('fsync')) return expectRefused(broker, enqueued);
+    await enqueued;
+    expect(onDisk(primary)).toContain('"on both"');
+    expect(onDisk(replica)).toContain('"on both"');
+    replica.pause();
+    await expect(broker.enqueue('mail', [job('here')], LOCAL)).resolves.toHaveLength(1);
+    expect(onDisk(primary)).toContain('"here"');
+  });
+
+  it('says which disks did not confirm, and waits again for the same job', async () => {
+    const broker = await open(primary.port);
+    replica.pause();
+    const enqueued = broker.enqueue('mail', [job('late')], { ...BOTH, timeoutMs: 200 });
+    if (!(await broker.examine()).durability.includes('fsync')) return expectRefused(broker, enqueued);
+    const error = await failureOf(enqueued);
+    expect(error).toMatchObject({ wanted: 2, got: 1 });
+    replica.resume();
+    await expect(untilConfirmed(error)).resolves.toMatchObject([{ id: error.ids[0], created: true }]);
+    expect((await broker.counts('mail')).ready).toBe(1);
   });
 });
 

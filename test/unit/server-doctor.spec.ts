@@ -95,6 +95,15 @@ describe('doctor', () => {
   });
 
   it.each([
+    ['that no replica follows', { connected_slaves: '0' }, {}, ['primary', 'fsync']],
+    ['without an append-only file', { aof_enabled: '0' }, {}, ['primary', 'replicas']],
+    ['that never forces it to disk', {}, { appendfsync: 'no' }, ['primary', 'replicas']],
+    ['older than WAITAOF', { redis_version: '7.0.15' }, {}, ['primary', 'replicas']],
+  ])('names the levels that a server %s can confirm', (_what, info, config, levels) => {
+    expect(examine(info, config).durability).toEqual(levels);
+  });
+
+  it.each([
     [{ aof_enabled: '0' }, {}, { crash: 'those since the last snapshot' }],
     [{ aof_enabled: '0' }, { save: '' }, { powerCut: expect.stringMatching(/^all/) }],
     [{}, { appendfsync: 'always' }, { powerCut: expect.stringMatching(/^none/) }],
