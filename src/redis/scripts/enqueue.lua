@@ -62,66 +62,101 @@ else
     return head and string.sub(bundle, head, (string.find(bundle, '\0', head, true) or 0) - 1)
   end
 
-  local function stateOf(id, text)
-    local head = string.byte(text)
-    if head == 67 then return 'completed' elseif head == 88 then return 'cancelled' elseif head == 68 then return 'dead' end
-    if redisCall('HEXISTS', inflight, id) == 1 then return 'active' end
-    if redisCall('ZSCORE', scheduled, id) then return 'scheduled' end
-    if redisCall('EXISTS', parked) == 1 then
-      local name = string.match(string.match(text, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
-      if redisCall('ZSCORE', parked, name .. ' ' .. id) then return 'parked' end
+  -- What became of the jobs that have these user ids, asked for together: outcomes by user id, none where nobody has it.
+  local function outcomesOf(userIds)
+    local outcomeOf, held, ofUser = {}, {}, {}
+    if #userIds == 0 then return outcomeOf end
+    local holders = redisCall('HMGET', ids, unpack(userIds))
+    for i = 1, #userIds do
+      if holders[i] then
+        held[#held + 1] = holders[i]
+        ofUser[#held] = userIds[i]
+      end
     end
-    return 'ready'
+    if #held == 0 then return outcomeOf end
+    local running, due = redisCall('HMGET', inflight, unpack(held)), redisCall('ZMSCORE', scheduled, unpack(held))
+    local someParked = redisCall('EXISTS', parked) == 1
+    local function stateOf(i, text)
+      local head = string.byte(text)
+      if head == 67 then return 'completed' elseif head == 88 then return 'cancelled' elseif head == 68 then return 'dead' end
+      if running[i] then return 'active' elseif due[i] then return 'scheduled' end
+      if someParked then
+        local name = string.match(string.match(text, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
+        if redisCall('ZSCORE', parked, name .. ' ' .. held[i]) then return 'parked' end
+      end
+      return 'ready'
+    end
+    for i = 1, #held do
+      local text = recordOf(held[i]) -- one at a time: payloads may be large
+      -- A job that was lost by hand leaves its id free again.
+      outcomeOf[ofUser[i]] = text and stateOf(i, text) .. ' ' .. held[i]
+    end
+    return outcomeOf
   end
 
-  local fields = {}
-  local placed = {}
-  local levelFields = {}
-  local later = {}
+  -- Milliseconds since 1970, 0 for now.
+  local function dueOf(text)
+    if text == '' then return 0 end
+    return tonumber(text) + (string.byte(text) == 43 and now or 0)
+  end
+
+  local userIds = {}
+  for i = 6, last, 5 do
+    if ARGV[i] ~= '' then userIds[#userIds + 1] = ARGV[i] end
+  end
+  local outcomeOf = outcomesOf(userIds)
+
+  -- Scores stay numbers: the server writes them with all their digits, and faster.
+  local fields, claims, leveled, ranked, later = {}, {}, {}, {}, {}
+  local count = 0
   for i = 4, last, 5 do
-    local id, userId, due, level = ARGV[i], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
-    local outcome = ''
-    if userId ~= '' and redisCall('HSETNX', ids, userId, id) == 0 then
-      local first = redisCall('HGET', ids, userId)
-      local text = recordOf(first)
-      if text then
-        outcome = stateOf(first, text) .. ' ' .. first
-        known = true
-      else
-        if placed[first] then -- it comes with this very call
-          outcome = placed[first] .. ' ' .. first
-          known = true
-        else
-          redisCall('HSET', ids, userId, id) -- its job was lost by hand: the id is free again
-        end
+    local id, userId, dueAt, level = ARGV[i], ARGV[i + 2], dueOf(ARGV[i + 3]), ARGV[i + 4]
+    local outcome = userId ~= '' and outcomeOf[userId]
+    if outcome then
+      known = true
+      -- A job of this very call has it: that one's place among the arguments.
+      if type(outcome) == 'number' then
+        outcome = (dueOf(ARGV[outcome + 3]) > now and 'scheduled ' or 'ready ') .. ARGV[outcome]
       end
-    end
-    outcomes[#outcomes + 1] = outcome
-    if outcome == '' then
+    else
+      if userId ~= '' then
+        claims[#claims + 1] = userId
+        claims[#claims + 1] = id
+        outcomeOf[userId] = i
+      end
       fields[#fields + 1] = id
       fields[#fields + 1] = ARGV[i + 1]
-      if level > 0 then
-        levelFields[#levelFields + 1] = id
-        levelFields[#levelFields + 1] = level
+      if level ~= '0' then
+        leveled[#leveled + 1] = id
+        leveled[#leveled + 1] = level
       end
-      local dueAt = due == '' and 0 or (string.byte(due) == 43 and now + tonumber(string.sub(due, 2)) or tonumber(due))
-      placed[id] = dueAt > now and 'scheduled' or 'ready'
       if dueAt > now then
-        later[#later + 1] = string.format('%.0f', dueAt)
+        later[#later + 1] = dueAt
         later[#later + 1] = id
         if listening then events[#events + 1] = 'scheduled ' .. id .. ' ' end
-      elseif level > 0 then
-        local position = redisCall('HINCRBY', meta, 'back', 1)
-        redisCall('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+      elseif level ~= '0' then
+        ranked[#ranked + 1] = (9 - level) * 562949953421312 + 281474976710656
+        ranked[#ranked + 1] = id
         if listening then events[#events + 1] = 'enqueued ' .. id .. ' ' end
-        earlier = true
       else
         pushed[#pushed + 1] = id
       end
     end
+    count = count + 1
+    outcomes[count] = outcome or ''
   end
+  if #claims > 0 then redisCall('HSET', ids, unpack(claims)) end
   if #fields > 0 then redisCall('HSET', jobs, unpack(fields)) end
-  if #levelFields > 0 then redisCall('HSET', levels, unpack(levelFields)) end
+  if #leveled > 0 then redisCall('HSET', levels, unpack(leveled)) end
+  if #ranked > 0 then
+    earlier = true
+    local position = redisCall('HINCRBY', meta, 'back', #ranked / 2) - #ranked / 2
+    for i = 1, #ranked, 2 do
+      position = position + 1
+      ranked[i] = ranked[i] + position
+    end
+    redisCall('ZADD', priority, unpack(ranked))
+  end
   if #later > 0 then
     local before = redisCall('ZRANGE', scheduled, 0, 0)[1]
     redisCall('ZADD', scheduled, unpack(later))
