@@ -185,6 +185,16 @@ describe('bundles of completed jobs', () => {
     expect(await driver.hash('bundles')).toEqual({});
   });
 
+  it('count right when a blank, and fields of their own, go before others that stay', async () => {
+    const driver = use();
+    const [, second] = await completeMany(driver, 20);
+    await driver.broker.remove(QUEUE, second.id);
+    await completeMany(driver, 3);
+    await completeMany(driver, 20, { ...KEEP, count: 20 });
+    await driver.expectCounts({ completed: 20 });
+    expect(await driver.meta('completedBlanks')).toBe('0');
+  });
+
   it.each(['trim', 'purge'] as const)('count none after %s has emptied the list, whatever was deleted', async (way) => {
     const driver = use();
     const [job] = await completeMany(driver, 3);
@@ -192,6 +202,13 @@ describe('bundles of completed jobs', () => {
     if (way === 'purge') await driver.broker.purge(QUEUE, 'completed', 100);
     else await driver.broker.trim(QUEUE, { completed: false, cancelled: KEEP, dead: KEEP });
     await driver.expectCounts({});
+  });
+
+  it('go little faster than others come', async () => {
+    const driver = use();
+    for (let round = 0; round < 30; round++) await completeMany(driver, 15);
+    await driver.settle('w1', driver.complete(await driver.start('w1'), '1', { ...KEEP, count: 10 }));
+    await driver.expectCounts({ completed: 30 * 15 + 1 - 8 * 15 });
   });
 
   it('never go by thousands in one turn', async () => {
