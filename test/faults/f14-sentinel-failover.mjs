@@ -4,6 +4,7 @@ import { startSentinels } from './server-groups.mjs';
 
 export const id = 'F14';
 export const name = 'sentinel-failover';
+export const systems = ['bullmq'];
 
 export async function run(trial) {
   const { primaryNow, bringBack, connection } = await startSentinels(trial, 3000); // longer than a busy machine may stand still
@@ -47,14 +48,11 @@ export async function run(trial) {
     [...trial.calls].filter(
       ([n, outcome]) => outcome === 'stored' && !ended.has(n) && Boolean(trial.payloads.get(n)?.durable) === isDurable,
     ).length;
-  Object.assign(figures, {
-    failovers,
-    durable: durableCalls,
-    lostDurable: lostOf(true),
-    lostUnconfirmed: lostOf(false),
-    longestCallMs: trial.longestCallMs,
-  });
-  figures.lost = figures.lostDurable;
+  Object.assign(figures, { failovers, longestCallMs: trial.longestCallMs });
+  // A rival has no such level: what it lost, no replica had confirmed.
+  figures.lostUnconfirmed = trial.ours ? lostOf(false) : figures.lost;
+  figures.lost = trial.ours ? lostOf(true) : 0;
+  if (trial.ours) figures.durable = durableCalls;
   // Redis itself may have lost completions, and with them jobs run once more; an open outcome may stay open.
   trial.judge(figures, { extraRuns: 60, overlaps: 60, unknown: 200, recoveryMs: 8000 });
   return figures;

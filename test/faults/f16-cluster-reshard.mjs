@@ -3,10 +3,11 @@ import { startCluster } from './server-groups.mjs';
 
 export const id = 'F16';
 export const name = 'cluster-reshard';
+export const systems = ['bullmq'];
 
 export async function run(trial) {
   const { clients, ids, servers, connection } = await startCluster(trial);
-  const slot = await clients[0].call('CLUSTER', 'KEYSLOT', `{tq:${trial.queue}}:meta`);
+  const slot = await clients[0].call('CLUSTER', 'KEYSLOT', trial.system.clusterKeyOf(trial.queue));
   let owner = Math.min(2, Math.floor((slot * 3) / 16384));
   while (!(await ownsSlot(clients[owner], slot))) owner = (owner + 1) % 3;
   const producer = await trial.producer({ connection });
@@ -18,8 +19,10 @@ export async function run(trial) {
     const target = (owner + 1) % 3;
     await clients[target].call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner]);
     await clients[owner].call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[target]);
+    // However many keys a queue has, they go in some ten steps.
+    const step = Math.max(3, Math.ceil((await clients[owner].call('CLUSTER', 'COUNTKEYSINSLOT', slot)) / 10));
     for (;;) {
-      const keys = await clients[owner].call('CLUSTER', 'GETKEYSINSLOT', slot, 3);
+      const keys = await clients[owner].call('CLUSTER', 'GETKEYSINSLOT', slot, step);
       if (keys.length === 0) break;
       await clients[owner].call('MIGRATE', '127.0.0.1', servers[target].port, '', 0, 5000, 'KEYS', ...keys);
       await trial.pause(5 + 20 * trial.random());

@@ -3,11 +3,12 @@ import { startCluster } from './server-groups.mjs';
 
 export const id = 'F17';
 export const name = 'cluster-primary-kill';
+export const systems = ['bullmq'];
 
 export async function run(trial) {
   const nodeTimeoutMs = 2000;
   const { clients, servers, connection } = await startCluster(trial, { replicas: true, nodeTimeoutMs });
-  const slot = await clients[0].call('CLUSTER', 'KEYSLOT', `{tq:${trial.queue}}:meta`);
+  const slot = await clients[0].call('CLUSTER', 'KEYSLOT', trial.system.clusterKeyOf(trial.queue));
   const owner = await ownerOf(clients, slot);
   const producer = await trial.producer({ connection });
   await trial.workers(2, { connection });
@@ -30,6 +31,11 @@ export async function run(trial) {
   await trial.drained();
   const figures = await trial.figures();
   const refused = [...trial.calls.values()].filter((outcome) => outcome !== 'stored').length;
+  if (!trial.ours) {
+    // A rival cannot ask for a confirmation: what is gone is what Redis had not replicated.
+    figures.lostUnconfirmed = figures.lost;
+    figures.lost = 0;
+  }
   Object.assign(figures, { refused, longestCallMs: trial.longestCallMs });
   trial.judge(figures, { extraRuns: 40, overlaps: 40, unknown: 100, recoveryMs: nodeTimeoutMs + 5000 });
   return figures;

@@ -24,7 +24,11 @@ const OWN = {
   F10: { kills: '%n rounds of kills', sockets: 'sockets %n' },
   F12: { throughput: '%n of the speed kept', refusedBulks: '%n of 50 bulk calls failed' },
   F13: { told: '%n errors told' },
-  F14: { failovers: '%n failovers', durable: '%n jobs confirmed by a replica', lostUnconfirmed: '%n others lost' },
+  F14: {
+    failovers: '%n failovers',
+    durable: '%n jobs confirmed by a replica',
+    lostUnconfirmed: '%n lost that no replica had confirmed',
+  },
   F15: {
     confirmed: '%n jobs confirmed by a replica',
     lostConfirmed: '%n of them lost',
@@ -32,6 +36,7 @@ const OWN = {
     unconfirmed: '%n of 50 calls after the cut told so',
   },
   F16: { moves: 'the slot moved %n times' },
+  F17: { lostUnconfirmed: '%n lost that no replica had confirmed' },
   F18: { takenBusy: '%n of 100 taken while full', takenLate: '%n of 100 by a worker that starts then' },
   F19: { garbled: '%n records garbled', deadUnreadable: '%n dead as unreadable', vanished: '%n deleted by hand' },
   F20: { longestCallMs: 'the longest call took %s' },

@@ -5,19 +5,32 @@ import { instant } from '../history.mjs';
 
 const require = createRequire(new URL('../../../bench/package.json', import.meta.url));
 const { Queue, Worker } = require('bullmq');
-const { Redis } = require('ioredis');
+const { Cluster, Redis } = require('ioredis');
 
 const LOCK_LOST = Object.assign(new Error('The lock is lost'), { reason: 'lease-lost' });
 
+/** @param connection a URL, `{ sentinels, name }`, or `{ nodes }` of a cluster */
 const connect = (connection) => {
-  const client = new Redis(connection, { maxRetriesPerRequest: null });
+  const options = { maxRetriesPerRequest: null };
+  const { nodes } = connection;
+  const client = nodes
+    ? new Cluster(nodes, { redisOptions: options })
+    : typeof connection === 'string'
+      ? new Redis(connection, options)
+      : new Redis({ ...connection, ...options });
   client.on('error', () => {});
   return client;
 };
 
+/** A cluster needs all keys of a queue in one slot: its documentation asks for a prefix in braces. */
+const prefixOf = ({ nodes }) => (nodes ? '{bull}' : 'bull');
+
+/** Any key of a queue in a cluster. */
+export const clusterKeyOf = (queue) => `{bull}:${queue}:meta`;
+
 export async function openProducer(site) {
   const connection = connect(site.connection);
-  const queue = new Queue(site.queue, { connection });
+  const queue = new Queue(site.queue, { connection, prefix: prefixOf(site.connection) });
   queue.on('error', () => {});
   await queue.waitUntilReady();
   const optionsOf = ({ delay, id, maxAttempts } = {}) => ({ delay, jobId: id, attempts: maxAttempts });
@@ -38,24 +51,30 @@ export async function openProducer(site) {
 export async function openWorker(site, run) {
   const connection = connect(site.connection);
   const lockDuration = site.leaseMs ?? 30_000;
-  const worker = new Worker(
-    site.queue,
-    (job, token, signal) => {
-      const schedule = tickOf(job);
-      const scheduledFor = schedule?.scheduledFor;
-      const attempt = job.attemptsMade + 1;
-      // Its locks have tokens without an order: the start of a run tells which is the newest.
-      const fence = Math.round(instant() * 1000);
-      return run({ id: job.id, payload: job.data, attempt, fence, signal, schedule, scheduledFor });
-    },
-    { connection, concurrency: site.concurrency, lockDuration, stalledInterval: lockDuration },
-  );
-  worker.on('error', () => {});
-  // It tells the worker that a lock is lost; that the handler hears of it is one line of its user's.
-  worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id, LOCK_LOST)));
-  await worker.waitUntilReady();
+  const prefix = prefixOf(site.connection);
+  const openQueue = (name, concurrency) => {
+    const worker = new Worker(
+      name,
+      (job, token, signal) => {
+        const schedule = tickOf(job);
+        const scheduledFor = schedule?.scheduledFor;
+        const attempt = job.attemptsMade + 1;
+        // Its locks have tokens without an order: the start of a run tells which is the newest.
+        const fence = Math.round(instant() * 1000);
+        return run({ id: job.id, payload: job.data, attempt, fence, signal, schedule, scheduledFor });
+      },
+      { connection, prefix, concurrency, lockDuration, stalledInterval: lockDuration },
+    );
+    worker.on('error', () => {});
+    // It tells the worker that a lock is lost; that the handler hears of it is one line of its user's.
+    worker.on('lockRenewalFailed', (ids) => ids.forEach((id) => worker.cancelJob(id, LOCK_LOST)));
+    return worker;
+  };
+  const workers = [openQueue(site.queue, site.concurrency)];
+  for (let index = 0; index < (site.moreQueues ?? 0); index++) workers.push(openQueue(`${site.queue}-${index}`, 1));
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   if (site.schedules) {
-    const queue = new Queue(site.queue, { connection });
+    const queue = new Queue(site.queue, { connection, prefix });
     queue.on('error', () => {});
     // Every instance declares its schedules as it starts, as a decorator would.
     for (const [name, { expression, payload }] of Object.entries(site.schedules)) {
@@ -63,7 +82,7 @@ export async function openWorker(site, run) {
     }
   }
   const close = async () => {
-    await worker.close();
+    await Promise.all(workers.map((worker) => worker.close()));
     connection.disconnect();
   };
   let closing;
@@ -83,7 +102,7 @@ const STATES = { completed: 'completed', failed: 'dead', waiting: 'ready', activ
 
 export async function openAuditor({ connection, queue: name }) {
   const redis = connect(connection);
-  const queue = new Queue(name, { connection: redis });
+  const queue = new Queue(name, { connection: redis, prefix: prefixOf(connection) });
   queue.on('error', () => {});
   return {
     redis,

@@ -4,7 +4,8 @@ import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 export { openAuditor } from './task-queue-audit.mjs';
 
-export const lockMs = undefined;
+/** Any key of a queue in a cluster. */
+export const clusterKeyOf = (queue) => `{tq:${queue}}:meta`;
 
 const QUIET = { logger: process.env.FAULTS_LOG ? ['log', 'warn', 'error'] : false, abortOnError: false };
 
