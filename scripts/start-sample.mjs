@@ -16,4 +16,7 @@ for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIG
   // Ctrl-C reaches the app by itself: it sits in the same process group.
   process.on(signal, () => signal !== 'SIGINT' && app.kill(signal));
 }
+// The shell that npm runs this in ends of a signal without passing it on.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && app.kill('SIGTERM'), 200).unref();
 app.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));

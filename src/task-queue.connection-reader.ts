@@ -1,4 +1,5 @@
 import { ConfigurationError, InvalidValueError } from './core/errors.js';
+import { maskPassword } from './core/mask-password.js';
 import { checkKeyName } from './core/names.js';
 import { refuseUnknownKeys } from './core/option-checks.js';
 import type { Connection, TaskQueueModuleOptions } from './task-queue.options.js';
@@ -46,17 +47,6 @@ function readUrl(url: string): string {
   }
   if (/^rediss?:\/\//.test(url) && URL.canParse(url)) return url;
   throw new InvalidValueError('connection', maskPassword(url), REMEDY);
-}
-
-/** Errors end in logs, where no password belongs. */
-export function maskPassword(url: string): string {
-  // Greedy up to the last "@": a password that was not URL-encoded is often why a URL can not be read.
-  return url
-    .replace(
-      /^([a-z+]*:?\/{0,2})(?:([^:@/]*):)?.*@/i,
-      (_match, scheme: string, user: string | undefined) => `${scheme}${user ?? ''}:***@`,
-    )
-    .replace(/([?&]password=)[^&]*/i, '$1***');
 }
 
 function readCluster(connection: object): void {

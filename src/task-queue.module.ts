@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from './core/errors.js';
+import { requireObject } from './core/option-checks.js';
 import { Queue } from './queue/queue.js';
 import { QueueService } from './queue/queue.service.js';
 import { ScheduleService } from './queue/schedule.service.js';
@@ -16,6 +17,8 @@ import type {
 import type { TaskQueueModuleOptions } from './task-queue.options.js';
 import { TaskQueueHealth } from './worker/task-queue-health.js';
 
+/** Stops the boot of an app that imports the class, or a queue, and nowhere `forRoot`. */
+const ROOT = Symbol('TASK_QUEUE_ROOT');
 const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
 
 /**
@@ -27,7 +30,20 @@ const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
  * export class AppModule {}
  * ```
  */
-@Module({})
+@Module({
+  providers: [
+    {
+      provide: ROOT,
+      inject: [{ token: QUEUE_SERVICE, optional: true }],
+      useFactory: (service?: QueueService) => {
+        if (service === undefined)
+          throw new ConfigurationError(
+            'TaskQueueModule is not configured. Import TaskQueueModule.forRoot({ connection }) once, in the root module.',
+          );
+      },
+    },
+  ],
+})
 export class TaskQueueModule {
   /**
    * Once per app, in its root module.
@@ -53,6 +69,7 @@ export class TaskQueueModule {
 
   /** Names queues next to the feature that owns them, with their options; `@InjectQueue(name)` works where it is imported. */
   static registerQueue(...queues: QueueRegistration[]): DynamicModule {
+    for (const queue of queues) requireObject(queue, 'queue of registerQueue', 'pass { name: "mail" }');
     const injectables = queues.map(({ name }): Provider => ({
       provide: getQueueToken(name),
       inject: [QUEUE_SERVICE],

@@ -57,6 +57,6 @@ function refusal(value: unknown, what: string): InvalidValueError {
   return new InvalidValueError(
     what,
     value,
-    'a duration is milliseconds (0 or more) or a text such as "250ms", "10s", "5m", "2h", "1d"',
+    'a duration is milliseconds or a text such as "250ms", "10s", "5m", "2h", "1d", from 0 to a hundred years',
   );
 }

@@ -13,12 +13,19 @@ export function describeValue(value: unknown): string {
       typeof value === 'string'
         ? JSON.stringify(value)
         : typeof value === 'object' && value !== null
-          ? JSON.stringify(value)
+          ? textOfObject(value)
           : String(value);
   } catch {
     text = Object.prototype.toString.call(value);
   }
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function textOfObject(value: object): string {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return String(value);
+  const text = JSON.stringify(value);
+  const { name } = value.constructor ?? Object;
+  return text !== '{}' || name === 'Object' ? text : `a ${name}`;
 }
 
 /** An option, name, duration or other argument has a value that cannot be used. */
@@ -95,7 +102,8 @@ export class UnknownQueueError extends TaskQueueError {
     super(
       `Unknown queue "${queue}". ` +
         (nearest ? `Did you mean "${nearest}"? ` : '') +
-        `${nearest ? 'Or, if it is a new one, register' : 'Register'} it with TaskQueueModule.registerQueue({ name: "${queue}" }). Known queues: ${names.join(', ') || 'none'}.`,
+        `${nearest ? 'Or, if it is a new one, register' : 'Register'} it with TaskQueueModule.registerQueue({ name: "${queue}" }). ` +
+        `Known queues: ${names.join(', ') || 'none, until app.init() or app.listen() has started the app'}.`,
     );
     this.nearest = nearest;
   }

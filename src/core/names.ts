@@ -14,7 +14,7 @@ export function checkKeyName(value: unknown, what: string): string {
   throw new InvalidValueError(
     what,
     value,
-    'use 1–64 letters, digits, ".", "_" or "-", starting with a letter or digit',
+    'use a text of 1–64 letters, digits, ".", "_" or "-", starting with a letter or digit',
   );
 }
 
@@ -24,7 +24,7 @@ export function checkUserId(value: unknown): string {
   throw new InvalidValueError(
     'id',
     value,
-    'use 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
+    'use a text of 1–128 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
   );
 }
 
@@ -34,7 +34,7 @@ export function checkScheduleName(value: unknown, what: string): string {
   throw new InvalidValueError(
     what,
     value,
-    'use 1–109 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
+    'use a text of 1–109 printable ASCII characters without spaces and without : { } * ? [ ] \\ `',
   );
 }
 
@@ -49,6 +49,6 @@ export function checkJobName(value: unknown): string {
   throw new InvalidValueError(
     'name',
     value,
-    'use 1–128 printable ASCII characters without spaces, double quotes and backslashes, and not "*" alone',
+    'use a text of 1–128 printable ASCII characters without spaces, double quotes and backslashes, and not "*" alone',
   );
 }

@@ -43,6 +43,6 @@ export function readOneOf<T extends string>(given: unknown, allowed: readonly T[
   throw new InvalidValueError(
     what,
     given,
-    (nearest === undefined ? '' : `did you mean "${nearest}"? `) + `use one of: ${allowed.join(', ')}`,
+    (nearest === undefined ? '' : `did you mean "${nearest}"? `) + `Use one of: ${allowed.join(', ')}`,
   );
 }

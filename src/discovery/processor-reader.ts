@@ -42,6 +42,8 @@ export function readProcessor(
   requireObject(options, `options of ${place}`, 'pass an object');
   refuseUnknownKeys(options, PROCESSOR_KEYS, place);
   const definition = typeof target === 'object' && target !== null ? target : undefined;
+  if (definition !== undefined && definition.queue === undefined)
+    throw new InvalidValueError(`queue of ${place}`, target, 'pass the name of a queue, or a definition by defineJob');
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
   return {
     queue,

@@ -53,8 +53,10 @@ export function readEnqueueOptions(
 ): EnqueueRequest {
   requireObject(given, `options of ${place}`, 'pass an object such as { delay: "10s" }');
   for (const key of Object.keys(given)) {
-    if (!REQUEST_KEYS.has(key) && !(within === 'bulk' && key === 'payload'))
-      throw new UnknownOptionError(key, place, REQUEST_KEYS);
+    if (REQUEST_KEYS.has(key) || (within === 'bulk' && key === 'payload')) continue;
+    if (within === 'bulk' && !('payload' in given))
+      throw new InvalidValueError(place, given, 'pass { payload, …options } for each job');
+    throw new UnknownOptionError(key, place, REQUEST_KEYS);
   }
   if (given.delay !== undefined && given.runAt !== undefined) {
     throw new InvalidValueError('runAt', given.runAt, 'pass either delay or runAt, not both');
@@ -62,20 +64,21 @@ export function readEnqueueOptions(
   return {
     name: given.name === undefined ? undefined : checkJobName(given.name),
     userId: given.id === undefined ? undefined : checkUserId(given.id),
-    delayMs: given.delay === undefined ? undefined : readDelay(given.delay),
-    runAt: given.runAt === undefined ? undefined : readInstant(given.runAt),
+    delayMs: given.delay === undefined ? undefined : readDelay(given.delay, place),
+    runAt: given.runAt === undefined ? undefined : readInstant(given.runAt, place),
     job: readGivenJobOptions(given, place, backoffNames),
   };
 }
 
 /** A computed delay may have passed already: that is at once, as an instant in the past is. */
-function readDelay(given: Duration): number | undefined {
-  const ms = typeof given === 'number' && given < 0 && Number.isFinite(given) ? 0 : parseDuration(given, 'delay');
+function readDelay(given: Duration, place: string): number | undefined {
+  const ms =
+    typeof given === 'number' && given < 0 && Number.isFinite(given) ? 0 : parseDuration(given, `delay in ${place}`);
   return ms === 0 ? undefined : ms;
 }
 
-function readInstant(given: unknown): number {
+function readInstant(given: unknown, place: string): number {
   const at = given instanceof Date ? given.getTime() : given;
   if (typeof at === 'number' && at >= 0 && at <= LAST_INSTANT) return Math.round(at);
-  throw new InvalidValueError('runAt', given, 'use a Date or milliseconds since the epoch');
+  throw new InvalidValueError(`runAt in ${place}`, given, 'use a Date or milliseconds since the epoch');
 }

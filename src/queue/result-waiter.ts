@@ -62,7 +62,6 @@ export class ResultWaiter {
       const end = endOf(stored);
       if (end !== undefined) return end;
       wait.timer = setTimeout(() => wait.end('timeout'), remainingOf(deadline));
-      wait.timer.unref();
       return await ended;
     } finally {
       clearTimeout(wait.timer);

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { maskPassword } from '../core/mask-password.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
 export type RedisConnection =
@@ -119,7 +120,7 @@ function giveUpWhenMute(client: Redis | Cluster, silenceMs: number): void {
 
 /** The text of a connection for logs: without its password. */
 export function describeConnection(connection: RedisConnection): string {
-  if (typeof connection === 'string') return connection.replace(/\/\/[^@/]*@/, '//***@');
+  if (typeof connection === 'string') return maskPassword(connection);
   if (connection instanceof Redis) return `redis at ${connection.options.host}:${connection.options.port}`;
   if (connection instanceof Cluster) return 'redis cluster';
   if ('nodes' in connection && Array.isArray(connection.nodes))

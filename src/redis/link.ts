@@ -2,7 +2,7 @@ import { Command, type Cluster, type Redis } from 'ioredis';
 import { Bag, type Baggable } from '../core/bag.js';
 import { BrokerUnavailableError } from '../core/errors.js';
 import type { Script, ScriptCall } from './script-library.js';
-import { refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
+import { forgetArguments, refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
 
 export type Client = Redis | Cluster;
 
@@ -51,7 +51,7 @@ export class Link {
       this.release();
     });
     // Every failure reaches the callers that wait; without a listener ioredis prints each one.
-    client.on('error', () => {});
+    client.on('error', forgetArguments);
   }
 
   get ready(): boolean {
@@ -122,7 +122,7 @@ export class Link {
     let open = false;
     let lastError: unknown;
     for (let number = 0; ; number++) {
-      if (!this.ready) await this.untilReady(deadline, open, lastError);
+      if (!this.ready) await this.untilReady(deadline, writes, open, lastError);
       try {
         // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
         return await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
@@ -144,9 +144,9 @@ export class Link {
             if (!this.closed && number < SEND_TEXT_TRIES) continue;
           }
         }
-        if (this.closed) throw this.gaveUp(open, lastError, 'the store was closed');
+        if (this.closed) throw this.gaveUp(writes, open, lastError, 'the store was closed');
         const left = deadline - performance.now();
-        if (left <= 0) throw this.gaveUp(open, lastError);
+        if (left <= 0) throw this.gaveUp(writes, open, lastError);
         await pause(Math.min(left, backoff(number)));
       }
     }
@@ -169,6 +169,7 @@ export class Link {
         (error: Error) => {
           this.pending.delete(entry);
           strip(command);
+          forgetArguments(error);
           reject(error);
         },
       );
@@ -208,11 +209,11 @@ export class Link {
     }
   }
 
-  private async untilReady(deadline: number, open: boolean, cause: unknown): Promise<void> {
+  private async untilReady(deadline: number, writes: boolean, open: boolean, cause: unknown): Promise<void> {
     while (!this.ready) {
-      if (this.closed) throw this.gaveUp(open, cause, 'the store was closed');
+      if (this.closed) throw this.gaveUp(writes, open, cause, 'the store was closed');
       const left = deadline - performance.now();
-      if (left <= 0) throw this.gaveUp(open, cause);
+      if (left <= 0) throw this.gaveUp(writes, open, cause);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left);
         const waiting = this.waiting;
@@ -231,10 +232,15 @@ export class Link {
     for (const done of [...this.waiting]) done();
   }
 
-  private gaveUp(open: boolean, cause: unknown, why = `Redis did not answer within ${this.timeoutMs} ms`): Error {
+  private gaveUp(
+    writes: boolean,
+    open: boolean,
+    cause: unknown,
+    why = `Redis did not answer within ${this.timeoutMs} ms`,
+  ): Error {
     const text = why.charAt(0).toUpperCase() + why.slice(1);
     if (open) return new ReplyLostError(`${text}; the call may have been executed`, { cause });
-    return new BrokerUnavailableError(`${text}; nothing was stored`, { cause });
+    return new BrokerUnavailableError(writes ? `${text}; nothing was stored` : text, { cause });
   }
 }
 

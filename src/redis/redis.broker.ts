@@ -56,6 +56,7 @@ import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
+import { refusalOf, refusesLogin, replyCode } from './store-errors.js';
 import { Subscriptions } from './subscriptions.js';
 import { decodeReservation, decodeWakeUp, encodeTurn, reservedOf, type TurnReply } from './turn-encoder.js';
 
@@ -745,8 +746,7 @@ export class RedisBroker implements Broker {
         : setTimeout(() => finish(this.unreachable(connection, lastError)), connectTimeoutMs);
       const onError = (error: Error) => {
         lastError = error;
-        // Waiting does not mend a wrong password or user.
-        if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) finish(this.unreachable(connection, error));
+        if (refusesLogin(error)) finish(refusalOf(String(replyCode(error)), error));
       };
       const onReady = () => finish();
       function finish(error?: Error) {
@@ -831,7 +831,7 @@ function reportConnection(client: Client, place: string, tell: NonNullable<Redis
   let reason = '';
   client.on('error', (error: Error) => {
     reason = error.message;
-    if (up || told) return;
+    if (up || told || refusesLogin(error)) return;
     told = true;
     tell('unreachable', `${place}: ${reason}`);
   });

@@ -20,7 +20,7 @@ const REMEDIES: Record<string, string> = {
   MISCONF: 'Redis cannot save to disk and refuses writes. Free disk space or mend its persistence.',
   NOAUTH: 'Redis wants a password: put it into the connection URL or options.',
   WRONGPASS: 'Redis does not accept the user name or password of the connection.',
-  NOPERM: 'the Redis user lacks a permission: scripts/acl.mjs prints what each role needs.',
+  NOPERM: 'the Redis user lacks a permission: the guide "Security" lists what each role needs.',
   WRONGTYPE: 'a key of this prefix holds something else: choose another prefix or remove that key.',
   CROSSSLOT: 'keys lie in different slots: in a cluster an inbox needs the hash tag of its queue.',
 };
@@ -44,6 +44,21 @@ export function refusalOf(code: string, error: unknown): Error {
   if (code === 'OOM') return new StoreFullError({ cause: error });
   const remedy = REMEDIES[code] ?? (error instanceof Error ? error.message : String(error));
   return new BrokerRefusedError(code, remedy, { cause: error });
+}
+
+const LOGIN = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
+
+/** The server does not let this user in: waiting does not mend it. */
+export function refusesLogin(error: unknown): boolean {
+  return LOGIN.has(replyCode(error) ?? '');
+}
+
+/** ioredis names in an error reply the command with all its arguments: passwords and payloads, which no log may show. */
+export function forgetArguments(error: unknown): void {
+  if (!(error instanceof Error)) return;
+  const { command, lastNodeError } = error as { command?: { args?: unknown }; lastNodeError?: unknown };
+  if (command?.args !== undefined) command.args = [];
+  if (lastNodeError !== undefined) forgetArguments(lastNodeError);
 }
 
 /** The connection went, or the deadline passed, with the call already on its way. */

@@ -1,6 +1,7 @@
 import type { Redis, Cluster } from 'ioredis';
 import type { Unsubscribe } from '../core/broker.js';
 import { BrokerUnavailableError } from '../core/errors.js';
+import { refusalOf, replyCode } from './store-errors.js';
 
 type Listener = (message: string | undefined) => void;
 
@@ -91,6 +92,9 @@ export class Subscriptions {
     });
     try {
       await Promise.race([this.client.subscribe(channel), given]);
+    } catch (error) {
+      const code = replyCode(error);
+      throw code === undefined ? error : refusalOf(code, error);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onEnd);

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import type { Broker } from '../core/broker.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors.js';
 import { MovableClock } from '../memory/memory-clock.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { MemoryBroker } from '../memory/memory.broker.js';
@@ -34,16 +35,25 @@ const LIMIT = 1000;
 export class TestQueues {
   private readonly clock: MovableClock;
   private readonly store: MemoryStore;
+  /** Of each app that this was installed in. */
+  private readonly brokers = new Set<unknown>();
 
-  /** @param startAt of the clock; by default a fixed instant, so that runs repeat */
+  /**
+   * @param startAt of the clock; by default a fixed instant, so that runs repeat
+   * @throws InvalidValueError
+   */
   constructor(startAt?: Date) {
+    if (startAt !== undefined && !(startAt instanceof Date && Number.isFinite(startAt.getTime())))
+      throw new InvalidValueError('startAt of TestQueues', startAt, 'pass a valid Date');
     this.clock = startAt ? new MovableClock(startAt.getTime()) : new MovableClock();
     this.store = new MemoryStore(this.clock);
   }
 
   /** Puts this store in the place of the app's own, which is never connected to. */
   install<B extends ModuleBuilder>(builder: B): B {
-    builder.overrideProvider(BROKER).useValue(new MemoryBroker({ store: this.store }));
+    const broker = new MemoryBroker({ store: this.store });
+    this.brokers.add(broker);
+    builder.overrideProvider(BROKER).useValue(broker);
     builder.overrideProvider(INSTANCE_BROKER).useValue(new MemoryBroker({ clock: this.clock }));
     return builder;
   }
@@ -55,7 +65,8 @@ export class TestQueues {
 
   /**
    * Moves the clock, stopping wherever a job is due or a schedule ticks: each runs at its instant, and is awaited.
-   * @throws Error when handlers do not finish within `timeout` of real time
+   * @throws ConfigurationError where this was not installed in the app; Error when handlers do not finish within
+   *   `timeout` of real time
    */
   async advance(app: INestApplicationContext, duration: Duration, options: DrainOptions = {}): Promise<void> {
     const target = this.clock.now() + parseDuration(duration, 'duration');
@@ -72,10 +83,21 @@ export class TestQueues {
 
   /** Does what is due now, and waits until no job is ready or runs. */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
-    const { maintenance, scheduler, instanceSchedules } = app.get(TaskQueueLifecycle, { strict: false });
+    const { maintenance, scheduler, instanceSchedules } = this.lifecycleOf(app);
     await Promise.all([scheduler?.runOnce(), instanceSchedules?.scheduler.runOnce()]);
     await Promise.all([maintenance?.runOnce(), instanceSchedules?.maintenance.runOnce()]);
     await drainQueues(app, options);
+  }
+
+  private lifecycleOf(app: INestApplicationContext): TaskQueueLifecycle {
+    // An app without the module has no broker, and Nest throws.
+    try {
+      if (this.brokers.has(app.get(BROKER, { strict: false }))) return app.get(TaskQueueLifecycle, { strict: false });
+    } catch {}
+    throw new ConfigurationError(
+      'This TestQueues is not installed in this app. Import TaskQueueModule.forRoot() there, and call ' +
+        'install(Test.createTestingModule(…)) before compile().',
+    );
   }
 
   private async nextInstant(app: INestApplicationContext): Promise<number | undefined> {

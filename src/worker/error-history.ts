@@ -27,7 +27,7 @@ export function recordError(
         attempt,
         at,
         name: clip(mask(thrown.name), 200),
-        message: clip(mask(thrown.message), MESSAGE_LENGTH),
+        message: clip(mask(messageOf(thrown)), MESSAGE_LENGTH),
       };
       const stack = withStack ? ownStackOf(thrown) : undefined;
       if (stack !== undefined) record.stack = clip(mask(stack), STACK_LENGTH);
@@ -37,6 +37,13 @@ export function recordError(
   } catch {
     return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
   }
+}
+
+/** Nest's exceptions say in their response what is wrong with each field; the message alone is "Bad Request Exception". */
+function messageOf(error: Error & { getResponse?: () => unknown }): unknown {
+  if (error.getResponse === undefined) return error.message;
+  const { message } = Object(error.getResponse()) as { message?: unknown };
+  return Array.isArray(message) ? `${error.message}: ${message.join('; ')}` : error.message;
 }
 
 /** The JSON list of a job's errors with one more, bounded as {@link appendError} says; mostly without reading those before. */

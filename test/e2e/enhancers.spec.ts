@@ -175,7 +175,9 @@ describe('parameters', () => {
     }
     const app = await start([Work]);
     expect(await run(app, { to: 'ada@example.org' })).toBe('true default');
-    expect(await deathOf(app, { to: 'nobody' })).toMatch(/^exhausted: BadRequestException/);
+    expect(await deathOf(app, { to: 'nobody' })).toBe(
+      'exhausted: BadRequestException: Bad Request Exception: to must be an email',
+    );
   });
 
   it('of a definition are checked before anything else runs', async () => {

@@ -98,6 +98,9 @@ describe('forRoot', () => {
   it('says where it is missing', async () => {
     const boot = startModule({ imports: [TaskQueueModule.registerQueue({ name: 'mail' })] });
     await expect(boot).rejects.toThrow(/TaskQueueModule\.forRoot\(\)/);
+    await expect(startModule({ imports: [TaskQueueModule] })).rejects.toMatchObject({
+      code: 'TASK_QUEUE_CONFIGURATION',
+    });
   });
 
   it('may be imported twice as one dynamic module', async () => {
@@ -222,6 +225,7 @@ describe('registerQueue', () => {
   });
 
   it('checks its options and names the place', async () => {
+    expect(() => TaskQueueModule.registerQueue('mail' as never)).toThrow('Invalid queue of registerQueue: "mail"');
     const typo = TaskQueueModule.registerQueue({ name: 'mail', concurency: 1 } as never);
     await expect(startApp({ imports: [typo] }, memory)).rejects.toThrow(
       'Unknown option "concurency" in registerQueue("mail")',

@@ -3,7 +3,7 @@ import { Injectable, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Cron, CronExpression, Interval, Processor, QueueService, TaskQueueModule, type Job } from 'nestjs-task-queue';
 import { drainQueues, TestQueues } from 'nestjs-task-queue/testing';
-import { closeApps, gate, LogBook, startApp } from '../support/apps.js';
+import { closeApps, gate, LogBook, startApp, startModule } from '../support/apps.js';
 
 let app: INestApplication | undefined;
 afterEach(async () => {
@@ -85,4 +85,13 @@ it('drains any app, and names what is left where it cannot', async () => {
   release.open();
   await drainQueues(slow);
   expect(slow.get(Slow).finished).toBe(true);
+});
+
+it('refuses an app in which it is not installed, and an instant that is none', async () => {
+  const { app: other } = await startApp({ providers: [Work] });
+  const missing = { code: 'TASK_QUEUE_CONFIGURATION', message: expect.stringContaining('not installed in this app') };
+  await expect(new TestQueues().advance(other, '2h')).rejects.toMatchObject(missing);
+  const { app: without } = await startModule({});
+  await expect(new TestQueues().settle(without)).rejects.toMatchObject(missing);
+  expect(() => new TestQueues(new Date('nope'))).toThrow('Invalid startAt of TestQueues: Invalid Date');
 });

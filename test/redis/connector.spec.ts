@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { encodeEnvelope } from '../../src/core/envelope.js';
@@ -162,11 +163,9 @@ describe('connections', () => {
     const open = (password: string) => brokerOn(`redis://:${password}@127.0.0.1:${server.port}`).open();
     await open('secret');
     const error = await open('guess').catch((reason: unknown) => reason);
-    expect(error).toMatchObject({
-      code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
-      message: expect.stringContaining('WRONGPASS'),
-    });
-    expect((error as Error).message).not.toContain('guess');
+    expect(error).toMatchObject({ code: 'TASK_QUEUE_BROKER_REFUSED', reply: 'WRONGPASS' });
+    // As Nest prints it: with its cause, and whatever hangs on that.
+    expect(inspect(error, { depth: Infinity })).not.toContain('guess');
     await expect(brokerOn(server.url).open()).rejects.toMatchObject({ message: expect.stringContaining('NOAUTH') });
     for (const broker of brokers.splice(0)) await broker.close();
     await server.stop();
@@ -181,6 +180,8 @@ describe('connections', () => {
       code: 'TASK_QUEUE_BROKER_REFUSED',
       reply: 'NOPERM',
     });
+    const secret = await broker.enqueue('q', [{ envelope: '1\n"a secret"' }]).catch((reason: unknown) => reason);
+    expect(inspect(secret, { depth: Infinity })).not.toContain('a secret');
     await client.call('ACL', 'DELUSER', user);
   });
 
@@ -226,7 +227,9 @@ describe('connections', () => {
   });
 
   it('describes a connection without its password', () => {
-    expect(describeConnection('redis://me:secret@host:1/2')).toBe('redis://***@host:1/2');
+    expect(describeConnection('redis://me:secret@host:1/2')).toBe('redis://me:***@host:1/2');
+    expect(describeConnection('redis://me:se@cr/et@host:1')).toBe('redis://me:***@host:1');
+    expect(describeConnection('redis://host:1?password=secret')).toBe('redis://host:1?password=***');
     expect(describeConnection({ host: 'h', port: 1, password: 'secret' })).toBe('redis at h:1');
     expect(describeConnection({ path: '/tmp/redis.sock' })).toBe('redis at /tmp/redis.sock');
     expect(describeConnection({ sentinels: [{ host: 's' }], name: 'prime' })).toBe('redis "prime" behind 1 sentinels');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { maskPassword } from '../../src/task-queue.connection-reader.js';
+import { maskPassword } from '../../src/core/mask-password.js';
 import { layerJobOptions, readJobOptions } from '../../src/task-queue.job-options-reader.js';
 import { readModuleOptions, readQueueOptions } from '../../src/task-queue.options-reader.js';
 import { DEFAULTS } from '../../src/task-queue.options.js';
