@@ -7,6 +7,7 @@ import { endIfCancelling } from './settler.js';
 const LOG_LINES = 100;
 
 export function beat(queue: MemoryQueue, worker: string, leaseMs: number): BeatReply {
+  witness(queue, leaseMs);
   const lease = queue.leases.get(worker);
   const lapsed = lease === undefined || lease.killed || lease.endsAt <= queue.clock.movedMs;
   // What a test killed stays dead until the scan has seen it.
@@ -52,13 +53,17 @@ export function report(queue: MemoryQueue, reports: readonly RunReport[]): { los
   return { lost };
 }
 
+/** As shared/witness.lua: after a gap in which nobody looked, no lease counts for a whole one. */
+function witness(queue: MemoryQueue, leaseMs: number): void {
+  const { movedMs } = queue.clock;
+  const wasAway = queue.seenAt === undefined || movedMs - queue.seenAt > leaseMs / 2;
+  if (queue.active.size > 0 && wasAway) queue.graceUntil = movedMs + leaseMs;
+  queue.seenAt = movedMs;
+}
+
 /** One step: the jobs of one worker whose lease ran out. */
 export function reclaim(queue: MemoryQueue, leaseMs: number): Omit<ReclaimReply, 'nextLookAt'> {
-  const { movedMs } = queue.clock;
-  if (queue.active.size > 0 && (queue.seenAt === undefined || movedMs - queue.seenAt > leaseMs / 2)) {
-    queue.graceUntil = movedMs + leaseMs;
-  }
-  queue.seenAt = movedMs;
+  witness(queue, leaseMs);
   const [worker] = expiredWorkers(queue);
   const poisoned: string[] = [];
   let reclaimed = 0;

@@ -555,7 +555,7 @@ export class RedisBroker implements Broker {
 
   private beatKeysOf(queue: string): string[] {
     const { keys: k } = this.access(queue);
-    return [k.workers, k.cancelling, k.inflight];
+    return [k.meta, k.workers, k.cancelling, k.inflight];
   }
 
   private access(queue: string): QueueAccess {

@@ -21,6 +21,31 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect(await driver.stateOf(job.id)).toBe('active');
   });
 
+  it('takes beats for a proof that the store was there, so that others are reclaimed between scans far apart', async () => {
+    const driver = use();
+    const job = await driver.start('w1');
+    await driver.start('w2');
+    await driver.scan();
+    for (let step = 0; step < 8; step++) {
+      await driver.advance(LEASE_MS / 4);
+      await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    }
+    // Nobody scanned for two leases: the processes that live were busy, and beat by a thread.
+    expect((await driver.scan()).reclaimed).toBe(1);
+    expect(await driver.stateOf(job.id)).toBe('ready');
+  });
+
+  it('takes the first beat after an outage for its end, and reclaims nothing for a lease', async () => {
+    const driver = use();
+    const job = await driver.start('w1');
+    await driver.start('w2');
+    await driver.scan();
+    await driver.advance(LEASE_MS * 2);
+    await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    expect((await driver.scan()).reclaimed).toBe(0);
+    expect(await driver.stateOf(job.id)).toBe('active');
+  });
+
   it('renews a lease with every reservation', async () => {
     const driver = use();
     const first = await driver.start('w1');

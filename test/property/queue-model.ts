@@ -242,6 +242,7 @@ export class QueueModel extends ModelState {
   // ---------------------------------------------------------------- leases
 
   beat(worker: string, leaseMs: number): BeatReply {
+    this.witness(leaseMs);
     const lapsed = (this.leases.get(worker) ?? 0) <= this.now;
     this.leases.set(worker, this.now + leaseMs);
     return { now: this.now, lapsed, cancelling: this.cancellingOf(worker) };
@@ -286,12 +287,16 @@ export class QueueModel extends ModelState {
     return { promoted: promoted.length, nextDueAt: this.nextDueAt() };
   }
 
-  /** One step: the worker whose lease ran out first. */
-  reclaim(leaseMs: number): ReclaimReply {
+  private witness(leaseMs: number): void {
     const running = this.inState('active').length > 0;
     const wasAway = this.seenAt === undefined || this.now - this.seenAt > leaseMs / 2;
     if (running && wasAway) this.graceUntil = this.now + leaseMs;
     this.seenAt = this.now;
+  }
+
+  /** One step: the worker whose lease ran out first. */
+  reclaim(leaseMs: number): ReclaimReply {
+    this.witness(leaseMs);
     const [worker] = this.expired();
     const poisoned: string[] = [];
     let reclaimed = 0;

@@ -17,7 +17,8 @@ describe('beat.lua', () => {
     expect((await driver.broker.beat(QUEUE, 'w1', 100)).lapsed).toBe(false);
     await driver.advance(100);
     expect((await driver.broker.beat(QUEUE, 'w1', 100)).lapsed).toBe(true);
-    expect(await driver.keyNames()).toEqual(['workers']);
+    expect(await driver.keyNames()).toEqual(['meta', 'workers']);
+    expect(await driver.meta('seen')).toBe(String(driver.now()));
   });
 
   it('names only the jobs of this very worker', async () => {

@@ -1,12 +1,15 @@
 #!lua flags=allow-oom
--- Renews a worker's lease and tells it which of its jobs somebody wants cancelled.
+-- Renews a worker's lease and tells it which of its jobs somebody wants cancelled. It also proves that Redis was there, while
+-- the main loops that scan stand still.
 -- atomic because "had it lapsed" and "it runs again" must be one answer.
 --
--- KEYS  1 workers ZSET   2 cancelling HASH   3 inflight HASH
+-- KEYS  1 meta HASH   2 workers ZSET   3 cancelling HASH   4 inflight HASH
 -- ARGV  1 worker   2 lease ms
 -- returns { now, lapsed 1|0, cancelling ids }
-local workers, cancelling, inflight, worker = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+local meta, workers, cancelling, inflight, worker = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- include witness
+witness(now, tonumber(ARGV[2]))
 local expiry = redis.call('ZSCORE', workers, worker)
 local lapsed = (not expiry or tonumber(expiry) <= now) and 1 or 0
 redis.call('ZADD', workers, string.format('%.0f', now + tonumber(ARGV[2])), worker)

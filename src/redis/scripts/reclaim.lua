@@ -1,6 +1,5 @@
 #!lua flags=allow-oom
--- One step of the scan that returns jobs of workers whose lease ran out. A gap between scans of more than half a lease
--- means that Redis itself was away: the workers could not renew, so nothing is reclaimed for one lease.
+-- One step of the scan that returns jobs of workers whose lease ran out; of none for a lease after Redis was away.
 -- atomic because a job must be in flight or ready at any moment, and its crash be counted once.
 --
 -- KEYS  1 meta HASH      2 workers ZSET   3 inflight HASH     4 ready LIST      5 priority ZSET   6 levels HASH
@@ -16,18 +15,12 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local base = string.sub(meta, 1, -5)
 local lease, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
-local state = redis.call('HMGET', meta, 'seen', 'graceUntil', 'paused', 'listen', 'scanCursor', 'scanWorker')
+-- include witness
+local graceUntil = witness(now, lease)
+local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanWorker')
 local inFlightCount = redis.call('HLEN', inflight) - redis.call('HEXISTS', inflight, '-') -- '-' keeps the hash a table
 local reclaimed, poisoned, events, notices = {}, {}, {}, {}
 local more = 0
-local graceUntil = tonumber(state[2] or 0)
-
-if inFlightCount > 0 then
-  if not state[1] or now - tonumber(state[1]) > lease / 2 then graceUntil = now + lease end
-  redis.call('HSET', meta, 'seen', nowText, 'graceUntil', string.format('%.0f', graceUntil))
-else
-  redis.call('HSET', meta, 'seen', nowText)
-end
 
 local function tell(id, line)
   local until_ = redis.call('HGET', waiters, id)
@@ -87,7 +80,7 @@ if now >= graceUntil then
     -- A step looks at a bounded part of what is in flight; the worker's name stays until the last step is done.
     -- A lease that was renewed in between begins a new scan: what an older one passed over may be in flight again.
     local scanned = expired .. ' ' .. redis.call('ZSCORE', workers, expired)
-    local cursor = (state[6] == scanned and state[5]) or '0'
+    local cursor = (state[4] == scanned and state[3]) or '0'
     local scan = redis.call('HSCAN', inflight, cursor, 'COUNT', ARGV[3])
     local owner = expired .. ':'
     local mine = {}
@@ -108,7 +101,7 @@ if now >= graceUntil then
   end
 end
 
-if #reclaimed > 0 and not state[3] then
+if #reclaimed > 0 and not state[1] then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
   for i = 1, 8 do
     local worker = redis.call('SPOP', idle)
@@ -116,7 +109,7 @@ if #reclaimed > 0 and not state[3] then
   end
 end
 if #notices > 0 then redis.call('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
-if #events > 0 and state[4] and tonumber(state[4]) > now then
+if #events > 0 and state[2] and tonumber(state[2]) > now then
   redis.call('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end
 local nextLease = redis.call('ZRANGE', workers, 0, 0, 'WITHSCORES')
