@@ -143,6 +143,27 @@ describe('users', () => {
     await expect(broker.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
   });
 
+  it('a producer without rights on channels writes all the same, and learns it when it wants to hear', async () => {
+    const rule = aclRule({ role: 'producer', prefix: 't-*', user: 'mute', redis }).split(' ');
+    await admin.call('ACL', 'SETUSER', ...rule, `>${PASSWORD}`, 'resetchannels');
+    const broker = await open('mute' as Role);
+    const worker = await open('worker');
+    await worker.settleAndReserve('mail', turn); // waits for jobs
+    const [first] = await broker.enqueue('mail', [{ ...job, userId: 'a' }]);
+    await broker.enqueue('mail', [{ ...job, priority: 3 }]);
+    expect((await broker.enqueue('mail', [{ ...job, userId: 'a' }]))[0]).toMatchObject({
+      id: first.id,
+      state: 'ready',
+    });
+    await broker.setPaused('mail', true);
+    expect(await broker.isPaused('mail')).toBe(true);
+    await broker.setPaused('mail', false);
+    expect((await worker.settleAndReserve('mail', { ...turn, call: 2 })).jobs).toHaveLength(2);
+    expect(await broker.cancel('mail', first.id)).toBe('cancelling');
+    await expect(broker.onSettled('mail', () => {})).rejects.toMatchObject(refused);
+    await expect(broker.onEvents('mail', () => {})).rejects.toMatchObject(refused);
+  });
+
   it('the viewer reads and changes nothing', async () => {
     const producer = await open('producer');
     const [{ id }] = await producer.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);

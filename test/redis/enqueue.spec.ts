@@ -78,6 +78,14 @@ describe('enqueue.lua', () => {
     expect(await driver.client.hlen(driver.keys.ids)).toBe(1000);
   });
 
+  it.each(['', 'x', '-1', '10', '1.5', '01'])('refuses the priority %j before it writes', async (level) => {
+    const driver = use();
+    const jobs = ['n1', '1a\n1', 'one', '+5', '2', 'n2', '1a\n1', 'two', '+5', level];
+    await expect(call(driver, 'another language', 1, 'full', ...jobs)).rejects.toThrow('is not one of 0 to 9');
+    const { keys: k } = driver;
+    expect(await driver.client.exists(k.jobs, k.ids, k.levels, k.scheduled)).toBe(0);
+  });
+
   it('answers a repeated call as the first and does nothing again', async () => {
     const driver = use();
     const jobs = ['id1', '1\n1', 'u', '', '0', 'id2', '1\n2', 'u', '+5', '0'];

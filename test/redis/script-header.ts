@@ -54,7 +54,7 @@ export function withKeyCheck(scripts: ScriptLibrary, clockKey: string): ScriptLi
     local type = letter == 'H' and 'HASH' or letter == 'Z' and 'ZSET' or letter == 'S' and 'SET' or 'LIST'
     if command ~= 'EXISTS' and type ~= typeOf[key] then error(command .. ' of ' .. key .. ', a ' .. typeOf[key]) end
   end
-  return { call = function(command, ...)
+  return { pcall = real.pcall, error_reply = real.error_reply, call = function(command, ...)
     local arguments = { ... }
     if command == 'EXISTS' then for i = 1, #arguments do check(command, arguments[i]) end
     elseif command ~= 'TIME' and command ~= 'PUBLISH' then check(command, arguments[1]) end

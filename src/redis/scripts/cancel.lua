@@ -10,6 +10,7 @@
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelling, cancelled, levels, waiters = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local bundles = KEYS[14]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -27,7 +28,7 @@ if head == 67 or head == 88 or head == 68 then return answer('finished') end
 local base = string.sub(meta, 1, -5)
 if redis.call('HEXISTS', inflight, id) == 1 then
   redis.call('HSET', cancelling, id, nowText)
-  redis.call('PUBLISH', base .. 'signals', 'cancel ' .. id)
+  publish(base .. 'signals', 'cancel ' .. id)
   return answer('requested')
 end
 local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
@@ -46,10 +47,10 @@ redis.call('HINCRBY', meta, 'cancelledBytes', #kept)
 local until_ = redis.call('HGET', waiters, id)
 if until_ then
   redis.call('HDEL', waiters, id)
-  redis.call('PUBLISH', base .. 'settled', id .. ' ' .. line)
+  publish(base .. 'settled', id .. ' ' .. line)
 end
 local listen = redis.call('HGET', meta, 'listen')
 if listen and tonumber(listen) > now then
-  redis.call('PUBLISH', base .. 'events', nowText .. '\ncancelled ' .. id .. ' {"reason":"cancelled"}')
+  publish(base .. 'events', nowText .. '\ncancelled ' .. id .. ' {"reason":"cancelled"}')
 end
 return answer('cancelled')

@@ -20,6 +20,12 @@ local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 
+-- As scripts/shared/publish.lua, which is not included: producers in other languages run this file as it is.
+local function publish(channel, text)
+  local heard = redis.pcall('PUBLISH', channel, text)
+  return type(heard) == 'number' and heard or 0
+end
+
 -- A repeated call: the reply of the first was lost; it is given again, also when its jobs are long gone.
 local state = redisCall('HMGET', meta, 'paused', 'listen', 'fence', recordField)
 if state[4] then
@@ -51,7 +57,7 @@ if ARGV[3] == 'plain' then
 else
   local scheduled, ids, levels, parked, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 
-  -- As scripts/shared/record-of.lua, which is not included: producers in other languages run this file as it is.
+  -- As scripts/shared/record-of.lua.
   local bundle, bundlePrefix = '', nil
   local function recordOf(id)
     local record = redisCall('HGET', jobs, id)
@@ -127,6 +133,7 @@ else
       fields[#fields + 1] = id
       fields[#fields + 1] = ARGV[i + 1]
       if level ~= '0' then
+        if not string.find(level, '^[1-9]$') then return redis.error_reply('ERR priority "' .. level .. '" is not one of 0 to 9') end
         leveled[#leveled + 1] = id
         leveled[#leveled + 1] = level
       end
@@ -183,7 +190,7 @@ local function handOver(worker, channel, given)
   for i = 1, #given do
     local id, fence = given[i], string.format('%.0f', first + i - 1)
     local message = queue .. '\n' .. fence .. ' ' .. id .. '\n' .. redisCall('HGET', jobs, id)
-    if redisCall('PUBLISH', channel, message) == 0 and i == 1 then return false end
+    if publish(channel, message) == 0 and i == 1 then return false end
     tokens[i * 2 - 1] = id
     tokens[i * 2] = worker .. ':' .. fence
     if listening then
@@ -216,10 +223,10 @@ redisCall('HSET', meta, recordField,
 
 for i = 1, 8 do
   -- No receiver: that worker died idle, the next one is asked.
-  if not worker or redisCall('PUBLISH', channel, queue) > 0 then break end
+  if not worker or publish(channel, queue) > 0 then break end
   worker, channel = nextIdle()
 end
 if #events > 0 then
-  redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
+  publish(string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end
 return { nowText, known and outcomes or {} }

@@ -13,7 +13,7 @@ if #due > 0 then
   redis.call('ZREMRANGEBYRANK', scheduled, 0, #due - 1)
   if redis.call('EXISTS', levels) == 1 then
     for i = 1, #due do
-      local level = tonumber(redis.call('HGET', levels, due[i]) or 0)
+      local level = tonumber(redis.call('HGET', levels, due[i]) or 0) or 0
       if level > 0 then
         local position = redis.call('HINCRBY', meta, 'back', 1)
         redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), due[i])

@@ -10,6 +10,7 @@
 local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local levels, crashes, notes, waiters, bundles = KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -137,7 +138,7 @@ for i = 1, #victims do
     redis.call('HDEL', crashes, id)
     redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
     if redis.call('HDEL', waiters, id) == 1 then
-      redis.call('PUBLISH', base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
+      publish(base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
     end
     events[#events + 1] = 'removed ' .. id .. ' '
   end
@@ -153,6 +154,6 @@ if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
 local listen = redis.call('HGET', meta, 'listen')
 if #events > 0 and listen and tonumber(listen) > now then
-  redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
+  publish(base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
 end
 return answer(removed .. ' ' .. (more > 0 and 1 or 0))

@@ -62,7 +62,7 @@ local function giveBack(id)
     reclaimed[#reclaimed + 1] = id
     events[#events + 1] = 'reclaimed ' .. id .. ' '
   else
-    local level = tonumber(redis.call('HGET', levels, id) or 0)
+    local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
     if level > 0 then
       local position = redis.call('HINCRBY', meta, 'front', -1)
       redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)

@@ -56,7 +56,7 @@ for _, id in ipairs(orphans) do
   if redis.call('HDEL', cancelling, id) == 1 then
     endCancelled(id)
   else
-    local level = tonumber(redis.call('HGET', levels, id) or 0)
+    local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
     local crashed = tonumber(redis.call('HGET', crashes, id) or 0)
     if crashed > 0 and crashed >= limit - 1 then
       redis.call('LPUSH', suspects, id)

@@ -10,6 +10,7 @@
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local notes, waiters, bundles = KEYS[13], KEYS[14], KEYS[15]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -57,10 +58,10 @@ local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
 if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
 local base = string.sub(meta, 1, -5)
 if redis.call('HDEL', waiters, id) == 1 then
-  redis.call('PUBLISH', base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')
+  publish(base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')
 end
 local listen = redis.call('HGET', meta, 'listen')
 if listen and tonumber(listen) > now then
-  redis.call('PUBLISH', base .. 'events', nowText .. '\nremoved ' .. id .. ' ')
+  publish(base .. 'events', nowText .. '\nremoved ' .. id .. ' ')
 end
 return answer('removed')

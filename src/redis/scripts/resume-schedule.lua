@@ -7,6 +7,7 @@
 --       6 look at ms or ''
 -- returns 'resumed' | 'removed' (no code declares it) | 'changed' | 'not-found'
 local meta, schedules, ticks = KEYS[1], KEYS[2], KEYS[3]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -31,6 +32,6 @@ local first = redis.call('ZRANGE', ticks, 0, 0, 'WITHSCORES')[2]
 redis.call('ZADD', ticks, lookAt, name)
 -- Schedulers sleep until the earliest time they know: an earlier one must be told.
 if not first or tonumber(lookAt) < tonumber(first) then
-  redis.call('PUBLISH', string.sub(schedules, 1, -10) .. 'signals', 'schedules')
+  publish(string.sub(schedules, 1, -10) .. 'signals', 'schedules')
 end
 return answer('resumed')

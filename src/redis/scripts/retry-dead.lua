@@ -8,6 +8,7 @@
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local ids, bundles = KEYS[8], KEYS[9]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -33,13 +34,13 @@ else
 end
 local state = redis.call('HMGET', meta, 'paused', 'listen')
 if state[2] and tonumber(state[2]) > now then
-  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\nenqueued ' .. id .. ' ')
+  publish(string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\nenqueued ' .. id .. ' ')
 end
 if not state[1] then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
   for i = 1, 8 do
     local worker = redis.call('SPOP', idle)
-    if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
+    if not worker or publish(prefix .. ':wake:' .. worker, queue) > 0 then break end
   end
 end
 return answer('retried')

@@ -10,6 +10,7 @@
 -- returns 'created id' | 'known id' | 'changed' | 'not-found'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local inflight, schedules, runs, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -61,10 +62,10 @@ if not queueState[1] then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
   for i = 1, 8 do
     local worker = redis.call('SPOP', idle)
-    if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
+    if not worker or publish(prefix .. ':wake:' .. worker, queue) > 0 then break end
   end
 end
 if queueState[2] and tonumber(queueState[2]) > now then
-  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\nenqueued ' .. id .. ' ')
+  publish(string.sub(meta, 1, -5) .. 'events', nowText .. '\nenqueued ' .. id .. ' ')
 end
 return answer('created ' .. id)

@@ -6,6 +6,7 @@
 -- ARGV  1 caller (a lane)   2 call number   3 '1' paused | '0' resumed
 -- returns '1' changed | '0' it was so already
 local meta, idle = KEYS[1], KEYS[2]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -23,17 +24,17 @@ end
 if changed == 1 then
   local event = ARGV[3] == '1' and 'paused' or 'resumed'
   local base = string.sub(meta, 1, -5)
-  redis.call('PUBLISH', base .. 'signals', event)
+  publish(base .. 'signals', event)
   local listen = redis.call('HGET', meta, 'listen')
   if listen and tonumber(listen) > now then
-    redis.call('PUBLISH', base .. 'events', string.format('%.0f', now) .. '\n' .. event .. '  ')
+    publish(base .. 'events', string.format('%.0f', now) .. '\n' .. event .. '  ')
   end
   if event == 'resumed' then
     local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
     for i = 1, 1000 do
       local worker = redis.call('SPOP', idle)
       if not worker then break end
-      redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue)
+      publish(prefix .. ':wake:' .. worker, queue)
     end
   end
 end
