@@ -159,7 +159,7 @@ describe('users', () => {
     expect(await broker.isPaused('mail')).toBe(true);
     await broker.setPaused('mail', false);
     expect((await worker.settleAndReserve('mail', { ...turn, call: 2 })).jobs).toHaveLength(2);
-    expect(await broker.cancel('mail', first.id)).toBe('cancelling');
+    expect(await broker.cancel('mail', first.id)).toBe('requested');
     await expect(broker.onSettled('mail', () => {})).rejects.toMatchObject(refused);
     await expect(broker.onEvents('mail', () => {})).rejects.toMatchObject(refused);
   });
