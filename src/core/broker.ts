@@ -79,7 +79,7 @@ export interface Broker extends ScheduleBroker {
     retention: Record<SettledState, RetentionRule>,
   ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }>;
 
-  /** The stored jobs of these ids (a user's or the store's own), in order; undefined where nothing is kept. */
+  /** The stored jobs of these ids (the store's own, or else a user's), in order; undefined where nothing is kept. */
   read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]>;
   logs(queue: string, id: string): Promise<string[]>;
   /**

@@ -235,10 +235,11 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
     readonly retry: () => Promise<unknown>,
     options?: ErrorOptions,
   ) {
+    const what = `${got} of ${wanted} confirmations came in time for ${ids.length} job(s) on "${queue}", first id "${ids[0]}"`;
+    const why = options?.cause instanceof Error ? `: ${options.cause.message}` : '';
     super(
-      `${got} of ${wanted} confirmations came in time for ${ids.length} job(s) on "${queue}", first id "${ids[0]}". They are ` +
-        'stored and will run, but a crash or a failover may lose them. Call retry() on this error, or enqueue again with ' +
-        'the same id.',
+      `${what}${why}. They were stored; a crash or a failover may lose them. Call retry() on this error, or enqueue again ` +
+        'with the same id.',
       options,
     );
   }

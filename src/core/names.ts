@@ -18,8 +18,13 @@ export function checkKeyName(value: unknown, what: string): string {
   );
 }
 
+/** Ids of jobs that schedules make. */
+const TICK_ID = 'cron~';
+
 /** @throws InvalidValueError */
 export function checkUserId(value: unknown): string {
+  if (typeof value === 'string' && value.startsWith(TICK_ID))
+    throw new InvalidValueError('id', value, `ids that begin with "${TICK_ID}" belong to schedules: use another one`);
   if (typeof value === 'string' && USER_ID.test(value)) return value;
   throw new InvalidValueError(
     'id',

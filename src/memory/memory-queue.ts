@@ -92,9 +92,9 @@ export class MemoryQueue {
     return this.fence;
   }
 
-  /** By a user's id, else by the store's. */
+  /** By the store's number, else by a user's id: nobody chooses a number, and an id that looks like one takes no job over. */
   find(id: string): KeptJob | undefined {
-    return this.jobs.get(this.userIds.get(id) ?? id);
+    return this.jobs.get(id) ?? this.jobs.get(this.userIds.get(id) ?? '');
   }
 
   /** Its worker was only slow: one crash less. A suspect stays one until it has run alone. */

@@ -188,7 +188,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   async refresh(): Promise<this> {
     const { broker, queue } = this.#scope;
     const [stored] = await broker.read(queue, [this.#number]);
-    if (stored === undefined) throw new JobNotFoundError(queue, this.id);
+    // An id of a user may look like the number of a job that is gone.
+    if (stored?.id !== this.#number) throw new JobNotFoundError(queue, this.id);
     this.#state = stored.state;
     this.#text = stored.record;
     this.#stored = stored;

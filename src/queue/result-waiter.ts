@@ -59,7 +59,7 @@ export class ResultWaiter {
     ended.catch(() => {});
     try {
       const stored = await this.broker.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
-      const end = endOf(stored);
+      const end = endOf(stored, number);
       if (end !== undefined) return end;
       wait.timer = setTimeout(() => wait.end('timeout'), remainingOf(deadline));
       return await ended;
@@ -128,7 +128,8 @@ export class ResultWaiter {
     if (waits === undefined) return;
     const deadline = Math.max(...[...waits].map((wait) => wait.deadline));
     try {
-      const end = endOf(await this.broker.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS));
+      const stored = await this.broker.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
+      const end = endOf(stored, number);
       if (end !== undefined) for (const wait of waits) wait.end(end);
     } catch {
       // The store is away again: the reconnect after that brings another resync, and each wait has its timer.
@@ -148,8 +149,9 @@ export class ResultWaiter {
   }
 }
 
-function endOf(stored: StoredJob | undefined): WaitEnd | undefined {
-  if (stored === undefined) return 'gone';
+function endOf(stored: StoredJob | undefined, number: string): WaitEnd | undefined {
+  // An id of a user may look like the number of a job that is gone.
+  if (stored?.id !== number) return 'gone';
   return isSettled(stored.state) ? splitRecord(stored.record).settled : undefined;
 }
 

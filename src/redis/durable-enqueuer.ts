@@ -13,6 +13,8 @@ interface Request {
   /** performance.now() after which it is not sent any more. */
   sendBy: number;
   store(): Promise<EnqueueReceipt[]>;
+  /** Stored by an earlier request: nothing says that the server of now has it. */
+  isEarlier: boolean;
   resolve(receipts: EnqueueReceipt[]): void;
   reject(error: unknown): void;
 }
@@ -20,6 +22,14 @@ interface Request {
 interface Stored {
   request: Request;
   receipts: EnqueueReceipt[];
+  /** The connection on which the jobs are known to be stored: what another one confirms may be of another server. */
+  place: string | undefined;
+}
+
+/** What a party's confirmations came to, and what is known to have gone wrong. */
+interface Confirmation {
+  got: number;
+  cause?: unknown;
 }
 
 type StoreOnce = () => Promise<EnqueueReceipt[]>;
@@ -36,6 +46,8 @@ export class DurableEnqueuer {
   constructor(
     private readonly link: Link,
     private readonly enqueuerOf: (queue: string) => Enqueuer,
+    /** Asks on the link's own connection which of these jobs the server has no record of. */
+    private readonly missingOf: (queue: string, ids: readonly string[], deadline: number) => Promise<Set<string>>,
   ) {}
 
   enqueue(queue: string, jobs: readonly NewJob[], level: Durability): Promise<EnqueueReceipt[]> {
@@ -48,9 +60,15 @@ export class DurableEnqueuer {
     this.link.close();
   }
 
-  private submit(queue: string, level: Durability, sendBy: number, store: StoreOnce): Promise<EnqueueReceipt[]> {
+  private submit(
+    queue: string,
+    level: Durability,
+    sendBy: number,
+    store: StoreOnce,
+    isEarlier = false,
+  ): Promise<EnqueueReceipt[]> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ queue, level, sendBy, store, resolve, reject });
+      this.waiting.push({ queue, level, sendBy, store, isEarlier, resolve, reject });
       if (this.committing) return;
       this.committing = true;
       process.nextTick(() => void this.commitAll());
@@ -75,7 +93,8 @@ export class DurableEnqueuer {
       return undefined;
     }
     try {
-      return { request, receipts: await request.store() };
+      const receipts = await request.store();
+      return { request, receipts, place: request.isEarlier ? undefined : this.placeOf(queue) };
     } catch (error) {
       request.reject(this.withConfirmation(queue, level, error));
       return undefined;
@@ -97,22 +116,29 @@ export class DurableEnqueuer {
   }
 
   private async confirmParty(party: readonly Stored[]): Promise<void> {
-    const { queue, level } = party[0].request;
+    const { level } = party[0].request;
     const wanted = confirmationsOf(level);
-    const { got, cause } = await this.ask(queue, level);
+    const missing = new Set<string>();
+    const { got, cause } = await this.ask(party, missing);
     for (const { request, receipts } of party) {
-      if (got >= wanted) request.resolve(receipts);
+      if (receipts.some(({ id }) => missing.has(id)))
+        request.reject(this.unconfirmed(request, receipts, wanted, 0, GONE));
+      else if (got >= wanted) request.resolve(receipts);
       else request.reject(this.unconfirmed(request, receipts, wanted, got, cause));
     }
   }
 
-  /** @returns how many confirmations came; what is known to have gone wrong beside */
-  private async ask(queue: string, level: Durability): Promise<{ got: number; cause?: unknown }> {
+  /** @param missing gets the ids of jobs that the server which confirms has no record of */
+  private async ask(party: readonly Stored[], missing: Set<string>): Promise<Confirmation> {
+    const { queue, level } = party[0].request;
     const deadline = performance.now() + level.timeoutMs;
     const enqueuer = this.enqueuerOf(queue);
     for (;;) {
       const heldMs = Math.max(1, Math.round(deadline - performance.now()));
       try {
+        const place = this.placeOf(queue);
+        if (!(await this.isThere(party, place, missing, deadline))) return { got: 0 };
+        if (place !== this.placeOf(queue)) continue;
         const reply = await this.link.pair(enqueuer.emptyCall(), waitCommand(level, heldMs), heldMs);
         return { got: confirmedOf(reply, level) };
       } catch (cause) {
@@ -128,6 +154,26 @@ export class DurableEnqueuer {
     }
   }
 
+  /**
+   * After a reconnect the server may be another one, or have lost its latest writes: it would confirm what it never had.
+   * @returns whether it has the jobs of anybody
+   */
+  private async isThere(
+    party: readonly Stored[],
+    place: string,
+    missing: Set<string>,
+    deadline: number,
+  ): Promise<boolean> {
+    const moved = party.filter((stored) => stored.place !== place);
+    const ids = [...new Set(moved.flatMap(({ receipts }) => receipts.map(({ id }) => id)))];
+    if (ids.length > 0) {
+      for (const id of ids) missing.delete(id);
+      for (const id of await this.missingOf(party[0].request.queue, ids, deadline)) missing.add(id);
+      for (const stored of moved) stored.place = place;
+    }
+    return party.some(({ receipts }) => !receipts.some(({ id }) => missing.has(id)));
+  }
+
   private unconfirmed(
     { queue, level }: Request,
     receipts: EnqueueReceipt[],
@@ -136,7 +182,7 @@ export class DurableEnqueuer {
     cause: unknown,
   ): Error {
     const ids = receipts.map(({ id }) => id);
-    const retry = () => this.submit(queue, level, Infinity, () => Promise.resolve(receipts));
+    const retry = () => this.submit(queue, level, Infinity, () => Promise.resolve(receipts), true);
     return new DurabilityUnconfirmedError(queue, ids, wanted, got, retry, { cause });
   }
 
@@ -148,6 +194,11 @@ export class DurableEnqueuer {
     return new EnqueueOutcomeUnknownError(queue, error.ids, retry, { cause: error.cause });
   }
 
+  /** Rises with every connection; in a cluster the node counts, too. */
+  private placeOf(queue: string): string {
+    return `${this.link.epoch} ${this.nodeOf(queue)}`;
+  }
+
   /** Each node of a cluster confirms for itself. */
   private nodeOf(queue: string): string {
     const { client } = this.link;
@@ -156,6 +207,11 @@ export class DurableEnqueuer {
     return (client as Cluster).slots[slot]?.[0] ?? '';
   }
 }
+
+const GONE = new Error(
+  'the server that answers now has no record of them: it took over or came back without them, or they have ended and are ' +
+    'not kept. Enqueue them again',
+);
 
 function entryOf<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key);

@@ -553,6 +553,11 @@ export class RedisBroker implements Broker {
     };
   }
 
+  private readKeysOf(queue: string): string[] {
+    const { keys: k } = this.access(queue);
+    return [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters, k.bundles];
+  }
+
   private beatKeysOf(queue: string): string[] {
     const { keys: k } = this.access(queue);
     return [k.meta, k.workers, k.cancelling, k.inflight];
@@ -591,7 +596,7 @@ export class RedisBroker implements Broker {
     if (this.durable === undefined) {
       const link = new Link(this.connector.connect('durability'), this.options.commandTimeoutMs);
       const enqueuers = new Map<string, Enqueuer>();
-      this.durable = new DurableEnqueuer(link, (queue) => {
+      const enqueuerOf = (queue: string) => {
         let enqueuer = enqueuers.get(queue);
         if (enqueuer === undefined) {
           const { keys } = this.access(queue);
@@ -599,7 +604,23 @@ export class RedisBroker implements Broker {
           enqueuers.set(queue, (enqueuer = this.createEnqueuer(queue, link, keys, numbers)));
         }
         return enqueuer;
-      });
+      };
+      const missingOf = async (queue: string, ids: readonly string[], deadline: number) => {
+        const missing = new Set<string>();
+        for (let first = 0; first < ids.length; first += STEP) {
+          const step = ids.slice(first, first + STEP);
+          const args = ['', '1', ...step];
+          const [, ...found] = (await link.run(
+            this.readers.read,
+            this.readKeysOf(queue),
+            args,
+            deadline,
+          )) as unknown[][];
+          for (const [index, { length }] of found.entries()) if (length === 0) missing.add(step[index]);
+        }
+        return missing;
+      };
+      this.durable = new DurableEnqueuer(link, enqueuerOf, missingOf);
     }
     return this.durable;
   }
@@ -654,9 +675,8 @@ export class RedisBroker implements Broker {
     ttl: string,
     numbersOnly = false,
   ): Promise<(StoredJob | undefined)[]> {
-    const { keys: k } = this.access(queue);
     type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters, k.bundles];
+    const keys = this.readKeysOf(queue);
     const args = [ttl, numbersOnly ? '1' : '0', ...ids];
     const reading = ttl === '' ? this.look<Reply>('read', keys, args) : this.run<Reply>('read', keys, args);
     const [, ...found] = await reading;

@@ -164,11 +164,17 @@ export function enqueueContract(use: () => BrokerDriver): void {
     expect(again.created).toBe(true);
   });
 
-  it('reads a user id before a number that looks the same', async () => {
+  it('keeps a job whose number somebody else took for an id', async () => {
     const driver = use();
     const plain = await driver.putOne({ payload: '1' });
     const named = await driver.putOne({ payload: '2', userId: plain });
-    const [stored] = await driver.broker.read(QUEUE, [plain]);
-    expect(stored?.id).toBe(named);
+    expect(named).not.toBe(plain);
+    expect((await driver.broker.read(QUEUE, [plain]))[0]?.id).toBe(plain);
+    expect((await driver.broker.awaitSettled(QUEUE, plain, 1000))?.id).toBe(plain);
+    expect(await driver.broker.cancel(QUEUE, plain)).toBe('cancelled');
+    expect(await driver.stateOf(named)).toBe('ready');
+    // Once the number is gone, only the id is left.
+    expect(await driver.broker.remove(QUEUE, plain)).toBe('removed');
+    expect((await driver.broker.read(QUEUE, [plain]))[0]?.id).toBe(named);
   });
 }

@@ -29,9 +29,13 @@ export class ModelState {
     >;
   }
 
-  /** By a user's id, else by the store's. */
+  /** By the store's number, else by a user's id. */
   find(id: string): ModelJob | undefined {
-    return [...this.jobs.values()].find(({ userId }) => userId === id) ?? this.jobs.get(id);
+    return this.jobs.get(id) ?? this.findByUserId(id);
+  }
+
+  findByUserId(id: string): ModelJob | undefined {
+    return [...this.jobs.values()].find(({ userId }) => userId === id);
   }
 
   heldBy(worker: string): ModelJob[] {

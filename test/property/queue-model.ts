@@ -67,7 +67,7 @@ export class QueueModel extends ModelState {
   /** @param minted the id that the store gave each job, should it be a new one */
   enqueue(jobs: readonly NewJob[], minted: readonly string[]): EnqueueReceipt[] {
     return jobs.map((job, index) => {
-      const first = job.userId === undefined ? undefined : this.find(job.userId);
+      const first = job.userId === undefined ? undefined : this.findByUserId(job.userId);
       if (first !== undefined && first.userId === job.userId)
         return { id: first.id, created: false, state: first.state };
       const dueAt = job.delayMs === undefined ? (job.runAt ?? 0) : this.now + job.delayMs;

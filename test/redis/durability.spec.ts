@@ -194,6 +194,43 @@ describe('with a replica', () => {
     }
   });
 
+  describe('by a server that does not have the job', () => {
+    async function loseJobs(broker: RedisBroker): Promise<void> {
+      await admin.del(`{${prefixOf(broker)}:mail}:jobs`);
+    }
+    const gone = { wanted: 1, got: 0, message: expect.stringContaining('no record of them') };
+
+    it('is no confirmation when it is asked for again', async () => {
+      const broker = await open(primary.port);
+      await broker.enqueue('mail', [job()], ONE);
+      replica.pause();
+      const error = await failureOf(broker.enqueue('mail', [job('lost')], SOON));
+      replica.resume();
+      await loseJobs(broker);
+      expect(await failureOf(error.retry())).toMatchObject(gone);
+    });
+
+    it('is no confirmation when it took over in the middle of the wait, for those alone that are lost', async () => {
+      const proxy = await startTcpProxy(primary.port);
+      try {
+        const broker = await open(proxy.port);
+        await broker.enqueue('mail', [job()], ONE);
+        replica.pause();
+        const lost = failureOf(broker.enqueue('mail', [job('lost')], ONE));
+        await waitUnderWay();
+        await loseJobs(broker);
+        const [kept] = await broker.enqueue('mail', [{ ...job('kept'), userId: 'kept' }]);
+        const both = broker.enqueue('mail', [{ ...job('kept'), userId: 'kept' }], ONE);
+        proxy.reset();
+        replica.resume();
+        expect(await lost).toMatchObject(gone);
+        expect(await both).toEqual([{ id: kept.id, created: false, state: 'ready' }]);
+      } finally {
+        await proxy.stop();
+      }
+    });
+  });
+
   it('goes on after the server forgot the scripts', async () => {
     const broker = await open(primary.port);
     await broker.enqueue('mail', [job()], ONE);

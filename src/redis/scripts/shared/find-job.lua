@@ -1,9 +1,12 @@
 -- include record-of
 
--- The job that a user's id names, or else the one that has the number, and its record. Needs `ids`, too.
+-- The job that has the number, or else the one that a user's id names, and its record. Nobody chooses a number: an id that
+-- looks like one takes no other job over. Needs `ids`, too.
 local function findJob(given)
+  local record = given ~= '-' and recordOf(given) -- '-' keeps the hash a table
+  if record then return given, record end
   local id = redis.call('HGET', ids, given)
-  local record = id and recordOf(id)
+  record = id and recordOf(id)
   if record then return id, record end
-  return given, given ~= '-' and recordOf(given) -- '-' keeps the hash a table
+  return given, false
 end
