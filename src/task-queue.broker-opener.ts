@@ -39,6 +39,8 @@ function createBroker(options: ResolvedOptions, works: boolean, logger: Logger):
       if (event === 'restored') logger.log(`Redis answers again (${place})`);
       else if (event === 'lost')
         logger.error(`The connection to Redis was lost (${place}); connecting again until it works`);
+      else if (event === 'deaf')
+        logger.error(`Redis refuses to be listened to (${place}): jobs start late, results and events are not heard`);
       else logger.warn(`Redis is not reachable yet (${place}); trying again`);
     },
   });

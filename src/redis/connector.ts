@@ -66,7 +66,8 @@ export class Connector {
       stringNumbers: false,
       enableOfflineQueue: purpose === 'subscriber',
       autoResendUnfulfilledCommands: false,
-      autoResubscribe: true,
+      // `Subscriptions` does: what a server refuses ioredis throws where nobody can catch it.
+      autoResubscribe: false,
       // How long a socket that has gone already keeps the process alive after close(): ioredis waits 2 s.
       disconnectTimeout: 200,
       maxRetriesPerRequest: null,

@@ -178,7 +178,8 @@ export class Link {
 
   /** Not where a command is made: the timer would keep that command for as long as it runs. */
   private startSweeper(): NodeJS.Timeout {
-    return setTimeout(() => this.sweep(), SWEEP_MS);
+    // Behind the sockets: a loop that stood still finds replies there that came in time.
+    return setTimeout(() => setImmediate(() => this.sweep()), SWEEP_MS);
   }
 
   private sweep(): void {

@@ -74,8 +74,11 @@ export interface RedisBrokerOptions {
   works?: boolean;
   /** How many jobs at least that complete together share fields for their records; for tests. */
   fewestShared?: number;
-  /** The connection for commands went or came back, or the store can not be reached yet. */
-  onConnection?: (event: 'lost' | 'restored' | 'unreachable', reason: string) => void;
+  /**
+   * The connection for commands went or came back, or the store can not be reached yet; `deaf`: it refuses to be subscribed to
+   * any more.
+   */
+  onConnection?: (event: 'lost' | 'restored' | 'unreachable' | 'deaf', reason: string) => void;
   /** Other scripts than those of this folder: tests move their clock. */
   scripts?: ScriptLibrary;
 }
@@ -663,7 +666,11 @@ export class RedisBroker implements Broker {
   private subscriber(): Subscriptions {
     this.opened();
     if (this.subscriptions === undefined) {
-      this.subscriptions = new Subscriptions(this.connector.connect('subscriber'), this.options.commandTimeoutMs);
+      const { commandTimeoutMs, connection, onConnection } = this.options;
+      const place = describeConnection(connection);
+      this.subscriptions = new Subscriptions(this.connector.connect('subscriber'), commandTimeoutMs, (event, reason) =>
+        onConnection?.(event, reason === '' ? place : `${place}: ${reason}`),
+      );
       this.subscriptions.watch();
     }
     return this.subscriptions;

@@ -19,11 +19,15 @@ export class Subscriptions {
   private readonly ended = new AbortController();
   private watchdog: NodeJS.Timeout | undefined;
   private connectedBefore = false;
+  /** The server lets this user connect, and no longer listen. */
+  private refused = false;
 
   constructor(
     private readonly client: Redis | Cluster,
     /** A subscription settles within this many ms. */
     private readonly timeoutMs: number,
+    /** After a reconnect the server refused the subscriptions, or takes them again. */
+    private readonly tell: (event: 'deaf' | 'restored', reason: string) => void = () => {},
   ) {
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
@@ -104,11 +108,16 @@ export class Subscriptions {
   private async resubscribe(): Promise<void> {
     const channels = [...this.listeners.keys()];
     try {
-      // The client subscribes again by itself; asking once more makes sure it is done before the listeners look.
       if (channels.length > 0) await this.client.subscribe(...channels);
-    } catch {
-      return; // the connection went again: its next 'ready' comes here
+    } catch (error) {
+      // Without an answer the connection went again, and its next 'ready' comes here; a refusal is looked at with each PING.
+      if (replyCode(error) === undefined || this.refused) return;
+      this.refused = true;
+      this.tell('deaf', (error as Error).message);
+      return;
     }
+    if (this.refused) this.tell('restored', '');
+    this.refused = false;
     for (const set of this.listeners.values()) for (const listener of set) listener(undefined);
   }
 
@@ -129,10 +138,12 @@ export class Subscriptions {
     if (this.client.status !== 'ready') return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer')), PING_DEADLINE_MS);
+      // Behind the sockets: a loop that stood still finds an answer there that came in time.
+      timer = setTimeout(() => setImmediate(() => reject(new Error('no answer'))), PING_DEADLINE_MS);
     });
     try {
       await Promise.race([this.probe(), late]);
+      if (this.refused) await this.resubscribe();
     } catch {
       if (this.client.status === 'ready') this.client.disconnect(true);
     } finally {

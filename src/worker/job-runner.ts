@@ -47,7 +47,8 @@ const RESEND_LENGTH = 4096;
 
 /**
  * Turns one attempt into one settlement: the only place where what a handler did becomes the fate of its job.
- * Nothing a handler throws, returns or leaves behind gets past it.
+ * Nothing a handler throws or returns gets past it. What it throws later, from timers and listeners of its own, is the
+ * process's to handle, as in any Node program.
  */
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
@@ -163,14 +164,22 @@ export class JobRunner {
     let last: unknown;
     let any = false;
     const subscription = new Subscription();
+    /** A teardown of the handler may throw: here, that would end the process. */
+    const stop = (reason: unknown): unknown => {
+      try {
+        subscription.unsubscribe();
+        return reason;
+      } catch (error) {
+        return error;
+      }
+    };
     const observer = {
       next: (item: unknown) => {
-        if (job.ended) return subscription.unsubscribe();
+        if (job.ended) return void stop(undefined);
         try {
           if (any) job.progress(last);
         } catch (error) {
-          subscription.unsubscribe();
-          this.settle(job, this.failed(job, error), end); // thrown here, it would end the process
+          this.settle(job, this.failed(job, stop(error)), end);
           return;
         }
         last = item;
@@ -181,10 +190,7 @@ export class JobRunner {
     };
     subscription.add(source.subscribe(observer));
     if (job.ended) return;
-    const onAbort = () => {
-      subscription.unsubscribe();
-      this.settle(job, this.failed(job, job.signal.reason), end);
-    };
+    const onAbort = () => this.settle(job, this.failed(job, stop(job.signal.reason)), end);
     job.signal.addEventListener('abort', onAbort, { once: true });
   }
 

@@ -164,6 +164,36 @@ describe('users', () => {
     await expect(broker.onEvents('mail', () => {})).rejects.toMatchObject(refused);
   });
 
+  it('whoever may no longer listen lives, says so, and hears again once it may', async () => {
+    const told = new MessageLog<string>();
+    const broker = new RedisBroker({
+      connection: urlOf('worker'),
+      prefix: 't-acl',
+      commandTimeoutMs: 5000,
+      connectTimeoutMs: 5000,
+      waitForRedis: false,
+      allowEviction: false,
+      maxCrashes: 3,
+      logLines: 100,
+      onConnection: (event) => told.listener(event),
+    });
+    brokers.push(broker);
+    await broker.open();
+    const heard = new MessageLog<string>();
+    await broker.onWake('w1', (signal) => heard.listener(String(signal)));
+    await admin.call('ACL', 'SETUSER', 'worker', 'resetchannels');
+    await told.has('deaf');
+    await admin.call('ACL', 'SETUSER', 'worker', 'allchannels');
+    // As its watch does every few seconds.
+    await (broker as unknown as { subscriptions: { ping(): Promise<void> } }).subscriptions.ping();
+    expect(told.messages).toContain('restored');
+    const before = heard.messages.length;
+    await broker.settleAndReserve('mail', turn);
+    await broker.enqueue('mail', [job]);
+    await heard.first(before + 1);
+    await createUser('worker', ['~t-*-clock', '+get']);
+  });
+
   it('the viewer reads and changes nothing', async () => {
     const producer = await open('producer');
     const [{ id }] = await producer.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
