@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, UseGuards } from '@nestjs/common';
-import { concat, of, throwError } from 'rxjs';
+import { concat, Observable, of, throwError } from 'rxjs';
 import { Processor, QueueService, type Job, type ProcessorOptions } from 'nestjs-task-queue';
 import type { Broker } from '../../src/core/broker.js';
 import { BROKER } from '../../src/task-queue.constants.js';
@@ -234,6 +234,29 @@ describe.each(STORES)('on $name', ({ options }) => {
   ])('%s that never settles ends at the timeout', async (_what, returned) => {
     const { error, runs } = await afterAccident(returned, { ...TWICE, timeout: 1 });
     expect({ runs, reason: error.reason }).toEqual({ runs: 2, reason: 'exhausted' });
+  });
+
+  it.each([
+    ['is stopped by its timeout', 1, /TimeoutError|teardown/],
+    ['reports what cannot be stored', undefined, /teardown/],
+  ])('an Observable whose teardown throws when it %s fails its own job alone', async (_, timeout, message) => {
+    const source = (values: unknown[]) =>
+      new Observable((subscriber) => {
+        queueMicrotask(() => values.forEach((value) => subscriber.next(value)));
+        return () => {
+          throw new Error('teardown');
+        };
+      });
+    const work = handlerOf<string>('work', ({ payload }) => (payload === 'fine' ? 1 : source([1n, 2n])), TWICE);
+    const { app } = await startApp({ providers: [work] }, options());
+    const queues = app.get(QueueService);
+    const values = timeout === undefined ? {} : { timeout };
+    const failing = await queues.enqueue('work', 'odd', { maxAttempts: 1, ...values });
+    await expect(failing.result()).rejects.toMatchObject({
+      reason: 'exhausted',
+      message: expect.stringMatching(message),
+    });
+    expect(await (await queues.enqueue<string, unknown>('work', 'fine')).result()).toBe(1);
   });
 
   it('what settles twice, or after the timeout, settles its job once', async () => {
