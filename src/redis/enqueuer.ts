@@ -11,7 +11,7 @@ import { ReplyLostError } from './store-errors.js';
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;
 /** Text of one script, in characters. */
-const BATCH_LENGTH = 1024 * 1024;
+const BATCH_LENGTH = 256 * 1024;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
 

@@ -75,6 +75,37 @@ describe('settle-and-reserve.lua', () => {
     expect((await driver.reserve('w1')).fence).toBeGreaterThan(fence);
   });
 
+  it.each([
+    ['the list', {}],
+    ['priorities', { priority: 3 }],
+  ])(
+    'takes from %s as many long payloads at a time as it copies in two milliseconds, and at least one',
+    async (_, job) => {
+      const driver = use();
+      const [short] = await driver.put({ payload: '1', ...job });
+      const long = await driver.put(
+        ...Array.from({ length: 5 }, () => ({ payload: `"${'x'.repeat(200_000)}"`, ...job })),
+      );
+      const [huge] = await driver.put({ payload: `"${'x'.repeat(900_000)}"`, ...job });
+      const taken: string[][] = [];
+      for (let turn = 0; turn < 4; turn++) {
+        const { jobs, backlog } = await driver.reserve('w1', 100);
+        taken.push(jobs.map(({ id }) => id));
+        expect(backlog).toBe(turn < 3);
+      }
+      expect(taken).toEqual([[short, ...long.slice(0, 2)], long.slice(2, 4), long.slice(4), [huge]]);
+    },
+  );
+
+  it('moves a few long elements of a plain list at a time', async () => {
+    const driver = use();
+    const inbox = `${driver.prefix}-inbox`;
+    const long = JSON.stringify('x'.repeat(20_000));
+    await driver.client.lpush(inbox, ...Array.from({ length: 6 }, () => long), '1');
+    expect(await driver.broker.takeInbox(QUEUE, inbox, 100)).toBe(4);
+    expect(await driver.meta('long')).toBe('1');
+  });
+
   it('skips holes of cancelled and removed jobs and forgets them', async () => {
     const driver = use();
     const ids = await driver.putMany(30);

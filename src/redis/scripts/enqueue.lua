@@ -46,6 +46,8 @@ local events = {}
 local outcomes, known = {}, false
 local pushed, earlier = {}, false
 local last = #ARGV
+-- From here on a turn looks at how long envelopes are, before it takes them.
+local long = false
 
 if ARGV[3] == 'plain' then
   redisCall('HSET', jobs, unpack(ARGV, 4, last))
@@ -53,6 +55,7 @@ if ARGV[3] == 'plain' then
   for i = 4, last, 2 do
     at = at + 1
     pushed[at] = ARGV[i]
+    if #ARGV[i + 1] > 16384 then long = true end
   end
 else
   local scheduled, ids, levels, parked, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -132,6 +135,7 @@ else
       end
       fields[#fields + 1] = id
       fields[#fields + 1] = ARGV[i + 1]
+      if #ARGV[i + 1] > 16384 then long = true end
       if level ~= '0' then
         if not string.find(level, '^[1-9]$') then return redis.error_reply('ERR priority "' .. level .. '" is not one of 0 to 9') end
         leveled[#leveled + 1] = id
@@ -207,7 +211,7 @@ end
 
 local worker, channel
 if not state[1] and (#pushed > 0 or earlier) then worker, channel = nextIdle() end
-if worker and #pushed > 0 and #pushed <= 8 and not earlier and handOver(worker, channel, pushed) then
+if worker and #pushed > 0 and #pushed <= 8 and not earlier and not long and handOver(worker, channel, pushed) then
   pushed = {}
   worker = nil
 end
@@ -218,6 +222,7 @@ if #pushed > 0 then
   end
 end
 
+if long then redisCall('HSET', meta, 'long', '1') end
 redisCall('HSET', meta, recordField,
   ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
 

@@ -40,7 +40,7 @@ local nowText = string.format('%.0f', now)
 local byte, concat = string.byte, table.concat
 
 local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles',
-  recordField, handedField, 'completedBlanks')
+  recordField, handedField, 'completedBlanks', 'long')
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -581,6 +581,20 @@ local fenceText = state[2] or '0'
 local fence = tonumber(fenceText)
 local hasSuspects = rare and redisCall('EXISTS', suspects) == 1
 if want > 0 and not paused then
+  -- Where payloads are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.
+  local most = want
+  if state[10] then
+    local waiting = rare and redisCall('ZRANGE', priority, 0, want - 1) or {}
+    if #waiting == 0 then waiting = redisCall('LRANGE', ready, 0, want - 1) end
+    local bytes = 0
+    for i = 1, #waiting do
+      bytes = bytes + redisCall('HSTRLEN', jobs, waiting[i])
+      if bytes > 524288 then
+        most = math.max(i - 1, 1)
+        break
+      end
+    end
+  end
   local function accept(popped)
     local texts = redisCall('HMGET', jobs, unpack(popped))
     for i = 1, #popped do
@@ -608,16 +622,16 @@ if want > 0 and not paused then
     if got > 0 then room = 1 end -- nothing may run beside it
   end
   if got == 0 then
-    local best = rare and redisCall('ZPOPMIN', priority, want) or {}
+    local best = rare and redisCall('ZPOPMIN', priority, most) or {}
     if #best > 0 then
       local popped = {}
       for i = 1, #best, 2 do popped[#popped + 1] = best[i] end
       accept(popped)
     end
     local rounds = 0
-    while got < want and rounds < 8 do
+    while got < most and rounds < 8 do
       rounds = rounds + 1
-      local popped = redisCall('LPOP', ready, want - got)
+      local popped = redisCall('LPOP', ready, most - got)
       if not popped then
         if readyHoles ~= 0 then
           readyHoles = 0 -- an empty list has none, whatever was done to it by hand
@@ -627,13 +641,13 @@ if want > 0 and not paused then
       end
       accept(popped)
     end
-    if got < want and ARGV[7] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
+    if got < most and ARGV[7] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
       local adopted = {}
       if ARGV[7] == '*' then
-        adopted = redisCall('ZRANGE', parked, 0, want - got - 1)
+        adopted = redisCall('ZRANGE', parked, 0, most - got - 1)
       else
         for name in string.gmatch(ARGV[7], '[^ ]+') do
-          local room = want - got - #adopted
+          local room = most - got - #adopted
           if room <= 0 then break end
           local members = redisCall('ZRANGEBYLEX', parked, '[' .. name .. ' ', '(' .. name .. '!', 'LIMIT', 0, room)
           for i = 1, #members do
