@@ -1,10 +1,12 @@
 import { Logger } from '@nestjs/common';
 import type { Observable, Subscription } from 'rxjs';
+import { LogBudget } from '../core/log-budget.js';
 import type { QueueEventListener } from './listener-reader.js';
 
 /** Brings live events to the app's `@OnQueueEvent` methods; a queue nobody listens to costs nothing. */
 export class ListenerDispatcher {
   private subscriptions: Subscription[] = [];
+  private readonly budget = new LogBudget();
 
   constructor(
     private readonly eventsOf: (queue: string) => Observable<{ event: string }>,
@@ -33,7 +35,12 @@ export class ListenerDispatcher {
 
   /** A listener changes no job, so what it throws, now or later, is told and goes no further. */
   private call(listener: QueueEventListener, event: unknown): void {
-    const report = (error: unknown): void => this.logger.error(`${listener.label} threw`, stackOf(error));
+    const report = (error: unknown): void => {
+      const unsaid = this.budget.take();
+      if (unsaid === undefined) return;
+      const more = unsaid > 0 ? ` (${unsaid} times more, by whatever listener, since the last such line)` : '';
+      this.logger.error(`${listener.label} threw${more}`, stackOf(error));
+    };
     try {
       const returned = listener.invoke(event);
       if (returned instanceof Promise) returned.catch(report);
