@@ -207,6 +207,7 @@ local function tools()
     return trimmed
   end
 
+  -- Without a rule nothing is trimmed: the janitor does it, who knows what is to be kept.
   local function endCancelled(id, envelope, keepCount, keepBytes)
     local line = 'X' .. nowText .. '{"reason":"cancelled"}'
     keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
@@ -255,7 +256,7 @@ local function tools()
     if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
       absolve(id)
       if hasLevels then redisCall('HDEL', levels, id) end
-      endCancelled(id, envelope, 1000, 67108864)
+      endCancelled(id, envelope, math.huge, math.huge)
       return false
     end
     return true
