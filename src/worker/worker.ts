@@ -117,7 +117,8 @@ export class Worker {
   private doubtful = false;
   private doubtTimer: NodeJS.Timeout | undefined;
   private idleWaiters: (() => void)[] = [];
-  private pauseWaiter: (() => void) | undefined;
+  /** Lanes that wait before they try again. */
+  private readonly pauses = new Set<() => void>();
   private answeredAt: number | undefined;
   /** Somebody wants to know whether a turn is answered. */
   private probing = false;
@@ -266,7 +267,7 @@ export class Worker {
     clearTimeout(this.dueTimer);
     clearTimeout(this.staleTimer);
     clearTimeout(this.doubtTimer);
-    this.pauseWaiter?.();
+    for (const end of this.pauses) end();
     this.endProbes();
     this.tellIdle();
   }
@@ -485,6 +486,7 @@ export class Worker {
     if (reservation.trimmedDead > 0) {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
     }
+    if (this.closed) return; // nobody would end the timer for what is due next
     // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
     const wasPaused = this.paused;
     this.paused = reservation.paused && isCurrent;
@@ -500,7 +502,7 @@ export class Worker {
     this.hungry ||= turn.want > 0 && (jobs.length >= turn.want || reservation.backlog);
     this.armDue(reservation.nextDueAt);
     if (reservation.cancelling.length > 0) this.cancel(reservation.cancelling);
-    if (!this.reserving || this.paused || this.closed) this.giveBackHeld();
+    if (!this.reserving || this.paused) this.giveBackHeld();
     this.startHeld();
     this.schedule();
   }
@@ -647,11 +649,13 @@ export class Worker {
 
   private pauseFor(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.pauseWaiter = () => {
+      const end = () => {
         clearTimeout(timer);
+        this.pauses.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, ms);
+      this.pauses.add(end);
     });
   }
 }

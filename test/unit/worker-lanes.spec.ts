@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { ResolvedWorkerOptions } from '../../src/task-queue.options.js';
 import { type OpenTurn, ScriptedWorker, settled } from '../support/scripted-worker.js';
 
@@ -212,6 +212,33 @@ describe('a worker that ends with both lanes busy', () => {
     await settled();
     expect(scripted.started).toHaveLength(10);
     expect(scripted.turns.messages).toHaveLength(4);
+  });
+});
+
+describe('a worker that is closed', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const fakeTimers = () => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'performance'] });
+
+  it('keeps no timer for what an answer that comes later says is due', async () => {
+    fakeTimers();
+    const { scripted, first, second } = await startBoth();
+    scripted.worker.close();
+    await first.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
+    await second.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('waits for neither lane that was to try again later', async () => {
+    fakeTimers();
+    const { scripted, first, second } = await startBoth();
+    first.fail();
+    second.fail();
+    await settled();
+    expect(jest.getTimerCount()).toBeGreaterThanOrEqual(2);
+    scripted.worker.close();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 
