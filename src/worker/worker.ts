@@ -328,7 +328,9 @@ export class Worker {
   }
 
   private get isHungry(): boolean {
-    return this.hungry && this.reserving; // paused or not: the store says whether it still is
+    // Paused or not: the store says whether it still is. Draining or not, as long as it may be listed: the wake-up was for
+    // one that takes jobs, and the turn that takes this worker off the list passes it on.
+    return this.hungry && (this.reserving || this.listed);
   }
 
   private turnIfNeeded(): void {

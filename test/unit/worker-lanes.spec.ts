@@ -242,6 +242,21 @@ describe('a worker that is closed', () => {
   });
 });
 
+describe('a worker that drains', () => {
+  it('passes a wake-up on, once, by the turn that takes it off the list', async () => {
+    const scripted = start();
+    await (await scripted.nth(1)).answer({ fence: 1, jobs: [scripted.job('a', 1)] }); // with room: it is listed
+    scripted.worker.stopReserving();
+    scripted.worker.wake();
+    const passing = await scripted.nth(2);
+    expect(passing.turn).toMatchObject({ want: 0, listed: true, settlements: [] });
+    await passing.answer({ fence: 1, backlog: true });
+    scripted.worker.wake();
+    await settled();
+    expect(scripted.turns.messages).toHaveLength(2);
+  });
+});
+
 describe('what worker and store hold', () => {
   it('is never compared beside a turn of either lane', async () => {
     const { scripted, first, second } = await startBoth();
