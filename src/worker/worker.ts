@@ -46,10 +46,12 @@ const LANES = 2;
 const LEAST_FLUSH = 5;
 /** Of what a lane may hold: a little is left for Node to run while the turns of all lanes are under way. */
 const FLUSH_SHARE = 0.95;
-/** Most settlements in one turn: keeps a script under 2 ms. */
+/** Most settlements in one turn: with small payloads a script stays under 2 ms. */
 const TURN_SETTLEMENTS = 500;
-/** Text of one turn, in characters, either way. */
+/** Text of one turn, in characters, either way: large payloads take as long as the store takes to copy them. */
 const TURN_LENGTH = 1024 * 1024;
+/** An envelope that the script looks up and writes behind a line is copied twice as often as one that is sent. */
+const STORED_WEIGHT = 2;
 /** Held jobs that none of the running ones made room for within this go back to the queue. */
 const STALE_HOLD_MS = 25;
 const LONGEST_TIMER_MS = 3_600_000;
@@ -74,6 +76,8 @@ export class Worker {
   private readonly running = new Bag<RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
+  /** Of those among them that end a job whose envelope the store looks up: what that weighs, in characters. */
+  private readonly storedWeights = new Map<Settlement, number>();
   private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({
     lane,
     call: 0,
@@ -447,10 +451,19 @@ export class Worker {
     const all = this.settlements;
     let count = 0;
     let length = 0;
-    while (count < all.length && count < TURN_SETTLEMENTS && (count === 0 || length < TURN_LENGTH))
-      length += lengthOf(all[count++]);
+    while (count < all.length && count < TURN_SETTLEMENTS && (count === 0 || length < TURN_LENGTH)) {
+      const settlement = all[count++];
+      length += lengthOf(settlement);
+      if (this.storedWeights.size > 0) length += this.takeStoredWeight(settlement);
+    }
     this.settlements = count === all.length ? [] : all.slice(count);
     return count === all.length ? all : all.slice(0, count);
+  }
+
+  private takeStoredWeight(settlement: Settlement): number {
+    const weight = this.storedWeights.get(settlement) ?? 0;
+    this.storedWeights.delete(settlement);
+    return weight;
   }
 
   /** The same call again until the store answers it: it answers a repeated call as the first. */
@@ -523,9 +536,10 @@ export class Worker {
   private startWhatFits(): void {
     const { concurrency } = this.context.settings;
     while (this.held.length > 0 && this.running.size < concurrency && !this.quarantined) {
-      const prepared = this.runner.prepare(this.held.shift() as ReservedJob);
+      const reserved = this.held.shift() as ReservedJob;
+      const prepared = this.runner.prepare(reserved);
       if (isSettlement(prepared)) {
-        this.settlements.push(prepared);
+        this.push(prepared, reserved.envelope);
         if (prepared.op === 'bury') this.deaths.tell(prepared, undefined);
         if (prepared.op === 'park') this.warnOfParked(prepared.name);
         this.schedule();
@@ -559,12 +573,18 @@ export class Worker {
     this.prefetcher.observe(performance.now() - job.startedAt);
     this.timeouts.forget(job);
     if (settlement.op === 'bury') this.deaths.tell(settlement, job);
-    this.settlements.push(settlement);
+    this.push(settlement, job.envelopeText);
     this.hungry = true;
     this.startHeld();
     // The turn that refills goes out while Node still works on the rest of what it holds.
     if (this.settlements.length >= this.flushAt) this.turnIfNeeded();
     else this.schedule();
+  }
+
+  /** @param stored the envelope that the store has of the job */
+  private push(settlement: Settlement, stored: string): void {
+    this.settlements.push(settlement);
+    if (looksUpEnvelope(settlement)) this.storedWeights.set(settlement, stored.length * STORED_WEIGHT);
   }
 
   /** Settlements that are worth a turn of their own while others end. */
@@ -669,6 +689,12 @@ function lengthOf(settlement: Settlement): number {
     detail = '',
   } = settlement as Partial<Record<'result' | 'envelope' | 'detail', string>>;
   return result.length + envelope.length + detail.length;
+}
+
+/** It ends the job and does not bring the envelope that is kept. */
+function looksUpEnvelope(settlement: Settlement): boolean {
+  if ((settlement as { envelope?: string }).envelope !== undefined) return false;
+  return settlement.op === 'complete' || settlement.op === 'cancel' || settlement.op === 'bury';
 }
 
 function messageOf(error: unknown): string {
