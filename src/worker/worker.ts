@@ -46,7 +46,7 @@ const LANES = 2;
 const LEAST_FLUSH = 5;
 /** Of what a lane may hold: a little is left for Node to run while the turns of all lanes are under way. */
 const FLUSH_SHARE = 0.95;
-/** Most settlements in one turn: with small payloads a script stays under 2 ms. */
+/** Most settlements in one turn: of small jobs that complete, as many take the store some 2 ms. */
 const TURN_SETTLEMENTS = 500;
 /** Text of one turn, in characters, either way: large payloads take as long as the store takes to copy them. */
 const TURN_LENGTH = 1024 * 1024;
