@@ -10,6 +10,7 @@ import type {
   Settlement,
   WorkerTurn,
 } from '../core/broker.js';
+import { oneLineCodec } from '../core/payload-encoder.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
@@ -136,13 +137,14 @@ export class Worker {
   };
 
   constructor(private readonly context: WorkerContext) {
-    const { broker, queue, codec, payloadLimit, settings, workerId } = context;
+    const { broker, queue, payloadLimit, settings, workerId } = context;
+    const codec = oneLineCodec(context.codec);
     this.queue = queue;
     this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => {
       this.lose(lost);
       if (lost.length > 0) this.reconcile();
     });
-    this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
+    this.runner = new JobRunner({ ...context, codec, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);
     this.prefetcher = new Prefetcher(settings.prefetch, settings.concurrency);
