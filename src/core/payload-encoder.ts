@@ -60,9 +60,33 @@ function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { j
     if (error instanceof InvalidPayloadError) throw error;
     throw new InvalidPayloadError(queue, jobName, [failureOf(error)]);
   }
-  if (typeof text === 'string' && !text.includes('\n')) return text;
-  throw new ConfigurationError(
-    `The codec must encode to a string without newlines; for a payload of "${queue}/${jobName}" it did not.`,
+  if (isOneLine(text)) return text;
+  throw notOneLine(context);
+}
+
+/**
+ * A codec whose texts are checked as those of payloads are: a newline would end the line of a result or an event in the wrong
+ * place. JSON has none.
+ */
+export function oneLineCodec(codec: Codec): Codec {
+  if (codec === jsonCodec) return codec;
+  return {
+    encode: (value, context) => {
+      const text = codec.encode(value, context) as string | undefined;
+      if (text === undefined || isOneLine(text)) return text as string; // nothing to store is no text
+      throw notOneLine(context);
+    },
+    decode: (text, context) => codec.decode(text, context),
+  };
+}
+
+function isOneLine(text: unknown): text is string {
+  return typeof text === 'string' && !text.includes('\n');
+}
+
+function notOneLine({ queue, jobName, field }: CodecContext): ConfigurationError {
+  return new ConfigurationError(
+    `The codec must encode to a string without newlines; for a ${field} of "${queue}/${jobName}" it did not.`,
   );
 }
 

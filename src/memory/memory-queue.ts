@@ -29,9 +29,6 @@ export interface EndedJobs {
   bytes: number;
 }
 
-/** The end of a job that a cancellation met before its own retention was known. */
-export const CANCEL_KEEP: RetentionRule = { count: 1000, ageMs: 86_400_000, bytes: 64 * 1024 * 1024 };
-
 /** Runs a job may take its worker with it: then it is dead. One less: it is a suspect. */
 export const MAX_CRASHES = 3;
 

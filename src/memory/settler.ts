@@ -1,7 +1,7 @@
 import type { Settlement } from '../core/broker.js';
 import { newestErrorOf } from '../core/envelope.js';
 import type { KeptJob } from './kept-job.js';
-import { CANCEL_KEEP, type MemoryQueue } from './memory-queue.js';
+import type { MemoryQueue } from './memory-queue.js';
 
 export const CANCELLED_DETAIL = '{"reason":"cancelled"}';
 
@@ -84,7 +84,7 @@ function release(queue: MemoryQueue, job: KeptJob): void {
 /** A running job that somebody wants cancelled gets no further attempt. */
 export function endIfCancelling(queue: MemoryQueue, job: KeptJob): boolean {
   if (!job.cancelling) return false;
-  queue.end(job, 'cancelled', CANCELLED_DETAIL, CANCEL_KEEP);
+  queue.end(job, 'cancelled', CANCELLED_DETAIL, undefined); // what is to be kept of it, the janitor knows
   return true;
 }
 

@@ -15,8 +15,12 @@ const BATCH_LENGTH = 256 * 1024;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
 
-/** The store remembers a call for ten minutes: an answer later than this could be a second execution. */
+/**
+ * The store remembers a call for ten minutes from when it was executed, which may have been as soon as it was sent: one that is
+ * repeated and executed later than that could be a second execution. The last question goes out a while before.
+ */
 const ASKABLE_MS = 9 * 60_000;
+const ANSWERABLE_MS = 9.5 * 60_000;
 
 interface Group {
   jobs: readonly NewJob[];
@@ -151,6 +155,7 @@ export class Enqueuer {
     const keys = plain ? this.plainKeys : this.fullKeys;
     const execute = async (deadline?: number) =>
       receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
+    const sentAt = performance.now();
     try {
       const receipts = await execute(batch[0].deadline);
       let first = 0;
@@ -162,12 +167,11 @@ export class Enqueuer {
         for (const group of batch) group.reject(error);
         return lane;
       }
-      const askableUntil = performance.now() + ASKABLE_MS;
       let first = 0;
       for (const group of batch) {
         const from = first;
         const to = (first += group.jobs.length);
-        group.reject(this.outcomeUnknown(execute, ids, from, to, askableUntil, error));
+        group.reject(this.outcomeUnknown(execute, ids, from, to, sentAt, error));
       }
       return newLane(); // the old one remembers the open call until somebody asks again
     }
@@ -175,15 +179,16 @@ export class Enqueuer {
 
   /** The store remembers the call: asking again tells what became of it, as often as it takes. */
   private outcomeUnknown(
-    execute: () => Promise<EnqueueReceipt[]>,
+    execute: (deadline: number) => Promise<EnqueueReceipt[]>,
     ids: string[],
     from: number,
     to: number,
-    askableUntil: number,
+    sentAt: number,
     cause: unknown,
   ): Error {
     const retry = async (): Promise<EnqueueReceipt[]> => {
-      if (performance.now() > askableUntil) {
+      const now = performance.now();
+      if (now > sentAt + ASKABLE_MS) {
         throw new BrokerRefusedError(
           'EXPIRED',
           'the store remembers a call for ten minutes: look the job up by its id.',
@@ -191,10 +196,10 @@ export class Enqueuer {
         );
       }
       try {
-        return (await execute()).slice(from, to);
+        return (await execute(Math.min(now + this.link.timeoutMs, sentAt + ANSWERABLE_MS))).slice(from, to);
       } catch (error) {
         // Whatever kept this call from its answer says nothing about the first one.
-        throw this.outcomeUnknown(execute, ids, from, to, askableUntil, error);
+        throw this.outcomeUnknown(execute, ids, from, to, sentAt, error);
       }
     };
     return new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause });

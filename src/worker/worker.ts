@@ -10,6 +10,7 @@ import type {
   Settlement,
   WorkerTurn,
 } from '../core/broker.js';
+import { oneLineCodec } from '../core/payload-encoder.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
@@ -46,10 +47,12 @@ const LANES = 2;
 const LEAST_FLUSH = 5;
 /** Of what a lane may hold: a little is left for Node to run while the turns of all lanes are under way. */
 const FLUSH_SHARE = 0.95;
-/** Most settlements in one turn: keeps a script under 2 ms. */
+/** Most settlements in one turn: of small jobs that complete, as many take the store some 2 ms. */
 const TURN_SETTLEMENTS = 500;
-/** Text of one turn, in characters, either way. */
+/** Text of one turn, in characters, either way: large payloads take as long as the store takes to copy them. */
 const TURN_LENGTH = 1024 * 1024;
+/** An envelope that the script looks up and writes behind a line is copied twice as often as one that is sent. */
+const STORED_WEIGHT = 2;
 /** Held jobs that none of the running ones made room for within this go back to the queue. */
 const STALE_HOLD_MS = 25;
 const LONGEST_TIMER_MS = 3_600_000;
@@ -74,6 +77,8 @@ export class Worker {
   private readonly running = new Bag<RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
+  /** Of those among them that end a job whose envelope the store looks up: what that weighs, in characters. */
+  private readonly storedWeights = new Map<Settlement, number>();
   private readonly lanes: Lane[] = Array.from({ length: LANES }, (_, lane) => ({
     lane,
     call: 0,
@@ -117,7 +122,8 @@ export class Worker {
   private doubtful = false;
   private doubtTimer: NodeJS.Timeout | undefined;
   private idleWaiters: (() => void)[] = [];
-  private pauseWaiter: (() => void) | undefined;
+  /** Lanes that wait before they try again. */
+  private readonly pauses = new Set<() => void>();
   private answeredAt: number | undefined;
   /** Somebody wants to know whether a turn is answered. */
   private probing = false;
@@ -131,13 +137,14 @@ export class Worker {
   };
 
   constructor(private readonly context: WorkerContext) {
-    const { broker, queue, codec, payloadLimit, settings, workerId } = context;
+    const { broker, queue, payloadLimit, settings, workerId } = context;
+    const codec = oneLineCodec(context.codec);
     this.queue = queue;
     this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => {
       this.lose(lost);
       if (lost.length > 0) this.reconcile();
     });
-    this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
+    this.runner = new JobRunner({ ...context, codec, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);
     this.prefetcher = new Prefetcher(settings.prefetch, settings.concurrency);
@@ -266,7 +273,7 @@ export class Worker {
     clearTimeout(this.dueTimer);
     clearTimeout(this.staleTimer);
     clearTimeout(this.doubtTimer);
-    this.pauseWaiter?.();
+    for (const end of this.pauses) end();
     this.endProbes();
     this.tellIdle();
   }
@@ -327,7 +334,9 @@ export class Worker {
   }
 
   private get isHungry(): boolean {
-    return this.hungry && this.reserving; // paused or not: the store says whether it still is
+    // Paused or not: the store says whether it still is. Draining or not, as long as it may be listed: the wake-up was for
+    // one that takes jobs, and the turn that takes this worker off the list passes it on.
+    return this.hungry && (this.reserving || this.listed);
   }
 
   private turnIfNeeded(): void {
@@ -444,10 +453,19 @@ export class Worker {
     const all = this.settlements;
     let count = 0;
     let length = 0;
-    while (count < all.length && count < TURN_SETTLEMENTS && (count === 0 || length < TURN_LENGTH))
-      length += lengthOf(all[count++]);
+    while (count < all.length && count < TURN_SETTLEMENTS && (count === 0 || length < TURN_LENGTH)) {
+      const settlement = all[count++];
+      length += lengthOf(settlement);
+      if (this.storedWeights.size > 0) length += this.takeStoredWeight(settlement);
+    }
     this.settlements = count === all.length ? [] : all.slice(count);
     return count === all.length ? all : all.slice(0, count);
+  }
+
+  private takeStoredWeight(settlement: Settlement): number {
+    const weight = this.storedWeights.get(settlement) ?? 0;
+    this.storedWeights.delete(settlement);
+    return weight;
   }
 
   /** The same call again until the store answers it: it answers a repeated call as the first. */
@@ -485,6 +503,7 @@ export class Worker {
     if (reservation.trimmedDead > 0) {
       this.context.logger.warn(`Queue "${this.queue}": retention trimmed ${reservation.trimmedDead} dead letters`);
     }
+    if (this.closed) return; // nobody would end the timer for what is due next
     // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
     const wasPaused = this.paused;
     this.paused = reservation.paused && isCurrent;
@@ -500,7 +519,7 @@ export class Worker {
     this.hungry ||= turn.want > 0 && (jobs.length >= turn.want || reservation.backlog);
     this.armDue(reservation.nextDueAt);
     if (reservation.cancelling.length > 0) this.cancel(reservation.cancelling);
-    if (!this.reserving || this.paused || this.closed) this.giveBackHeld();
+    if (!this.reserving || this.paused) this.giveBackHeld();
     this.startHeld();
     this.schedule();
   }
@@ -519,9 +538,10 @@ export class Worker {
   private startWhatFits(): void {
     const { concurrency } = this.context.settings;
     while (this.held.length > 0 && this.running.size < concurrency && !this.quarantined) {
-      const prepared = this.runner.prepare(this.held.shift() as ReservedJob);
+      const reserved = this.held.shift() as ReservedJob;
+      const prepared = this.runner.prepare(reserved);
       if (isSettlement(prepared)) {
-        this.settlements.push(prepared);
+        this.push(prepared, reserved.envelope);
         if (prepared.op === 'bury') this.deaths.tell(prepared, undefined);
         if (prepared.op === 'park') this.warnOfParked(prepared.name);
         this.schedule();
@@ -555,12 +575,18 @@ export class Worker {
     this.prefetcher.observe(performance.now() - job.startedAt);
     this.timeouts.forget(job);
     if (settlement.op === 'bury') this.deaths.tell(settlement, job);
-    this.settlements.push(settlement);
+    this.push(settlement, job.envelopeText);
     this.hungry = true;
     this.startHeld();
     // The turn that refills goes out while Node still works on the rest of what it holds.
     if (this.settlements.length >= this.flushAt) this.turnIfNeeded();
     else this.schedule();
+  }
+
+  /** @param stored the envelope that the store has of the job */
+  private push(settlement: Settlement, stored: string): void {
+    this.settlements.push(settlement);
+    if (looksUpEnvelope(settlement)) this.storedWeights.set(settlement, stored.length * STORED_WEIGHT);
   }
 
   /** Settlements that are worth a turn of their own while others end. */
@@ -647,11 +673,13 @@ export class Worker {
 
   private pauseFor(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.pauseWaiter = () => {
+      const end = () => {
         clearTimeout(timer);
+        this.pauses.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, ms);
+      this.pauses.add(end);
     });
   }
 }
@@ -663,6 +691,12 @@ function lengthOf(settlement: Settlement): number {
     detail = '',
   } = settlement as Partial<Record<'result' | 'envelope' | 'detail', string>>;
   return result.length + envelope.length + detail.length;
+}
+
+/** It ends the job and does not bring the envelope that is kept. */
+function looksUpEnvelope(settlement: Settlement): boolean {
+  if ((settlement as { envelope?: string }).envelope !== undefined) return false;
+  return settlement.op === 'complete' || settlement.op === 'cancel' || settlement.op === 'bury';
 }
 
 function messageOf(error: unknown): string {

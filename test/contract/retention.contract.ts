@@ -156,6 +156,27 @@ export function retentionContract(use: () => BrokerDriver): void {
     await driver.expectCounts({});
   });
 
+  it('leaves what is kept of the others alone when a marked job ends as cancelled', async () => {
+    const driver = use();
+    const roomy = { ...KEEP, count: 10_000 };
+    await driver.putMany(1003);
+    const { jobs } = await driver.reserve('w1', 1003);
+    const marked = jobs.splice(0, 3);
+    await driver.settle('w1', ...jobs.map(({ id, token }) => ({ op: 'cancel' as const, id, token, keep: roomy })));
+    for (const { id } of marked) expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
+    const [released, retried, parked] = marked.map(({ id, token }) => ({ id, token }));
+    const envelope = driver.envelope();
+    await driver.settle(
+      'w1',
+      { op: 'release', ...released },
+      { op: 'retry', ...retried, delayMs: 0, envelope },
+      { op: 'park', ...parked, name: 'default' },
+    );
+    await driver.expectCounts({ cancelled: 1003 });
+    expect(await trimAll({ ...ALL_KEPT, cancelled: roomy })).toEqual({ trimmed: 0, trimmedDead: 0 });
+    expect(await trimAll({ ...ALL_KEPT, cancelled: false })).toEqual({ trimmed: 1003, trimmedDead: 0 });
+  });
+
   it('trims many in bounded steps', async () => {
     const driver = use();
     for (let round = 0; round < 3; round++) {

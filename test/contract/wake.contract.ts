@@ -152,6 +152,19 @@ export function wakeContract(use: () => BrokerDriver): void {
     expect(await told(logs)).toBe(2);
   });
 
+  it('wakes the next worker when the one that was told asks for nothing', async () => {
+    const driver = use();
+    const logs = await idle('w1', 'w2');
+    await driver.putOne();
+    await driver.barrier();
+    const [first] = ['w1', 'w2'].filter((_, index) => logs[index].messages.length === 1);
+    await driver.reserve(first, 0, { listed: true });
+    await Promise.all(logs.map((log) => log.first(1)));
+    expect(await told(logs)).toBe(2);
+    await driver.reserve(first, 0, { listed: true });
+    expect(await told(logs)).toBe(2);
+  });
+
   it('wakes nobody for a reservation that leaves nothing', async () => {
     const driver = use();
     const logs = await idle('w1', 'w2');

@@ -1,7 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, UseGuards } from '@nestjs/common';
 import { concat, Observable, of, throwError } from 'rxjs';
-import { Processor, QueueService, type Job, type ProcessorOptions } from 'nestjs-task-queue';
+import {
+  ConfigurationError,
+  Processor,
+  QueueService,
+  type Codec,
+  type Job,
+  type ProcessorOptions,
+} from 'nestjs-task-queue';
 import type { Broker } from '../../src/core/broker.js';
 import { BROKER } from '../../src/task-queue.constants.js';
 import { closeApps, startApp, STORES, type RunningApp } from '../support/apps.js';
@@ -179,6 +186,42 @@ describe.each(STORES)('on $name', ({ options }) => {
     ])('%s does not stop the worker', async (_what, returned) => {
       const { error } = await afterAccident(returned);
       expect(error.reason).toMatch(/result|exhausted/);
+    });
+  });
+
+  describe('a text with a newline, which a codec made', () => {
+    const codec: Codec = {
+      encode: (value) => (typeof value === 'string' ? value : JSON.stringify(value)),
+      decode: (text) => (text.startsWith('{') ? (JSON.parse(text) as unknown) : text),
+    };
+
+    async function afterText(run: (job: Job) => unknown) {
+      const { app } = await startApp({ providers: [handlerOf('work', run, TWICE)] }, { ...options(), codec });
+      const queues = app.get(QueueService);
+      const job = await queues.enqueue('work', { kept: 'whole' });
+      await job.result().catch(() => {});
+      return queues.getJob('work', job.id);
+    }
+
+    it('ends the job dead where it is a result, without a second run', async () => {
+      expect(await (await afterText(() => 'fine'))?.result()).toBe('fine');
+      const dead = await afterText(() => 'two\nlines');
+      expect(dead).toMatchObject({ state: 'dead', deadReason: 'result', attempt: 1, payload: { kept: 'whole' } });
+      expect(dead?.errors[0].message).toMatch(/without newlines; for a result of "work\/default"/);
+    });
+
+    it('is an error to the handler where it is progress', async () => {
+      const thrown: unknown[] = [];
+      const completed = await afterText((job) => {
+        job.progress('fine');
+        try {
+          job.progress('two\nlines');
+        } catch (error) {
+          thrown.push(error);
+        }
+      });
+      expect(thrown).toEqual([expect.any(ConfigurationError)]);
+      expect(completed).toMatchObject({ state: 'completed', lastProgress: 'fine' });
     });
   });
 

@@ -326,6 +326,24 @@ describe('settle-and-reserve.lua', () => {
     expect(Object.keys(await driver.hash('jobs'))).toHaveLength(6);
   });
 
+  it.each(['bury', 'cancel'] as const)('trims after a limit was lowered as many as %s keeps and 100', async (op) => {
+    const driver = use();
+    const state = op === 'bury' ? 'dead' : 'cancelled';
+    const endAll = async (count: number, keep: RetentionRule) => {
+      await driver.putMany(count);
+      const { jobs } = await driver.reserve('w1', count);
+      return driver.settle('w1', ...jobs.map((job) => settlementOf(op, job, keep)));
+    };
+    await endAll(1000, { ...KEEP, count: 1000 });
+    const lowered = { ...KEEP, count: 10 };
+    const { trimmedDead } = await endAll(20, lowered);
+    expect(trimmedDead).toBe(op === 'bury' ? 120 : 0);
+    await driver.expectCounts({ [state]: 900 });
+    const rules = { completed: KEEP, cancelled: lowered, dead: lowered };
+    while ((await driver.broker.trim(QUEUE, rules)).more);
+    await driver.expectCounts({ [state]: 10 });
+  });
+
   it('counts right when trimmed elements had holes', async () => {
     const driver = use();
     const ids = await driver.putEnded('completed', 6);

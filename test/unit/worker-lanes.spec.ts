@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
 import type { ResolvedWorkerOptions } from '../../src/task-queue.options.js';
 import { type OpenTurn, ScriptedWorker, settled } from '../support/scripted-worker.js';
 
@@ -82,6 +83,32 @@ describe('two lanes', () => {
     expect(scripted.settlements.filter((settlement) => settlement === 'complete a0')).toHaveLength(2);
     scripted.worker.wake();
     expect((await scripted.nth(6)).turn).toMatchObject({ call: 4, settlements: [] });
+  });
+});
+
+describe('what one turn settles', () => {
+  /** Ends as many jobs with such payloads together; answers how many each turn settled. */
+  async function settleAll(count: number, length: number, header?: EnvelopeHeader): Promise<number[]> {
+    const scripted = start({ concurrency: count });
+    const ids = idsOf(count, 'a');
+    const envelope = encodeEnvelope(scripted.now, undefined, header, JSON.stringify('x'.repeat(length)));
+    await (await scripted.nth(1)).answer({ fence: 1, jobs: ids.map((id) => scripted.job(id, 1, { envelope })) });
+    await scripted.end(...ids);
+    for (let turn = 1; scripted.settlements.length < count; turn++) await (await scripted.nth(turn + 1)).answer();
+    expect([...scripted.settlements].sort()).toEqual(ids.map((id) => `${header ? 'bury' : 'complete'} ${id}`).sort());
+    scripted.worker.close();
+    return scripted.turns.messages.map(({ turn }) => turn.settlements.length).filter((settlements) => settlements > 0);
+  }
+
+  it('is bounded by the envelopes that the store looks up as well', async () => {
+    // Each is copied there as often as two that are sent: with 100,000 characters six of them are a turn.
+    expect(Math.max(...(await settleAll(40, 100_000)))).toBe(6);
+    expect(Math.max(...(await settleAll(40, 100_000, { x: 1 })))).toBe(6);
+    expect(await settleAll(3, 2_000_000)).toEqual([1, 1, 1]);
+  });
+
+  it('is not bounded by envelopes where they are short', async () => {
+    expect(await settleAll(1000, 10, { x: 1 })).toEqual([500, 500]);
   });
 });
 
@@ -212,6 +239,48 @@ describe('a worker that ends with both lanes busy', () => {
     await settled();
     expect(scripted.started).toHaveLength(10);
     expect(scripted.turns.messages).toHaveLength(4);
+  });
+});
+
+describe('a worker that is closed', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const fakeTimers = () => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'performance'] });
+
+  it('keeps no timer for what an answer that comes later says is due', async () => {
+    fakeTimers();
+    const { scripted, first, second } = await startBoth();
+    scripted.worker.close();
+    await first.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
+    await second.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('waits for neither lane that was to try again later', async () => {
+    fakeTimers();
+    const { scripted, first, second } = await startBoth();
+    first.fail();
+    second.fail();
+    await settled();
+    expect(jest.getTimerCount()).toBeGreaterThanOrEqual(2);
+    scripted.worker.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a worker that drains', () => {
+  it('passes a wake-up on, once, by the turn that takes it off the list', async () => {
+    const scripted = start();
+    await (await scripted.nth(1)).answer({ fence: 1, jobs: [scripted.job('a', 1)] }); // with room: it is listed
+    scripted.worker.stopReserving();
+    scripted.worker.wake();
+    const passing = await scripted.nth(2);
+    expect(passing.turn).toMatchObject({ want: 0, listed: true, settlements: [] });
+    await passing.answer({ fence: 1, backlog: true });
+    scripted.worker.wake();
+    await settled();
+    expect(scripted.turns.messages).toHaveLength(2);
   });
 });
 

@@ -31,10 +31,18 @@ while argument <= #ARGV do
       if listening then events[#events + 1] = 'progress ' .. id .. ' ' .. progress end
     end
     if count > 0 then
-      local lines = {}
-      for line in string.gmatch(redis.call('HGET', notes, id .. ':logs') or '', '[^\n]+') do lines[#lines + 1] = line end
-      for i = 0, count - 1 do lines[#lines + 1] = ARGV[argument + i] end
-      redis.call('HSET', notes, id .. ':logs', table.concat(lines, '\n', math.max(1, #lines - keep + 1)))
+      local before = redis.call('HGET', notes, id .. ':logs')
+      local text = table.concat(ARGV, '\n', argument, argument + count - 1)
+      if before then text = before .. '\n' .. text end
+      -- Only looked for: Lua reads every line that is cut out from end to end, and keeps it.
+      local starts, lines, at = { 1 }, 1, string.find(text, '\n', 1, true)
+      while at do
+        lines = lines + 1
+        starts[lines] = at + 1
+        at = string.find(text, '\n', at + 1, true)
+      end
+      if lines > keep then text = string.sub(text, starts[lines - keep + 1]) end
+      redis.call('HSET', notes, id .. ':logs', text)
     end
   end
   argument = argument + count

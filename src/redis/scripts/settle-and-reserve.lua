@@ -177,6 +177,9 @@ local function tools()
     end
   end
 
+  -- Ends that this script may trim: as many as it keeps and some more. Behind a limit that was lowered the janitor helps.
+  local mayTrim = 100
+
   -- Keeps an end in one of the two small, sorted stores and trims it. Returns how many it trimmed.
   local function keepEnd(store, counter, id, line, envelope, keepCount, keepBytes)
     local text = envelope ~= '' and envelope or redisCall('HGET', jobs, id)
@@ -191,9 +194,10 @@ local function tools()
     redisCall('ZADD', store, nowText, id)
     local bytes = redisCall('HINCRBY', meta, counter, #kept)
     local over = redisCall('ZCARD', store) - keepCount
-    while over > 0 or bytes > keepBytes do
+    mayTrim = mayTrim + 1
+    while mayTrim > 0 and (over > 0 or bytes > keepBytes) do
       local oldest = redisCall('ZRANGE', store, 0, 0)[1]
-      if not oldest or trimmed >= 100 then break end
+      if not oldest then break end
       local old = redisCall('HGET', jobs, oldest)
       redisCall('ZREM', store, oldest)
       redisCall('HDEL', jobs, oldest)
@@ -203,10 +207,12 @@ local function tools()
       end
       over = over - 1
       trimmed = trimmed + 1
+      mayTrim = mayTrim - 1
     end
     return trimmed
   end
 
+  -- Without a rule nothing is trimmed: the janitor does it, who knows what is to be kept.
   local function endCancelled(id, envelope, keepCount, keepBytes)
     local line = 'X' .. nowText .. '{"reason":"cancelled"}'
     keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
@@ -255,7 +261,7 @@ local function tools()
     if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
       absolve(id)
       if hasLevels then redisCall('HDEL', levels, id) end
-      endCancelled(id, envelope, 1000, 67108864)
+      endCancelled(id, envelope, math.huge, math.huge)
       return false
     end
     return true
