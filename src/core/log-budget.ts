@@ -6,9 +6,12 @@ export class LogBudget {
   private said = 0;
   private heldBack = 0;
 
-  /** @returns how many were held back since the last one that was said; undefined: this one is held back, too */
-  take(): number | undefined {
-    const second = Math.floor(performance.now() / 1000);
+  /**
+   * @param nowMs of any clock that only rises
+   * @returns how many were held back since the last one that was said; undefined: this one is held back, too
+   */
+  take(nowMs: number): number | undefined {
+    const second = Math.floor(nowMs / 1000);
     if (second !== this.second) {
       this.second = second;
       this.said = 0;

@@ -36,7 +36,7 @@ export class ListenerDispatcher {
   /** A listener changes no job, so what it throws, now or later, is told and goes no further. */
   private call(listener: QueueEventListener, event: unknown): void {
     const report = (error: unknown): void => {
-      const unsaid = this.budget.take();
+      const unsaid = this.budget.take(performance.now());
       if (unsaid === undefined) return;
       const more = unsaid > 0 ? ` (${unsaid} times more, by whatever listener, since the last such line)` : '';
       this.logger.error(`${listener.label} threw${more}`, stackOf(error));

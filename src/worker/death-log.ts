@@ -13,7 +13,7 @@ export class DeathLog {
   ) {}
 
   tell(settlement: Settlement & { op: 'bury' }, job: RunningJob | undefined): void {
-    const unsaid = this.budget.take();
+    const unsaid = this.budget.take(performance.now());
     if (unsaid === undefined) return;
     if (unsaid > 0) this.logger.error(`Queue "${this.queue}": ${unsaid} more jobs are dead`);
     const { reason, name, message } = JSON.parse(settlement.detail) as {

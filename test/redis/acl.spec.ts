@@ -180,7 +180,7 @@ describe('users', () => {
     brokers.push(broker);
     await broker.open();
     const heard = new MessageLog<string>();
-    await broker.onWake('w1', (signal) => heard.listener(String(signal)));
+    await broker.onWake('w1', (signal) => heard.listener(signal));
     await admin.call('ACL', 'SETUSER', 'worker', 'resetchannels');
     await told.has('deaf');
     await admin.call('ACL', 'SETUSER', 'worker', 'allchannels');
