@@ -216,7 +216,7 @@ describe('list.lua and read.lua', () => {
     const first = await driver.putOne();
     const second = await driver.putOne({ userId: first });
     expect(await driver.idsIn('ready')).toEqual([first, second]);
-    expect((await driver.broker.read(QUEUE, [first]))[0]?.id).toBe(second);
+    expect((await driver.broker.read(QUEUE, [first]))[0]?.id).toBe(first);
   });
 
   it('registers a waiter until the job ends, and never one for a job that has ended', async () => {

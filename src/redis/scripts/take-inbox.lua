@@ -16,7 +16,7 @@ if record then
   local number, moved = string.match(record, '^(%d+) %d+ (%d+)$')
   if tonumber(number) >= tonumber(ARGV[2]) then return { nowText, number == ARGV[2] and tonumber(moved) or 0 } end
 end
-local elements = redis.call('RPOP', inbox, 1)
+local elements = redis.call('RPOP', inbox, math.min(1, #ARGV - 3))
 if not elements or #elements == 0 then return { nowText, 0 } end
 -- What is long takes Lua long to copy: a few of them are enough.
 local most = #elements[1] > 16384 and math.min(4, #ARGV - 3) or #ARGV - 3
