@@ -9,7 +9,8 @@ import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
 export interface DefinedEnqueueOptions extends JobOptions {
   /**
    * Idempotency: while a job with this id is kept, in any state, another one is not stored, and the handle says
-   * `created: false`. 1–128 printable ASCII characters without spaces and without `: { } * ? [ ] \` and backtick.
+   * `created: false`. 1–128 printable ASCII characters without spaces and without `: { } * ? [ ] \` and backtick,
+   * not beginning with `cron~`, as the ids of ticks do.
    */
   id?: string;
   /** The job is due this long from now, by the store's clock. Not together with `runAt`. */

@@ -155,7 +155,7 @@ export class QueueService implements OnApplicationShutdown {
     return storeJobs(scope, prepared);
   }
 
-  /** The job of this id (a producer's own, or the number the store gave); undefined where none is kept. */
+  /** The job of this id (the number the store gave, or else a producer's own); undefined where none is kept. */
   getJob<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R> | undefined>;
   getJob<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R> | undefined>;
   async getJob(target: Target, id: string): Promise<JobHandle | undefined> {
