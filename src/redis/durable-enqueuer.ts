@@ -122,7 +122,7 @@ export class DurableEnqueuer {
     const { got, cause } = await this.ask(party, missing);
     for (const { request, receipts } of party) {
       if (receipts.some(({ id }) => missing.has(id)))
-        request.reject(this.unconfirmed(request, receipts, wanted, 0, GONE));
+        request.reject(this.unconfirmed(request, receipts, wanted, 0, gone()));
       else if (got >= wanted) request.resolve(receipts);
       else request.reject(this.unconfirmed(request, receipts, wanted, got, cause));
     }
@@ -134,11 +134,11 @@ export class DurableEnqueuer {
     const deadline = performance.now() + level.timeoutMs;
     const enqueuer = this.enqueuerOf(queue);
     for (;;) {
-      const heldMs = Math.max(1, Math.round(deadline - performance.now()));
       try {
         const place = this.placeOf(queue);
         if (!(await this.isThere(party, place, missing, deadline))) return { got: 0 };
         if (place !== this.placeOf(queue)) continue;
+        const heldMs = Math.max(1, Math.round(deadline - performance.now()));
         const reply = await this.link.pair(enqueuer.emptyCall(), waitCommand(level, heldMs), heldMs);
         return { got: confirmedOf(reply, level) };
       } catch (cause) {
@@ -208,10 +208,12 @@ export class DurableEnqueuer {
   }
 }
 
-const GONE = new Error(
-  'the server that answers now has no record of them: it took over or came back without them, or they have ended and are ' +
-    'not kept. Enqueue them again',
-);
+function gone(): Error {
+  return new Error(
+    'the server that answers now has no record of them: it took over or came back without them, or they have ended and are ' +
+      'not kept; retry() cannot help',
+  );
+}
 
 function entryOf<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key);

@@ -17,13 +17,9 @@ export interface Block {
 export interface Example extends Block {
   /** Absolute path of the module. */
   path: string;
-  /** Lines that stand before the block's first one in the module. */
-  offset: number;
 }
 
 const FENCE = /^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm;
-/** A comment that readers do not see: what the blocks of its page without imports of their own begin with. */
-const PRELUDE = /^<!-- prelude\n([\s\S]*?)^-->$/m;
 
 const GUIDES = join('docs', 'guides');
 
@@ -59,8 +55,6 @@ export function readLinks(root: string, page: string): string[] {
  *     ts test         type-checked, and its tests are run
  *     ts file=a.ts    can be imported by later blocks of its page as './a.js'
  *     ts ignore       left alone
- *
- * A block without imports gets the prelude of its page.
  */
 export class ExampleFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'task-queue-examples-'));
@@ -79,17 +73,15 @@ export class ExampleFolder {
 
   private writePage(page: string): void {
     const folder = join(this.path, page.replace(/\.md$/, ''));
-    const prelude = PRELUDE.exec(readFileSync(join(this.root, page), 'utf8'))?.[1] ?? '';
     const blocks = readBlocks(this.root, page).filter(({ language }) => language === 'ts');
     if (blocks.length > 0) mkdirSync(folder, { recursive: true });
     for (const block of blocks) {
       if (block.marks.includes('ignore')) continue;
       const named = block.marks.find((mark) => mark.startsWith('file='))?.slice('file='.length);
       const path = join(folder, named ?? `line-${block.line}.ts`);
-      const before = /^import /m.test(block.code) ? '' : prelude;
       // Without an import or an export a file is no module, and its names are everybody's.
-      writeFileSync(path, `${before}${block.code}\nexport {};\n`);
-      this.examples.push({ ...block, path, offset: before.split('\n').length - 1 });
+      writeFileSync(path, `${block.code}\nexport {};\n`);
+      this.examples.push({ ...block, path });
     }
   }
 
@@ -97,7 +89,7 @@ export class ExampleFolder {
   locate(path: string, line: number): string {
     const example = this.examples.find((one) => one.path === path);
     if (example === undefined) return `${relative(this.root, path)}:${line}`;
-    return `${example.page}:${Math.max(line - example.offset, 1) + example.line - 1}`;
+    return `${example.page}:${example.line + line - 1}`;
   }
 }
 

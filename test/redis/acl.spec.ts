@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { aclRule, allScripts, commandsOf } from '../../scripts/acl.mjs';
 import type { BrokerEvent } from '../../src/core/broker.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
 import { describeBroker } from '../contract/broker.contract.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
@@ -54,7 +54,7 @@ describeBroker({
 describe('users', () => {
   const brokers: RedisBroker[] = [];
 
-  async function open(role: Role): Promise<RedisBroker> {
+  async function open(role: Role, more: Partial<RedisBrokerOptions> = {}): Promise<RedisBroker> {
     const broker = new RedisBroker({
       connection: urlOf(role),
       prefix: 't-acl',
@@ -64,6 +64,7 @@ describe('users', () => {
       allowEviction: false,
       maxCrashes: 3,
       logLines: 100,
+      ...more,
     });
     brokers.push(broker);
     await broker.open();
@@ -166,19 +167,7 @@ describe('users', () => {
 
   it('whoever may no longer listen lives, says so, and hears again once it may', async () => {
     const told = new MessageLog<string>();
-    const broker = new RedisBroker({
-      connection: urlOf('worker'),
-      prefix: 't-acl',
-      commandTimeoutMs: 5000,
-      connectTimeoutMs: 5000,
-      waitForRedis: false,
-      allowEviction: false,
-      maxCrashes: 3,
-      logLines: 100,
-      onConnection: (event) => told.listener(event),
-    });
-    brokers.push(broker);
-    await broker.open();
+    const broker = await open('worker', { onConnection: (event) => told.listener(event) });
     const heard = new MessageLog<string>();
     await broker.onWake('w1', (signal) => heard.listener(signal));
     await admin.call('ACL', 'SETUSER', 'worker', 'resetchannels');

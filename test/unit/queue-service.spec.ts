@@ -184,6 +184,7 @@ describe('QueueService.enqueue', () => {
     ['a NaN delay', 'mail', 1, { delay: Number.NaN }, 'TASK_QUEUE_INVALID_VALUE', /Invalid delay/],
     ['an invalid Date', 'mail', 1, { runAt: new Date(Number.NaN) }, 'TASK_QUEUE_INVALID_VALUE', /Invalid Date/],
     ['a text for an instant', 'mail', 1, { runAt: '2026-01-01' }, 'TASK_QUEUE_INVALID_VALUE', /Invalid runAt/],
+    ['an id of a tick', 'mail', 1, { id: 'cron~a~1' }, 'TASK_QUEUE_INVALID_VALUE', /belong to schedules/],
     ['a delay beyond reason', 'mail', 1, { delay: 1e18 }, 'TASK_QUEUE_INVALID_VALUE', /from 0 to a hundred years/],
     ['an id with a colon', 'mail', 1, { id: 'a:b' }, 'TASK_QUEUE_INVALID_VALUE', /Invalid id/],
     ['a name with a space', 'mail', 1, { name: 'a b' }, 'TASK_QUEUE_INVALID_VALUE', /Invalid name/],

@@ -34,6 +34,19 @@ async function settleMicrotasks(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
+it('keeps the process alive for as long as it waits: on memory:// nothing else does', async () => {
+  const store = new FakeStore();
+  store.jobs.set('j1', { state: 'ready', record: '1\n{}' });
+  const started = jest.spyOn(globalThis, 'setTimeout');
+  const ended = new ResultWaiter('mail', store.broker).wait('j1', 3_600_000);
+  await settleMicrotasks();
+  const [timer] = started.mock.results.map(({ value }) => value as NodeJS.Timeout);
+  expect(timer.hasRef()).toBe(true);
+  store.listener?.({ id: 'j1', line: LINE });
+  expect(await ended).toEqual(END);
+  started.mockRestore();
+});
+
 describe('ResultWaiter', () => {
   let store: FakeStore;
   let waiter: ResultWaiter;
