@@ -28,6 +28,26 @@ export function createScenarios({ payload, scale, queues, workers }) {
   const inflight = Math.min(1000, chunk);
 
   const scenarios = {
+    ...Object.fromEntries([100, 500, 2000].map((perSecond) => [`steady-${perSecond}`, steady(perSecond)])),
+    'sleep-10': {
+      about: '10,000 jobs of 10 ms, preloaded, concurrency 100: time over the perfect second',
+      measure: 'sleepers',
+      params: { jobs: n(10_000), jobMs: 10, concurrency: 100, chunk },
+      figures: [less('overPerfect', '×'), less('seconds', 's')],
+    },
+    mixed: {
+      about: '90 % of the payloads have 2 kB, 10 % have 50 kB: 1000 adds in flight, then a drain with concurrency 100',
+      measure: 'mixed',
+      params: { jobs: n(20_000), warm: n(2000), concurrency: 100, inflight: 100 },
+      figures: [
+        more('drain.jobsPerSec', 'jobs/s'),
+        more('add.jobsPerSec', 'jobs/s'),
+        less('drain.redisUsPerJob', 'µs'),
+        less('add.redisUsPerJob', 'µs'),
+        less('drain.nodeUsPerJob', 'µs'),
+        less('add.nodeUsPerJob', 'µs'),
+      ],
+    },
     'enqueue-one': {
       about: 'one awaited add at a time',
       measure: 'enqueueOne',
@@ -165,6 +185,22 @@ export function createScenarios({ payload, scale, queues, workers }) {
     };
   }
 
+  function steady(perSecond) {
+    return {
+      about: `${perSecond} jobs/s in an open loop, a handler that waits 5 ms, concurrency 20: what a job costs, and how late it starts`,
+      measure: 'steady',
+      params: { jobs: n(perSecond * 8), warm: n(perSecond * 4), perSecond, jobMs: 5, concurrency: 20 },
+      figures: [
+        less('nodeUsPerJob', 'µs'),
+        less('redisUsPerJob', 'µs'),
+        less('commandsPerJob', ''),
+        less('producerUsPerJob', 'µs'),
+        less('workerUsPerJob', 'µs'),
+        ...LATENCY,
+      ],
+    };
+  }
+
   /** Costs at the last size are compared with those at the one before. */
   function growth(kind, sizes) {
     return {
@@ -193,6 +229,9 @@ const KINDS = {
   enqueueBulk: 'enqueue',
   drain: 'drain',
   latency: 'latency',
+  steady: 'latency',
+  sleepers: 'latency',
+  mixed: 'drain',
   memory: 'memory',
   idle: 'idle',
   delayed: 'delayed',

@@ -36,6 +36,14 @@ export class Stage {
     }
   }
 
+  /** Adds jobs one by one, so many of them before the first is awaited. */
+  async addInFlight(producer, jobs, inflight, payload = this.payload) {
+    for (let first = 0; first < jobs; first += inflight) {
+      const length = Math.min(inflight, jobs - first);
+      await Promise.all(Array.from({ length }, (_, index) => producer.add(payload(first + index))));
+    }
+  }
+
   /** The moment at which the system itself says that nothing is left. */
   async finished(producer, everyMs = 1) {
     while ((await producer.pending()) > 0) await sleep(everyMs);

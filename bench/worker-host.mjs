@@ -38,6 +38,12 @@ const behaviours = {
     samples.push(nowUs() - payload.t);
     tick();
   },
+  /** A handler as users have them: it waits for something else. */
+  async steady(payload) {
+    samples.push(nowUs() - payload.t);
+    await sleep(plan.jobMs);
+    tick();
+  },
   async lateness(payload) {
     samples.push(nowUs() - payload.due);
     tick();

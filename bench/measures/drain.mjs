@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowUs, round } from '../gauges.mjs';
+import { payloadMaker } from '../payloads.mjs';
 
 export async function drain(stage) {
   const { jobs, warm, concurrency } = stage.params;
@@ -8,6 +9,19 @@ export async function drain(stage) {
   const costs = await stage.drain(producer, { jobs, warm, concurrency });
   await producer.close();
   return costs;
+}
+
+/** Short payloads and long ones in one queue, as a shop has them that sends an attachment now and then. */
+export async function mixed(stage) {
+  const { jobs, warm, concurrency, inflight } = stage.params;
+  const [short, long] = [payloadMaker(2000), payloadMaker(50_000)];
+  const payload = (index) => (index % 10 === 9 ? long(index) : short(index));
+  const producer = await stage.openProducer();
+  await stage.addInFlight(producer, warm, inflight, payload);
+  const add = await stage.timed(jobs, () => stage.addInFlight(producer, jobs, inflight, payload));
+  const drained = await stage.drain(producer, { jobs, warm, concurrency });
+  await producer.close();
+  return { add, drain: drained };
 }
 
 export async function retry(stage) {

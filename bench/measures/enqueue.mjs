@@ -19,14 +19,8 @@ export async function enqueueOne(stage) {
 export async function enqueueInFlight(stage) {
   const { jobs, warm, inflight, autoPipelining } = stage.params;
   const producer = await stage.openProducer({ autoPipelining });
-  const addAll = async (count) => {
-    for (let first = 0; first < count; first += inflight) {
-      const length = Math.min(inflight, count - first);
-      await Promise.all(Array.from({ length }, (_, index) => producer.add(stage.payload(first + index))));
-    }
-  };
-  await addAll(warm);
-  const costs = await stage.timed(jobs, () => addAll(jobs));
+  await stage.addInFlight(producer, warm, inflight);
+  const costs = await stage.timed(jobs, () => stage.addInFlight(producer, jobs, inflight));
   await producer.close();
   return costs;
 }

@@ -1,6 +1,6 @@
 // How long jobs wait: from the enqueue call to the handler, behind a due time, behind a slow neighbour.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nowUs, quantiles, round } from '../gauges.mjs';
+import { cpuSeconds, nowUs, perJob, quantiles, round } from '../gauges.mjs';
 
 const EARLY_US = 1000;
 
@@ -14,20 +14,83 @@ export async function latency(stage) {
   const done = worker.reached(total + 1);
   await worker.start();
   await sleep(300);
-  // Arrivals keep to their times, whether or not the system keeps up.
-  const adds = [];
   const from = nowUs();
-  while (adds.length < total) {
-    const due = Math.min(total, Math.floor(((nowUs() - from) / 1e6) * perSecond));
-    while (adds.length < due) adds.push(producer.add(stage.payload(adds.length)));
-    await sleep(1);
-  }
-  await Promise.all(adds);
+  await addAtRate(stage, producer, total, perSecond);
   const end = await done;
   const { samples } = await worker.ask('samples');
   await worker.close();
   await producer.close();
   return { latencyUs: quantiles(samples.slice(1 + warm)), achievedPerSec: round(total / ((end.at - from) / 1e6)) };
+}
+
+/**
+ * The load of a usual day: jobs that wait for something else, at a rate that leaves every process idle most of the time.
+ * Costs are those of both Node processes and of Redis while the measured jobs were added and handled.
+ */
+export async function steady(stage) {
+  const { jobs, warm, perSecond, jobMs, concurrency } = stage.params;
+  const producer = await stage.openProducer();
+  const worker = stage.workerProcess({ behaviour: 'steady', milestones: [warm, warm + jobs], concurrency, jobMs });
+  await worker.ready;
+  const warmed = worker.reached(warm);
+  const done = worker.reached(warm + jobs);
+  await worker.start();
+  await sleep(300);
+  await addAtRate(stage, producer, warm, perSecond);
+  await warmed;
+  await stage.finished(producer);
+  globalThis.gc();
+  await worker.ask('samples'); // those of the warm-up
+  const before = await stage.counters();
+  const start = await worker.ask('state');
+  const cpu = process.cpuUsage();
+  const from = nowUs();
+  await addAtRate(stage, producer, jobs, perSecond);
+  const end = await done;
+  const producerSeconds = cpuSeconds(cpu);
+  const after = await stage.counters();
+  const { samples } = await worker.ask('samples');
+  await worker.close();
+  await producer.close();
+  const costs = perJob(jobs, (end.at - from) / 1e6, before, after, producerSeconds + end.cpu - start.cpu);
+  return {
+    ...costs,
+    producerUsPerJob: round((producerSeconds / jobs) * 1e6, 2),
+    workerUsPerJob: round(((end.cpu - start.cpu) / jobs) * 1e6, 2),
+    latencyUs: quantiles(samples),
+  };
+}
+
+/** Many jobs that wait are there already: how close a worker comes to running as many at a time as it may. */
+export async function sleepers(stage) {
+  const { jobs, jobMs, concurrency } = stage.params;
+  const producer = await stage.openProducer();
+  await stage.preload(producer, jobs);
+  const worker = stage.workerProcess({ behaviour: 'steady', milestones: [1, jobs], concurrency, jobMs });
+  await worker.ready;
+  const first = worker.reached(1);
+  const done = worker.reached(jobs);
+  await worker.start();
+  const start = await first;
+  const end = await done;
+  await worker.close();
+  await producer.close();
+  // The first one has ended when the clock begins: its time counts, too.
+  const seconds = (end.at - start.at) / 1e6 + jobMs / 1000;
+  const perfect = (jobs / concurrency) * (jobMs / 1000);
+  return { seconds: round(seconds, 3), overPerfect: round(seconds / perfect, 3) };
+}
+
+/** Arrivals keep to their times, whether or not the system keeps up. */
+async function addAtRate(stage, producer, count, perSecond) {
+  const adds = [];
+  const from = nowUs();
+  while (adds.length < count) {
+    const due = Math.min(count, Math.floor(((nowUs() - from) / 1e6) * perSecond));
+    while (adds.length < due) adds.push(producer.add(stage.payload(adds.length)));
+    await sleep(1);
+  }
+  await Promise.all(adds);
 }
 
 export async function delayed(stage) {
