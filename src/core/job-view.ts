@@ -8,9 +8,9 @@ export interface Job<P = unknown> {
   readonly queue: string;
   readonly name: string;
   readonly payload: P;
-  /** One more than the counted failures before this run. */
+  /** 1 on the first run, +1 after each counted failure. */
   readonly attempt: number;
-  /** Counted failures after which the job is dead. */
+  /** How many failed runs are allowed. */
   readonly maxAttempts: number;
   /** Store time of the enqueue, ms since the epoch. */
   readonly enqueuedAt: number;
@@ -20,7 +20,7 @@ export interface Job<P = unknown> {
   readonly schedule: { readonly name: string; readonly missed: number } | undefined;
   /** Aborted with a `RunAbortedError` when the job is cancelled, times out, loses its lease, or the process shuts down. */
   readonly signal: AbortSignal;
-  /** Rises with every reservation: pass it to a store that refuses older numbers, and a late run can do no harm. */
+  /** A fencing token: higher on each run, so your database can reject writes from stale runs. */
   readonly fence: number;
   /** Keeps the last value (any JSON), at most ten times a second; listeners get each kept value. */
   progress(value: unknown): void;

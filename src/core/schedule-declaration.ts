@@ -36,7 +36,7 @@ export type MissedRule = 'once' | 'skip' | 'all';
 export interface ScheduleTiming {
   rule: ScheduleRule;
   missed: MissedRule;
-  /** Ticks that are later than this are not made up for, ms. Undefined: the default of `missed`. */
+  /** Missed ticks older than this are skipped, ms. Undefined: the default of `missed`. */
   windowMs?: number;
   overlap: Overlap;
   /** A tick fires up to this much later, ms, but never after the next one; 0 is none. */

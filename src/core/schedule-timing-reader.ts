@@ -28,7 +28,7 @@ export interface ScheduleTimingOptions {
    * or a job for each (`all`, at most 100).
    */
   missed?: MissedRule;
-  /** Ticks later than this are not made up for. Default: `once` none, `all` 1 h, `skip` 10 s. At least 1 s. */
+  /** Missed ticks older than this are skipped. Default: `once` none, `all` 1 h, `skip` 10 s. At least 1 s. */
   window?: Duration;
   /**
    * A tick while the job of the tick before has not settled: runs beside it (`allow`, default), is passed over (`skip`),
