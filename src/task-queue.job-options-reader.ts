@@ -91,11 +91,13 @@ export function layerJobOptions(...levels: readonly GivenJobOptions[]): Resolved
     const { retention, ...options } = level;
     Object.assign(layered, options);
     Object.assign(layered.retention, retention);
+    // Only the package's own default tells jobs of schedules from others.
+    if (options.maxAttempts !== undefined) layered.maxAttemptsOfTicks = options.maxAttempts;
   }
   return layered;
 }
 
-/** A bare duration is that very delay; an object says everything else, with full jitter unless it says otherwise. */
+/** A bare duration is that very delay; an object says everything else. Only the built-in curve has jitter by default. */
 function readBackoff(given: unknown, what: string, strategies: readonly string[] | undefined): BackoffSpec {
   const defaults = DEFAULTS.job.backoff;
   if (typeof given === 'number' || typeof given === 'string') {
@@ -106,11 +108,13 @@ function readBackoff(given: unknown, what: string, strategies: readonly string[]
   refuseUnknownKeys(given, ['type', 'delay', 'max', 'jitter'], what);
   const { type, delay, max, jitter } = given as { type?: unknown; delay?: unknown; max?: unknown; jitter?: unknown };
   const delayMs = readMs(delay, `${what}: delay`, 0) ?? defaults.delayMs;
+  const maxMs = readMs(max, `${what}: max`, 0) ?? Math.max(delayMs, defaults.maxMs);
+  const read = readBackoffType(type, what, strategies);
   return {
-    type: readBackoffType(type, what, strategies),
+    type: read,
     delayMs,
-    maxMs: readMs(max, `${what}: max`, 0) ?? Math.max(delayMs, defaults.maxMs),
-    jitter: readJitter(jitter, what) ?? defaults.jitter,
+    maxMs,
+    jitter: readJitter(jitter, what) ?? (read === defaults.type ? defaults.jitter : 0),
   };
 }
 

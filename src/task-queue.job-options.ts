@@ -10,7 +10,10 @@ export type Backoff =
       delay?: Duration;
       /** Upper bound of one delay, default 1 h. */
       max?: Duration;
-      /** 0 = none, 1 = full jitter (default): the delay is drawn from [delay × (1 − jitter), delay]. */
+      /**
+       * The delay is drawn from [delay × (1 − jitter), delay]: 0 is none, 1 is full jitter. Default 0.5 for `exponential`, and
+       * none for `fixed` and for strategies of your own.
+       */
       jitter?: number;
     };
 
@@ -32,9 +35,9 @@ export type DurabilityOption =
 
 /** What a job may be given at enqueue, by its definition, its queue, its processor or the module's defaults, in this order. */
 export interface JobOptions {
-  /** Counted failures after which the job is dead. Default 3. */
+  /** How many failed runs are allowed; after the last one the job is dead. Default 10; for jobs of schedules 3. */
   maxAttempts?: number;
-  /** Default exponential from 1 s, at most 1 h, full jitter. */
+  /** Delay before the next attempt. Default exponential: 1 s, 2 s, 4 s … up to 1 h, with jitter 0.5. */
   backoff?: Backoff;
   /** Longest one run may take: its `signal` is aborted and the attempt counts as failed. Default none. */
   timeout?: Duration;

@@ -1,14 +1,15 @@
 import { CRON_QUEUE } from './task-queue.constants.js';
-import type { ResolvedOptions, ResolvedQueueOptions } from './task-queue.options.js';
+import type { KnownQueues } from './queue/known-queues.js';
+import type { GivenJobOptions, ResolvedOptions, ResolvedQueueOptions } from './task-queue.options.js';
 
 /**
  * Known queues: registered or configured ∪ processed ∪ scheduled into, and `cron`, which schedules that name no other are
  * in. Definitions are known to who enqueues by them.
  */
-export class AppQueues {
+export class AppQueues implements KnownQueues {
   constructor(
     private readonly options: ResolvedOptions,
-    private readonly handlers: { readonly queues: readonly string[]; has(queue: string): boolean },
+    private readonly handlers: Pick<KnownQueues, 'has' | 'handledOptionsOf'> & { readonly queues: readonly string[] },
   ) {}
 
   has(name: string): boolean {
@@ -21,5 +22,9 @@ export class AppQueues {
 
   get(name: string): ResolvedQueueOptions | undefined {
     return Object.hasOwn(this.options.queues, name) ? this.options.queues[name] : undefined;
+  }
+
+  handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined {
+    return this.handlers.handledOptionsOf(name, jobName);
   }
 }

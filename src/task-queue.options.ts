@@ -1,4 +1,5 @@
 import type { ClusterNode, ClusterOptions, Cluster, Redis, RedisOptions } from 'ioredis';
+import type { AttemptLimits } from './core/attempt-limit.js';
 import type { BackoffStrategy } from './core/backoff.js';
 import type { Codec } from './core/codec.js';
 import type { DurabilityLevel } from './core/durability.js';
@@ -92,8 +93,7 @@ export interface TaskQueueModuleOptions {
 export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
 
 /** Job options in the units of the engine. */
-export interface ResolvedJobOptions {
-  maxAttempts: number;
+export interface ResolvedJobOptions extends AttemptLimits {
   backoff: BackoffSpec;
   timeoutMs: number | undefined;
   expiresInMs: number | undefined;
@@ -103,7 +103,7 @@ export interface ResolvedJobOptions {
 }
 
 /** What one level (call, definition, queue, processor, defaults) says of a job; retention is merged state by state. */
-export type GivenJobOptions = Partial<Omit<ResolvedJobOptions, 'retention'>> & {
+export type GivenJobOptions = Partial<Omit<ResolvedJobOptions, 'retention' | 'maxAttemptsOfTicks'>> & {
   retention?: Partial<Record<SettledState, RetentionRule>>;
 };
 
@@ -155,11 +155,12 @@ export const DEFAULTS = {
   prefix: 'tq',
   app: 'default',
   role: 'all' as Role,
-  /** Three runs survive a blip and bound the harm of a job that can not succeed. */
   job: {
-    maxAttempts: 3,
-    // Full jitter: what failed together must not come back together.
-    backoff: { type: 'exponential', delayMs: SECOND, maxMs: HOUR, jitter: 1 },
+    // With this backoff the ten runs take 4 to 9 minutes: a service that restarts or is deployed costs no job.
+    maxAttempts: 10,
+    maxAttemptsOfTicks: 3,
+    // Jitter: jobs that failed together must not come back together. Half of it, so that the total time is at least half, too.
+    backoff: { type: 'exponential', delayMs: SECOND, maxMs: HOUR, jitter: 0.5 },
     timeoutMs: undefined,
     expiresInMs: undefined,
     priority: 0,

@@ -5,7 +5,7 @@ export type BackoffStrategy = (attempt: number, error: unknown) => number;
 
 /**
  * Delay before the run after `attempt` (the number of the run that just failed).
- * Full jitter by default: a herd that failed together does not come back together.
+ * Jitter spreads jobs that failed together, so that they do not come back together.
  * @param random a number in [0, 1)
  */
 export function backoffDelay(

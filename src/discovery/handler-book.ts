@@ -43,11 +43,16 @@ export class HandlerBook {
     return this.byHandler.get(handler)?.job ?? {};
   }
 
-  /** What checks payloads of this job name before they are handled: its definition, then its parameters. */
-  schemaOf(queue: string, name: string): StandardSchemaV1 | undefined {
+  /** The handler of a job name: its own, or the one that takes every other name. */
+  find(queue: string, name: string): BookedHandler | undefined {
     const handlers = this.of(queue);
     const own = handlers.find(({ handler }) => handler.name === name);
-    const booked = own ?? handlers.find(({ handler }) => handler.name === undefined);
+    return own ?? handlers.find(({ handler }) => handler.name === undefined);
+  }
+
+  /** What checks payloads of this job name before they are handled: its definition, then its parameters. */
+  schemaOf(queue: string, name: string): StandardSchemaV1 | undefined {
+    const booked = this.find(queue, name);
     return booked && inTurn(booked.schema, booked.method.payloadSchemas);
   }
 

@@ -100,6 +100,11 @@ export class HandlerRegistry {
     return this.shared.jobOptionsOf(handler);
   }
 
+  /** What the decorator says whose method takes the jobs of this name; undefined where none of this process does. */
+  handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined {
+    return this.shared.find(queue, jobName)?.job;
+  }
+
   /** The schema that jobs of this name are checked by before they are handled; undefined: none that this process knows. */
   schemaOf(queue: string, jobName: string): StandardSchemaV1 | undefined {
     return this.shared.schemaOf(queue, jobName);

@@ -1,3 +1,4 @@
+import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { EnqueueReceipt, StoredJob } from '../core/broker.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
@@ -23,7 +24,7 @@ function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRe
 
 type Shared<P> = Pick<
   Job<P>,
-  'id' | 'queue' | 'name' | 'payload' | 'attempt' | 'maxAttempts' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
+  'id' | 'queue' | 'name' | 'payload' | 'attempt' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
 >;
 
 /**
@@ -94,14 +95,22 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#state;
   }
 
-  /** Of the current, next or last run: one more than the counted failures before it. */
+  /** Of the current, next or last run: 1 on the first; +1 after each counted failure. */
   get attempt(): number {
     return this.#read().header.a ?? 1;
   }
 
-  /** What the job itself says, else this process's configuration; a `@Processor` elsewhere may say otherwise. */
-  get maxAttempts(): number {
-    return this.#read().header.m ?? this.#scope.settings.maxAttempts;
+  /**
+   * How many failed runs are allowed. Of a job that died in a run, the number that decided; of others, what the job itself
+   * says, else its queue's configuration or its handler in this process. Undefined where none of these is known here: in a
+   * producer, the handler of another process may say anything.
+   */
+  get maxAttempts(): number | undefined {
+    const { header, name, settled } = this.#read();
+    const decided = settled?.state === 'dead' ? readEndDetail(settled.detail).maxAttempts : undefined;
+    if (decided !== undefined || header.m !== undefined) return decided ?? header.m;
+    const limits = this.#scope.attemptLimitsOf(name);
+    return limits && attemptLimitOf(header, limits);
   }
 
   get priority(): number {

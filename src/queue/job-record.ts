@@ -16,6 +16,8 @@ export interface EndDetail {
   /** Name of the error, where one was thrown. */
   name: string | undefined;
   message: string | undefined;
+  /** How many failed runs the job was allowed, where it died in one. */
+  maxAttempts: number | undefined;
 }
 
 const NO_HEADER: EnvelopeHeader = Object.freeze({});
@@ -101,11 +103,12 @@ export function readEndDetail(detail: string): EndDetail {
     parsed = undefined;
   }
   if (typeof parsed !== 'object' || parsed === null)
-    return { reason: 'unknown', name: undefined, message: detail || undefined };
-  const { reason, name, message } = parsed as Record<string, unknown>;
+    return { reason: 'unknown', name: undefined, message: detail || undefined, maxAttempts: undefined };
+  const { reason, name, message, maxAttempts } = parsed as Record<string, unknown>;
   return {
     reason: typeof reason === 'string' ? reason : 'unknown',
     name: typeof name === 'string' ? name : undefined,
     message: typeof message === 'string' ? message : undefined,
+    maxAttempts: typeof maxAttempts === 'number' ? maxAttempts : undefined,
   };
 }

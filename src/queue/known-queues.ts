@@ -1,4 +1,4 @@
-import type { ResolvedQueueOptions } from '../task-queue.options.js';
+import type { GivenJobOptions, ResolvedQueueOptions } from '../task-queue.options.js';
 
 /** The queues this application knows: registered, configured, processed, or named by a definition that it uses. */
 export interface KnownQueues {
@@ -6,4 +6,6 @@ export interface KnownQueues {
   names(): Iterable<string>;
   /** The queue's own configuration; undefined where it has none. */
   get(name: string): ResolvedQueueOptions | undefined;
+  /** What the handler in this process says that takes jobs of this name; undefined where there is none. */
+  handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined;
 }

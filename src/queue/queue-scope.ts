@@ -1,3 +1,4 @@
+import type { AttemptLimits } from '../core/attempt-limit.js';
 import type { Broker } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
@@ -18,6 +19,8 @@ export interface QueueScope {
   readonly backoffNames: readonly string[];
   /** Queue configuration over module defaults over the package's: as far as a producer can know. */
   readonly settings: ResolvedJobOptions;
+  /** How many failed runs jobs of this name are allowed; undefined where only another process can know. */
+  attemptLimitsOf(jobName: string): AttemptLimits | undefined;
   /** A job without options of its own is the plain one: neither priority, expiry nor durability is configured. */
   readonly plain: boolean;
 }

@@ -313,7 +313,8 @@ export class QueueService implements OnApplicationShutdown {
     if (typeof target === 'string' && !this.queues.has(queue)) {
       throw new UnknownQueueError(queue, new Set([...this.queues.names(), ...this.scopes.keys()]));
     }
-    const settings = layerJobOptions(this.queues.get(queue)?.job ?? {}, this.options.defaults);
+    const configured = this.queues.get(queue)?.job ?? {};
+    const settings = layerJobOptions(configured, this.options.defaults);
     const scope: QueueScope = {
       queue,
       broker: this.broker,
@@ -323,6 +324,12 @@ export class QueueService implements OnApplicationShutdown {
       waiter: new ResultWaiter(queue, this.broker),
       backoffNames: this.backoffNames,
       settings,
+      attemptLimitsOf: (jobName) => {
+        // The configuration of a queue wins over its handlers, wherever they are.
+        if (configured.maxAttempts !== undefined) return settings;
+        const handled = this.queues.handledOptionsOf(queue, jobName);
+        return handled && layerJobOptions(configured, handled, this.options.defaults);
+      },
       plain: settings.priority === 0 && settings.expiresInMs === undefined && settings.durability === 'primary',
     };
     this.scopes.set(queue, scope);

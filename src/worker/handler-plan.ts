@@ -1,11 +1,7 @@
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import {
-  DEFAULTS,
-  type GivenJobOptions,
-  type ResolvedJobOptions,
-  type ResolvedOptions,
-} from '../task-queue.options.js';
+import { layerJobOptions } from '../task-queue.job-options-reader.js';
+import type { GivenJobOptions, ResolvedJobOptions, ResolvedOptions } from '../task-queue.options.js';
 
 /** A handler with the job options that hold where the job itself says nothing. */
 export interface HandlerPlan {
@@ -19,15 +15,7 @@ export function settingsOf(
   options: ResolvedOptions,
   processor: GivenJobOptions | undefined,
 ): ResolvedJobOptions {
-  const levels = [DEFAULTS.job, options.defaults, processor, options.queues[queue]?.job];
-  const settings: ResolvedJobOptions = { ...DEFAULTS.job };
-  for (const level of levels) Object.assign(settings, definedOf(level));
-  settings.retention = Object.assign({}, ...levels.map((level) => definedOf(level?.retention)));
-  return settings;
-}
-
-function definedOf<T extends object>(level: T | undefined): Partial<T> {
-  return Object.fromEntries(Object.entries(level ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
+  return layerJobOptions(options.queues[queue]?.job ?? {}, processor ?? {}, options.defaults);
 }
 
 /** Finds the handler of a job name: its own, or the one that takes every other name. */

@@ -285,7 +285,9 @@ export class JobRunner {
     if (job !== undefined) {
       envelope = encodeFailed(job.envelope, job.envelope.header.a, writeHistory(job.envelope, record));
     }
-    const detail = JSON.stringify({ reason, name: record.name, message: record.message });
+    // Who reads the dead letter may know nothing of the handler that decided.
+    const maxAttempts = job?.maxAttempts;
+    const detail = JSON.stringify({ reason, name: record.name, message: record.message, maxAttempts });
     return bury(reserved.id, reserved.token, detail, envelope, keep);
   }
 }

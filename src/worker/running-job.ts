@@ -1,3 +1,4 @@
+import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { Baggable } from '../core/bag.js';
 import type { Token } from '../core/broker.js';
 import type { OpenEnvelope } from '../core/envelope.js';
@@ -51,7 +52,7 @@ export class RunningJob implements Job, Baggable {
   }
 
   get maxAttempts(): number {
-    return this.envelope.header.m ?? this.plan.settings.maxAttempts;
+    return attemptLimitOf(this.envelope.header, this.plan.settings);
   }
 
   get enqueuedAt(): number {

@@ -8,6 +8,7 @@ import { Queue } from '../../src/queue/queue.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { readModuleOptions } from '../../src/task-queue.options-reader.js';
 import { memoryKind, redisKind } from '../support/brokers.js';
+import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';
 import { BrokerDriver, KEEP, QUEUE } from './broker-driver.js';
 
@@ -16,11 +17,7 @@ interface Mail {
 }
 
 function serviceOn(broker: Broker): QueueService {
-  return new QueueService(broker, readModuleOptions({ connection: 'memory://' }), {
-    has: (name) => name === QUEUE,
-    names: () => [QUEUE],
-    get: () => undefined,
-  });
+  return new QueueService(broker, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
 }
 
 describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) => {

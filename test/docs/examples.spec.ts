@@ -79,7 +79,8 @@ describe('pages', () => {
     const { defaults, queues, ...rest } = readModuleOptions(allDefaults, 'production');
     const { defaults: _defaults, queues: _queues, ...expected } = readModuleOptions({}, 'production');
     expect(rest).toEqual(expected);
-    expect(layerJobOptions(defaults)).toEqual(DEFAULTS.job);
+    // Written out, the number of attempts is that of every job, of those of schedules too.
+    expect(layerJobOptions(defaults)).toEqual({ ...DEFAULTS.job, maxAttemptsOfTicks: DEFAULTS.job.maxAttempts });
     expect(queues.mail).toEqual({ job: {}, worker: DEFAULTS.worker, inbox: undefined });
   });
 

@@ -43,7 +43,7 @@ describe('precedence of job options', () => {
     ],
     ['@Processor', { defaults: { maxAttempts: 11 } }, (queues: QueueService) => queues.enqueue('work', {}), 12],
     ['defaults', { defaults: { maxAttempts: 11 } }, (queues: QueueService) => queues.enqueue('plain', {}), 11],
-    ['the package', {}, (queues: QueueService) => queues.enqueue('plain', {}), 3],
+    ['the package', {}, (queues: QueueService) => queues.enqueue('plain', {}), 10],
   ])('ends with %s', async (_level, options, run, expected) => {
     expect(await attempts(options, run)).toBe(expected);
   });

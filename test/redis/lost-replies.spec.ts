@@ -5,6 +5,7 @@ import { ScheduleService } from '../../src/queue/schedule.service.js';
 import type { RedisBroker } from '../../src/redis/redis.broker.js';
 import { loadScripts, readOnly } from '../../src/redis/script-library.js';
 import { readModuleOptions } from '../../src/task-queue.options-reader.js';
+import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
@@ -148,8 +149,7 @@ describe('lost replies', () => {
     const place = { queue: QUEUE };
 
     beforeEach(() => {
-      const known = { has: (name: string) => name === QUEUE, names: () => [QUEUE], get: () => undefined };
-      queues = new QueueService(broker, readModuleOptions({ connection: 'memory://' }), known);
+      queues = new QueueService(broker, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
       schedules = new ScheduleService(queues, [], () => undefined);
     });
 
@@ -235,8 +235,7 @@ describe('lost replies', () => {
     });
 
     function queuesOn({ broker: other }: RedisDriver): QueueService {
-      const known = { has: () => true, names: () => [QUEUE], get: () => undefined };
-      return new QueueService(other, readModuleOptions({ connection: 'memory://' }), known);
+      return new QueueService(other, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
     }
 
     it('settles every write whose reply never comes, and says whether it may be repeated', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { knownQueues } from '../support/known-queues.js';
 import type { Broker, NewJob } from '../../src/core/broker.js';
 import { strongestOf, type Durability } from '../../src/core/durability.js';
 import { DurabilityUnconfirmedError } from '../../src/core/errors.js';
@@ -25,11 +26,8 @@ function make(options: Partial<TaskQueueModuleOptions> = {}) {
       return receiptsOf(jobs);
     },
   } as unknown as Broker;
-  const service = new QueueService(broker, resolved, {
-    has: () => true,
-    names: () => ['mail'],
-    get: (name) => resolved.queues[name],
-  });
+  const known = knownQueues(['mail'], { has: () => true, get: (name) => resolved.queues[name] });
+  const service = new QueueService(broker, resolved, known);
   return { asked, service, receiptsOf, failWith: (make: typeof fail) => (fail = make) };
 }
 

@@ -78,7 +78,7 @@ describe('readModuleOptions', () => {
       queues: {
         mail: {
           worker: { concurrency: 20, prefetch: 0, leaseMs: 30_000 },
-          job: { backoff: { type: 'curve', delayMs: 1000, maxMs: 3_600_000, jitter: 1 }, retention: { dead: false } },
+          job: { backoff: { type: 'curve', delayMs: 1000, maxMs: 3_600_000, jitter: 0 }, retention: { dead: false } },
           inbox: 'in',
         },
       },
@@ -198,6 +198,8 @@ describe('readModuleOptions', () => {
   });
 });
 
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
 describe('job options', () => {
   it('reads only what was given', () => {
     expect(readJobOptions({}, 'here')).toEqual({});
@@ -208,6 +210,32 @@ describe('job options', () => {
 
   it('keeps the bound of a long delay at least as long as the delay', () => {
     expect(readJobOptions({ backoff: '2h' }, 'here').backoff).toMatchObject({ delayMs: 7_200_000, maxMs: 7_200_000 });
+  });
+
+  it.each([
+    [{ type: 'fixed' }, 0],
+    [{ type: 'fixed', delay: '5s' }, 0],
+    [{ type: 'fixed', jitter: 1 }, 1],
+    [{ type: 'exponential' }, 0.5],
+    [{ type: 'exponential', delay: '2s', max: '1m' }, 0.5],
+    [{ type: 'exponential', jitter: 0 }, 0],
+    [{ type: 'exponential', jitter: 1 }, 1],
+    [{ type: 'curve' }, 0],
+  ])('gives backoff %j a jitter of %d', (backoff, jitter) => {
+    expect(readJobOptions({ backoff }, 'here').backoff?.jitter).toBe(jitter);
+  });
+
+  it.each([
+    [{ type: 'fixed', jitter: -0.1 }, 'jitter: -0.1. Use a number from 0 (none) to 1 (full)'],
+    [{ type: 'fixed', jitter: 1.1 }, 'jitter: 1.1. Use a number from 0'],
+    [{ type: 'fixed', jitter: '0.5' }, 'jitter: "0.5". Use a number from 0'],
+    [{ type: 'fixed', jitter: NaN }, 'jitter: NaN. Use a number from 0'],
+    [{ type: 'fixed', delay: -1 }, 'backoff in here: delay: -1'],
+    [{ delay: '5s' }, 'backoff in here: type: undefined. Use fixed, exponential'],
+    [-5, 'Invalid backoff in here: -5'],
+    [true, 'use a duration such as "5s"'],
+  ])('refuses backoff %j', (backoff, message) => {
+    expect(() => readJobOptions({ backoff }, 'here')).toThrow(new RegExp(escaped(message), 'i'));
   });
 
   it('takes any backoff type where it cannot know the registered ones', () => {
@@ -231,6 +259,12 @@ describe('job options', () => {
     );
     expect(layered).toMatchObject({ maxAttempts: 9, priority: 4, retention: { completed: false, dead: false } });
     expect(layered.retention.cancelled).toEqual(DEFAULTS.job.retention.cancelled);
+  });
+
+  it('allows ten failed runs, and three to jobs of schedules, unless any level says a number', () => {
+    expect(layerJobOptions({ priority: 1 }, {})).toMatchObject({ maxAttempts: 10, maxAttemptsOfTicks: 3 });
+    expect(layerJobOptions({}, { maxAttempts: 7 })).toMatchObject({ maxAttempts: 7, maxAttemptsOfTicks: 7 });
+    expect(layerJobOptions({ maxAttempts: 2 }, { maxAttempts: 7 })).toMatchObject({ maxAttemptsOfTicks: 2 });
   });
 });
 

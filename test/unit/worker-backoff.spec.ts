@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { DEFAULTS } from '../../src/task-queue.options.js';
 import { backoffDelay } from '../../src/core/backoff.js';
 
 const spec = (given: object) => ({ type: 'exponential', delayMs: 1000, maxMs: 3_600_000, jitter: 0, ...given });
@@ -30,6 +31,16 @@ describe('backoff', () => {
         expect(Number.isInteger(delay)).toBe(true);
       }),
     );
+  });
+
+  it('takes a job past an outage of four minutes by default, whatever is drawn', () => {
+    const { backoff, maxAttempts } = DEFAULTS.job;
+    const total = (drawn: number) =>
+      Array.from({ length: maxAttempts - 1 }, (_, run) =>
+        backoffDelay(backoff, run + 1, undefined, {}, () => drawn),
+      ).reduce((sum, delay) => sum + delay);
+    expect(total(0.999_999)).toBeGreaterThanOrEqual(4 * 60_000);
+    expect(total(0)).toBe(511_000);
   });
 
   it('asks the strategy of its name, and takes nothing odd from it', () => {

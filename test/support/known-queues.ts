@@ -1,0 +1,12 @@
+import type { KnownQueues } from '../../src/queue/known-queues.js';
+
+/** An application that knows these queues and has no handlers. */
+export function knownQueues(names: readonly string[], known: Partial<KnownQueues> = {}): KnownQueues {
+  return {
+    has: (name) => names.includes(name),
+    names: () => names,
+    get: () => undefined,
+    handledOptionsOf: () => undefined,
+    ...known,
+  };
+}
