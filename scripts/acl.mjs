@@ -58,7 +58,10 @@ const READS = new Set(
 /** @returns {string[]} commands that a script calls, in lower case */
 export function commandsOf(script) {
   const code = sourceOf(script).replaceAll(/--[^\n]*/g, '');
-  const found = [...code.matchAll(/redis(?:\.call|Call|\.pcall)\(\s*'([A-Z]+)'/g)].map(([, name]) => name);
+  const found = [...code.matchAll(/redis(?:\.call|Call|\.pcall)\(\s*'([A-Z]+)'(?:, '([A-Z]+)')?/g)].map(
+    // Of PUBSUB only what a script asks for.
+    ([, name, sub]) => (name === 'PUBSUB' ? `${name}|${sub}` : name),
+  );
   // A command in a variable: its names stand in the script as words.
   if (/redis(?:\.call|Call|\.pcall)\(\s*[^'\s]/.test(code)) {
     found.push(...[...code.matchAll(/'([HLSZ](?:[A-Z]{3,}))'/g)].map(([, name]) => name));

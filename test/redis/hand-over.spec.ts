@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import type { BrokerEvent, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
+import { wakeChannel } from '../../src/redis/keys.js';
 import { Link } from '../../src/redis/link.js';
 import { MessageLog } from '../support/message-log.js';
+import { replicaInSync } from '../support/replica.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
 import { RedisDriver } from './redis-driver.js';
@@ -201,6 +204,48 @@ describe('a worker that waits is only woken', () => {
     // Whoever was asked first, the job is in one place: ready, or this worker's.
     expect(first === 'woken' ? await driver.list('ready') : [first.id]).toEqual([next]);
     await driver.expectConserved();
+  });
+});
+
+describe('a worker that listens at a replica', () => {
+  const use = storeOfEachTest();
+  let replica: RedisServer;
+  let asReplica: Redis;
+
+  beforeAll(async () => {
+    replica = await startRedisServer();
+    asReplica = new Redis(replica.port);
+    const primary = new URL(String(process.env.TEST_REDIS_URL));
+    await asReplica.replicaof(primary.hostname, primary.port);
+    await replicaInSync(replica.port);
+  });
+
+  afterAll(async () => {
+    asReplica?.disconnect();
+    await replica?.stop();
+  });
+
+  it('hears messages that the server of the script does not count: it is woken, and no job comes with that', async () => {
+    const driver = use();
+    const channel = wakeChannel(driver.prefix, 'w1');
+    const heard = new MessageLog<string>();
+    asReplica.on('message', (_channel, message: string) => heard.listener(message));
+    await asReplica.subscribe(channel);
+    await ask(driver, 'w1');
+    const id = await driver.putOne();
+    expect(await heard.first(1)).toEqual([QUEUE]);
+    expect(await driver.list('ready')).toEqual([id]);
+    expect(await driver.hash('inflight')).toEqual({});
+
+    // Told at both servers, the job is reserved: whichever message comes first begins that very run.
+    await driver.broker.purge(QUEUE, 'ready', 10);
+    const told = await wait(driver, 'w1');
+    const next = await driver.putOne();
+    const [job] = (await told.first(1)) as ReservedJob[];
+    expect(job.id).toBe(next);
+    expect((await heard.first(2))[1]).toContain(`${job.fence} ${next}`);
+    expect(await driver.hash('inflight')).toEqual({ [next]: job.token });
+    await asReplica.unsubscribe(channel);
   });
 });
 

@@ -26,6 +26,12 @@ local function publish(channel, text)
   return type(heard) == 'number' and heard or 0
 end
 
+-- Asked before a message leaves. What PUBLISH answers says nothing of receivers on replicas, which get every message, too.
+local function isHeardHere(channel)
+  local reply = redis.pcall('PUBSUB', 'NUMSUB', channel)
+  return reply[2] ~= nil and reply[2] > 0
+end
+
 -- A repeated call: the reply of the first was lost; it is given again, also when its jobs are long gone.
 local state = redisCall('HMGET', meta, 'paused', 'listen', 'fence', recordField)
 if state[4] then
@@ -184,17 +190,20 @@ local function nextIdle()
   return worker, worker and prefix .. ':wake:' .. worker
 end
 
--- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other.
+-- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other. One that
+-- does not listen on this server is only woken: a message that carries a job never leaves unless the job is reserved.
 local function handOver(worker, channel, given)
   local askedAt, leaseMs, room = string.match(redisCall('HGET', meta, '@' .. worker) or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
   if not askedAt or t[1] - askedAt > 1 or #given > tonumber(room) then return false end
-  if redisCall('EXISTS', ready, priority) > 0 then return false end
+  if redisCall('EXISTS', ready, priority) > 0 or not isHeardHere(channel) then return false end
   local first = math.max(tonumber(state[3] or 0) + 1, now * 1000)
   local tokens = {}
   for i = 1, #given do
     local id, fence = given[i], string.format('%.0f', first + i - 1)
     local message = queue .. '\n' .. fence .. ' ' .. id .. '\n' .. redisCall('HGET', jobs, id)
-    if publish(channel, message) == 0 and i == 1 then return false end
+    -- Refused: it did not leave. Whatever else PUBLISH answers, the job is that worker's from here on, or its lease brings it back.
+    if i == 1 and type(redis.pcall('PUBLISH', channel, message)) ~= 'number' then return false end
+    if i > 1 then publish(channel, message) end
     tokens[i * 2 - 1] = id
     tokens[i * 2] = worker .. ':' .. fence
     if listening then
