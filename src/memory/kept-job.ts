@@ -28,6 +28,14 @@ export interface KeptJob {
   logs: string[] | undefined;
 }
 
+/** Runs a job may take its worker with it: then it is dead. */
+export const MAX_CRASHES = 3;
+
+/** One more and it is dead: it runs alone. */
+export function isSuspect({ crashes }: Pick<KeptJob, 'crashes'>): boolean {
+  return crashes >= MAX_CRASHES - 1;
+}
+
 export function newKeptJob(id: string, envelope: string, userId: string | undefined, priority: number): KeptJob {
   return {
     id,

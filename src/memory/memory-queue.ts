@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { encodeSettledLine } from '../core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import type { Announcer } from './announcer.js';
-import { newKeptJob, type KeptJob } from './kept-job.js';
+import { isSuspect, newKeptJob, type KeptJob } from './kept-job.js';
 import { Ranking } from './ranking.js';
 import { ReadyLine } from './ready-line.js';
 
@@ -28,9 +28,6 @@ export interface EndedJobs {
   order: Ranking<KeptJob>;
   bytes: number;
 }
-
-/** Runs a job may take its worker with it: then it is dead. One less: it is a suspect. */
-export const MAX_CRASHES = 3;
 
 /**
  * One queue: where each job is, and the steps from place to place that every verb is made of. A job is in exactly one
@@ -97,7 +94,7 @@ export class MemoryQueue {
   /** Its worker was only slow: one crash less. A suspect stays one until it has run alone. */
   forgive(id: string): void {
     const job = this.jobs.get(id);
-    if (job !== undefined && job.crashes > 0 && job.crashes < MAX_CRASHES - 1) job.crashes--;
+    if (job !== undefined && job.crashes > 0 && !isSuspect(job)) job.crashes--;
   }
 
   /** Takes a job into the store; the caller gives it its place at once. */
@@ -124,7 +121,7 @@ export class MemoryQueue {
 
   /** An unfinished run goes back to the front; a suspect that goes back is still one. */
   giveBack(job: KeptJob): void {
-    if (job.crashes < MAX_CRASHES - 1) this.makeReady(job, 'front');
+    if (!isSuspect(job)) this.makeReady(job, 'front');
     else {
       this.place(job, 'ready');
       this.ready.pushSuspect(job, 'front');

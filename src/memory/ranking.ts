@@ -41,13 +41,22 @@ export class Ranking<T extends Ranked> {
     return this.members.slice(this.head + from, this.head + to);
   }
 
-  /** Highest first. */
-  sliceFromEnd(from: number, to: number): T[] {
-    const end = this.members.length - from;
-    return this.members.slice(Math.max(this.head, this.members.length - to), Math.max(this.head, end)).reverse();
+  /** What comes after this place, lowest first; whether its member is still there does not matter. */
+  pageBehind(place: Ranked | undefined, limit: number): { jobs: T[]; more: boolean } {
+    let from = place === undefined ? this.head : this.positionOf(place);
+    if (place !== undefined && this.members[from]?.id === place.id && this.members[from].rank === place.rank) from++;
+    const jobs = this.members.slice(from, from + limit);
+    return { jobs, more: from + jobs.length < this.members.length };
   }
 
-  private positionOf(member: T): number {
+  /** What comes before this place, highest first. */
+  pageBefore(place: Ranked | undefined, limit: number): { jobs: T[]; more: boolean } {
+    const end = place === undefined ? this.members.length : this.positionOf(place);
+    const from = Math.max(this.head, end - limit);
+    return { jobs: this.members.slice(from, end).reverse(), more: from > this.head };
+  }
+
+  private positionOf(member: Ranked): number {
     let low = this.head;
     let high = this.members.length;
     while (low < high) {

@@ -3,7 +3,9 @@ import { InvalidValueError } from '../core/errors.js';
 import { isSettled, type JobState } from '../core/job.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { inParkedOrder } from './reserver.js';
+import type { Ranked } from './ranking.js';
+import { ReadyLine } from './ready-line.js';
+import { inParkedOrder, parkedKeyOf } from './reserver.js';
 
 function viewOf(job: KeptJob): StoredJob {
   return {
@@ -23,34 +25,76 @@ export function read(queue: MemoryQueue, ids: readonly string[]): (StoredJob | u
   });
 }
 
-/** A place in the order, counted from its beginning: jobs that leave meanwhile move others past a reader, as on Redis. */
+/** What a place of each state looks like: rank and id, or the part of the ready line and the id. */
+const PLACES: Record<JobState, RegExp> = {
+  scheduled: /^\d+:.+$/,
+  ready: /^[s0-9]:.+$/,
+  active: /^a:.+$/,
+  parked: /^n:.+$/,
+  blocked: /^(?!)/,
+  completed: /^\d+:.+$/,
+  cancelled: /^\d+:.+$/,
+  dead: /^\d+:.+$/,
+};
+
+/** The page behind a job that was listed before: whatever came or left meanwhile, it begins there. */
 export function list(queue: MemoryQueue, state: JobState, cursor: string | undefined, limit: number): JobPage {
-  if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
+  if (cursor !== undefined && !PLACES[state].test(cursor)) {
     throw new InvalidValueError('cursor', cursor, 'pass on the cursor of the page before, or none for the first page');
   }
-  const from = Number(cursor ?? 0);
-  const jobs = pageOf(queue, state, from, from + limit);
-  const next = from + jobs.length;
-  const atEnd = jobs.length === 0 || next >= queue.counts[state];
-  return { jobs: jobs.map(viewOf), cursor: atEnd ? undefined : String(next) };
+  const split = cursor?.indexOf(':') ?? 0;
+  const place = cursor === undefined ? undefined : { head: cursor.slice(0, split), id: cursor.slice(split + 1) };
+  const { jobs, more } = pageOf(queue, state, place, limit);
+  const last = jobs.at(-1);
+  return { jobs: jobs.map(viewOf), cursor: more && last !== undefined ? placeOf(state, last) : undefined };
 }
 
-function pageOf(queue: MemoryQueue, state: JobState, from: number, to: number): KeptJob[] {
-  if (state === 'scheduled') return queue.scheduled.slice(from, to);
-  if (isSettled(state)) return queue.ended[state].order.sliceFromEnd(from, to);
-  if (state === 'parked') return inParkedOrder(queue).slice(from, to);
-  if (state === 'blocked') return [];
-  return sliceOf(state === 'active' ? queue.active.values() : queue.ready, from, to);
+interface Place {
+  head: string;
+  id: string;
 }
 
-function sliceOf(jobs: Iterable<KeptJob>, from: number, to: number): KeptJob[] {
-  const page: KeptJob[] = [];
-  let index = 0;
-  for (const job of jobs) {
-    if (index >= to) break;
-    if (index++ >= from) page.push(job);
+function placeOf(state: JobState, job: KeptJob): string {
+  if (state === 'ready') return `${ReadyLine.partOf(job)}:${job.id}`;
+  if (state === 'parked') return `n:${parkedKeyOf(job)}`;
+  return state === 'active' ? `a:${job.id}` : `${job.rank}:${job.id}`;
+}
+
+function pageOf(
+  queue: MemoryQueue,
+  state: JobState,
+  place: Place | undefined,
+  limit: number,
+): { jobs: KeptJob[]; more: boolean } {
+  if (state === 'scheduled') return queue.scheduled.pageBehind(rankedOf(place), limit);
+  if (isSettled(state)) return queue.ended[state].order.pageBefore(rankedOf(place), limit);
+  if (state === 'ready') return firstOf(queue.ready.behind(place && { part: place.head, id: place.id }), limit);
+  if (state === 'parked') return firstOf(behind(inParkedOrder(queue), parkedKeyOf, place), limit);
+  if (state === 'active') {
+    const byId = [...queue.active.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    return firstOf(
+      behind(byId, ({ id }) => id, place),
+      limit,
+    );
   }
-  return page;
+  return { jobs: [], more: false };
+}
+
+function rankedOf(place: Place | undefined): Ranked | undefined {
+  return place && { rank: Number(place.head), id: place.id };
+}
+
+function behind(sorted: KeptJob[], keyOf: (job: KeptJob) => string, place: Place | undefined): KeptJob[] {
+  return place === undefined ? sorted : sorted.filter((job) => keyOf(job) > place.id);
+}
+
+function firstOf(jobs: Iterable<KeptJob>, limit: number): { jobs: KeptJob[]; more: boolean } {
+  const page: KeptJob[] = [];
+  for (const job of jobs) {
+    if (page.length === limit) return { jobs: page, more: true };
+    page.push(job);
+  }
+  return { jobs: page, more: false };
 }
 
 /** Reads a job and, while it goes on, registers interest in its end: no end may fall between the two. */

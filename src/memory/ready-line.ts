@@ -1,5 +1,5 @@
 import { Deque } from './deque.js';
-import type { KeptJob } from './kept-job.js';
+import { isSuspect, type KeptJob } from './kept-job.js';
 
 const LEVELS = 10;
 
@@ -42,11 +42,28 @@ export class ReadyLine {
     return count;
   }
 
-  /** Suspects, then priorities, then the rest: the order of a listing. */
-  *[Symbol.iterator](): Iterator<KeptJob> {
-    for (const job of this.suspects) if (isLive(job)) yield job;
-    for (let level = LEVELS - 1; level >= 0; level--) {
-      for (const job of this.levels[level]) if (isLive(job)) yield job;
+  /** Where a ready job stands: `s` among the suspects, else its priority. */
+  static partOf(job: KeptJob): string {
+    return isSuspect(job) ? 's' : String(job.priority);
+  }
+
+  /**
+   * In the order of a listing, suspects by their ids, then priorities, then the rest: what stands behind a place. A job that
+   * left by a listing's own doing stays as a hole; one that a worker took went with all that stood before it.
+   */
+  *behind(place: { part: string; id: string } | undefined): Generator<KeptJob> {
+    if (place === undefined || place.part === 's') {
+      const suspects = [...this.suspects].filter((job) => isLive(job) && (place === undefined || job.id > place.id));
+      yield* suspects.sort((a, b) => (a.id < b.id ? -1 : 1));
+    }
+    const top = place === undefined || place.part === 's' ? LEVELS - 1 : Number(place.part);
+    for (let level = top; level >= 0; level--) {
+      const anchor = place?.part === String(level) ? place.id : undefined;
+      let isBehind = anchor === undefined || ![...this.levels[level]].some(({ id }) => id === anchor);
+      for (const job of this.levels[level]) {
+        if (isBehind && isLive(job)) yield job;
+        else if (job.id === anchor) isBehind = true;
+      }
     }
   }
 }

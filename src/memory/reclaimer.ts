@@ -1,6 +1,6 @@
 import type { BeatReply, HeldJob, ReclaimReply, Reconciliation, RunReport } from '../core/broker.js';
-import type { KeptJob } from './kept-job.js';
-import { MAX_CRASHES, type MemoryQueue } from './memory-queue.js';
+import { isSuspect, MAX_CRASHES, type KeptJob } from './kept-job.js';
+import type { MemoryQueue } from './memory-queue.js';
 import { cancellingOf } from './reserver.js';
 import { endIfCancelling } from './settler.js';
 
@@ -98,7 +98,7 @@ function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 
     queue.end(job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
     return 'poisoned';
   }
-  if (job.crashes === MAX_CRASHES - 1) queue.makeSuspect(job);
+  if (isSuspect(job)) queue.makeSuspect(job);
   else queue.makeReady(job, 'front');
   queue.tell('reclaimed', job.id, '');
   return 'reclaimed';

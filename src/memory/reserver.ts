@@ -112,8 +112,11 @@ function adopt(queue: MemoryQueue, names: readonly string[] | '*', room: number)
 
 /** By name, then oldest first. */
 export function inParkedOrder(queue: MemoryQueue): KeptJob[] {
-  const key = ({ parkedAs, id }: KeptJob) => `${parkedAs} ${id}`;
-  return [...queue.parked].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return [...queue.parked].sort((a, b) => (parkedKeyOf(a) < parkedKeyOf(b) ? -1 : 1));
+}
+
+export function parkedKeyOf({ parkedAs, id }: KeptJob): string {
+  return `${parkedAs} ${id}`;
 }
 
 /** Active jobs of a worker that somebody asked to cancel. */

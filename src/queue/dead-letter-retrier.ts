@@ -40,31 +40,23 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
 }
 
 /**
- * Retries every dead job once, a page at a time. Pages shift as their jobs leave, so passes go on until one finds nothing
- * new; a job that dies again meanwhile is left alone.
+ * Retries every job that is dead now, a page at a time; one that dies again meanwhile is left alone.
  * @returns how many were retried
  */
 export async function retryAllDead({ broker, queue }: QueueScope): Promise<number> {
-  const seen = new Set<string>();
   let retried = 0;
-  for (let found = true; found;) {
-    found = false;
-    let cursor: string | undefined;
-    do {
-      const page = await broker.list(queue, 'dead', cursor, PAGE);
-      cursor = page.cursor;
-      const fresh = page.jobs.filter(({ id }) => !seen.has(id));
-      for (const { id } of fresh) seen.add(id);
-      found ||= fresh.length > 0;
-      const answers = await Promise.all(
-        fresh.map(async (stored) => {
-          const revived = reviveRecord(stored, broker.now());
-          return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
-        }),
-      );
-      retried += answers.filter((answer) => answer === 'retried').length;
-    } while (cursor !== undefined);
-  }
+  let cursor: string | undefined;
+  do {
+    const page = await broker.list(queue, 'dead', cursor, PAGE);
+    cursor = page.cursor;
+    const answers = await Promise.all(
+      page.jobs.map(async (stored) => {
+        const revived = reviveRecord(stored, broker.now());
+        return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
+      }),
+    );
+    retried += answers.filter((answer) => answer === 'retried').length;
+  } while (cursor !== undefined);
   return retried;
 }
 

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { Broker, CancelAnswer, EnqueueReceipt, NewJob } from '../core/broker.js';
+import { openCursor, sealCursor } from '../core/cursor.js';
 import { encodeEnvelope } from '../core/envelope.js';
 import { InvalidValueError, JobNotFoundError, JobStateError, UnknownQueueError } from '../core/errors.js';
 import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
@@ -165,7 +166,11 @@ export class QueueService implements OnApplicationShutdown {
     return stored && JobHandle.ofStored(scope, stored);
   }
 
-  /** One page of the jobs in a state: `ready` and `scheduled` next to run first, ended ones newest first. */
+  /**
+   * One page of the jobs in a state: `ready` and `scheduled` next to run first, ended ones newest first. A cursor names the
+   * last job of its page: whoever retries, promotes or removes the jobs of each page meets every job once. Only `active` jobs
+   * may be met twice, on Redis.
+   */
   jobs<P, R, I>(definition: JobDefinition<P, R, I>, query: JobsQuery): Promise<JobsPage<P, R>>;
   jobs<P = unknown, R = UntypedResult>(queue: string, query: JobsQuery): Promise<JobsPage<P, R>>;
   async jobs(target: Target, query: JobsQuery): Promise<JobsPage> {
@@ -174,15 +179,9 @@ export class QueueService implements OnApplicationShutdown {
     refuseUnknownKeys(query, ['state', 'cursor', 'limit'], 'jobs');
     const state = requireState(query.state);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
-    if (query.cursor !== undefined && (typeof query.cursor !== 'string' || !STORABLE_ID.test(query.cursor))) {
-      throw new InvalidValueError(
-        'cursor',
-        query.cursor,
-        'pass the cursor of the page before, or none for the first page',
-      );
-    }
-    const page = await scope.broker.list(scope.queue, state, query.cursor, limit);
-    return { jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)), cursor: page.cursor };
+    const listing = `${state} jobs of queue "${scope.queue}"`;
+    const page = await scope.broker.list(scope.queue, state, openCursor(listing, query.cursor), limit);
+    return { jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)), cursor: sealCursor(listing, page.cursor) };
   }
 
   /** How many jobs the queue holds in each state. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { StoredSchedule } from '../core/broker.js';
-import { InvalidPayloadError, InvalidValueError } from '../core/errors.js';
+import { openCursor, sealCursor } from '../core/cursor.js';
+import { InvalidPayloadError } from '../core/errors.js';
 import type { CronTick } from '../core/job-view.js';
 import { checkScheduleName } from '../core/names.js';
 import { readCount, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
@@ -109,12 +110,9 @@ export class ScheduleService {
     refuseUnknownKeys(query, ['queue', 'cursor', 'limit'], 'list');
     const scope = this.scopeOf(query.queue);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
-    const { cursor } = query;
-    if (cursor !== undefined && (typeof cursor !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(cursor))) {
-      throw new InvalidValueError('cursor', cursor, 'pass the cursor of the page before, or none for the first page');
-    }
-    const page = await scope.broker.listSchedules(scope.queue, cursor, limit);
-    return { schedules: page.schedules.map((stored) => scheduleInfoOf(scope, stored)), cursor: page.cursor };
+    const listing = `schedules of queue "${scope.queue}"`;
+    const page = await scope.broker.listSchedules(scope.queue, openCursor(listing, query.cursor), limit);
+    return { schedules: page.schedules.map((stored) => scheduleInfoOf(scope, stored)), cursor: sealCursor(listing, page.cursor) };
   }
 
   /**

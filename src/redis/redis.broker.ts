@@ -97,19 +97,18 @@ const LISTEN_REFRESH_MS = 10_000;
 const READERS = ['counts', 'list', 'read', 'read-schedules'] as const satisfies readonly ScriptName[];
 type Reader = (typeof READERS)[number];
 
-const NEVER = /^(?!)/;
-const OFFSET = /^\d{1,15}$/;
-const PAIR = /^\d{1,20}:\d{1,15}$/;
-/** What a cursor of each state looks like. */
-const CURSORS: Record<JobState, RegExp> = {
-  scheduled: OFFSET,
-  ready: OFFSET,
+/** Score and member of a sorted set. */
+const RANKED = /^[\d.e+-]{1,30}:[^\n]+$/;
+/** What a place of each state looks like (list.lua). */
+const PLACES: Record<JobState, RegExp> = {
+  scheduled: RANKED,
+  ready: /^(s:[^\n]+|p:[\d.e+-]{1,30}:[^\n]+|r:\d{1,15}:[^\n]+)$/,
   active: /^\d{1,20}$/,
-  parked: OFFSET,
-  blocked: NEVER,
-  completed: PAIR,
-  cancelled: OFFSET,
-  dead: OFFSET,
+  parked: RANKED,
+  blocked: /^(?!)/,
+  completed: /^\d{1,15}:\d{1,15}:[^\n]+$/,
+  cancelled: RANKED,
+  dead: RANKED,
 };
 
 /** What belongs to one queue on this connection. */
@@ -358,7 +357,7 @@ export class RedisBroker implements Broker {
 
   async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
     const { keys: k } = this.access(queue);
-    if (cursor !== undefined && !CURSORS[state].test(cursor)) {
+    if (cursor !== undefined && !PLACES[state].test(cursor)) {
       throw new InvalidValueError(
         'cursor',
         cursor,

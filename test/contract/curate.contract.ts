@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { StoredJob } from '../../src/core/broker.js';
 import { JOB_STATES } from '../../src/core/job.js';
 import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
 
@@ -100,6 +101,158 @@ export function curateContract(use: () => BrokerDriver): void {
     expect(cursor).toBeUndefined();
   });
 
+  describe.each([1, 3, 7])('in pages of %i', (limit) => {
+    /** Every page of a state, with something done to each job as it is met. */
+    async function meetEach(
+      { broker }: BrokerDriver,
+      state: (typeof STATES)[number],
+      act: (job: StoredJob) => Promise<unknown>,
+    ): Promise<string[]> {
+      const met: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await broker.list(QUEUE, state, cursor, limit);
+        for (const job of page.jobs) {
+          met.push(job.id);
+          if (met.length > 500) throw new Error(`The listing of ${state} does not end`);
+          await act(job);
+        }
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      return met;
+    }
+
+    it.each(STATES.filter((state) => state !== 'active'))(
+      'meets each job that is %s once, removing it',
+      async (state) => {
+        const driver = use();
+        const ids: string[] = [];
+        // Most of them at one instant: places of equal scores.
+        for (let index = 0; index < 23; index++) {
+          ids.push(await (state === 'ready' ? driver.putOne() : putIn(driver, state)));
+          if (index % 9 === 8) await driver.advance(1);
+        }
+        const met = await meetEach(driver, state, ({ id }) => driver.broker.remove(QUEUE, id));
+        expect([...met].sort()).toEqual([...ids].sort());
+        expect(new Set(met).size).toBe(met.length);
+        expect(await driver.idsIn(state)).toEqual([]);
+      },
+    );
+
+    it('meets each dead job once, retrying it, though some die again', async () => {
+      const driver = use();
+      const ids: string[] = [];
+      for (let index = 0; index < 20; index++) ids.push(await putIn(driver, 'dead'));
+      await driver.advance(1);
+      let count = 0;
+      const met = await meetEach(driver, 'dead', async ({ id, record }) => {
+        await driver.broker.retryDead(QUEUE, id, Number(record.slice(1, 14)), driver.envelope());
+        const { jobs } = await driver.reserve('w1');
+        if (count++ % 3 === 0) {
+          const { token } = jobs[0];
+          await driver.settle('w1', { op: 'bury', id, token, detail: '{}', envelope: undefined, keep: KEEP });
+        } else await driver.settle('w1', driver.complete(jobs[0]));
+      });
+      expect([...met].sort()).toEqual([...ids].sort());
+    });
+
+    it.each(ENDS)('meets each %s job once while others end', async (state) => {
+      const driver = use();
+      const ids: string[] = [];
+      for (let index = 0; index < 15; index++) ids.push(await putIn(driver, state));
+      await driver.advance(1);
+      const met = await meetEach(driver, state, () => driver.putEnded(state, 1));
+      expect([...met].sort()).toEqual([...ids].sort());
+    });
+
+    it('meets each ready job of every priority once while others come before and behind', async () => {
+      const driver = use();
+      const ids: string[] = [];
+      for (let index = 0; index < 21; index++) {
+        ids.push(await driver.putOne(index % 3 === 0 ? { priority: 1 + (index % 5) } : {}));
+      }
+      let added = 0;
+      const met = await meetEach(driver, 'ready', async ({ id }) => {
+        if (!ids.includes(id)) return;
+        await driver.broker.cancel(QUEUE, id);
+        if (added++ < 10) await driver.put({ priority: 9 }, {});
+      });
+      expect(met.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
+      expect(new Set(met).size).toBe(met.length);
+    });
+
+    it('meets each ready job that waits while workers take the others', async () => {
+      const driver = use();
+      const ids = await driver.putMany(24);
+      const taken: string[] = [];
+      const met = await meetEach(driver, 'ready', async () => {
+        taken.push(...(await driver.reserve('w1', 1)).jobs.map(({ id }) => id));
+      });
+      // What was taken before its page came is not ready any more.
+      expect([...new Set([...met, ...taken])].sort()).toEqual([...ids].sort());
+      expect(new Set(met).size).toBe(met.length);
+    });
+
+    it('meets each suspect once, cancelling it', async () => {
+      const driver = use();
+      const ids = await driver.putMany(8);
+      for (const worker of ['crasher-1', 'crasher-2']) {
+        expect((await driver.reserve(worker, 8)).jobs).toHaveLength(8);
+        await driver.expireLeases();
+      }
+      const others = await driver.put({ priority: 2 }, {});
+      const met = await meetEach(driver, 'ready', ({ id }) => driver.broker.cancel(QUEUE, id));
+      expect(met).toEqual([...ids.sort(), ...others]);
+    });
+
+    it('meets each job that was scheduled once while they are hurried', async () => {
+      const driver = use();
+      const ids = await driver.put(...Array.from({ length: 16 }, (_, index) => ({ delayMs: 1000 + (index % 4) })));
+      const met = await meetEach(driver, 'scheduled', async ({ id }) => {
+        await driver.broker.remove(QUEUE, id);
+        await driver.putOne({ delayMs: 10 });
+      });
+      expect([...met].sort()).toEqual([...ids].sort());
+    });
+  });
+
+  it('goes on in a long line of which workers take thousands between two pages', async () => {
+    const driver = use();
+    const ids: string[] = [];
+    for (let bulk = 0; bulk < 14; bulk++) ids.push(...(await driver.putMany(1000)));
+    async function pageAt(index: number): Promise<string> {
+      let cursor: string | undefined;
+      for (let met = 0; met < index; met += 500) ({ cursor } = await driver.broker.list(QUEUE, 'ready', cursor, 500));
+      return cursor ?? '';
+    }
+    const twelfth = await pageAt(12_000);
+    for (let turn = 0; turn < 11; turn++) expect((await driver.reserve('w1', 1000)).jobs).toHaveLength(1000);
+    await driver.putMany(10);
+    let page = await driver.broker.list(QUEUE, 'ready', twelfth, 500);
+    while (page.jobs.length === 0) page = await driver.broker.list(QUEUE, 'ready', page.cursor, 500);
+    expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(12_000, 12_500));
+    // They took the last one that was listed, and more: what is left begins behind.
+    for (let turn = 0; turn < 2; turn++) await driver.reserve('w1', 1000);
+    page = await driver.broker.list(QUEUE, 'ready', page.cursor, 5);
+    expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(13_000, 13_005));
+  });
+
+  it('goes on behind a completed job that others have ended after by the hundred', async () => {
+    const driver = use();
+    const keep = { ...KEEP, count: 10_000 };
+    const ids = await driver.putEnded('completed', 20, keep);
+    await driver.advance(1);
+    const { cursor } = await driver.broker.list(QUEUE, 'completed', undefined, 4);
+    await driver.putEnded('completed', 600, keep);
+    const page = await driver.broker.list(QUEUE, 'completed', cursor, 10);
+    expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(6, 16).reverse());
+    // Trimmed away: all that was older is gone, too.
+    await driver.putEnded('completed', 1, { ...keep, count: 100 });
+    for (let more = true; more;)
+      ({ more } = await driver.broker.trim(QUEUE, { completed: { ...keep, count: 100 }, cancelled: keep, dead: keep }));
+    expect(await driver.broker.list(QUEUE, 'completed', page.cursor, 10)).toEqual({ jobs: [], cursor: undefined });
+  });
+
   it('ends a listing of active jobs while they end', async () => {
     const driver = use();
     await driver.putMany(12);
@@ -116,7 +269,7 @@ export function curateContract(use: () => BrokerDriver): void {
 
   it.each(JOB_STATES)('refuses a cursor that it never gave: %s', async (state) => {
     const driver = use();
-    for (const cursor of ['nonsense', '-1', '1e9', '1:x']) {
+    for (const cursor of ['nonsense', '-1', '1e9', 'x:1', '1:', '\n']) {
       await expect(driver.broker.list(QUEUE, state, cursor, 10)).rejects.toMatchObject({
         code: 'TASK_QUEUE_INVALID_VALUE',
       });

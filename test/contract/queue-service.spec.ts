@@ -148,6 +148,54 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
       expect(await mail.jobs({ state: 'dead' })).toEqual({ jobs: [], cursor: undefined });
     });
 
+    it('takes the cursor of a page of the same list alone', async () => {
+      await mail.enqueueMany(Array.from({ length: 3 }, (_, index) => ({ payload: { to: String(index) } })));
+      const text = defineJob<{ n: number }, string>({ queue: 'sms', name: 'text' });
+      const { cursor } = await mail.jobs({ state: 'ready', limit: 1 });
+      expect(cursor).toMatch(/^[\w-]+$/);
+      await expect(mail.jobs({ state: 'dead', cursor })).rejects.toThrow(
+        'this one lists ready jobs of queue "mail"; pass one that lists dead jobs of queue "mail", or none'.replace(
+          't',
+          'T',
+        ),
+      );
+      await expect(service.jobs(text, { state: 'ready', cursor })).rejects.toThrow(/lists ready jobs of queue "mail"/);
+      const broken = [
+        '',
+        'r:0:x',
+        `${cursor}A`,
+        cursor?.slice(0, -2),
+        cursor?.toUpperCase(),
+        ` ${cursor}`,
+        '5',
+        'x'.repeat(9000),
+      ];
+      for (const each of [...broken, null, 5, {}, ['a']]) {
+        await expect(mail.jobs({ state: 'ready', cursor: each as string })).rejects.toMatchObject({
+          code: 'TASK_QUEUE_INVALID_VALUE',
+          what: 'cursor',
+        });
+      }
+    });
+
+    it('meets every dead job once in a loop that retries or removes each', async () => {
+      await mail.enqueueMany(Array.from({ length: 230 }, (_, index) => ({ payload: { to: String(index) } })));
+      const { jobs } = await driver.reserve('w1', 230);
+      await driver.settle('w1', ...jobs.map((job) => bury(job, 'exhausted')));
+      const met: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await mail.jobs({ state: 'dead', limit: 50, ...(cursor === undefined ? {} : { cursor }) });
+        for (const [index, job] of page.jobs.entries()) {
+          met.push(job.payload.to);
+          await (index % 2 === 0 ? mail.retry(job.id) : mail.remove(job.id));
+        }
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      expect(new Set(met).size).toBe(230);
+      await driver.expectCounts({ ready: 115 });
+    });
+
     it('lists what it cannot read beside what it can', async () => {
       await driver.broker.enqueue(QUEUE, [{ envelope: '9from the future' }, { envelope: '1\n{broken' }]);
       await mail.enqueue({ to: 'a' });

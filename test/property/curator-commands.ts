@@ -101,7 +101,7 @@ export const listing = command(
       ({ cursor } = page);
       if (++pages > 200) throw new Error(`The listing of ${state} does not end`);
     } while (cursor !== undefined);
-    const expected = model.inState(state).map(({ id }) => id);
+    const expected = model.listed(state).map(({ id }) => id);
     // A hash may tell one of its fields twice, in any order.
     expect(state === 'active' ? [...new Set(ids)].sort() : ids).toEqual(expected);
   },

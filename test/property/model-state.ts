@@ -46,6 +46,12 @@ export class ModelState {
     return this.inState('scheduled')[0]?.dueAt;
   }
 
+  /** In the order of a listing: suspects by their ids. */
+  listed(state: JobState): ModelJob[] {
+    if (state !== 'ready') return this.inState(state);
+    return [...this.suspects().sort((a, b) => (a.id < b.id ? -1 : 1)), ...this.ordinary()];
+  }
+
   protected suspects(): ModelJob[] {
     return this.inState('ready').filter(isSuspect);
   }

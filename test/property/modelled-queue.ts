@@ -111,7 +111,7 @@ export class ModelledQueue {
     for (const state of JOB_STATES) {
       const jobs = (listed.get(state) ?? []).map(seenOf);
       if (state === 'active') jobs.sort((a, b) => (a.id < b.id ? -1 : 1)); // these have no order
-      expect(jobs).toEqual(model.inState(state).map(expectedOf));
+      expect(jobs).toEqual(model.listed(state).map(expectedOf));
     }
     schedules.sort((a, b) => (a.name < b.name ? -1 : 1));
     expect({ counts, paused, schedules }).toEqual({

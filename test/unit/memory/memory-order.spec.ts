@@ -32,7 +32,10 @@ describe('Ranking', () => {
     const jobs = new Ranking<KeptJob>();
     for (const each of [job('b', 2), job('c', 1), job('a', 2), job('d', 3)]) jobs.add(each);
     expect(jobs.slice(0, 9).map(({ id }) => id)).toEqual(['c', 'a', 'b', 'd']);
-    expect(jobs.sliceFromEnd(1, 3).map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(jobs.pageBefore({ id: 'd', rank: 3 }, 2).jobs.map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(jobs.pageBefore({ id: 'b', rank: 2 }, 1)).toMatchObject({ jobs: [{ id: 'a' }], more: true });
+    expect(jobs.pageBehind({ id: 'a', rank: 2 }, 5)).toMatchObject({ jobs: [{ id: 'b' }, { id: 'd' }], more: false });
+    expect(jobs.pageBehind({ id: 'aa', rank: 2 }, 1)).toMatchObject({ jobs: [{ id: 'b' }], more: true });
     expect(jobs.first()?.id).toBe('c');
   });
 
@@ -49,8 +52,9 @@ describe('Ranking', () => {
     jobs.add(job('early', 1));
     expect(jobs.first()?.id).toBe('early');
     expect(jobs.slice(1, 2)[0]).toBe(all[2000]);
-    expect(jobs.sliceFromEnd(0, 1)[0]).toBe(all[2998]);
-    expect(jobs.sliceFromEnd(998, 1100).map(({ id }) => id)).toEqual(['early']);
-    expect(jobs.sliceFromEnd(999, 1100)).toEqual([]);
+    expect(jobs.pageBefore(undefined, 1).jobs[0]).toBe(all[2998]);
+    expect(jobs.pageBefore(all[2000], 5)).toMatchObject({ jobs: [{ id: 'early' }], more: false });
+    expect(jobs.pageBefore({ id: 'early', rank: 1 }, 5)).toEqual({ jobs: [], more: false });
+    expect(jobs.pageBehind(undefined, 1).jobs[0].id).toBe('early');
   });
 });
