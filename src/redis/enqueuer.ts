@@ -61,8 +61,9 @@ export class Enqueuer {
     private readonly numbers: JobNumbers,
     private readonly onClock: (nowText: string) => void,
   ) {
-    this.plainKeys = [keys.meta, keys.jobs, keys.ready, keys.idle, keys.priority, keys.inflight, keys.workers];
-    this.fullKeys = [...this.plainKeys, keys.scheduled, keys.ids, keys.levels, keys.parked, keys.bundles];
+    const { meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects } = keys;
+    this.plainKeys = [meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects];
+    this.fullKeys = [...this.plainKeys, keys.ids, keys.levels, keys.bundles];
   }
 
   private readonly plainKeys: string[];

@@ -1,0 +1,108 @@
+import { expect } from '@jest/globals';
+import type { Settlement } from '../../src/core/broker.js';
+import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import type { RedisDriver } from './redis-driver.js';
+
+const SETTLED = /^[CXD]/;
+
+/** Where each id lies, by the very keys; records that lie nowhere have an empty list. */
+async function placesOf(driver: RedisDriver): Promise<Map<string, string[]>> {
+  const places = new Map<string, string[]>();
+  const note = (id: string, place: string) => places.set(id, [...(places.get(id) ?? []), place]);
+  const records = await recordsOf(driver);
+  for (const id of records.keys()) places.set(id, []);
+  for (const id of await driver.list('ready')) {
+    const record = records.get(id);
+    if (record !== undefined && !SETTLED.test(record)) note(id, 'ready'); // others are holes, which have a count
+  }
+  for (const id of await driver.list('suspects')) note(id, 'suspects');
+  for (const id of Object.keys(await driver.hash('inflight'))) note(id, 'active');
+  for (const key of ['priority', 'scheduled', 'cancelled', 'dead'] as const)
+    for (const id of Object.keys(await driver.zset(key))) note(id, key);
+  for (const member of Object.keys(await driver.zset('parked')))
+    note(member.slice(member.lastIndexOf(' ') + 1), 'parked');
+  for (const element of await driver.list('completed')) {
+    for (const word of element.split(' ').slice(3)) {
+      const [, prefix, lasts] = /^:(.*):(\w+):\d+$/.exec(word) ?? [];
+      const ids = prefix === undefined ? [word] : [...lasts].map((last) => prefix + last);
+      for (const id of ids) if (records.has(id)) note(id, 'completed'); // others were removed by hand
+    }
+  }
+  return places;
+}
+
+async function recordsOf(driver: RedisDriver): Promise<Map<string, string>> {
+  const records = new Map(Object.entries(await driver.hash('jobs')));
+  for (const [prefix, bundle] of Object.entries(await driver.hash('bundles'))) {
+    for (const entry of bundle.split('\0').slice(1)) {
+      if (entry.startsWith(' ')) continue;
+      const id = prefix + entry[0];
+      // Two records of one job would be two jobs.
+      records.set(records.has(id) ? `${id} twice` : id, entry.slice(1));
+    }
+  }
+  return records;
+}
+
+/** Every id in exactly one place, no place without a record, nothing beside records that are gone, and all counts right. */
+export async function expectConservation(driver: RedisDriver): Promise<void> {
+  const places = await placesOf(driver);
+  const records = await recordsOf(driver);
+  const strays = [...places].filter(([id, found]) => found.length !== 1 || !records.has(id));
+  expect(strays).toEqual([]);
+  const inState = (...names: string[]) => [...places].filter(([, [place]]) => names.includes(place));
+  const misplaced = [...places].filter(
+    ([id, [place]]) => SETTLED.test(records.get(id) ?? '') !== ['completed', 'cancelled', 'dead'].includes(place),
+  );
+  expect(misplaced).toEqual([]);
+  await driver.expectCounts({
+    ready: inState('ready', 'priority', 'suspects').length,
+    ...Object.fromEntries(
+      ['scheduled', 'active', 'parked', 'completed', 'cancelled', 'dead'].map((name) => [name, inState(name).length]),
+    ),
+  });
+  const bytesIn = (name: string) => inState(name).reduce((sum, [id]) => sum + (records.get(id) ?? '').length, 0);
+  const completed = (await driver.list('completed')).reduce((sum, element) => sum + Number(element.split(' ')[1]), 0);
+  expect({
+    cancelledBytes: Number((await driver.meta('cancelledBytes')) ?? 0),
+    deadBytes: Number((await driver.meta('deadBytes')) ?? 0),
+    completedBytes: Number((await driver.meta('completedBytes')) ?? 0),
+  }).toEqual({ cancelledBytes: bytesIn('cancelled'), deadBytes: bytesIn('dead'), completedBytes: completed });
+  const live = new Set([...records].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id));
+  expect({
+    ids: Object.entries(await driver.hash('ids')).filter(([, id]) => !records.has(id)),
+    levels: Object.keys(await driver.hash('levels')).filter((id) => !live.has(id)),
+    crashes: Object.keys(await driver.hash('crashes')).filter((id) => !live.has(id)),
+    cancelling: Object.keys(await driver.hash('cancelling')).filter((id) => !live.has(id)),
+    notes: Object.keys(await driver.hash('notes')).filter((field) => !records.has(field.replace(/:.*/, ''))),
+  }).toEqual({ ids: [], levels: [], crashes: [], cancelling: [], notes: [] });
+}
+
+/** Ends what runs, and lets a worker run all the rest: each job once, and nothing is left behind. */
+export async function expectEachRunsOnce(driver: RedisDriver): Promise<string[]> {
+  const live = [...(await recordsOf(driver))].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id);
+  const ran: string[] = [];
+  await driver.broker.setPaused(QUEUE, false);
+  const running = Object.entries(await driver.hash('inflight'));
+  const ends = running.map(([id, token]): Settlement => ({
+    op: 'complete',
+    id,
+    token,
+    result: '1',
+    envelope: '1\n1',
+    keep: KEEP,
+  }));
+  ran.push(...running.map(([id]) => id));
+  await driver.reserve('drain', 0, { settlements: ends });
+  await driver.advance(400 * 86_400_000);
+  for (let turns = 0; turns < 50; turns++) {
+    await driver.broker.promote(QUEUE, 100);
+    const { jobs } = await driver.reserve('drain', 100, { adopt: '*', alone: true });
+    if (jobs.length === 0) break;
+    ran.push(...jobs.map(({ id }) => id));
+    await driver.reserve('drain', 0, { settlements: jobs.map((job) => driver.complete(job)) });
+  }
+  expect(ran.sort()).toEqual(live.sort());
+  await expectConservation(driver);
+  return ran;
+}
