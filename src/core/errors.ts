@@ -1,4 +1,5 @@
 import { nearestName } from './nearest.js';
+import { messageOfThrown } from './thrown-reader.js';
 
 /** Every error this package throws on purpose has a stable `code`, so that callers need no `instanceof`. */
 export abstract class TaskQueueError extends Error {
@@ -236,7 +237,7 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
     options?: ErrorOptions,
   ) {
     const what = `${got} of ${wanted} confirmations came in time for ${ids.length} job(s) on "${queue}", first id "${ids[0]}"`;
-    const why = options?.cause instanceof Error ? `: ${options.cause.message}` : '';
+    const why = options?.cause === undefined ? '' : `: ${messageOfThrown(options.cause)}`;
     super(
       `${what}${why}. They were stored; a crash or a failover may lose them. Call retry() on this error, or enqueue again ` +
         'with the same id.',

@@ -1,7 +1,8 @@
 import { jsonCodec, type Codec, type CodecContext } from './codec.js';
-import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError, describeValue } from './errors.js';
+import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from './errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
 import type { SchemaIssue } from './standard-schema.js';
+import { messageOfThrown } from './thrown-reader.js';
 
 const NO_ISSUES: readonly SchemaIssue[] = [];
 
@@ -92,6 +93,5 @@ function notOneLine({ queue, jobName, field }: CodecContext): ConfigurationError
 
 /** Getters, toJSON and codecs are the user's code: what they throw becomes the reason of a typed error. */
 function failureOf(error: unknown): SchemaIssue {
-  const message = error instanceof Error ? error.message.split('\n', 1)[0] : describeValue(error);
-  return { path: '', message: `it cannot be encoded: ${message}` };
+  return { path: '', message: `it cannot be encoded: ${messageOfThrown(error).split('\n', 1)[0]}` };
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Observable, Subscription } from 'rxjs';
 import { LogBudget } from '../core/log-budget.js';
+import { stackOfThrown } from '../core/thrown-reader.js';
 import type { QueueEventListener } from './listener-reader.js';
 
 /** Brings live events to the app's `@OnQueueEvent` methods; a queue nobody listens to costs nothing. */
@@ -22,7 +23,7 @@ export class ListenerDispatcher {
             if (listener.event === event.event) this.call(listener, event);
           }
         },
-        error: (error: unknown) => this.logger.error(`Events of queue "${queue}" ended`, stackOf(error)),
+        error: (error: unknown) => this.logger.error(`Events of queue "${queue}" ended`, stackOfThrown(error)),
       });
       this.subscriptions.push(subscription);
     }
@@ -39,7 +40,7 @@ export class ListenerDispatcher {
       const unsaid = this.budget.take(performance.now());
       if (unsaid === undefined) return;
       const more = unsaid > 0 ? ` (${unsaid} times more, by whatever listener, since the last such line)` : '';
-      this.logger.error(`${listener.label} threw${more}`, stackOf(error));
+      this.logger.error(`${listener.label} threw${more}`, stackOfThrown(error));
     };
     try {
       const returned = listener.invoke(event);
@@ -48,8 +49,4 @@ export class ListenerDispatcher {
       report(error);
     }
   }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,10 +1,10 @@
 import { ERROR_START, type OpenEnvelope } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
+import { isError, readThrown } from '../core/thrown-reader.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { ownStackOf } from './own-stack.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;
-const MESSAGE_LENGTH = 2000;
 const STACK_LENGTH = 1000;
 /** Whatever JSON may write with six bytes: control characters, and halves of surrogate pairs. */
 const WIDE = /[^\t\n\f\r\x20-\ud7ff\ue000-\uffff]/;
@@ -18,32 +18,25 @@ export function recordError(
   thrown: unknown,
   attempt: number,
   at: number,
-  mask: (text: unknown) => string = String,
+  mask: (text: string) => string = String,
   withStack = true,
 ): ErrorRecord {
-  try {
-    if (thrown instanceof Error) {
-      const record: ErrorRecord = {
-        attempt,
-        at,
-        name: clip(mask(thrown.name), 200),
-        message: clip(mask(messageOf(thrown)), MESSAGE_LENGTH),
-      };
-      const stack = withStack ? ownStackOf(thrown) : undefined;
-      if (stack !== undefined) record.stack = clip(mask(stack), STACK_LENGTH);
-      return record;
-    }
-    return { attempt, at, name: 'NonError', message: clip(mask(textOf(thrown)), MESSAGE_LENGTH) };
-  } catch {
-    return { attempt, at, name: 'NonError', message: 'The thrown value could not be read' };
-  }
+  const { name, message } = readThrown(thrown, mask);
+  const record: ErrorRecord = { attempt, at, name, message };
+  const stack = withStack && isError(thrown) ? stackOf(thrown, mask) : undefined;
+  if (stack !== undefined) record.stack = stack;
+  return record;
 }
 
-/** Nest's exceptions say in their response what is wrong with each field; the message alone is "Bad Request Exception". */
-function messageOf(error: Error & { getResponse?: () => unknown }): unknown {
-  if (error.getResponse === undefined) return error.message;
-  const { message } = Object(error.getResponse()) as { message?: unknown };
-  return Array.isArray(message) ? `${error.message}: ${message.join('; ')}` : error.message;
+function stackOf(error: object, mask: (text: string) => string): string | undefined {
+  try {
+    const stack = ownStackOf(error as Error);
+    if (stack === undefined) return undefined;
+    const masked = mask(stack);
+    return masked.length > STACK_LENGTH ? `${masked.slice(0, STACK_LENGTH - 1)}…` : masked;
+  } catch {
+    return undefined; // whoever formats stacks here, or a getter, throws
+  }
 }
 
 /** The JSON list of a job's errors with one more, bounded as {@link appendError} says; mostly without reading those before. */
@@ -95,20 +88,4 @@ export function appendError(history: readonly ErrorRecord[] | undefined, record:
     size = Buffer.byteLength(JSON.stringify(kept));
   }
   return kept;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'object' && value !== null) {
-    try {
-      return JSON.stringify(value) ?? Object.prototype.toString.call(value);
-    } catch {
-      return Object.prototype.toString.call(value);
-    }
-  }
-  return String(value);
-}
-
-function clip(text: unknown, length: number): string {
-  const string = typeof text === 'string' ? text : Object.prototype.toString.call(text);
-  return string.length > length ? `${string.slice(0, length - 1)}…` : string;
 }

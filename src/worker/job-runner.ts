@@ -15,6 +15,7 @@ import { controlFlowOf } from '../core/handler.js';
 import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
 import { isJobName } from '../core/names.js';
 import type { Redactor } from '../core/redactor.js';
+import { messageOfThrown } from '../core/thrown-reader.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
 import { runJobOfTaskQueue } from './current-job.js';
 import { recordError, writeHistory } from './error-history.js';
@@ -232,7 +233,7 @@ export class JobRunner {
       const detail = JSON.stringify({
         reason: 'unreadable' satisfies DeadReason,
         name: 'Error',
-        message: String(error),
+        message: messageOfThrown(error),
       });
       const keep = this.context.fallback.retention.dead;
       return bury(job.number, job.token, detail, undefined, keep);
@@ -260,7 +261,7 @@ export class JobRunner {
 
   private record(thrown: unknown, job: RunningJob | undefined, at = this.context.now(), withStack = true): ErrorRecord {
     const { redactor } = this.context;
-    const mask = redactor && job && ((text: unknown): string => redactor.mask(String(text), job.payload));
+    const mask = redactor && job && ((text: string): string => redactor.mask(text, job.payload));
     return recordError(thrown, job?.attempt ?? 1, at, mask, withStack);
   }
 

@@ -1,10 +1,10 @@
 import type { Logger } from '@nestjs/common';
+import { isError, stackOfThrown } from '../core/thrown-reader.js';
 import { currentJob } from './current-job.js';
 
 type Listener = (reason: unknown) => void;
 
 const listeners = new Set<Listener>();
-const LONGEST_TEXT = 4000;
 
 /**
  * A promise that a handler left behind and that rejects later would end the whole process, and with it every job that
@@ -18,12 +18,13 @@ export class StrayRejections {
       const job = currentJob();
       if (job !== undefined) {
         logger.error(
-          `Job "${job.id}" of queue "${job.queue}" left a promise behind that rejected: ${describe(reason)}`,
+          `Job "${job.id}" of queue "${job.queue}" left a promise behind that rejected: ${stackOfThrown(reason)}`,
         );
         return;
       }
-      // Only we listen: then Node would have ended the process, and it still does.
-      if (process.listeners('unhandledRejection').every((other) => listeners.has(other as Listener))) throw reason;
+      // Only we listen: then Node does what it does where nobody listens.
+      if (process.listeners('unhandledRejection').every((other) => listeners.has(other as Listener)))
+        doAsNode(reason, modeOf(process.execArgv, process.env.NODE_OPTIONS));
     };
   }
 
@@ -43,13 +44,43 @@ export class StrayRejections {
   }
 }
 
-/** It may be anything, of any size, and throw when it is looked at: a throw from the listener would end the process. */
-function describe(reason: unknown): string {
-  let text: string;
-  try {
-    text = reason instanceof Error && typeof reason.stack === 'string' ? reason.stack : String(reason);
-  } catch {
-    return 'a value that cannot be read';
+/** What `--unhandled-rejections` says; the command line wins over NODE_OPTIONS, and the last word over those before. */
+export function modeOf(execArgv: readonly string[], nodeOptions = ''): string {
+  const words = [...nodeOptions.split(/\s+/), ...execArgv].map((word) => word.replaceAll('"', ''));
+  let mode = 'throw';
+  words.forEach((word, index) => {
+    const [flag, value] = word.split('=', 2);
+    if (flag.replaceAll('_', '-') === '--unhandled-rejections') mode = value ?? words[index + 1] ?? mode;
+  });
+  return mode;
+}
+
+/** What Node does with a rejection that has no listener: a listener, ours, keeps it from doing that itself. */
+function doAsNode(reason: unknown, mode: string): void {
+  switch (mode) {
+    case 'none':
+    case 'warn': // Node has warned, or will
+    case 'strict': // it was thrown before anybody was told
+      return;
+    case 'warn-with-error-code':
+      process.emitWarning(stackOfThrown(reason), 'UnhandledPromiseRejectionWarning');
+      process.exitCode = 1;
+      return;
+    default: {
+      const error = isError(reason) ? reason : unhandled(reason);
+      if (process.listenerCount('uncaughtException') === 0 || process.hasUncaughtExceptionCaptureCallback())
+        throw error;
+      const emitter: NodeJS.EventEmitter = process;
+      emitter.emit('uncaughtExceptionMonitor', error, 'unhandledRejection');
+      emitter.emit('uncaughtException', error, 'unhandledRejection');
+    }
   }
-  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
+function unhandled(reason: unknown): Error {
+  const error = new Error(
+    'This error originated either by throwing inside of an async function without a catch block, or by rejecting a promise ' +
+      `which was not handled with .catch(). The promise rejected with the reason "${stackOfThrown(reason)}".`,
+  );
+  return Object.assign(error, { name: 'UnhandledPromiseRejection', code: 'ERR_UNHANDLED_REJECTION' });
 }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, UseGuards } from '@nestjs/common';
 import { concat, Observable, of, throwError } from 'rxjs';
@@ -5,6 +6,7 @@ import {
   ConfigurationError,
   Processor,
   QueueService,
+  UnrecoverableError,
   type Codec,
   type Job,
   type ProcessorOptions,
@@ -140,6 +142,34 @@ describe.each(STORES)('on $name', ({ options }) => {
         throw withThrowingGetters();
       });
       expect({ runs, reason: error.reason }).toEqual({ runs: 2, reason: 'exhausted' });
+    });
+  });
+
+  describe('what is behind an error', () => {
+    it.each<[string, () => Error, RegExp]>([
+      ['its causes', () => new Error('outer', { cause: new TypeError('inner') }), /outer \(cause: TypeError: inner\)/],
+      ['the errors that it holds', () => new AggregateError([new Error('one'), 'two'], 'all'), /all \(errors: Error: one; two\)/], // prettier-ignore
+      ['those of another realm', () => runInNewContext(`new Error('far', { cause: new Error('off') })`) as Error, /far \(cause: Error: off\)/], // prettier-ignore
+    ])('%s are in the history, in the log and in the dead message', async (_what, thrown, told) => {
+      const { error, running, id } = await afterAccident(() => {
+        throw thrown();
+      });
+      expect(error).toMatchObject({ message: expect.stringMatching(told) });
+      const dead = await running.app.get(QueueService).getJob('work', id);
+      expect(dead?.deadMessage).toMatch(told);
+      expect(dead?.errors.map(({ message }) => told.test(message))).toEqual([true, true]);
+      expect(dead?.errors[0].stack).toMatch(/Error: /);
+      expect(running.logs.matching(told)).toHaveLength(1);
+    });
+
+    it('the cause of what gave the job up is kept, too', async () => {
+      const { error } = await afterAccident(() => {
+        throw new UnrecoverableError('no such customer', { cause: new RangeError('id 7') });
+      });
+      expect(error).toMatchObject({
+        reason: 'unrecoverable',
+        message: expect.stringContaining('no such customer (cause: RangeError: id 7)'),
+      });
     });
   });
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { runJobOfTaskQueue } from '../../src/worker/current-job.js';
@@ -117,8 +117,9 @@ describe('in a process of its own', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'task-queue-strays-'));
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-    for (const name of ['current-job', 'stray-rejections']) {
-      const source = await readFile(new URL(`../../src/worker/${name}.ts`, import.meta.url), 'utf8');
+    for (const name of ['worker/current-job', 'worker/stray-rejections', 'core/thrown-reader']) {
+      const source = await readFile(new URL(`../../src/${name}.ts`, import.meta.url), 'utf8');
+      await mkdir(join(folder, dirname(name)), { recursive: true });
       const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
       await writeFile(join(folder, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
     }
@@ -126,16 +127,23 @@ describe('in a process of its own', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   /** Runs this code beside a watch; `inHandler` runs a function as a handler does. */
-  async function run(code: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  async function run(
+    code: string,
+    flags: readonly string[] = [],
+    nodeOptions = '',
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const script = `
-      import { runJobOfTaskQueue } from './current-job.js';
-      import { StrayRejections } from './stray-rejections.js';
+      import { runJobOfTaskQueue } from './worker/current-job.js';
+      import { StrayRejections } from './worker/stray-rejections.js';
       const strays = new StrayRejections({ error: (line) => console.log(line.split('\\n')[0]) });
       strays.watch();
       const inHandler = (handler) => runJobOfTaskQueue({ id: 'j1', queue: 'mail' }, handler);
       ${code}
       setTimeout(() => console.log('alive'), 50);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: folder });
+    const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', script], {
+      cwd: folder,
+      env: { ...process.env, NODE_OPTIONS: nodeOptions },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
@@ -165,5 +173,46 @@ describe('in a process of its own', () => {
     expect(code).not.toBe(0);
     expect(stderr).toContain('the app itself');
     expect(stdout).not.toContain('alive');
+  });
+
+  it.each<[string, string[], string, { code: number; alive: boolean; stderr: RegExp }]>([
+    ['throw', ['--unhandled-rejections=throw'], '', { code: 1, alive: false, stderr: /the app itself/ }],
+    ['strict', ['--unhandled-rejections=strict'], '', { code: 1, alive: false, stderr: /the app itself/ }],
+    ['warn', ['--unhandled-rejections=warn'], '', { code: 0, alive: true, stderr: /Warning: Error: the app itself/ }],
+    ['warn, of NODE_OPTIONS', [], '--unhandled-rejections=warn', { code: 0, alive: true, stderr: /the app itself/ }],
+    ['none', ['--unhandled-rejections', 'none'], '', { code: 0, alive: true, stderr: /^$/ }],
+    [
+      'warn-with-error-code',
+      ['--unhandled-rejections=warn-with-error-code'],
+      '',
+      { code: 1, alive: true, stderr: /UnhandledPromiseRejectionWarning: Error: the app itself/ },
+    ],
+    [
+      'the command line, over NODE_OPTIONS',
+      ['--unhandled-rejections=none'],
+      '--unhandled-rejections=strict',
+      { code: 0, alive: true, stderr: /^$/ },
+    ],
+  ])('a rejection outside of handlers ends as the mode says: %s', async (_mode, flags, nodeOptions, expected) => {
+    const { code, stdout, stderr } = await run(`Promise.reject(new Error('the app itself'));`, flags, nodeOptions);
+    expect({ code, alive: stdout.includes('alive') }).toEqual({ code: expected.code, alive: expected.alive });
+    expect(stderr).toMatch(expected.stderr);
+  });
+
+  it.each(['throw', 'warn', 'none', 'warn-with-error-code'])('one of a handler is survived: %s', async (mode) => {
+    const code = `inHandler(async () => { Promise.reject(new Error('of a job')); });`;
+    const { code: status, stdout } = await run(code, [`--unhandled-rejections=${mode}`]);
+    expect({ status, alive: stdout.includes('alive') }).toEqual({ status: 0, alive: true });
+    expect(stdout).toContain('Job "j1" of queue "mail" left a promise behind that rejected: Error: of a job');
+  });
+
+  it('one that is no error, and a listener of uncaught exceptions, are told as Node tells them', async () => {
+    const code = `
+      process.on('uncaughtException', ({ code, message }, origin) => console.log(code, origin, message.slice(-15)));
+      Promise.reject(undefined);`;
+    const { code: status, stdout } = await run(code);
+    expect(status).toBe(0);
+    expect(stdout).toContain('ERR_UNHANDLED_REJECTION unhandledRejection on "undefined".'.slice(0, 60));
+    expect(stdout).toContain('alive');
   });
 });
