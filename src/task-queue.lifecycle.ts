@@ -91,16 +91,24 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       this.instanceSchedules = new InstanceSchedules(this.instanceBroker, registry, options, logger);
     }
     if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
-      logger.log(
-        `This connection cannot be handed to a heartbeat thread, so the main loop renews leases: ` +
-          `default lease ${DEFAULTS.leaseWithoutHeartbeatMs} ms, and a handler that blocks longer loses its jobs`,
-      );
+      this.tellNoHeartbeat();
     }
     await supervisor.start(registry.queues);
     this.maintenance.start();
     await this.scheduler.start();
     await this.instanceSchedules?.start();
     this.tellMissingHooks();
+  }
+
+  private tellNoHeartbeat(): void {
+    const consequence =
+      `the main loop renews leases: default lease ${DEFAULTS.leaseWithoutHeartbeatMs} ms, and a handler that blocks longer ` +
+      'loses its jobs';
+    if (this.broker.capabilities.heartbeatForbidden)
+      this.logger.warn(
+        `The permission model of Node forbids the heartbeat thread, so ${consequence}. Start Node with --allow-worker.`,
+      );
+    else this.logger.log(`This connection cannot be handed to a heartbeat thread, so ${consequence}`);
   }
 
   /** Comes before the hooks of every other module: handlers that finish still have their providers and may enqueue. */

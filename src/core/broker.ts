@@ -127,6 +127,8 @@ export interface BrokerCapabilities {
   shared: boolean;
   /** {@link Broker.startHeartbeat} will work: a handler that blocks the main loop keeps its jobs. */
   heartbeat: boolean;
+  /** It would, if this process were permitted to start threads. */
+  heartbeatForbidden?: boolean;
   /** {@link Broker.enqueue} can wait for confirmations; otherwise it refuses to. */
   durability: boolean;
 }

@@ -1,4 +1,6 @@
+import { getDefaultResultOrder } from 'node:dns';
 import { existsSync } from 'node:fs';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { BeatReply, Heartbeat, HeartbeatPlan } from '../core/broker.js';
@@ -18,6 +20,14 @@ export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'stallLimi
   loop: SharedArrayBuffer;
   timeoutMs: number;
   connectTimeoutMs: number;
+  network: NetworkDefaults;
+}
+
+/** What flags say of connections, and a thread that gets no flags must be told. */
+export interface NetworkDefaults {
+  dnsOrder: 'ipv4first' | 'ipv6first' | 'verbatim';
+  tlsMin: typeof tls.DEFAULT_MIN_VERSION;
+  tlsMax: typeof tls.DEFAULT_MAX_VERSION;
 }
 
 export type HeartbeatMessage = ({ type: 'beat'; queue: string } & BeatReply) | { type: 'stalled'; forMs: number };
@@ -29,7 +39,8 @@ const THREAD = new URL('./heartbeat.worker.js', import.meta.url);
 
 /** The main loop's side of the heartbeat thread. It boots at once, beside whatever else starts, and waits for its plan. */
 export class HeartbeatThread implements Heartbeat {
-  private readonly thread: Worker;
+  /** Undefined where none could be started: then {@link failure} says why. */
+  private readonly thread: Worker | undefined;
   private failure: Error | undefined;
   private flags = new Int32Array(new SharedArrayBuffer(0));
   private slotOf: ReadonlyMap<string, number> = new Map();
@@ -38,7 +49,12 @@ export class HeartbeatThread implements Heartbeat {
   private stopping: Promise<void> | undefined;
 
   constructor() {
-    this.thread = new Worker(THREAD, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } });
+    try {
+      this.thread = startThread();
+    } catch (error) {
+      this.failure = error as Error;
+      return;
+    }
     this.thread.unref();
     this.thread.once('error', (error) => (this.failure = error));
   }
@@ -49,7 +65,16 @@ export class HeartbeatThread implements Heartbeat {
     return existsSync(fileURLToPath(THREAD)) && isCloneable(connection);
   }
 
-  begin(plan: HeartbeatPlan, data: Omit<HeartbeatData, 'worker' | 'stallLimitMs' | 'slots' | 'loop'>): void {
+  /** False where the permission model of Node forbids threads: whoever starts the process can permit them. */
+  static get isPermitted(): boolean {
+    const { permission } = process as { permission?: { has(scope: string): boolean } };
+    return permission?.has('worker') !== false;
+  }
+
+  begin(
+    plan: HeartbeatPlan,
+    data: Omit<HeartbeatData, 'worker' | 'stallLimitMs' | 'slots' | 'loop' | 'network'>,
+  ): void {
     const { worker, stallLimitMs, leases } = plan;
     const slots = new SharedArrayBuffer(4 * leases.length);
     const loop = new SharedArrayBuffer(4);
@@ -58,13 +83,19 @@ export class HeartbeatThread implements Heartbeat {
     this.slotOf = new Map(leases.map(({ queue }, slot) => [queue, slot]));
     this.ticker = setInterval(() => Atomics.add(ticks, 0, 1), TICK_MS);
     this.ticker.unref();
-    this.thread.on('message', (message: HeartbeatMessage) => {
+    const { thread } = this;
+    thread?.on('message', (message: HeartbeatMessage) => {
       if (message.type === 'beat') plan.onBeat(message.queue, message);
       else plan.onStalled(message.forMs);
     });
-    this.thread.postMessage({ ...data, worker, stallLimitMs, slots, loop } satisfies HeartbeatData);
+    const network = {
+      dnsOrder: getDefaultResultOrder(),
+      tlsMin: tls.DEFAULT_MIN_VERSION,
+      tlsMax: tls.DEFAULT_MAX_VERSION,
+    };
+    thread?.postMessage({ ...data, worker, stallLimitMs, slots, loop, network } satisfies HeartbeatData);
     const { failure } = this;
-    if (failure === undefined) this.thread.on('error', (error) => plan.onFailure(error));
+    if (failure === undefined) thread?.on('error', (error) => plan.onFailure(error));
     else this.telling = setImmediate(() => plan.onFailure(failure));
   }
 
@@ -81,10 +112,23 @@ export class HeartbeatThread implements Heartbeat {
     clearInterval(this.ticker);
     clearImmediate(this.telling);
     // It may be failing this very moment: an error that nobody listens to would end the process.
-    this.thread.removeAllListeners().on('error', () => {});
-    this.thread.postMessage('stop');
-    await this.thread.terminate();
+    this.thread?.removeAllListeners().on('error', () => {});
+    this.thread?.postMessage('stop');
+    await this.thread?.terminate();
   }
+}
+
+/**
+ * It is a guest's thread: what the user preloads into the process by `--require`, `--import` or NODE_OPTIONS runs once, in the
+ * main thread, and may open a port or write a file.
+ */
+function startThread(): Worker {
+  const { NODE_OPTIONS: _preloads, ...env } = process.env;
+  return new Worker(THREAD, {
+    execArgv: [],
+    env,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
 }
 
 function isCloneable(connection: RedisConnection): boolean {

@@ -1,3 +1,5 @@
+import { setDefaultResultOrder } from 'node:dns';
+import tls from 'node:tls';
 import { parentPort } from 'node:worker_threads';
 import type { HeartbeatData, HeartbeatMessage } from './heartbeat.js';
 import type { Link } from './link.js';
@@ -8,7 +10,10 @@ import type { Link } from './link.js';
 let link: Promise<Link> | undefined;
 
 /** The client is loaded and connected for the first beat: most workers settle long before one is due. */
-async function connect({ connection, prefix, timeoutMs, connectTimeoutMs }: HeartbeatData): Promise<Link> {
+async function connect({ connection, prefix, timeoutMs, connectTimeoutMs, network }: HeartbeatData): Promise<Link> {
+  setDefaultResultOrder(network.dnsOrder);
+  tls.DEFAULT_MIN_VERSION = network.tlsMin;
+  tls.DEFAULT_MAX_VERSION = network.tlsMax;
   const [connector, links] = await Promise.all([import('./connector.js'), import('./link.js')]);
   const client = new connector.Connector(connection, prefix, connectTimeoutMs).connect('heartbeat');
   return new links.Link(client, timeoutMs);

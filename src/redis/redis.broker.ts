@@ -146,7 +146,9 @@ export class RedisBroker implements Broker {
     this.scripts = options.scripts ?? loadScripts();
     const readers = READERS.map((name) => [name, readOnly(this.scripts[name])]);
     this.readers = Object.fromEntries(readers) as Record<Reader, Script>;
-    this.capabilities = { shared: true, heartbeat: HeartbeatThread.isPossible(options.connection), durability: true };
+    const possible = HeartbeatThread.isPossible(options.connection);
+    const heartbeat = possible && HeartbeatThread.isPermitted;
+    this.capabilities = { shared: true, heartbeat, heartbeatForbidden: possible && !heartbeat, durability: true };
     this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
   }
 

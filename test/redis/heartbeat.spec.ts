@@ -72,11 +72,15 @@ describe('the heartbeat thread', () => {
     }
   }
 
-  async function found(code: string): Promise<unknown[]> {
+  async function found(code: string, flags: readonly string[] = [], nodeOptions = ''): Promise<unknown[]> {
     const script = join(folder, 'run.js'); // a file: threads inherit the flags of their process, and can not have all of them
     await writeFile(script, `${HELPERS}\n${code}\nconsole.log(JSON.stringify(found));\nclearInterval(awake);`);
-    const env = { ...process.env, TEST_PREFIX: `t-${randomBytes(6).toString('hex')}` };
-    const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: folder, env, timeout: 15_000 });
+    const env = { ...process.env, TEST_PREFIX: `t-${randomBytes(6).toString('hex')}`, NODE_OPTIONS: nodeOptions };
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, script], {
+      cwd: folder,
+      env,
+      timeout: 15_000,
+    });
     return JSON.parse(stdout) as unknown[];
   }
 
@@ -210,5 +214,48 @@ describe('the heartbeat thread', () => {
       await turn();
       found.push(failures);`;
     expect(await found(code)).toEqual([[1, 0], []]);
+  });
+
+  it.each<[string, (preload: string) => string[], (preload: string) => string]>([
+    ['--require', (preload) => ['--require', preload], () => ''],
+    ['--import', (preload) => ['--import', preload], () => ''],
+    ['NODE_OPTIONS', () => [], (preload) => `--require ${preload}`],
+  ])('runs nothing that the user preloads by %s', async (_how, flagsOf, optionsOf) => {
+    const preload = join(folder, 'preload.cjs');
+    await writeFile(preload, `require('node:fs').appendFileSync(${JSON.stringify(`${preload}.log`)}, 'x');`);
+    await writeFile(`${preload}.log`, '');
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true });
+      await broker.open();
+      const beaten = new Promise((onBeat) => {
+        const heart = broker.startHeartbeat(planOf({ onBeat: (queue) => onBeat(heart.stop().then(() => queue)) }));
+        heart.holds('mail', true);
+      });
+      found.push(await beaten, failures);
+      await broker.close();`;
+    expect(await found(code, flagsOf(preload), optionsOf(preload))).toEqual(['mail', []]);
+    expect(await readFile(`${preload}.log`, 'utf8')).toBe('x');
+  });
+
+  it('is not started where the process may not start threads, and says so', async () => {
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
+    const code = `${BROKER}
+      const broker = brokerOf({ works: true });
+      const { heartbeat, heartbeatForbidden } = broker.capabilities;
+      await broker.open();
+      found.push(heartbeat, heartbeatForbidden, broker.startHeartbeat(planOf()) === undefined);
+      count();
+      await broker.close();
+      const { HeartbeatThread } = await import('./src/redis/heartbeat.js');
+      const thread = new HeartbeatThread(); // whatever forbids it
+      thread.begin(planOf(), { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 });
+      await turn();
+      await thread.stop();
+      found.push(failures.length);`;
+    const permissions = [flag, '--no-warnings', '--allow-fs-read=*'];
+    expect(await found(code, permissions)).toEqual([false, true, true, [0, 0], 1]);
+    const permitted = `${BROKER}
+      found.push(brokerOf({ works: true }).capabilities.heartbeat);`;
+    expect(await found(permitted, [...permissions, '--allow-worker'])).toEqual([true]);
   });
 });
