@@ -7,6 +7,7 @@
 // The password is not printed: add it as `>password` or `#sha256` where you use the line.
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { scriptNames, scriptText } from './script-texts.mjs';
 
 const SOURCE = new URL('../src/redis/', import.meta.url);
 
@@ -57,7 +58,7 @@ const READS = new Set(
 
 /** @returns {string[]} commands that a script calls, in lower case */
 export function commandsOf(script) {
-  const code = sourceOf(script).replaceAll(/--[^\n]*/g, '');
+  const code = scriptText(script).replaceAll(/--[^\n]*/g, '');
   const found = [...code.matchAll(/redis(?:\.call|Call|\.pcall)\(\s*'([A-Z]+)'(?:, '([A-Z]+)')?/g)].map(
     // Of PUBSUB only what a script asks for.
     ([, name, sub]) => (name === 'PUBSUB' ? `${name}|${sub}` : name),
@@ -67,12 +68,6 @@ export function commandsOf(script) {
     found.push(...[...code.matchAll(/'([HLSZ](?:[A-Z]{3,}))'/g)].map(([, name]) => name));
   }
   return [...new Set(found.map((name) => name.toLowerCase()))].sort(byName);
-}
-
-/** A script with what it includes, as src/redis/script-library.ts puts it together. */
-function sourceOf(script) {
-  const source = readFileSync(new URL(`scripts/${script}.lua`, SOURCE), 'utf8');
-  return source.replaceAll(/^ *-- include (\S+)\n/gm, (_, name) => sourceOf(`shared/${name}`));
 }
 
 /** @returns {string[]} commands that the client sends beside scripts: `link.command('hget', …)` */
@@ -88,13 +83,6 @@ export function directCommands() {
   return [...found].sort(byName);
 }
 
-export function allScripts() {
-  return readdirSync(new URL('scripts/', SOURCE), { encoding: 'utf8' })
-    .filter((name) => name.endsWith('.lua'))
-    .map((name) => name.slice(0, -'.lua'.length))
-    .sort(byName);
-}
-
 /**
  * @param {{ role: string, prefix?: string, user?: string, inboxes?: string[], redis?: string }} given
  * @returns {string} what follows `ACL SETUSER` (or `user` in an ACL file)
@@ -107,7 +95,7 @@ export function aclRule({ role, prefix = 'tq', user = `${prefix}-${role}`, inbox
     ...SUBSCRIBE,
     ...(writes ? RUN : []),
     ...RUN_READ_ONLY,
-    ...(scripts === 'all' ? allScripts() : scripts).flatMap(commandsOf),
+    ...(scripts === 'all' ? scriptNames() : scripts).flatMap(commandsOf),
     ...READERS.flatMap(commandsOf).filter((command) => READS.has(command)),
     ...directCommands(),
     ...direct,

@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const SPECS = /^(discovery|enhancers|shutdown).*\.spec\.ts$/;
 const NOT_NEEDED = [
-  '@nestjs/cli',
   '@arethetypeswrong/cli',
   'dependency-cruiser',
+  'esbuild',
   'knip',
   'oxlint',
   'oxlint-tsgolint',
@@ -40,6 +40,7 @@ try {
     else if (name.startsWith('@nestjs/')) manifest.devDependencies[name] = '^11.0.0';
   }
   delete manifest.overrides['oxc-parser'];
+  delete manifest.allowScripts;
   writeFileSync(join(work, 'package.json'), JSON.stringify(manifest, undefined, 2));
   execFileSync('npm', ['install', '--no-package-lock', '--loglevel=error'], {
     cwd: work,

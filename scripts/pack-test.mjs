@@ -45,11 +45,11 @@ try {
 }
 
 function checkFiles(paths) {
-  const scripts = readdirSync(join(root, 'src'), { recursive: true }).filter((file) => file.endsWith('.lua'));
+  const scripts = readdirSync(join(root, 'src/redis/scripts')).filter((file) => file.endsWith('.lua'));
   if (scripts.length === 0) fail('src holds no .lua file: what should the Redis broker run?');
   for (const script of scripts) {
-    const path = `dist/${script.replaceAll('\\', '/')}`;
-    if (!paths.includes(path)) fail(`${path} is not in the tarball: see "assets" in nest-cli.json.`);
+    const path = `dist/redis/scripts/${script}`;
+    if (!paths.includes(path)) fail(`${path} is not in the tarball: see scripts/build.mjs.`);
   }
   for (const path of ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']) {
     if (!paths.includes(path)) fail(`${path} is not in the tarball.`);

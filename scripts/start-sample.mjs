@@ -4,12 +4,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
 
-process.stdout.write('Compiling the sample app …\n');
-const nest = 'node_modules/@nestjs/cli/bin/nest.js';
-const build = spawnSync(process.execPath, [nest, 'build', 'sample-app'], { stdio: 'inherit' });
-if (build.status !== 0) process.exit(build.status ?? 1);
+process.stdout.write('Compiling the package and the sample app …\n');
+for (const script of [
+  ['scripts/build.mjs'],
+  ['node_modules/typescript/bin/tsc', '-p', 'sample-app/tsconfig.start.json'],
+]) {
+  const { status } = spawnSync(process.execPath, script, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
-const app = spawn(process.execPath, ['build/sample-app/sample-app/src/main.js', ...process.argv.slice(2)], {
+const app = spawn(process.execPath, ['build/sample-app/main.js', ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {

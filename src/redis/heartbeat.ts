@@ -1,10 +1,9 @@
 import { getDefaultResultOrder } from 'node:dns';
-import { existsSync } from 'node:fs';
 import tls from 'node:tls';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { BeatReply, Heartbeat, HeartbeatPlan } from '../core/broker.js';
 import type { RedisConnection } from './connector.js';
+import { HEARTBEAT_CODE } from './heartbeat-code.js';
 import type { Script } from './script-library.js';
 
 /** What the thread is to do, sent to it once. */
@@ -35,7 +34,6 @@ export type HeartbeatMessage = ({ type: 'beat'; queue: string } & BeatReply) | {
 const TICK_MS = 500;
 /** V8 lets a thread that loads modules take 16 MB for short-lived objects, and keeps what it took: a clock needs none of it. */
 const YOUNG_GENERATION_MB = 2;
-const THREAD = new URL('./heartbeat.worker.js', import.meta.url);
 
 /** The main loop's side of the heartbeat thread. It boots at once, beside whatever else starts, and waits for its plan. */
 export class HeartbeatThread implements Heartbeat {
@@ -61,8 +59,7 @@ export class HeartbeatThread implements Heartbeat {
 
   /** False where a thread can not have the connection: an instance, or options that hold functions. */
   static isPossible(connection: RedisConnection): boolean {
-    // Beside TypeScript sources, as in this package's own tests, there is no compiled thread.
-    return existsSync(fileURLToPath(THREAD)) && isCloneable(connection);
+    return HEARTBEAT_CODE !== undefined && isCloneable(connection);
   }
 
   /** False where the permission model of Node forbids threads: whoever starts the process can permit them. */
@@ -124,7 +121,8 @@ export class HeartbeatThread implements Heartbeat {
  */
 function startThread(): Worker {
   const { NODE_OPTIONS: _preloads, ...env } = process.env;
-  return new Worker(THREAD, {
+  return new Worker(HEARTBEAT_CODE ?? '', {
+    eval: true,
     execArgv: [],
     env,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { scriptTexts } from './script-texts.js';
 
 /** One Lua script: its text and the hash the server knows it by. */
 export interface Script {
@@ -55,28 +54,14 @@ export type ScriptLibrary = Readonly<Record<string, Script>>;
 /** Every script that needs the time reads it in this one line, once. */
 export const TIME_LINE = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)";
 
-const FOLDER = fileURLToPath(new URL('./scripts/', import.meta.url));
-
-/**
- * Reads the scripts that lie beside this file.
- * @param clockKey a key that holds the time in ms instead of the server's clock: for tests, which move it
- */
+/** @param clockKey a key that holds the time in ms instead of the server's clock: for tests, which move it */
 export function loadScripts(clockKey?: string): ScriptLibrary {
   const library: Record<string, Script> = {};
-  for (const file of readdirSync(FOLDER)) {
-    if (!file.endsWith('.lua')) continue;
-    const name = file.slice(0, -'.lua'.length);
-    const source = textOf(file);
+  for (const [name, source] of Object.entries(scriptTexts())) {
     const text = clockKey === undefined ? source : source.replaceAll(TIME_LINE, movableTimeLine(clockKey));
     library[name] = { name, text, sha: shaOf(text) };
   }
   return library;
-}
-
-/** A script with the functions that it shares with others in place of the lines that ask for them. */
-function textOf(file: string): string {
-  const text = readFileSync(FOLDER + file, 'utf8');
-  return text.replace(/^ *-- include (\S+)\n/gm, (_, name: string) => textOf(`shared/${name}.lua`));
 }
 
 function movableTimeLine(clockKey: string): string {

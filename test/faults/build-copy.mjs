@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { embedScripts } from '../../scripts/build.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = join(ROOT, 'build/faults');
@@ -25,6 +26,7 @@ export function copyBuild(name, changes = [], dist = process.env.FAULTS_DIST ?? 
     if (after === before) throw new Error(`${name}: nothing in ${file} matches ${from}`);
     writeFileSync(path, after);
   }
+  if (changes.some(({ file }) => file.endsWith('.lua'))) embedScripts(folder);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
+import { embedHeartbeat } from '../../scripts/build.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -46,7 +47,7 @@ const THREAD = `
   const { HeartbeatThread } = await import('./broken/heartbeat.js');
   const data = { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 };`;
 
-// The thread is a file of its own: it is there only where the sources are built.
+// The thread is a text of its own: it is there only where the sources are built.
 describe('the heartbeat thread', () => {
   let folder: string;
 
@@ -56,6 +57,7 @@ describe('the heartbeat thread', () => {
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     for (const part of ['core', 'redis']) await build(part);
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
+    embedHeartbeat(join(folder, 'src'));
     await mkdir(join(folder, 'broken'));
     await cp(join(folder, 'src/redis/heartbeat.js'), join(folder, 'broken/heartbeat.js'));
   });
@@ -70,6 +72,11 @@ describe('the heartbeat thread', () => {
       const { outputText } = ts.transpileModule(source, { compilerOptions });
       await writeFile(join(folder, 'src', part, name.replace(/\.ts$/, '.js')), outputText);
     }
+  }
+
+  function breakThread(code: string): Promise<void> {
+    const text = `export const HEARTBEAT_CODE = ${JSON.stringify(code)};`;
+    return writeFile(join(folder, 'broken/heartbeat-code.js'), text);
   }
 
   async function found(code: string, flags: readonly string[] = [], nodeOptions = ''): Promise<unknown[]> {
@@ -163,7 +170,7 @@ describe('the heartbeat thread', () => {
   });
 
   it('tells a failure before it had a plan with the plan, once', async () => {
-    await writeFile(join(folder, 'broken/heartbeat.worker.js'), `throw new Error('does not boot');`);
+    await breakThread(`throw new Error('does not boot');`);
     const code = `${THREAD}
       const thread = new HeartbeatThread();
       await exitOf(threads[0]);
@@ -178,9 +185,8 @@ describe('the heartbeat thread', () => {
   });
 
   it('tells a failure with a plan once', async () => {
-    await writeFile(
-      join(folder, 'broken/heartbeat.worker.js'),
-      `import { parentPort } from 'node:worker_threads';
+    await breakThread(
+      `const { parentPort } = require('node:worker_threads');
        parentPort.on('message', ({ worker }) => { throw new Error(worker + ' does not begin'); });`,
     );
     const code = `${THREAD}
@@ -193,9 +199,8 @@ describe('the heartbeat thread', () => {
   });
 
   it('may be stopped while it fails', async () => {
-    await writeFile(
-      join(folder, 'broken/heartbeat.worker.js'),
-      `import { writeFileSync } from 'node:fs';
+    await breakThread(
+      `const { writeFileSync } = require('node:fs');
        process.on('exit', () => writeFileSync('failed', ''));
        throw new Error('does not boot');`,
     );

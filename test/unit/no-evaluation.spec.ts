@@ -30,8 +30,15 @@ function* builtFiles(): Generator<[string, string]> {
   for (const file of readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })) {
     const path = join(root, 'dist', file);
     // Another build may replace the folder meanwhile.
-    if (file.endsWith('.js') && existsSync(path)) yield [`dist/${file}`, withoutComments(readFileSync(path, 'utf8'))];
+    if (file.endsWith('.js') && existsSync(path)) yield [`dist/${file}`, withoutComments(codeOf(path))];
   }
+}
+
+/** The code of the heartbeat thread is a text in its file. */
+function codeOf(path: string): string {
+  const code = readFileSync(path, 'utf8');
+  const text = /^export const HEARTBEAT_CODE = (".*");$/m.exec(code)?.[1];
+  return text === undefined ? code : (JSON.parse(text) as string);
 }
 
 function withoutComments(code: string): string {

@@ -1,0 +1,80 @@
+// `npm run build`: compiles src into dist, and writes into it as text what it would else have to find beside its code:
+// the Lua scripts, and the code of the heartbeat thread with everything that it imports. So the package runs wherever its
+// code is put: in a bundle, in Jest's CommonJS, in one file.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildSync } from 'esbuild';
+import { scriptNames, scriptText } from './script-texts.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+function build(dist) {
+  rmSync(dist, { recursive: true, force: true });
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', dist], { cwd: ROOT, stdio: 'inherit' });
+  copyScripts(join(dist, 'redis/scripts'));
+  embedScripts(dist);
+  embedHeartbeat(dist);
+}
+
+/** Complete scripts, for producers in other languages and for those who want to read them. */
+function copyScripts(folder) {
+  mkdirSync(folder);
+  for (const name of scriptNames()) writeFileSync(join(folder, `${name}.lua`), scriptText(name));
+}
+
+/** Puts the texts of dist/redis/scripts in the place of the code that reads them from files. */
+export function embedScripts(dist) {
+  const folder = pathToFileURL(join(dist, 'redis/scripts/'));
+  const texts = Object.fromEntries(scriptNames(folder).map((name) => [name, scriptText(name, folder)]));
+  replaceModule(
+    join(dist, 'redis/script-texts.js'),
+    `const TEXTS = ${JSON.stringify(texts, undefined, 2)};\nexport const scriptTexts = () => TEXTS;\n`,
+  );
+}
+
+/** A thread begins with a text: one that imports nothing but Node's own modules. */
+export function embedHeartbeat(dist) {
+  const entry = join(dist, 'redis/heartbeat.worker.js');
+  const { outputFiles, metafile } = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    absWorkingDir: ROOT,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    logLevel: 'warning',
+  });
+  replaceModule(
+    join(dist, 'redis/heartbeat-code.js'),
+    `export const HEARTBEAT_CODE = ${JSON.stringify(outputFiles[0].text)};\n`,
+  );
+  for (const end of ['.js', '.js.map', '.d.ts']) rmSync(entry.replace(/\.js$/, end), { force: true });
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licensesOf(Object.keys(metafile.inputs)));
+}
+
+function replaceModule(path, code) {
+  writeFileSync(path, code);
+  rmSync(`${path}.map`, { force: true });
+}
+
+/** Of the packages whose code became part of a text. */
+function licensesOf(files) {
+  const folders = new Set(
+    files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(relative(ROOT, join(ROOT, file)))?.[0] ?? []),
+  );
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(ROOT, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? `License: ${license}` : readFileSync(join(ROOT, folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}\n`;
+  });
+  return `redis/heartbeat-code.js holds code of these packages.\n\n${texts.join('\n----\n\n')}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) build(join(ROOT, 'dist'));

@@ -1,0 +1,18 @@
+// The Lua scripts of src/redis/scripts, complete: a line `-- include name` is replaced by shared/name.lua.
+import { readdirSync, readFileSync } from 'node:fs';
+
+const SOURCE = new URL('../src/redis/scripts/', import.meta.url);
+
+/** @returns {string[]} names of all scripts, sorted */
+export function scriptNames(folder = SOURCE) {
+  return readdirSync(folder, { encoding: 'utf8' })
+    .filter((name) => name.endsWith('.lua'))
+    .map((name) => name.slice(0, -'.lua'.length))
+    .sort((one, other) => (one < other ? -1 : 1));
+}
+
+/** @returns {string} */
+export function scriptText(name, folder = SOURCE) {
+  const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
+  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => scriptText(`shared/${part}`, folder));
+}
