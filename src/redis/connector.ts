@@ -1,5 +1,6 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { maskPassword } from '../core/mask-password.js';
+import { hearUnheard } from './unheard-replies.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
 export type RedisConnection =
@@ -35,6 +36,8 @@ export class Connector {
   connect(purpose: Purpose): Redis | Cluster {
     const client = this.open(purpose);
     giveUpWhenMute(client, this.connectTimeoutMs);
+    hearUnheard(client);
+    leaveWithoutDatabase(client);
     if (client instanceof Cluster) client.on('+node', (node: Redis) => giveUpWhenMute(node, this.connectTimeoutMs));
     return client;
   }
@@ -71,8 +74,7 @@ export class Connector {
       // How long a socket that has gone already keeps the process alive after close(): ioredis waits 2 s.
       disconnectTimeout: 200,
       maxRetriesPerRequest: null,
-      // Jitter: processes that lost one server together must not come back together.
-      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2),
+      retryStrategy: reconnectDelay,
       reconnectOnError: null,
     };
   }
@@ -84,10 +86,19 @@ export class Connector {
       lazyConnect: false,
       // A replica may be behind: a worker that reads there would think its jobs lost.
       scaleReads: 'master',
-      clusterRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2),
+      clusterRetryStrategy(this: Cluster, times, reason) {
+        // Host names of the nodes that cannot be resolved: said here alone.
+        if (reason !== undefined && this.listenerCount('error') > 0) this.emit('error', reason);
+        return reconnectDelay(times);
+      },
       redisOptions: { ...given.redisOptions, ...perNode },
     };
   }
+}
+
+/** Jitter: processes that lost one server together must not come back together. */
+function reconnectDelay(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2);
 }
 
 /**
@@ -119,14 +130,26 @@ function giveUpWhenMute(client: Redis | Cluster, silenceMs: number): void {
   client.on('ready', stop).on('close', stop).on('end', stop);
 }
 
+/**
+ * A server that has not the database (another one after a failover, a configuration that changed) says so, and ioredis goes
+ * on in database 0: what is written there would be lost, and what is read another application's.
+ */
+function leaveWithoutDatabase(client: Redis | Cluster): void {
+  if (client instanceof Cluster) return; // it has one database
+  client.on('error', (error: Error & { command?: { name?: string } }) => {
+    if (error.command?.name === 'select') client.stream.destroy();
+  });
+}
+
 /** The text of a connection for logs: without its password. */
 export function describeConnection(connection: RedisConnection): string {
   if (typeof connection === 'string') return maskPassword(connection);
-  if (connection instanceof Redis) return `redis at ${connection.options.host}:${connection.options.port}`;
   if (connection instanceof Cluster) return 'redis cluster';
   if ('nodes' in connection && Array.isArray(connection.nodes))
     return `redis cluster of ${connection.nodes.length} given nodes`;
-  const options = connection as RedisOptions;
-  if (options.sentinels) return `redis "${options.name ?? 'mymaster'}" behind ${options.sentinels.length} sentinels`;
-  return `redis at ${options.path ?? `${options.host ?? '127.0.0.1'}:${options.port ?? 6379}`}`;
+  const options = connection instanceof Redis ? connection.options : (connection as RedisOptions);
+  const { sentinels, name, path, host, port, db } = options;
+  const database = db ? `, database ${db}` : '';
+  if (sentinels) return `redis "${name ?? 'mymaster'}" behind ${sentinels.length} sentinels${database}`;
+  return `redis at ${path ?? `${host ?? '127.0.0.1'}:${port ?? 6379}`}${database}`;
 }

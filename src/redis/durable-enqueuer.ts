@@ -4,7 +4,7 @@ import { confirmationsOf, type Durability } from '../core/durability.js';
 import { BrokerUnavailableError, DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Link } from './link.js';
-import { replyCode } from './store-errors.js';
+import { replyCode } from './refusals.js';
 
 /** One caller's jobs, on their way to be stored and confirmed. */
 interface Request {

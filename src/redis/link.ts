@@ -2,7 +2,8 @@ import { Command, type Cluster, type Redis } from 'ioredis';
 import { Bag, type Baggable } from '../core/bag.js';
 import { BrokerUnavailableError } from '../core/errors.js';
 import type { Script, ScriptCall } from './script-library.js';
-import { forgetArguments, refusalOf, replyCode, ReplyLostError, verdictOf } from './store-errors.js';
+import { replyCode, verdictOf } from './refusals.js';
+import { forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
 
 export type Client = Redis | Cluster;
 
@@ -102,6 +103,12 @@ export class Link {
 
   slotOf({ script, keys, args }: ScriptCall): number {
     return new Command('evalsha', [script.sha, keys.length, ...keys, ...args] as string[]).getSlot() ?? 0;
+  }
+
+  /** Leaves the server that it reached, and tries the address again later. */
+  async reconnectIn(ms: number): Promise<void> {
+    await pause(ms);
+    if (!this.closed) this.replace();
   }
 
   close(): void {

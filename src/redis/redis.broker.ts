@@ -38,9 +38,10 @@ import type {
 } from '../core/broker.js';
 import type { Durability } from '../core/durability.js';
 import { decodeEnvelope } from '../core/envelope.js';
-import { BrokerUnavailableError, InvalidValueError, TaskQueueError } from '../core/errors.js';
+import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import type { StoreReport } from '../core/store-report.js';
+import { untilConnected } from './connection-wait.js';
 import { Connector, describeConnection, type RedisConnection } from './connector.js';
 import { DurableEnqueuer } from './durable-enqueuer.js';
 import { Enqueuer } from './enqueuer.js';
@@ -54,9 +55,9 @@ import { NumberedCaller, type Subject } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
 import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
-import { readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
+import { readRefusal, wordsOf } from './refusals.js';
+import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
-import { refusalOf, refusesLogin, replyCode } from './store-errors.js';
 import { Subscriptions } from './subscriptions.js';
 import { decodeReservation, decodeWakeUp, encodeTurn, reservedOf, type TurnReply } from './turn-encoder.js';
 
@@ -92,6 +93,8 @@ const READ_STEP = 50;
 const CALL_MEMORY_S = 600;
 const LISTEN_MS = 30_000;
 const LISTEN_REFRESH_MS = 10_000;
+/** How long a boot that waits lets a replica be before it connects again. */
+const REPLICA_RETRY_MS = 1000;
 
 /** Scripts that have calls which only read. */
 const READERS = ['counts', 'list', 'read', 'read-schedules'] as const satisfies readonly ScriptName[];
@@ -140,6 +143,8 @@ export class RedisBroker implements Broker {
   /** It takes as long as opening the store does, and mostly on another core. */
   private bootedThread: HeartbeatThread | undefined;
   private facts: StoreFacts | undefined;
+  /** The boot has said that it waits for the store. */
+  private awaited = false;
   private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
@@ -159,14 +164,17 @@ export class RedisBroker implements Broker {
     const tell = this.options.onConnection;
     if (tell !== undefined) {
       reportConnection(client, describeConnection(this.options.connection), (event, place) => {
-        if (!this.closed) tell(event, place); // a connection that is ended on purpose is not lost
+        if (this.closed) return; // a connection that is ended on purpose is not lost
+        // Before the store is found fit, nothing can be lost: `admit` says when the wait is over.
+        if (this.facts === undefined && event !== 'unreachable') return;
+        this.awaited ||= event === 'unreachable';
+        tell(event, place);
       });
     }
     try {
       if (this.options.works && this.capabilities.heartbeat) this.bootedThread = new HeartbeatThread();
-      await this.untilConnected(link);
-      const [info, [seconds, micros], unknown] = await Promise.all([
-        link.command('info', []) as Promise<string>,
+      const info = await this.admit(link);
+      const [[seconds, micros], unknown] = await Promise.all([
         link.command('time', []) as Promise<string[]>,
         this.unknownScripts(link),
       ]);
@@ -180,6 +188,27 @@ export class RedisBroker implements Broker {
     } catch (error) {
       await this.close();
       throw error;
+    }
+  }
+
+  /** @returns what INFO says of a server that can be worked with */
+  private async admit(link: Link): Promise<string> {
+    const { connectTimeoutMs, waitForRedis, connection, onConnection } = this.options;
+    const place = describeConnection(connection);
+    const { mode } = this.connector;
+    for (;;) {
+      await untilConnected(link.client, { connectTimeoutMs, waitForRedis, place });
+      const info = (await link.command('info', [])) as string;
+      const misfit = misfitOf(info, mode, place);
+      if (misfit === undefined) {
+        if (this.awaited) onConnection?.('restored', place);
+        return info;
+      }
+      // A failover may be under way; what a server is beside that never changes.
+      if (!waitForRedis || !isReplica(info)) throw misfit;
+      if (!this.awaited) onConnection?.('unreachable', misfit.message);
+      this.awaited = true;
+      await link.reconnectIn(REPLICA_RETRY_MS);
     }
   }
 
@@ -763,37 +792,6 @@ export class RedisBroker implements Broker {
     const known = await link.command('script', ['EXISTS', ...all.map(({ sha }) => sha)]).catch(() => undefined);
     return Array.isArray(known) ? all.filter((_, index) => known[index] !== 1) : all;
   }
-
-  private async untilConnected(link: Link): Promise<void> {
-    const { connectTimeoutMs, waitForRedis, connection } = this.options;
-    await new Promise<void>((resolve, reject) => {
-      if (link.ready) return resolve();
-      let lastError: Error | undefined;
-      const timer = waitForRedis
-        ? undefined
-        : setTimeout(() => finish(this.unreachable(connection, lastError)), connectTimeoutMs);
-      const onError = (error: Error) => {
-        lastError = error;
-        if (refusesLogin(error)) finish(refusalOf(String(replyCode(error)), error));
-      };
-      const onReady = () => finish();
-      function finish(error?: Error) {
-        clearTimeout(timer);
-        link.client.off('ready', onReady).off('error', onError);
-        if (error === undefined) resolve();
-        else reject(error);
-      }
-      link.client.on('ready', onReady).on('error', onError);
-    });
-  }
-
-  private unreachable(connection: RedisConnection, cause: Error | undefined): TaskQueueError {
-    return new BrokerUnavailableError(
-      `Redis could not be reached within ${this.options.connectTimeoutMs} ms (${describeConnection(connection)}): ` +
-        `${cause?.message || 'no answer'}. Start it, correct "connection", or pass waitForRedis: true.`,
-      { cause },
-    );
-  }
 }
 
 function turnKeysOf(k: QueueKeys): string[] {
@@ -858,8 +856,8 @@ function reportConnection(client: Client, place: string, tell: NonNullable<Redis
   let told = false;
   let reason = '';
   client.on('error', (error: Error) => {
-    reason = error.message;
-    if (up || told || refusesLogin(error)) return;
+    reason = wordsOf(error);
+    if (up || told || readRefusal(error)?.lasting) return;
     told = true;
     tell('unreachable', `${place}: ${reason}`);
   });

@@ -30,6 +30,43 @@ export function readInfo(info: string): Map<string, string> {
   return fields;
 }
 
+/** A server of another kind than the connection says: it answers, and some or all calls on it would fail for ever. */
+export function misfitOf(
+  info: string,
+  mode: 'standalone' | 'cluster' | 'sentinel',
+  place: string,
+): IncompatibleStoreError | undefined {
+  const fields = readInfo(info);
+  const kind = fields.get('redis_mode') ?? fields.get('server_mode');
+  if (kind === 'sentinel') {
+    const names = [...info.matchAll(/^master\d+:name=([^,]+)/gm)].map(([, name]) => `"${name}"`);
+    return new IncompatibleStoreError(
+      `The server of the connection (${place}) is a Sentinel: it stores nothing. ` +
+        `Pass { sentinels: [{ host, port }], name: ${names[0] ?? '"mymaster"'} } as connection` +
+        (names.length > 1 ? `; it watches ${names.join(', ')}.` : '.'),
+    );
+  }
+  if (kind === 'cluster' && mode !== 'cluster') {
+    return new IncompatibleStoreError(
+      `The server of the connection (${place}) is one node of a cluster: it has some of the queues alone. ` +
+        'Pass { nodes: [{ host, port }] } or an ioredis Cluster as connection.',
+    );
+  }
+  // A cluster sends writes to primaries, whatever node answers here.
+  if (mode !== 'cluster' && fields.get('role') === 'slave') {
+    const primary = fields.has('master_host') ? ` (${fields.get('master_host')}:${fields.get('master_port')})` : '';
+    return new IncompatibleStoreError(
+      `The server of the connection (${place}) is a read-only replica. Connect to its primary${primary}, ` +
+        'or pass { sentinels, name } so that the primary is found.',
+    );
+  }
+  return undefined;
+}
+
+export function isReplica(info: string): boolean {
+  return readInfo(info).get('role') === 'slave';
+}
+
 /** @throws IncompatibleStoreError */
 export function refuseUnsafeServer(facts: StoreFacts, allowEviction: boolean): void {
   const least: readonly [number, number] = facts.kind === 'valkey' ? [7, 2] : [7, 0];

@@ -1,7 +1,8 @@
 import type { Redis, Cluster } from 'ioredis';
 import type { Unsubscribe } from '../core/broker.js';
 import { BrokerUnavailableError } from '../core/errors.js';
-import { refusalOf, replyCode } from './store-errors.js';
+import { replyCode } from './refusals.js';
+import { refusalOf } from './store-errors.js';
 
 type Listener = (message: string | undefined) => void;
 

@@ -12,6 +12,8 @@ export interface FakeRedis {
   connections(): number;
   /** How further commands are answered: the nth answer to the nth of them, the last one from then on. */
   answer(...answers: FakeAnswer[]): void;
+  /** Ends every connection; new ones are taken. */
+  disconnectAll(): void;
   stop(): Promise<void>;
 }
 
@@ -25,7 +27,10 @@ export function bulk(text: string): string {
 }
 
 /** A server that says whatever a test wants to hear: errors that a real one gives only in bad times. */
-export async function startFakeRedis(info: string | (() => string) = INFO): Promise<FakeRedis> {
+export async function startFakeRedis(
+  info: string | (() => string) = INFO,
+  handshake: (name: string) => FakeAnswer = () => undefined,
+): Promise<FakeRedis> {
   const commands: string[][] = [];
   const sockets = new Set<Socket>();
   let accepted = 0;
@@ -33,6 +38,8 @@ export async function startFakeRedis(info: string | (() => string) = INFO): Prom
 
   function answerOf(command: string[]): FakeAnswer {
     const name = command[0].toLowerCase();
+    const own = handshake(name);
+    if (own !== undefined) return own;
     if (name === 'hello') return "-ERR unknown command 'HELLO'\r\n";
     if (name === 'client' || name === 'auth' || name === 'select' || name === 'script') return '+OK\r\n';
     if (name === 'info') return bulk(typeof info === 'string' ? info : info());
@@ -65,6 +72,9 @@ export async function startFakeRedis(info: string | (() => string) = INFO): Prom
     connections: () => accepted,
     answer: (...given) => {
       answers = given;
+    },
+    disconnectAll: () => {
+      for (const socket of sockets) socket.destroy();
     },
     stop: async () => {
       for (const socket of sockets) socket.destroy();

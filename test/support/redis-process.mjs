@@ -1,7 +1,7 @@
 // @ts-check
 // A private redis-server: plain JavaScript, because Jest's global setup, the scripts and the specs all start one.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  * @typedef {object} RedisServerOptions
  * @property {number} [port] free one by default; give the port of a stopped server to bring it back
  * @property {string} [dir] kept on stop when given; by default a temporary folder that stop() removes
+ * @property {string} [config] lines of a configuration file, which Sentinel wants
  * @property {string[]} [args] appended to the command line, so they win, such as `['--appendonly', 'yes']`
  * @property {number} [startTimeoutMs] default 10000
  */
@@ -45,15 +46,30 @@ export async function startRedisServer(options = {}) {
 }
 
 /** @param {RedisServerOptions} options @returns {Promise<RedisServer>} */
-async function startOnce({ port: wanted, dir: givenDir, args = [], startTimeoutMs = 10_000 }) {
+async function startOnce({ port: wanted, dir: givenDir, config, args = [], startTimeoutMs = 10_000 }) {
   const port = wanted ?? (await freePort());
   const dir = givenDir ?? (await mkdtemp(join(tmpdir(), 'task-queue-redis-')));
   const cleanUp = async () => {
     if (givenDir === undefined) await rm(dir, { recursive: true, force: true });
   };
+  const file = join(dir, 'given.conf');
+  if (config !== undefined) await writeFile(file, config);
   const child = spawn(
     process.env.REDIS_SERVER || 'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no', ...args],
+    [
+      ...(config === undefined ? [] : [file]),
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      dir,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';

@@ -1,0 +1,59 @@
+import type { Cluster, Redis } from 'ioredis';
+
+/**
+ * Emits as `error` what a server says of a connection that it ends at once (too many clients, protected mode), and that it ended
+ * one without a word: ioredis gives these up with the connection, and the log says "no answer" of a server that gave one.
+ */
+export function hearUnheard(client: Redis | Cluster): void {
+  if (client.isCluster) hearCluster(client as Cluster);
+  else hearServer(client as Redis);
+}
+
+function hearServer(client: Redis): void {
+  let told = true;
+  let words = '';
+  let silent = false;
+  client.on('error', () => (told = true));
+  client.on('connect', () => {
+    told = silent = false;
+    words = '';
+    const { stream } = client;
+    stream.prependOnceListener('data', (bytes: Buffer) => {
+      words = /^-([^\r\n]{1,200})/.exec(String(bytes))?.[1] ?? '';
+    });
+    stream.once('close', () => (silent = stream.bytesRead === 0));
+  });
+  client.on('ready', () => (told = true));
+  client.on('close', () => {
+    if (told) return;
+    if (words !== '') tell(client, replyError(words));
+    else if (silent) tell(client, new Error('the connection was closed without a word'));
+    told = true;
+  });
+}
+
+/** A cluster that is not well is left by ioredis without an event, and so is one of which all nodes hang up. */
+function hearCluster(client: Cluster): void {
+  let told = true;
+  let nodeError: Error | undefined;
+  client.on('error', () => (told = true));
+  client.on('node error', (error: Error) => (nodeError = error));
+  client.on('connecting', () => {
+    told = false;
+    nodeError = undefined;
+  });
+  client.on('ready', () => (told = true));
+  client.on('close', () => {
+    if (told) return;
+    tell(client, nodeError ?? replyError('CLUSTERDOWN the state of the cluster is not ok'));
+    told = true;
+  });
+}
+
+function tell(client: Redis | Cluster, error: Error): void {
+  if (client.listenerCount('error') > 1) client.emit('error', error);
+}
+
+function replyError(words: string): Error {
+  return Object.assign(new Error(words), { name: 'ReplyError' });
+}
