@@ -250,13 +250,16 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
 export class BrokerRefusedError extends TaskQueueError {
   override readonly name: string = 'BrokerRefusedError';
   readonly code: string = 'TASK_QUEUE_BROKER_REFUSED';
+  /** Of jobs that were refused together because the request is too large: the place of the largest among them. */
+  readonly index: number | undefined;
   constructor(
     /** First word of the server's answer, such as `OOM` or `NOPERM`. */
     readonly reply: string,
     readonly remedy: string,
-    options?: ErrorOptions,
+    { index, ...options }: ErrorOptions & { index?: number } = {},
   ) {
     super(`The store refused the call (${reply}): ${remedy}`, options);
+    this.index = index;
   }
 }
 

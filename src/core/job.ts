@@ -33,6 +33,7 @@ export const DEAD_REASONS = [
   'invalid-payload',
   'unreadable',
   'result',
+  'refused',
 ] as const;
 
 export type DeadReason = (typeof DEAD_REASONS)[number];

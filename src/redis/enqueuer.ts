@@ -6,6 +6,7 @@ import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Link } from './link.js';
 import type { Script, ScriptCall } from './script-library.js';
+import { describeRefusal, refusesRequest } from './request-refusal.js';
 import { ReplyLostError } from './store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
@@ -165,6 +166,7 @@ export class Enqueuer {
       return lane;
     } catch (error) {
       if (!(error instanceof ReplyLostError)) {
+        if (refusesRequest(error)) return this.divide(error, lane, batch, ids);
         for (const group of batch) group.reject(error);
         return lane;
       }
@@ -176,6 +178,19 @@ export class Enqueuer {
       }
       return newLane(); // the old one remembers the open call until somebody asks again
     }
+  }
+
+  /** Refused as a whole: in halves, until the one is alone that the server does not take. Nothing of it has begun. */
+  private async divide(error: BrokerRefusedError, lane: Lane, batch: Group[], ids: string[]): Promise<Lane> {
+    if (batch.length === 1) {
+      batch[0].reject(describeRefusal(error, batch[0].jobs));
+      return lane;
+    }
+    const half = Math.ceil(batch.length / 2);
+    const first = batch.slice(0, half);
+    const count = first.reduce((sum, { jobs }) => sum + jobs.length, 0);
+    const next = await this.sendBatch(lane, first, ids.slice(0, count));
+    return this.sendBatch(next, batch.slice(half), ids.slice(count));
   }
 
   /** The store remembers the call: asking again tells what became of it, as often as it takes. */

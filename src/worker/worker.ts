@@ -20,6 +20,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { Prefetcher } from './prefetcher.js';
 import { Reporter } from './reporter.js';
 import type { AbortReason, RunningJob } from './running-job.js';
+import { lengthOf, SettlementDivider, type Batch } from './settlement-divider.js';
 import { release } from './settlements.js';
 import { TimeoutSweeper } from './timeout-sweeper.js';
 
@@ -73,6 +74,7 @@ export class Worker {
   private readonly timeouts: TimeoutSweeper;
   private readonly prefetcher: Prefetcher;
   private readonly deaths: DeathLog;
+  private readonly divider = new SettlementDivider();
   private readonly awake = new AwakeWait();
   private readonly running = new Bag<RunningJob>();
   private held: ReservedJob[] = [];
@@ -281,7 +283,11 @@ export class Worker {
   get isIdle(): boolean {
     return (
       this.closed ||
-      (this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && !this.isTurning)
+      (this.running.size === 0 &&
+        this.held.length === 0 &&
+        this.settlements.length === 0 &&
+        this.divider.size === 0 &&
+        !this.isTurning)
     );
   }
 
@@ -300,6 +306,7 @@ export class Worker {
     for (const { number, token } of this.runsByNumber().values()) jobs.push({ id: number, token });
     for (const { id, token } of this.held) jobs.push({ id, token });
     for (const { id, token } of this.settlements) jobs.push({ id, token });
+    for (const { id, token } of this.divider.waiting()) jobs.push({ id, token });
     return jobs;
   }
 
@@ -345,7 +352,7 @@ export class Worker {
       // Another one beside it, so that the store works on this batch while Node runs the next.
       if (!this.doubtful && this.settlements.length >= this.flushAt && this.freeLane) void this.turn();
     } else if (this.doubtful) void this.resolveDoubt();
-    else if (this.settlements.length > 0 || this.probing || this.isHungry) void this.turn();
+    else if (this.settlements.length > 0 || this.divider.size > 0 || this.probing || this.isHungry) void this.turn();
     else this.tellIdle();
   }
 
@@ -411,7 +418,8 @@ export class Worker {
 
   private async turn(): Promise<void> {
     this.reporter.flush();
-    const settlements = this.takeSettlements();
+    const batch = this.divider.size > 0 ? this.divider.take() : undefined;
+    const settlements = batch?.settlements ?? this.takeSettlements();
     const want = this.room();
     const alone = this.isAlone;
     const resumes = this.resumes;
@@ -438,7 +446,7 @@ export class Worker {
     this.probing = false;
     if (want > 0) this.adopt = false;
     this.asked += want;
-    const answer = this.untilAnswered(turn);
+    const answer = this.untilAnswered(turn, batch);
     if (want > 0 && this.running.size === 0 && this.held.length === 0) this.awake.begin();
     const reservation = await answer;
     this.awake.end();
@@ -449,7 +457,7 @@ export class Worker {
   }
 
   /** As many as one script may carry: they hold the store up for as long as they are heavy. */
-  private takeSettlements(): Settlement[] {
+  private takeSettlements(): readonly Settlement[] {
     const all = this.settlements;
     let count = 0;
     let length = 0;
@@ -468,17 +476,28 @@ export class Worker {
     return weight;
   }
 
-  /** The same call again until the store answers it: it answers a repeated call as the first. */
-  private async untilAnswered(turn: WorkerTurn): Promise<Reservation | undefined> {
+  /**
+   * The same call again until the store answers it: it answers a repeated call as the first. One that it may refuse for what
+   * the turn carries is made without that, under the same number; where this is answered, the rest is divided.
+   */
+  private async untilAnswered(turn: WorkerTurn, batch: Batch | undefined): Promise<Reservation | undefined> {
     let backoffMs = FIRST_BACKOFF_MS;
+    let refusal: unknown;
     while (!this.closed) {
       try {
-        const reservation = await this.context.broker.settleAndReserve(this.queue, turn);
+        const asked = refusal === undefined ? turn : { ...turn, settlements: [] };
+        const reservation = await this.context.broker.settleAndReserve(this.queue, asked);
         if (this.outage) this.context.logger.log(`Queue "${this.queue}": the store answers again`);
         this.outage = false;
+        if (refusal !== undefined) this.divide(turn, batch, refusal);
         return reservation;
       } catch (error) {
         if (this.closed) return undefined;
+        if (refusal === undefined && this.divider.mayBlame(error, turn.settlements)) {
+          refusal = error;
+          continue;
+        }
+        refusal = undefined; // an empty turn is refused as well: it is the store
         if (!this.outage)
           this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
         this.outage = true;
@@ -487,6 +506,25 @@ export class Worker {
       }
     }
     return undefined;
+  }
+
+  private divide({ settlements }: WorkerTurn, batch: Batch | undefined, refusal: unknown): void {
+    const { fallback, logger } = this.context;
+    if (batch === undefined) {
+      logger.warn(
+        `Queue "${this.queue}": the store refuses ${settlements.length} settlement(s) together and takes other calls: ` +
+          `${messageOf(refusal)} They are divided until the one is found that it refuses.`,
+      );
+    }
+    const found = this.divider.divide(
+      batch ?? { settlements, refusals: 0, isLast: false },
+      refusal,
+      fallback.retention.dead,
+    );
+    if (found === undefined) return;
+    if ('buried' in found) this.deaths.tell(found.buried, undefined);
+    else
+      logger.error(`Queue "${this.queue}": the end of job "${found.dropped.id}" is not stored: ${messageOf(refusal)}`);
   }
 
   private take(turn: WorkerTurn, reservation: Reservation, isCurrent: boolean): void {
@@ -682,15 +720,6 @@ export class Worker {
       this.pauses.add(end);
     });
   }
-}
-
-function lengthOf(settlement: Settlement): number {
-  const {
-    result = '',
-    envelope = '',
-    detail = '',
-  } = settlement as Partial<Record<'result' | 'envelope' | 'detail', string>>;
-  return result.length + envelope.length + detail.length;
 }
 
 /** It ends the job and does not bring the envelope that is kept. */

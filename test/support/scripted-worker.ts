@@ -14,7 +14,7 @@ const START_AT = 1_800_000_000_000;
 export interface OpenTurn {
   turn: WorkerTurn;
   answer(reservation?: Partial<Reservation>): Promise<void>;
-  fail(): void;
+  fail(error?: Error): void;
 }
 
 export interface OpenReconcile {
@@ -111,7 +111,7 @@ export class ScriptedWorker {
             resolve({ ...emptyReservation(this.now), ...given });
             return settled();
           };
-          this.turns.listener({ turn, answer, fail: () => reject(new Error('no answer')) });
+          this.turns.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
         }),
       reconcile: (_queue: string, _worker: string, held: readonly HeldJob[]) =>
         new Promise<Reconciliation>((resolve, reject) => {

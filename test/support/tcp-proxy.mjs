@@ -1,6 +1,7 @@
 // @ts-check
 // A TCP proxy that loses, holds and delays what passes through it: the network faults of the tests.
 import { connect, createServer } from 'node:net';
+import { RequestLimiter } from './request-limiter.mjs';
 
 /**
  * @typedef {object} TcpProxy
@@ -16,6 +17,8 @@ import { connect, createServer } from 'node:net';
  * @property {(isRequest: (bytes: string) => boolean) => Promise<void>} dropReply the next matching request reaches the
  *   server, its connection is reset when the reply comes; resolves then
  * @property {(ms: number) => void} delay replies take this much longer
+ * @property {(bytes: number, words?: string) => void} limit a request of more bytes is answered with these words, as servers that
+ *   are hosted do, or without words by closing its connection; new connections
  * @property {() => void} reset open connections
  * @property {() => Promise<void>} stop
  */
@@ -28,6 +31,8 @@ export async function startTcpProxy(targetPort) {
   let refusing = false;
   let delayMs = 0;
   let muteNext = 0;
+  /** @type {{ bytes: number, words: string | undefined } | undefined} */
+  let limit;
   /** @type {{ isRequest: (bytes: string) => boolean, dropped: () => void } | undefined} */
   let drop;
 
@@ -46,6 +51,7 @@ export async function startTcpProxy(targetPort) {
     const pair = { client, server, mode: muteNext > 0 ? 'hole' : 'pass', held: [] };
     if (muteNext > 0) muteNext--;
     pairs.add(pair);
+    const limiter = limit && new RequestLimiter(limit.bytes, limit.words);
     /** @type {(() => void) | undefined} */
     let dropped;
     client.on('data', (bytes) => {
@@ -55,10 +61,15 @@ export async function startTcpProxy(targetPort) {
         dropped = drop.dropped;
         drop = undefined;
       }
-      server.write(bytes);
+      if (limiter === undefined) return void server.write(bytes);
+      const passed = limiter.request(bytes);
+      if (passed === undefined) reset(pair);
+      else if (passed.length > 0) server.write(passed);
     });
-    server.on('data', (bytes) => {
+    server.on('data', (received) => {
       if (pair.mode !== 'pass') return;
+      const bytes = limiter === undefined ? received : limiter.reply(received);
+      if (bytes.length === 0) return;
       if (dropped !== undefined) {
         reset(pair);
         return dropped();
@@ -108,6 +119,7 @@ export async function startTcpProxy(targetPort) {
     },
     dropReply: (isRequest) => new Promise((resolve) => (drop = { isRequest, dropped: () => resolve() })),
     delay: (ms) => void (delayMs = ms),
+    limit: (bytes, words) => void (limit = { bytes, words }),
     reset: () => {
       for (const pair of pairs) reset(pair);
     },
