@@ -153,7 +153,12 @@ export interface HeldJob {
 }
 
 /** What a finished run becomes. One exhaustive switch (worker/job-runner) makes them, one broker verb applies them. */
-export type Settlement =
+export type Settlement = SettlementOp & {
+  /** How long the run took, where there was one: events tell it. */
+  durationMs?: number | undefined;
+};
+
+type SettlementOp =
   /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
   | { op: 'complete'; id: string; token: Token; result: string; envelope?: string; keep: RetentionRule }
   /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope, whose newest error is told. */
@@ -351,6 +356,10 @@ export interface BrokerEvent {
   at: number;
   /** Empty for events of the queue itself. */
   id: string;
+  /** First line of the job's envelope without its errors, which {@link readHead} reads; '' where it is not known. */
+  head: string;
   /** Result text, progress text, detail JSON of an end, or JSON of an error, by event; '' otherwise. */
   detail: string;
+  /** How long the run took that ended, where one did and its worker was asked in time. */
+  durationMs: number | undefined;
 }

@@ -288,6 +288,9 @@ const STATE_OF_LETTER: Record<string, SettledState> = { C: 'completed', X: 'canc
 
 export const LETTER_OF_STATE: Record<SettledState, string> = { completed: 'C', cancelled: 'X', dead: 'D' };
 
+/** A settled record begins with one of these. */
+export const SETTLED_LETTERS: readonly string[] = Object.keys(STATE_OF_LETTER);
+
 const DETAIL_START = 14; // letter + 13 digits: milliseconds have 13 digits until the year 2286
 
 /** How a settled job ended, taken from the first line of its record. */

@@ -1,18 +1,21 @@
 import type { BrokerEventName } from '../core/broker.js';
 import { QUEUE_EVENT_METADATA } from '../task-queue.constants.js';
 import { appendMetadata } from './append-metadata.js';
+import type { ProcessedDefinition } from './processor.decorator.js';
 
 /** What one `@OnQueueEvent` left on its method. */
 export interface QueueEventMetadata {
-  queue: string;
+  target: string | Pick<ProcessedDefinition, 'queue' | 'name'>;
   event: BrokerEventName;
 }
 
 /**
  * Calls the method with each event of this kind: live, at most once, in every process that has this provider, producers
  * among them. What it throws is logged and changes no job.
+ *
+ * @param target a queue, or a definition made by `defineJob`: then only events of its jobs, and those of the queue itself
  */
-export function OnQueueEvent(queue: string, event: BrokerEventName): MethodDecorator {
-  const metadata: QueueEventMetadata = { queue, event };
+export function OnQueueEvent(target: QueueEventMetadata['target'], event: BrokerEventName): MethodDecorator {
+  const metadata: QueueEventMetadata = { target, event };
   return appendMetadata(QUEUE_EVENT_METADATA, metadata, '@OnQueueEvent');
 }

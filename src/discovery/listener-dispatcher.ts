@@ -10,7 +10,7 @@ export class ListenerDispatcher {
   private readonly budget = new LogBudget();
 
   constructor(
-    private readonly eventsOf: (queue: string) => Observable<{ event: string }>,
+    private readonly eventsOf: (queue: string) => Observable<{ event: string; name?: string | undefined }>,
     private readonly logger: Pick<Logger, 'error'> = new Logger('TaskQueueModule'),
   ) {}
 
@@ -20,7 +20,7 @@ export class ListenerDispatcher {
       const subscription = this.eventsOf(queue).subscribe({
         next: (event) => {
           for (const listener of concerned) {
-            if (listener.event === event.event) this.call(listener, event);
+            if (listener.event === event.event && concerns(listener, event)) this.call(listener, event);
           }
         },
         error: (error: unknown) => this.logger.error(`Events of queue "${queue}" ended`, stackOfThrown(error)),
@@ -49,4 +49,9 @@ export class ListenerDispatcher {
       report(error);
     }
   }
+}
+
+/** What happens to the queue itself has no job, and concerns everybody. */
+function concerns({ jobName }: QueueEventListener, event: object): boolean {
+  return jobName === undefined || !('name' in event) || event.name === jobName;
 }

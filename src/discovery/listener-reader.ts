@@ -8,15 +8,20 @@ import type { DecoratedMethod } from './decorated-method.js';
 /** One `@OnQueueEvent` method, ready to be called. */
 export interface QueueEventListener {
   queue: string;
+  /** Only of jobs of this name; undefined: of all. */
+  jobName: string | undefined;
   event: BrokerEventName;
   label: string;
   invoke(event: unknown): unknown;
 }
 
 /** @throws InvalidValueError, ConfigurationError for a listener that has no instance outside of a request */
-export function readListener({ queue, event }: QueueEventMetadata, method: DecoratedMethod): QueueEventListener {
+export function readListener({ target, event }: QueueEventMetadata, method: DecoratedMethod): QueueEventListener {
   const place = `@OnQueueEvent on ${method.label}`;
-  checkKeyName(queue, `queue of ${place}`);
+  const definition = typeof target === 'object' && target !== null ? target : undefined;
+  if (definition !== undefined && definition.queue === undefined)
+    throw new InvalidValueError(`queue of ${place}`, target, 'pass the name of a queue, or a definition by defineJob');
+  const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
   if (!(BROKER_EVENT_NAMES as readonly unknown[]).includes(event)) {
     const given: unknown = event;
     const nearest = typeof given === 'string' ? nearestName(given, BROKER_EVENT_NAMES) : undefined;
@@ -32,5 +37,6 @@ export function readListener({ queue, event }: QueueEventMetadata, method: Decor
     );
   }
   const instance = method.wrapper.instance as Record<string, (event: unknown) => unknown>;
-  return { queue, event, label: method.label, invoke: (occurred) => instance[method.method](occurred) };
+  const jobName = definition?.name;
+  return { queue, jobName, event, label: method.label, invoke: (occurred) => instance[method.method](occurred) };
 }

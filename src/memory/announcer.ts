@@ -1,4 +1,6 @@
 import type { BrokerEvent, BrokerEventName, QueueSignal, SettledNotice } from '../core/broker.js';
+import { headOf } from '../core/envelope-head.js';
+import type { KeptJob } from './kept-job.js';
 
 type Listener<T> = (message: T) => void;
 
@@ -45,10 +47,12 @@ export class Announcer {
   private readonly batches = new Map<string, BrokerEvent[]>();
 
   /** Events of one tick travel as one batch; while nobody listens none is made. */
-  event(queue: string, event: BrokerEventName, at: number, id: string, detail: string): void {
+  event(queue: string, event: BrokerEventName, at: number, job: KeptJob | undefined, detail: string): void {
     if (!this.events.has(queue)) return;
     const batch = this.batches.get(queue);
-    const entry: BrokerEvent = { event, at, id, detail };
+    const durationMs = job?.ranMs === undefined ? undefined : Math.round(job.ranMs);
+    const head = job === undefined ? '' : headOf(job.record);
+    const entry: BrokerEvent = { event, at, id: job?.id ?? '', head, detail, durationMs };
     if (batch) {
       batch.push(entry);
       return;

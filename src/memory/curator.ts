@@ -33,7 +33,7 @@ export function retryDead(
   if (!job) return 'not-found';
   if (job.state !== 'dead' || job.rank !== settledAt) return 'changed';
   queue.revive(job, envelope, priorityOf(envelope));
-  queue.tell('enqueued', job.id, '');
+  queue.tell('enqueued', job, '');
   queue.wake();
   return 'retried';
 }
@@ -70,7 +70,7 @@ export function purge(
 function removeJob(queue: MemoryQueue, job: KeptJob): void {
   queue.delete(job);
   queue.tellWaiter(job.id, `X${queue.now()}{"reason":"removed"}`);
-  queue.tell('removed', job.id, '');
+  queue.tell('removed', job, '');
 }
 
 function oldestOf(queue: MemoryQueue, state: Exclude<JobState, 'active'>, limit: number): KeptJob[] {

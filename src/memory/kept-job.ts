@@ -24,6 +24,8 @@ export interface KeptJob {
   /** Times a worker died while it held this job. */
   crashes: number;
   cancelling: boolean;
+  /** While the end of its run is applied: how long it took. */
+  ranMs: number | undefined;
   progress: string | undefined;
   logs: string[] | undefined;
 }
@@ -51,6 +53,7 @@ export function newKeptJob(id: string, envelope: string, userId: string | undefi
     parkedAs: '',
     crashes: 0,
     cancelling: false,
+    ranMs: undefined,
     progress: undefined,
     logs: undefined,
   };

@@ -153,7 +153,7 @@ export class MemoryQueue {
     let promoted = 0;
     for (let job = this.scheduled.first(); job && job.rank <= now && promoted < limit; job = this.scheduled.first()) {
       this.makeReady(job, 'back');
-      this.tell('promoted', job.id, '');
+      this.tell('promoted', job, '');
       promoted++;
     }
     return promoted;
@@ -172,7 +172,7 @@ export class MemoryQueue {
     const now = this.now(); // once: the line and the place must tell the same instant
     const line = encodeSettledLine(state, now, detail);
     this.tellWaiter(job.id, line);
-    this.tell(state, job.id, detail);
+    this.tell(state, job, detail);
     if (keep === false) {
       this.delete(job);
       return 0;
@@ -232,8 +232,9 @@ export class MemoryQueue {
     this.idle.clear();
   }
 
-  tell(event: BrokerEventName, id: string, detail: string): void {
-    this.announcer.event(this.name, event, this.now(), id, detail);
+  /** @param job undefined for what happens to the queue itself */
+  tell(event: BrokerEventName, job: KeptJob | undefined, detail: string): void {
+    this.announcer.event(this.name, event, this.now(), job, detail);
   }
 
   signal(signal: Parameters<Announcer['signals']['publish']>[1]): void {

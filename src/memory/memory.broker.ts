@@ -206,7 +206,7 @@ export class MemoryBroker implements Broker {
     target.paused = paused;
     const type = paused ? 'paused' : 'resumed';
     target.signal({ type });
-    target.tell(type, '', '');
+    target.tell(type, undefined, '');
     if (!paused) target.wakeAll();
   }
 

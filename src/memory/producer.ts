@@ -24,10 +24,10 @@ function store(queue: MemoryQueue, job: NewJob): KeptJob {
   const kept = queue.add(job.envelope, job.userId, job.priority ?? 0);
   if (dueAt > now) {
     queue.schedule(kept, dueAt);
-    queue.tell('scheduled', kept.id, '');
+    queue.tell('scheduled', kept, '');
   } else {
     queue.makeReady(kept, 'back');
-    queue.tell('enqueued', kept.id, '');
+    queue.tell('enqueued', kept, '');
   }
   return kept;
 }

@@ -23,7 +23,7 @@ export function reconcile(queue: MemoryQueue, worker: string, held: readonly Hel
   for (const job of orphans.reverse()) {
     if (endIfCancelling(queue, job)) continue;
     queue.giveBack(job);
-    queue.tell('released', job.id, '');
+    queue.tell('released', job, '');
   }
   if (orphans.length > 0) queue.wake();
   return { lost, released: orphans.length, fence: queue.fence };
@@ -46,7 +46,7 @@ export function report(queue: MemoryQueue, reports: readonly RunReport[]): { los
     }
     if (progress !== undefined) {
       job.progress = progress;
-      queue.tell('progress', id, progress);
+      queue.tell('progress', job, progress);
     }
     if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-LOG_LINES);
   }
@@ -100,7 +100,7 @@ function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 
   }
   if (isSuspect(job)) queue.makeSuspect(job);
   else queue.makeReady(job, 'front');
-  queue.tell('reclaimed', job.id, '');
+  queue.tell('reclaimed', job, '');
   return 'reclaimed';
 }
 

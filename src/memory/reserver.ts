@@ -78,7 +78,7 @@ function reserve(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
   const token = `${turn.worker}:${queue.nextFence()}`;
   for (const job of jobs) {
     queue.activate(job, turn.worker, token);
-    queue.tell('active', job.id, '');
+    queue.tell('active', job, '');
   }
   const lease = queue.leases.get(turn.worker);
   queue.leases.set(turn.worker, {

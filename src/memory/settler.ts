@@ -19,13 +19,20 @@ export function settle(
       lost.push(settlement.id);
       continue;
     }
+    job.ranMs = settlement.durationMs;
     if (settlement.op === 'release') {
       // Its token dies now, its place comes at the end: the first one released shall be the first to run again.
       job.token = '';
       releases.push(job);
-    } else trimmedDead += apply(queue, job, settlement);
+    } else {
+      trimmedDead += apply(queue, job, settlement);
+      job.ranMs = undefined;
+    }
   }
-  for (const job of releases.reverse()) release(queue, job);
+  for (const job of releases.reverse()) {
+    release(queue, job);
+    job.ranMs = undefined;
+  }
   return { lost, trimmedDead };
 }
 
@@ -45,7 +52,7 @@ function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement,
       if (endIfCancelling(queue, job)) return 0;
       queue.park(job, settlement.name);
       queue.signal({ type: 'parked', name: settlement.name });
-      queue.tell('parked', job.id, settlement.name);
+      queue.tell('parked', job, settlement.name);
       return 0;
     case 'cancel':
       queue.end(job, 'cancelled', CANCELLED_DETAIL, settlement.keep);
@@ -72,13 +79,13 @@ function runLater(
   job.crashes = 0;
   if (delayMs > 0) queue.schedule(job, queue.now() + delayMs);
   else queue.makeReady(job, 'back');
-  queue.tell(event, job.id, detail);
+  queue.tell(event, job, detail);
 }
 
 function release(queue: MemoryQueue, job: KeptJob): void {
   if (endIfCancelling(queue, job)) return;
   queue.giveBack(job);
-  queue.tell('released', job.id, '');
+  queue.tell('released', job, '');
 }
 
 /** A running job that somebody wants cancelled gets no further attempt. */

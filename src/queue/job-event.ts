@@ -1,6 +1,7 @@
 import type { BrokerEvent } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
-import type { DeadReason } from '../core/job.js';
+import { readHead } from '../core/envelope-head.js';
+import { DEFAULT_JOB_NAME, type DeadReason } from '../core/job.js';
 import type { Redactor } from '../core/redactor.js';
 import { readEndDetail } from './job-record.js';
 
@@ -12,29 +13,33 @@ interface EventOf<E extends string> {
 }
 
 interface EventOfJob<E extends string> extends EventOf<E> {
-  /** The number the store gave the job, unique within its queue: `number` of its handle. `getJob` finds it by this one, too. */
+  /** The id the producer gave, else {@link number}: `id` of the job's handle. */
   readonly id: string;
+  /** The number the store gave the job, unique within its queue. `getJob` finds it by this one, too. */
+  readonly number: string;
+  /** Name of the job. Undefined where its record cannot be read, or is too long to be looked up for an event. */
+  readonly name: string | undefined;
+  /** Of the run that this tells of, else of the next one: 1 on the first; +1 after each counted failure. Undefined as `name` is. */
+  readonly attempt: number | undefined;
+}
+
+interface EndOfRun<E extends string> extends EventOfJob<E> {
+  /**
+   * How long the handler ran, ms. Undefined where no run ended (a job that expired, or was cancelled before it began), and for a
+   * run that ended while the first listener was subscribing.
+   */
+  readonly duration: number | undefined;
 }
 
 /** What happens to a queue and its jobs, as `events()` and `@OnQueueEvent` tell it: live, at most once. */
 export type JobEvent =
-  | EventOfJob<
-      | 'enqueued'
-      | 'scheduled'
-      | 'active'
-      | 'snoozed'
-      | 'released'
-      | 'parked'
-      | 'reclaimed'
-      | 'promoted'
-      | 'removed'
-      | 'cancelled'
-    >
-  | (EventOfJob<'completed'> & { readonly result: unknown })
+  | EventOfJob<'enqueued' | 'scheduled' | 'active' | 'parked' | 'reclaimed' | 'promoted' | 'removed'>
+  | EndOfRun<'snoozed' | 'released' | 'cancelled'>
+  | (EndOfRun<'completed'> & { readonly result: unknown })
   | (EventOfJob<'progress'> & { readonly progress: unknown })
   /** A run failed and another one will follow. */
-  | (EventOfJob<'retrying'> & { readonly error: { readonly name: string; readonly message: string } })
-  | (EventOfJob<'dead'> & {
+  | (EndOfRun<'retrying'> & { readonly error: { readonly name: string; readonly message: string } })
+  | (EndOfRun<'dead'> & {
       readonly reason: DeadReason;
       readonly error: { readonly name: string; readonly message: string } | undefined;
     })
@@ -48,27 +53,45 @@ export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redac
     const value = decode(queue, codec, text, field);
     return redactor === undefined ? value : redactor.redact(value);
   };
-  const { event, at, id, detail } = told;
+  const { event, at, detail, durationMs: duration } = told;
+  if (event === 'paused' || event === 'resumed') return { event, queue, at };
+  const job = jobOf(queue, told);
   switch (event) {
-    case 'paused':
-    case 'resumed':
-      return { event, queue, at };
     case 'completed':
-      return { event, queue, at, id, result: shown(detail, 'result') };
+      return { event, ...job, duration, result: shown(detail, 'result') };
     case 'progress':
-      return { event, queue, at, id, progress: shown(detail, 'progress') };
+      return { event, ...job, progress: shown(detail, 'progress') };
     case 'retrying': {
       const { name, message } = readEndDetail(detail);
-      return { event, queue, at, id, error: { name: name ?? 'Error', message: message ?? '' } };
+      // What is stored is of the next run already.
+      const attempt = job.attempt === undefined ? undefined : Math.max(1, job.attempt - 1);
+      return { event, ...job, attempt, duration, error: { name: name ?? 'Error', message: message ?? '' } };
     }
     case 'dead': {
       const { reason, name, message } = readEndDetail(detail);
       const error = message === undefined ? undefined : { name: name ?? 'Error', message };
-      return { event, queue, at, id, reason: reason as DeadReason, error };
+      return { event, ...job, duration, reason: reason as DeadReason, error };
     }
+    case 'snoozed':
+    case 'released':
+    case 'cancelled':
+      return { event, ...job, duration };
     default:
-      return { event, queue, at, id };
+      return { event, ...job };
   }
+}
+
+/** What every event of a job has, as the first line of its envelope says it. */
+function jobOf(queue: string, { at, id: number, head }: BrokerEvent) {
+  const read = readHead(head);
+  return {
+    queue,
+    at,
+    id: read?.userId ?? number,
+    number,
+    name: read && (read.header.n ?? DEFAULT_JOB_NAME),
+    attempt: read && (read.header.a ?? 1),
+  };
 }
 
 function decode(queue: string, codec: Codec, text: string, field: 'result' | 'progress'): unknown {

@@ -67,7 +67,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false);
   }
 
-  /** The store's own number of the job, unique within its queue: what its events carry as `id`. */
+  /** The store's own number of the job, unique within its queue: `number` of its events, too. */
   get number(): string {
     return this.#number;
   }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type { Observable } from 'rxjs';
+import { filter, type Observable } from 'rxjs';
 import type { Broker, CancelAnswer, EnqueueReceipt, NewJob } from '../core/broker.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
 import { encodeEnvelope } from '../core/envelope.js';
@@ -276,7 +276,7 @@ export class QueueService implements OnApplicationShutdown {
   /**
    * What happens in the queue, live and at most once, in every process that subscribes. On Redis the first subscription takes
    * a round trip, and what happens before that is not told: read `handle.refresh()` after subscribing. While nobody
-   * subscribes, events cost nothing. It never completes; it fails where the store cannot be reached at the first
+   * subscribes, events cost nothing. Of a definition: the events of its jobs, and those of the queue itself. It never completes; it fails where the store cannot be reached at the first
    * subscription.
    */
   events(target: Target): Observable<JobEvent> {
@@ -286,7 +286,8 @@ export class QueueService implements OnApplicationShutdown {
       stream = openEventStream(scope);
       this.streams.set(scope.queue, stream);
     }
-    return stream;
+    if (typeof target === 'string') return stream;
+    return stream.pipe(filter((event) => !('name' in event) || event.name === target.name));
   }
 
   /**

@@ -59,7 +59,7 @@ import { readRefusal, wordsOf } from './refusals.js';
 import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
-import { decodeReservation, decodeWakeUp, encodeTurn, reservedOf, type TurnReply } from './turn-encoder.js';
+import { decodeReservation, decodeWakeUp, encodeTurn, isHeard, reservedOf, type TurnReply } from './turn-encoder.js';
 
 export interface RedisBrokerOptions {
   connection: RedisConnection;
@@ -126,6 +126,8 @@ interface QueueAccess {
   caller: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
+  /** Somebody heard its events lately: turns say how long runs took. */
+  heard: boolean;
 }
 
 /** The broker on Redis: one short method per script; the scripts hold the promises. */
@@ -260,8 +262,9 @@ export class RedisBroker implements Broker {
     // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
     const handsOver = this.link?.client.isCluster !== true;
     const { maxCrashes, fewestShared } = this.options;
-    const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared });
+    const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared, heard: access.heard });
     const reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
+    access.heard = isHeard(reply);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await this.opened().command('hmget', [access.keys.jobs, ...ids])) as string[]);
     const reservation = decodeReservation(turn.worker, reply, ids, known);
@@ -319,7 +322,7 @@ export class RedisBroker implements Broker {
       String(logs.length),
       ...logs,
     ]);
-    const keys = [k.inflight, k.notes];
+    const keys = [k.inflight, k.notes, k.jobs];
     // It must not wait: the settlement behind it ends the right to make it.
     const lost = await caller.callAtOnce(this.scripts.report, keys, [this.options.logLines, ...args]);
     return { lost: lost === '' ? [] : lost.split(',') };
@@ -329,7 +332,7 @@ export class RedisBroker implements Broker {
     const { keys: k } = this.access(queue);
     const [, promoted, next] = await this.run<[string, number, string]>(
       'promote',
-      [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle],
+      [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle, k.jobs],
       [Math.min(limit, PROMOTE_STEP)],
     );
     return { promoted, nextDueAt: instantOf(next) };
@@ -553,7 +556,9 @@ export class RedisBroker implements Broker {
   }
 
   async onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe> {
-    return this.subscriber().add(this.access(queue).keys.signalsChannel, (message) => {
+    const access = this.access(queue);
+    return this.subscriber().add(access.keys.signalsChannel, (message) => {
+      if (message === 'listened') access.heard = true;
       const signal = message === undefined ? ({ type: 'resync' } as const) : readSignal(message);
       if (signal !== undefined) listener(signal);
     });
@@ -612,7 +617,17 @@ export class RedisBroker implements Broker {
       });
       const caller = new NumberedCaller(queue, link, keys);
       const format = undefined;
-      access = { keys, turnKeys: turnKeysOf(keys), numbers, enqueuer, inboxes, timetable, caller, format };
+      access = {
+        keys,
+        turnKeys: turnKeysOf(keys),
+        numbers,
+        enqueuer,
+        inboxes,
+        timetable,
+        caller,
+        format,
+        heard: false,
+      };
       this.queues.set(queue, access);
     }
     return access;
@@ -835,17 +850,20 @@ function readSignal(message: string): QueueSignal | undefined {
   }
 }
 
-/** First line: the time; then one line per event: name, id, detail. */
+/** First line: the time; then one line per event, as `scripts/shared/news.lua` writes it. */
 function readEvents(message: string): BrokerEvent[] {
   const [at, ...lines] = message.split('\n');
   return lines.map((line) => {
-    const first = line.indexOf(' ');
-    const second = line.indexOf(' ', first + 1);
+    const head = line.indexOf('\t');
+    const detail = line.indexOf('\t', head + 1);
+    const [event, id, durationMs] = line.slice(0, head).split(' ');
     return {
-      event: line.slice(0, first) as BrokerEventName,
+      event: event as BrokerEventName,
       at: Number(at),
-      id: line.slice(first + 1, second),
-      detail: line.slice(second + 1),
+      id,
+      head: line.slice(head + 1, detail),
+      detail: line.slice(detail + 1),
+      durationMs: durationMs === '' ? undefined : Number(durationMs),
     };
   });
 }

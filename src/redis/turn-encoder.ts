@@ -31,11 +31,13 @@ export interface TurnEncoding {
   handsOver: boolean;
   /** How many at least share fields; default 16. */
   fewestShared?: number;
+  /** Somebody listens to events: they tell how long runs took. */
+  heard?: boolean;
 }
 
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
 export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
-  const { now, maxCrashes, handsOver, fewestShared = FEWEST_SHARED } = encoding;
+  const { now, maxCrashes, handsOver, fewestShared = FEWEST_SHARED, heard = false } = encoding;
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
   const args = [
     turn.worker,
@@ -48,6 +50,7 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
     String(maxCrashes),
     String(turn.handedFence ?? 0),
   ];
+  if (heard) pushDurations(args, turn.settlements);
   const settlements = releasesLast(turn.settlements);
   const completedLine = LETTER_OF_STATE.completed + String(now);
   let begin = 0;
@@ -73,6 +76,14 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
     begin = end;
   }
   return args;
+}
+
+function pushDurations(args: string[], settlements: readonly Settlement[]): void {
+  const items: string[] = [];
+  for (const { id, durationMs } of settlements) {
+    if (durationMs !== undefined) items.push(id, String(Math.round(durationMs)));
+  }
+  if (items.length > 0) args.push('T', String(items.length / 2), ...items);
 }
 
 function pushHead(args: string[], letter: string, count: number, first: Settlement): void {
@@ -211,8 +222,14 @@ export type TurnReply = [
   crashes: string,
 ];
 
+const FLAGS = 2;
 const RESERVED = 8;
 const ENVELOPES = 9;
+
+/** Whether somebody listens to the events of the queue. */
+export function isHeard(reply: TurnReply): boolean {
+  return (reply[FLAGS] & 16) !== 0;
+}
 
 /** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
 export function reservedOf(reply: TurnReply): { ids: string[]; envelopes: string[] | undefined } {

@@ -15,6 +15,7 @@ class Shape {
   delayMs: number | undefined = undefined;
   detail: string | undefined = undefined;
   name: string | undefined = undefined;
+  durationMs: number | undefined = undefined;
 
   /** @param id the store's number of the job */
   constructor(

@@ -610,7 +610,8 @@ export class Worker {
       this.quarantined = false;
       this.hungry = true;
     }
-    this.prefetcher.observe(performance.now() - job.startedAt);
+    settlement.durationMs = performance.now() - job.startedAt;
+    this.prefetcher.observe(settlement.durationMs);
     this.timeouts.forget(job);
     if (settlement.op === 'bury') this.deaths.tell(settlement, job);
     this.push(settlement, job.envelopeText);

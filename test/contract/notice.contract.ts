@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerEvent, QueueSignal, SettledNotice } from '../../src/core/broker.js';
+import type { BrokerEvent, QueueSignal, ReservedJob, SettledNotice, Settlement } from '../../src/core/broker.js';
+import { headOf, readHead } from '../../src/core/envelope-head.js';
 import { encodeEnvelope, encodeFailed, openEnvelope } from '../../src/core/envelope.js';
 import type { ErrorRecord } from '../../src/core/job.js';
 import { MessageLog } from '../support/message-log.js';
@@ -219,7 +220,10 @@ export function noticeContract(use: () => BrokerDriver): void {
     /** What happened to which job, with which detail, in order. */
     async function seen(log: MessageLog<BrokerEvent>): Promise<[string, string, string][]> {
       await use().barrier();
-      for (const { at } of log.messages) expect(at).toBe(use().now());
+      for (const { at, id, head } of log.messages) {
+        expect(at).toBe(use().now());
+        if (id !== '') expect(readHead(head)).toBeDefined();
+      }
       return log.messages.map(({ event, id, detail }) => [event, id, detail]);
     }
 
@@ -256,6 +260,96 @@ export function noticeContract(use: () => BrokerDriver): void {
         ['completed', id, '{"n":1}'],
         ['removed', id, ''],
       ]);
+    });
+
+    it('tells with each event the first line of the envelope without its errors, and how long a run took', async () => {
+      const driver = use();
+      const { log } = await events();
+      const job = await driver.start('w1', { name: 'welcome', userId: 'u1', payload: '"a\\tb"' });
+      const head = headOf(job.envelope);
+      expect(readHead(head)).toMatchObject({ userId: 'u1', header: { n: 'welcome' } });
+      const { id } = job;
+      await driver.broker.report(QUEUE, [{ id, token: job.token, progress: '1', logs: [] }]);
+      const failed = encodeFailed(openEnvelope(job.envelope), 2, listOf(errorOf(1)));
+      const later = { op: 'retry', id, token: job.token, delayMs: 100, envelope: failed, durationMs: 41.6 } as const;
+      await driver.settle('w1', later);
+      await driver.advance(100);
+      await driver.broker.promote(QUEUE, 10);
+      const again = headOf(failed);
+      expect(again).not.toContain('"e"');
+      expect(readHead(again)?.header).toMatchObject({ n: 'welcome', a: 2 });
+      const endings: [string, (job: ReservedJob) => Settlement][] = [
+        ['snoozed', ({ token }) => ({ op: 'snooze', id, token, delayMs: 0, envelope: undefined, durationMs: 1 })],
+        ['released', ({ token }) => ({ op: 'release', id, token, durationMs: 2 })],
+        ['parked', ({ token }) => ({ op: 'park', id, token, name: 'welcome' })],
+        [
+          'dead',
+          ({ token }) => ({ op: 'bury', id, token, detail: '{}', envelope: undefined, keep: KEEP, durationMs: 3 }),
+        ],
+      ];
+      for (const [, ending] of endings) {
+        const { jobs } = await driver.reserve('w1', 1, { adopt: '*' });
+        await driver.settle('w1', ending(jobs[0]));
+      }
+      await driver.broker.retryDead(QUEUE, id, driver.now(), failed);
+      await driver.broker.cancel(QUEUE, id);
+      await driver.broker.remove(QUEUE, id);
+      await driver.barrier();
+      expect(log.messages.map(({ event, head: told, durationMs }) => [event, told, durationMs])).toEqual([
+        ['enqueued', head, undefined],
+        ['active', head, undefined],
+        ['progress', head, undefined],
+        ['retrying', again, 42],
+        ['promoted', again, undefined],
+        ['active', again, undefined],
+        ['snoozed', again, 1],
+        ['active', again, undefined],
+        ['released', again, 2],
+        ['active', again, undefined],
+        ['parked', again, undefined],
+        ['active', again, undefined],
+        ['dead', again, 3],
+        ['enqueued', again, undefined],
+        ['cancelled', again, undefined],
+        ['removed', again, undefined],
+      ]);
+    });
+
+    it.each<[string, number, string, boolean, boolean?]>([
+      ['few', 2, 'short', true],
+      ['many that share fields', 40, 'short', true],
+      ['one whose envelope is looked up', 1, 'short', false],
+      ['some that are not kept', 3, 'short', true, false],
+      ['long ones', 2, 'x'.repeat(100_000), false],
+    ])('tells of jobs that complete: %s', async (_which, count, payload, resent, kept = true) => {
+      const driver = use();
+      const { log } = await events();
+      await driver.putMany(count, { name: 'resize', payload: JSON.stringify(payload) });
+      const { jobs } = await driver.reserve('w1', count);
+      const settlements = jobs.map((job, index): Settlement => {
+        const { id, token, envelope } = job;
+        const keep = kept ? KEEP : false;
+        return { op: 'complete', id, token, result: '1', keep, durationMs: index, ...(resent && { envelope }) };
+      });
+      await driver.settle('w1', ...settlements);
+      await driver.barrier();
+      const told = log.messages.filter(({ event }) => event === 'completed');
+      expect(
+        told.map(({ id, head, detail, durationMs }) => [id, readHead(head)?.header.n, detail, durationMs]),
+      ).toEqual(jobs.map(({ id }, index) => [id, 'resize', '1', index]));
+    });
+
+    it('tells of jobs whose worker died', async () => {
+      const driver = use();
+      const { log } = await events();
+      const { id } = await driver.start('w1', { name: 'resize' });
+      await driver.broker.reconcile(QUEUE, 'w1', []);
+      await driver.broker.purge(QUEUE, 'ready', 1);
+      await driver.barrier();
+      expect(log.messages.map(({ event, head }) => [event, readHead(head)?.header.n])).toEqual(
+        ['enqueued', 'active', 'released', 'removed'].map((event) => [event, 'resize']),
+      );
+      expect(log.messages.every((told) => told.id === id)).toBe(true);
     });
 
     it.each<[string, (payload: string) => string, ErrorRecord | undefined]>([

@@ -448,13 +448,14 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     const [reserved] = (await driver.reserve('w1')).jobs;
     await driver.settle('w1', driver.complete(reserved, '{"sent":1}'));
     await mail.pause();
-    const common = { queue: QUEUE, at: driver.now() };
+    const ofQueue = { queue: QUEUE, at: driver.now() };
+    const common = { ...ofQueue, number: job.id, name: 'default', attempt: 1 };
     const told: JobEvent[] = await first;
     expect(told).toEqual([
       { event: 'enqueued', id: job.id, ...common },
       { event: 'active', id: job.id, ...common },
-      { event: 'completed', id: job.id, result: { sent: 1 }, ...common },
-      { event: 'paused', ...common },
+      { event: 'completed', id: job.id, duration: undefined, result: { sent: 1 }, ...common },
+      { event: 'paused', ...ofQueue },
     ]);
     expect(await second).toEqual(told.slice(0, 1));
   });

@@ -50,7 +50,8 @@ if until_ then
   publish(base .. 'settled', id .. ' ' .. line)
 end
 local listen = redis.call('HGET', meta, 'listen')
+-- include news
 if listen and tonumber(listen) > now then
-  publish(base .. 'events', nowText .. '\ncancelled ' .. id .. ' {"reason":"cancelled"}')
+  publish(base .. 'events', nowText .. '\n' .. newsOf('cancelled', id, record, '{"reason":"cancelled"}'))
 end
 return answer('cancelled')

@@ -49,7 +49,13 @@ if state[4] then
 end
 
 local listening = state[2] and tonumber(state[2]) > now
-local events = {}
+local events, envelopeOf = {}, {}
+-- As scripts/shared/news.lua.
+local function tellEvent(event, id)
+  local line = string.match(envelopeOf[id], '^[^\n]*')
+  if #line > 8192 or string.find(line, '\t', 1, true) then line = '' end
+  events[#events + 1] = event .. ' ' .. id .. ' \t' .. line .. '\t'
+end
 local outcomes, known = {}, false
 local pushed, earlier = {}, false
 local last = #ARGV
@@ -79,6 +85,7 @@ if ARGV[3] == 'plain' then
   for i = 4, last, 2 do
     at = at + 1
     pushed[at] = ARGV[i]
+    if listening then envelopeOf[ARGV[i]] = ARGV[i + 1] end
     if #ARGV[i + 1] > 16384 then long = true end
   end
   if told and at > 0 and isPlaced(pushed[at]) then pushed = {} end -- they are pushed by one command
@@ -180,6 +187,7 @@ else
       if not told or not isPlaced(id) then
         fields[#fields + 1] = id
         fields[#fields + 1] = ARGV[i + 1]
+        if listening then envelopeOf[id] = ARGV[i + 1] end
         if #ARGV[i + 1] > 16384 then long = true end
         if level ~= '0' then
           if not string.find(level, '^[1-9]$') then return redis.error_reply('ERR priority "' .. level .. '" is not one of 0 to 9') end
@@ -189,11 +197,11 @@ else
         if dueAt > now then
           later[#later + 1] = dueAt
           later[#later + 1] = id
-          if listening then events[#events + 1] = 'scheduled ' .. id .. ' ' end
+          if listening then tellEvent('scheduled', id) end
         elseif level ~= '0' then
           ranked[#ranked + 1] = (9 - level) * 562949953421312 + 281474976710656
           ranked[#ranked + 1] = id
-          if listening then events[#events + 1] = 'enqueued ' .. id .. ' ' end
+          if listening then tellEvent('enqueued', id) end
         else
           pushed[#pushed + 1] = id
         end
@@ -276,8 +284,8 @@ local function handOver(worker, channel, given)
     end
     if i > 1 then publish(channel, messages[i]) end
     if listening then
-      events[#events + 1] = 'enqueued ' .. given[i] .. ' '
-      events[#events + 1] = 'active ' .. given[i] .. ' '
+      tellEvent('enqueued', given[i])
+      tellEvent('active', given[i])
     end
   end
   return true
@@ -292,7 +300,7 @@ end
 if #pushed > 0 then
   redisCall('RPUSH', ready, unpack(pushed))
   if listening then
-    for i = 1, #pushed do events[#events + 1] = 'enqueued ' .. pushed[i] .. ' ' end
+    for i = 1, #pushed do tellEvent('enqueued', pushed[i]) end
   end
 end
 if #claims > 0 then redisCall('HSET', KEYS[11], unpack(claims)) end

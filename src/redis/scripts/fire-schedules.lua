@@ -22,6 +22,7 @@ local headers, scores, gone, histories, envelopes, pushed, levelled = {}, {}, {}
 local earlier = false
 
 -- include record-of
+-- include news
 
 local function isOpen(id)
   if placed[id] or redis.call('HEXISTS', inflight, id) == 1 then return true end
@@ -57,7 +58,7 @@ local function enqueue(at)
   else
     pushed[#pushed + 1] = id
   end
-  if listening then events[#events + 1] = 'enqueued ' .. id .. ' ' end
+  if listening then events[#events + 1] = newsOf('enqueued', id, ARGV[at + 2], '') end
   return id
 end
 

@@ -1,10 +1,15 @@
 #!lua flags=allow-oom
--- Somebody listens to the events of this queue for a while: only then are they made.
+-- Somebody listens to the events of this queue for a while: only then are they made. Workers are told when that begins:
+-- from then on they say how long their runs took.
 -- atomic because it is one write by the clock of Redis.
 --
 -- KEYS  1 meta HASH
 -- ARGV  1 for how long, ms
 -- returns 1
+local meta = KEYS[1]
+-- include publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('HSET', KEYS[1], 'listen', string.format('%.0f', now + tonumber(ARGV[1])))
+local before = redis.call('HGET', meta, 'listen')
+redis.call('HSET', meta, 'listen', string.format('%.0f', now + tonumber(ARGV[1])))
+if not before or tonumber(before) <= now then publish(string.sub(meta, 1, -5) .. 'signals', 'listened') end
 return 1

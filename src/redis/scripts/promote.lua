@@ -3,9 +3,11 @@
 -- atomic because a due job must be scheduled or ready at any moment, and be promoted once.
 --
 -- KEYS  1 meta HASH   2 scheduled ZSET   3 ready LIST   4 priority ZSET   5 levels HASH   6 idle SET
+--       7 jobs HASH
 -- ARGV  1 most jobs
 -- returns { now, number promoted, next due ms or '' }
 local meta, scheduled, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local jobs = KEYS[7]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, ARGV[1])
@@ -26,8 +28,9 @@ if #due > 0 then
   end
   local state = redis.call('HMGET', meta, 'paused', 'listen')
   if state[2] and tonumber(state[2]) > now then
+    -- include looked-up-news
     local events = {}
-    for i = 1, #due do events[i] = 'promoted ' .. due[i] .. ' ' end
+    for i = 1, #due do events[i] = newsOf('promoted', due[i], recordForNews(due[i]), '') end
     redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
   end
   if not state[1] then

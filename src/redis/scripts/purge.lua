@@ -120,6 +120,9 @@ end
 local removed, missing, bytes = 0, 0, 0
 local base = string.sub(meta, 1, -5)
 local events = {}
+local listen = redis.call('HGET', meta, 'listen')
+local listening = listen and tonumber(listen) > now
+-- include news
 for i = 1, #victims do
   local id = victims[i]
   local record = records[id] or redis.call('HGET', jobs, id)
@@ -140,7 +143,7 @@ for i = 1, #victims do
     if redis.call('HDEL', waiters, id) == 1 then
       publish(base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
     end
-    events[#events + 1] = 'removed ' .. id .. ' '
+    if listening then events[#events + 1] = newsOf('removed', id, envelope, '') end
   end
 end
 -- Redis refuses the number -0.
@@ -152,8 +155,7 @@ if state == 'completed' and more == 0 then
 end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
-local listen = redis.call('HGET', meta, 'listen')
-if #events > 0 and listen and tonumber(listen) > now then
+if #events > 0 then
   publish(base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
 end
 return answer(removed .. ' ' .. (more > 0 and 1 or 0))

@@ -18,6 +18,8 @@ local lease, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- include witness
 local graceUntil = witness(now, lease)
 local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanWorker')
+local listening = state[2] and tonumber(state[2]) > now
+-- include looked-up-news
 local inFlightCount = redis.call('HLEN', inflight) - redis.call('HEXISTS', inflight, '-') -- '-' keeps the hash a table
 local reclaimed, poisoned, events, notices = {}, {}, {}, {}
 local more = 0
@@ -48,7 +50,7 @@ local function giveBack(id)
   inFlightCount = inFlightCount - 1
   if redis.call('HDEL', cancelling, id) == 1 then
     keepEnd(cancelled, 'cancelledBytes', id, 'X' .. nowText .. '{"reason":"cancelled"}')
-    events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}'
+    if listening then events[#events + 1] = newsOf('cancelled', id, recordForNews(id), '{"reason":"cancelled"}') end
     return
   end
   local count = redis.call('HINCRBY', crashes, id, 1)
@@ -56,11 +58,11 @@ local function giveBack(id)
     local detail = '{"reason":"poison","message":"Its worker died ' .. count .. ' times while it ran."}'
     keepEnd(dead, 'deadBytes', id, 'D' .. nowText .. detail)
     poisoned[#poisoned + 1] = id
-    events[#events + 1] = 'dead ' .. id .. ' ' .. detail
+    if listening then events[#events + 1] = newsOf('dead', id, recordForNews(id), detail) end
   elseif count == limit - 1 then
     redis.call('RPUSH', suspects, id)
     reclaimed[#reclaimed + 1] = id
-    events[#events + 1] = 'reclaimed ' .. id .. ' '
+    if listening then events[#events + 1] = newsOf('reclaimed', id, recordForNews(id), '') end
   else
     local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
     if level > 0 then
@@ -70,7 +72,7 @@ local function giveBack(id)
       redis.call('LPUSH', ready, id)
     end
     reclaimed[#reclaimed + 1] = id
-    events[#events + 1] = 'reclaimed ' .. id .. ' '
+    if listening then events[#events + 1] = newsOf('reclaimed', id, recordForNews(id), '') end
   end
 end
 
@@ -109,7 +111,7 @@ if #reclaimed > 0 and not state[1] then
   end
 end
 if #notices > 0 then redis.call('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
-if #events > 0 and state[2] and tonumber(state[2]) > now then
+if #events > 0 then
   redis.call('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end
 local nextLease = redis.call('ZRANGE', workers, 0, 0, 'WITHSCORES')

@@ -32,6 +32,8 @@ for i = 1, #found, 2 do
 end
 table.sort(orphans, function(a, b) return a > b end) -- the newest first, so that the oldest ends at the very front
 
+-- include looked-up-news
+
 local function endCancelled(id)
   local line = 'X' .. nowText .. '{"reason":"cancelled"}'
   local text = redis.call('HGET', jobs, id)
@@ -48,7 +50,7 @@ local function endCancelled(id)
     redis.call('HDEL', waiters, id)
     if tonumber(until_) >= now then redis.call('PUBLISH', base .. 'settled', id .. ' ' .. line) end
   end
-  events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}'
+  if listening then events[#events + 1] = newsOf('cancelled', id, text, '{"reason":"cancelled"}') end
 end
 
 for _, id in ipairs(orphans) do
@@ -66,7 +68,7 @@ for _, id in ipairs(orphans) do
     else
       redis.call('LPUSH', ready, id)
     end
-    events[#events + 1] = 'released ' .. id .. ' '
+    if listening then events[#events + 1] = newsOf('released', id, recordForNews(id), '') end
   end
 end
 if #orphans > 0 and not state[1] then
@@ -76,7 +78,7 @@ if #orphans > 0 and not state[1] then
     if not other or redis.call('PUBLISH', prefix .. ':wake:' .. other, queue) > 0 then break end
   end
 end
-if listening and #events > 0 then
+if #events > 0 then
   redis.call('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end
 local expiry = redis.call('ZSCORE', workers, worker)

@@ -61,7 +61,8 @@ if redis.call('HDEL', waiters, id) == 1 then
   publish(base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')
 end
 local listen = redis.call('HGET', meta, 'listen')
+-- include news
 if listen and tonumber(listen) > now then
-  publish(base .. 'events', nowText .. '\nremoved ' .. id .. ' ')
+  publish(base .. 'events', nowText .. '\n' .. newsOf('removed', id, envelope, ''))
 end
 return answer('removed')

@@ -2,11 +2,12 @@
 -- Stores progress and log lines of running jobs.
 -- atomic because a run whose lease is no longer the newest must not write.
 --
--- KEYS  1 meta HASH   2 inflight HASH   3 notes HASH
+-- KEYS  1 meta HASH   2 inflight HASH   3 notes HASH   4 jobs HASH
 -- ARGV  1 caller (a lane)   2 call number   3 log lines kept
 --       then per report: id, token, progress or '', number of lines, lines…
 -- returns lost ids, joined by commas
-local meta, inflight, notes = KEYS[1], KEYS[2], KEYS[3]
+local meta, inflight, notes, jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- include looked-up-news
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -28,7 +29,7 @@ while argument <= #ARGV do
   else
     if progress ~= '' then
       redis.call('HSET', notes, id .. ':progress', progress)
-      if listening then events[#events + 1] = 'progress ' .. id .. ' ' .. progress end
+      if listening then events[#events + 1] = newsOf('progress', id, recordForNews(id), progress) end
     end
     if count > 0 then
       local before = redis.call('HGET', notes, id .. ':logs')

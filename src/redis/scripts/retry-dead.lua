@@ -33,8 +33,9 @@ else
   redis.call('RPUSH', ready, id)
 end
 local state = redis.call('HMGET', meta, 'paused', 'listen')
+-- include news
 if state[2] and tonumber(state[2]) > now then
-  publish(string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\nenqueued ' .. id .. ' ')
+  publish(string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\n' .. newsOf('enqueued', id, ARGV[5], ''))
 end
 if not state[1] then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')

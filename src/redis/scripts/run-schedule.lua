@@ -26,6 +26,7 @@ if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
 if hash ~= ARGV[4] then return answer('changed') end
 -- include record-of
+-- include news
 if redis.call('HSETNX', ids, userId, id) == 0 then
   local first = redis.call('HGET', ids, userId)
   if recordOf(first) then return answer('known ' .. first) end
@@ -66,6 +67,6 @@ if not queueState[1] then
   end
 end
 if queueState[2] and tonumber(queueState[2]) > now then
-  publish(string.sub(meta, 1, -5) .. 'events', nowText .. '\nenqueued ' .. id .. ' ')
+  publish(string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. newsOf('enqueued', id, ARGV[7], ''))
 end
 return answer('created ' .. id)

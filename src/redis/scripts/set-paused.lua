@@ -27,7 +27,7 @@ if changed == 1 then
   publish(base .. 'signals', event)
   local listen = redis.call('HGET', meta, 'listen')
   if listen and tonumber(listen) > now then
-    publish(base .. 'events', string.format('%.0f', now) .. '\n' .. event .. '  ')
+    publish(base .. 'events', string.format('%.0f', now) .. '\n' .. event .. '  \t\t')
   end
   if event == 'resumed' then
     local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')

@@ -21,7 +21,8 @@
 --         P  id, token, name                          park
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
--- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked), next due ms or '', trimmed dead, lost ids,
+--         T  id, ms   how long a run took, for events; before the others, from a worker that was told that somebody listens
+-- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked, 16 somebody listens to events), next due ms or '', trimmed dead, lost ids,
 --           cancelling ids, fences of handed jobs, reserved ids, envelopes, crashes by position or '' (all 0) }, lists as
 --           text: items joined by ',', envelopes by a zero byte, because each string in a reply costs both sides as much
 --           as a command; long envelopes as an array. Reserved first come those that were handed over (enqueue.lua) and have not arrived;
@@ -49,7 +50,7 @@ local events = {}
 local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes, priority, scheduled, suspects, parked) > 0
 
 local function flagsOf()
-  local flags = paused and 1 or 0
+  local flags = (paused and 1 or 0) + (listening and 16 or 0)
   if redisCall('LLEN', ready) > 0 or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
   if not rare then return flags end
   if redisCall('EXISTS', suspects) == 1 then
@@ -130,6 +131,11 @@ local rareTools
 local function tools()
   if rareTools then return rareTools end
   -- include each-entry
+  -- include looked-up-news
+  local took = {}
+  local function tellEvent(event, id, record, detail)
+    events[#events + 1] = newsOf(event, id, record or recordForNews(id), detail, took[id])
+  end
 
   local function userIdOf(record)
     local envelope = record
@@ -215,9 +221,9 @@ local function tools()
   -- Without a rule nothing is trimmed: the janitor does it, who knows what is to be kept.
   local function endCancelled(id, envelope, keepCount, keepBytes)
     local line = 'X' .. nowText .. '{"reason":"cancelled"}'
+    if listening then tellEvent('cancelled', id, envelope ~= '' and envelope, '{"reason":"cancelled"}') end
     keepEnd(cancelled, 'cancelledBytes', id, line, envelope, keepCount, keepBytes)
     tell(id, line)
-    if listening then events[#events + 1] = 'cancelled ' .. id .. ' {"reason":"cancelled"}' end
   end
 
   -- What the run came to is counted: it did not take its worker with it.
@@ -283,7 +289,8 @@ local function tools()
       local line = string.match(record, '^[^\n]*')
       tell(done[at], line)
       if listening then
-        events[#events + 1] = 'completed ' .. done[at] .. ' ' .. (#line <= 4096 and string.sub(line, 15) or '')
+        local result = #line <= 4096 and string.sub(line, 15) or ''
+        tellEvent('completed', done[at], #line < #record and record, result)
       end
     end
     if records then
@@ -367,15 +374,22 @@ local function tools()
         else
           again[#again + 1] = id
         end
-        if listening then events[#events + 1] = event .. ' ' .. id .. ' ' .. detailOf(delay, envelope) end
+        if listening then tellEvent(event, id, envelope ~= '' and envelope, detailOf(delay, envelope)) end
       end
     end
     if filled > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
     pushBack(again)
   end
 
-  local made = { forget = forget, pushBack = pushBack, afterCompletion = afterCompletion, pickLeased = pickLeased,
+  local made = { forget = forget, pushBack = pushBack, tellEvent = tellEvent, afterCompletion = afterCompletion, pickLeased = pickLeased,
     pickPairs = pickPairs, pickEntries = pickEntries }
+
+  function made.T(count)
+    for _ = 1, count do
+      took[ARGV[argument]] = ARGV[argument + 1]
+      argument = argument + 2
+    end
+  end
 
   function made.R(count)
     runAgain(count, 'retrying', function(_, envelope) return newestErrorOf(envelope) end)
@@ -397,7 +411,7 @@ local function tools()
         if crashed > 0 and crashed >= tonumber(ARGV[8]) - 1 then redisCall('LPUSH', suspects, id)
         elseif level > 0 then pushPriority(id, level, true)
         else redisCall('LPUSH', ready, id) end
-        if listening then events[#events + 1] = 'released ' .. id .. ' ' end
+        if listening then tellEvent('released', id, false, '') end
       end
     end
   end
@@ -409,7 +423,7 @@ local function tools()
         rare = true
         redisCall('ZADD', parked, 0, name .. ' ' .. id)
         redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'signals', 'parked ' .. name)
-        if listening then events[#events + 1] = 'parked ' .. id .. ' ' .. name end
+        if listening then tellEvent('parked', id, false, name) end
       end
     end
   end
@@ -430,9 +444,9 @@ local function tools()
       local id, detail = ARGV[at], ARGV[at + 2]
       settleAside(id)
       local line = 'D' .. nowText .. detail
+      if listening then tellEvent('dead', id, ARGV[at + 3] ~= '' and ARGV[at + 3], detail) end
       trimmedDead = trimmedDead + keepEnd(dead, 'deadBytes', id, line, ARGV[at + 3], keepCount, keepBytes)
       tell(id, line)
-      if listening then events[#events + 1] = 'dead ' .. id .. ' ' .. detail end
     end
   end
 
@@ -555,7 +569,7 @@ if #due > 0 then
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
   tools().pushBack(due)
   if listening then
-    for i = 1, #due do events[#events + 1] = 'promoted ' .. due[i] .. ' ' end
+    for i = 1, #due do tools().tellEvent('promoted', due[i], false, '') end
   end
 end
 
@@ -685,7 +699,7 @@ if want > 0 and not paused then
     redisCall('ZADD', workers, now + tonumber(ARGV[4]), worker)
     if hasCrashes then crashCounts = redisCall('HMGET', crashes, unpack(reserved)) end
     if listening then
-      for i = 1, got do events[#events + 1] = 'active ' .. reserved[i] .. ' ' end
+      for i = 1, got do tools().tellEvent('active', reserved[i], envelopes[i], '') end
     end
     metaDirty = true
   end

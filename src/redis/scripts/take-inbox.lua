@@ -36,7 +36,7 @@ if long then redis.call('HSET', meta, 'long', '1') end -- as enqueue.lua
 local state = redis.call('HMGET', meta, 'paused', 'listen')
 if state[2] and tonumber(state[2]) > now then
   local events = {}
-  for i = 1, #pushed do events[i] = 'enqueued ' .. pushed[i] .. ' ' end
+  for i = 1, #pushed do events[i] = 'enqueued ' .. pushed[i] .. ' \t' .. ARGV[3] .. '\t' end
   redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end
 if not state[1] then
