@@ -42,7 +42,7 @@ module.exports = {
           'node_modules/croner/',
           'node_modules/@standard-schema/spec/',
           'node_modules/rxjs/',
-          '^(node:)?(crypto|buffer|util|url)$',
+          '^(node:)?(async_hooks|crypto|buffer|util|url)$',
         ],
       },
     },

@@ -26,6 +26,8 @@ export interface Job<P = unknown> {
   progress(value: unknown): void;
   /** Adds a line to the job's log: the last 100 lines of at most 1 KiB are kept. */
   log(line: string): void;
+  /** The fields as a plain object, for logs. What `redact` names is hidden. */
+  toJSON(): Record<string, unknown>;
 }
 
 /** Payload of a job that a schedule enqueued without one of its own. */

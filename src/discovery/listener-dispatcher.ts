@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { Observable, Subscription } from 'rxjs';
+import { isObservable, type Observable, type Subscription } from 'rxjs';
 import { LogBudget } from '../core/log-budget.js';
+import { inOwnScope } from '../core/own-scope.js';
+import { isThenable } from '../core/thenable.js';
 import { stackOfThrown } from '../core/thrown-reader.js';
 import type { QueueEventListener } from './listener-reader.js';
 
@@ -34,20 +36,26 @@ export class ListenerDispatcher {
     this.subscriptions = [];
   }
 
-  /** A listener changes no job, so what it throws, now or later, is told and goes no further. */
-  private call(listener: QueueEventListener, event: unknown): void {
-    const report = (error: unknown): void => {
-      const unsaid = this.budget.take(performance.now());
-      if (unsaid === undefined) return;
-      const more = unsaid > 0 ? ` (${unsaid} times more, by whatever listener, since the last such line)` : '';
-      this.logger.error(`${listener.label} threw${more}`, stackOfThrown(error));
-    };
+  /**
+   * A listener changes no job, so what it throws, now or later, is told and goes no further. What it returns is awaited as
+   * whoever wrote it means it: a query that starts when it is awaited starts, an Observable is subscribed to.
+   */
+  private readonly call = inOwnScope((listener: QueueEventListener, event: unknown): void => {
+    const report = (error: unknown): void => this.report(listener, error);
     try {
       const returned = listener.invoke(event);
-      if (returned instanceof Promise) returned.catch(report);
+      if (isThenable(returned)) Promise.resolve(returned).then(undefined, report);
+      else if (isObservable(returned)) returned.subscribe({ error: report });
     } catch (error) {
       report(error);
     }
+  });
+
+  private report(listener: QueueEventListener, error: unknown): void {
+    const unsaid = this.budget.take(performance.now());
+    if (unsaid === undefined) return;
+    const more = unsaid > 0 ? ` (${unsaid} times more, by whatever listener, since the last such line)` : '';
+    this.logger.error(`${listener.label} threw${more}`, stackOfThrown(error));
   }
 }
 

@@ -1,5 +1,6 @@
 import { Observable, share } from 'rxjs';
-import type { Unsubscribe } from '../core/broker.js';
+import type { BrokerEvent, Unsubscribe } from '../core/broker.js';
+import { inOwnScope } from '../core/own-scope.js';
 import { toJobEvent, type JobEvent } from './job-event.js';
 import type { QueueScope } from './queue-scope.js';
 
@@ -11,9 +12,12 @@ export function openEventStream({ queue, broker, codec, redactor }: QueueScope):
       unsubscribe?.().catch(() => {}); // the connection is gone, and the subscription with it
     };
     broker
-      .onEvents(queue, (events) => {
-        for (const told of events) subscriber.next(toJobEvent(queue, codec, told, redactor));
-      })
+      .onEvents(
+        queue,
+        inOwnScope((events: BrokerEvent[]) => {
+          for (const told of events) subscriber.next(toJobEvent(queue, codec, told, redactor));
+        }),
+      )
       .then(
         (end) => {
           unsubscribe = end;

@@ -14,12 +14,14 @@ import { describeValue } from '../core/errors.js';
 import { controlFlowOf } from '../core/handler.js';
 import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
 import { isJobName } from '../core/names.js';
+import { openScope } from '../core/own-scope.js';
 import type { Redactor } from '../core/redactor.js';
+import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
 import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
-import { runJobOfTaskQueue } from './current-job.js';
 import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
+import { maskText } from './reporter.js';
 import { RunningJob, type ReportSink } from './running-job.js';
 import { StackBudget } from './stack-budget.js';
 import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
@@ -100,8 +102,11 @@ export class JobRunner {
    * Not at once: an error that a handler makes has a frame of every call below it, and V8 charges for each.
    */
   run(job: RunningJob, end: End): void {
-    if (this.starting.push({ job, end }) === 1) void RESOLVED.then(this.startAll);
+    // In a scope of its own: what users are asked when a run ends (codecs, strategies) is asked in no request's context.
+    if (this.starting.push({ job, end }) === 1) openScope().runInAsyncScope(this.startSoon);
   }
+
+  private readonly startSoon = (): void => void RESOLVED.then(this.startAll);
 
   private readonly startAll = (): void => {
     const batch = this.starting;
@@ -111,7 +116,7 @@ export class JobRunner {
       job.startedAt = performance.now();
       let returned: unknown;
       try {
-        returned = runJobOfTaskQueue(job, job.plan.handler.invoke as (job: unknown) => unknown);
+        returned = job.start();
       } catch (error) {
         this.settle(job, this.failed(job, error), end);
         continue;
@@ -124,7 +129,7 @@ export class JobRunner {
     let promise: Promise<unknown> | undefined;
     try {
       if (returned instanceof Promise) promise = returned;
-      else if (isThenable(returned)) promise = Promise.resolve(returned);
+      else if (isThenable(returned)) promise = job.inScope(() => Promise.resolve(returned));
     } catch (error) {
       this.settle(job, this.failed(job, error), end);
       return;
@@ -189,7 +194,7 @@ export class JobRunner {
       error: (error: unknown) => this.settle(job, this.failed(job, error), end),
       complete: () => this.settle(job, this.completed(job, last), end),
     };
-    subscription.add(source.subscribe(observer));
+    subscription.add(job.inScope(() => source.subscribe(observer)));
     if (job.ended) return;
     const onAbort = () => this.settle(job, this.failed(job, stop(job.signal.reason)), end);
     job.signal.addEventListener('abort', onAbort, { once: true });
@@ -261,7 +266,7 @@ export class JobRunner {
 
   private record(thrown: unknown, job: RunningJob | undefined, at = this.context.now(), withStack = true): ErrorRecord {
     const { redactor } = this.context;
-    const mask = redactor && job && ((text: string): string => redactor.mask(text, job.payload));
+    const mask = redactor && job && ((text: string): string => maskText(redactor, text, job));
     return recordError(thrown, job?.attempt ?? 1, at, mask, withStack);
   }
 
@@ -310,10 +315,6 @@ function keepOf(state: SettledState, envelope: Envelope, settings: ResolvedJobOp
 function expiryOf({ enqueuedAt, header }: Envelope, { expiresInMs }: ResolvedJobOptions): number | undefined {
   if (expiresInMs === undefined || (enqueuedAt === 0 && header.s === undefined)) return undefined;
   return Math.max(enqueuedAt, header.s ?? 0) + expiresInMs;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 export function isSettlement(prepared: RunningJob | Settlement): prepared is Settlement {

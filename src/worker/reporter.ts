@@ -46,9 +46,13 @@ export class Reporter implements ReportSink {
     if (job.ended) return;
     if (typeof line !== 'string') throw new TypeError('job.log() takes a string');
     const { logs } = this.entryOf(job);
-    const text = this.redactor === undefined ? line : this.redactor.mask(line, job.payload);
+    const text = this.redactor === undefined ? line : maskText(this.redactor, line, job);
     for (const part of text.split('\n')) if (part !== '') logs.push(clipBytes(part));
     if (logs.length > DEFAULTS.logs.lines) logs.splice(0, logs.length - DEFAULTS.logs.lines);
+  }
+
+  show(value: unknown): unknown {
+    return this.redactor === undefined ? value : this.redactor.redact(value);
   }
 
   /** Sends what ended runs still have to say, all at once: after their settlement they may not write any more. */
@@ -116,6 +120,12 @@ export class Reporter implements ReportSink {
     }
     return entry;
   }
+}
+
+/** Hides in a text what is hidden in the payload, as it is stored and as the handler got it from a schema. */
+export function maskText(redactor: Redactor, text: string, { payload, handled }: RunningJob): string {
+  const masked = redactor.mask(text, payload);
+  return handled === undefined || handled.payload === payload ? masked : redactor.mask(masked, handled.payload);
 }
 
 function clipBytes(line: string): string {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
-import type { Broker, Heartbeat, QueueSignal, Unsubscribe } from '../core/broker.js';
+import type { Broker, Heartbeat, QueueSignal, ReservedJob, Unsubscribe } from '../core/broker.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
+import { inOwnScope } from '../core/own-scope.js';
 import {
   DEFAULTS,
   type GivenJobOptions,
@@ -48,10 +49,16 @@ export class WorkerSupervisor {
       if (this.workers.has(queue)) continue;
       const worker = this.createWorker(queue);
       this.workers.set(queue, worker);
-      subscriptions.push(broker.onSignal(queue, (signal) => this.obey(worker, signal)));
+      subscriptions.push(
+        broker.onSignal(
+          queue,
+          inOwnScope((signal) => this.obey(worker, signal)),
+        ),
+      );
     }
     if (this.workers.size === 0) return;
-    subscriptions.push(broker.onWake(this.workerId, (queue, handed) => this.workers.get(queue)?.wake(handed)));
+    const wake = inOwnScope((queue: string, handed?: ReservedJob) => this.workers.get(queue)?.wake(handed));
+    subscriptions.push(broker.onWake(this.workerId, wake));
     // Its thread starts while the subscriptions are on their way.
     this.heartbeat = this.startHeartbeat();
     // Side by side: an app may have a hundred queues.

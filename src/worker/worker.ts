@@ -10,6 +10,7 @@ import type {
   Settlement,
   WorkerTurn,
 } from '../core/broker.js';
+import { inOwnScope } from '../core/own-scope.js';
 import { oneLineCodec } from '../core/payload-encoder.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import { AwakeWait } from './awake-wait.js';
@@ -132,11 +133,12 @@ export class Worker {
   private probes: (() => void)[] = [];
 
   private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
-  private readonly onFlush = (): void => {
+  /** Asked for from anywhere: a request that enqueues, a probe, a connection that answers. */
+  private readonly onFlush = inOwnScope((): void => {
     this.flushQueued = false;
     this.turnIfNeeded();
     this.watchHeld();
-  };
+  });
 
   constructor(private readonly context: WorkerContext) {
     const { broker, queue, payloadLimit, settings, workerId } = context;

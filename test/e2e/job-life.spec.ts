@@ -223,7 +223,7 @@ describe.each(STORES)('on $name', ({ options }) => {
       const job = await app.get(QueueService).enqueue('work', {}, { maxAttempts: 9 });
       await expect(job.result()).rejects.toMatchObject({
         reason: 'unrecoverable',
-        lastError: { name: 'UnrecoverableError', message: 'no such customer' },
+        lastError: { name: 'UnrecoverableError', message: 'no such customer (cause: Error: 404)' },
       });
       expect((await job.refresh()).errors).toMatchObject([{ attempt: 1, name: 'UnrecoverableError' }]);
     });

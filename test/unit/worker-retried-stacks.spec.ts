@@ -30,7 +30,7 @@ class Runs {
       resultLimit: 1000,
       fallback: DEFAULTS.job,
       now: () => this.now,
-      sink: { progress() {}, log() {} },
+      sink: { progress() {}, log() {}, show: (value) => value },
     });
   }
 

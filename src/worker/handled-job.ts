@@ -1,0 +1,51 @@
+import type { Job } from '../core/job-view.js';
+import type { RunningJob } from './running-job.js';
+
+/**
+ * What a handler sees of its run: the documented members as properties of its own, so that `{ ...job }`, logs and
+ * `structuredClone` show them, and nothing of the worker.
+ */
+export class HandledJob implements Job {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly payload: unknown;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly enqueuedAt: number;
+  readonly scheduledFor: number | undefined;
+  readonly schedule: { readonly name: string; readonly missed: number } | undefined;
+  readonly fence: number;
+  readonly #run: RunningJob;
+
+  constructor(run: RunningJob) {
+    this.id = run.id;
+    this.queue = run.queue;
+    this.name = run.name;
+    this.payload = run.payload;
+    this.attempt = run.attempt;
+    this.maxAttempts = run.maxAttempts;
+    this.enqueuedAt = run.enqueuedAt;
+    this.scheduledFor = run.scheduledFor;
+    this.schedule = run.schedule;
+    this.fence = run.fence;
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  progress(value: unknown): void {
+    this.#run.progress(value);
+  }
+
+  log(line: string): void {
+    this.#run.log(line);
+  }
+
+  /** The fields as a plain object, as `JobHandle.toJSON()` gives them. What `redact` names is hidden. */
+  toJSON(): Record<string, unknown> {
+    return { ...(this as object), payload: this.#run.show(this.payload) };
+  }
+}
