@@ -1,5 +1,5 @@
 // Prints the Redis ACL rule of one of three users, with no right that its role does not need:
-//   node scripts/acl.mjs --role producer|worker|viewer [--prefix tq] [--inbox list …] [--user name] [--redis 7.2]
+//   node scripts/acl.mjs --role producer|worker|viewer [--prefix tq] [--inbox list …] [--user name] [--redis 7.2] [--database 0]
 // Redis checks each command inside a script against the user, so the rule is read off the scripts and the client's calls.
 //   producer   all that QueueService and ScheduleService offer; it takes no jobs, fires no schedules and reads no inboxes
 //   worker     everything a process of the app does
@@ -84,10 +84,17 @@ export function directCommands() {
 }
 
 /**
- * @param {{ role: string, prefix?: string, user?: string, inboxes?: string[], redis?: string }} given
+ * @param {{ role: string, prefix?: string, user?: string, inboxes?: string[], redis?: string, database?: string }} given
  * @returns {string} what follows `ACL SETUSER` (or `user` in an ACL file)
  */
-export function aclRule({ role, prefix = 'tq', user = `${prefix}-${role}`, inboxes = [], redis = '7.2' }) {
+export function aclRule({
+  role,
+  prefix = 'tq',
+  user = `${prefix}-${role}`,
+  inboxes = [],
+  redis = '7.2',
+  database = '0',
+}) {
   const { scripts, direct, writes } = ROLES[role];
   const commands = new Set([
     ...HANDSHAKE,
@@ -103,7 +110,9 @@ export function aclRule({ role, prefix = 'tq', user = `${prefix}-${role}`, inbox
   if (redis === '7.0') for (const command of SINCE_7_2) commands.delete(command);
   const access = writes ? '~' : '%R~';
   const keys = [`{${prefix}:*`, ...(role === 'worker' ? inboxes : [])].map((pattern) => `${access}${pattern}`);
-  const channels = [`&{${prefix}:*`, ...(writes ? [`&${prefix}:wake:*`] : [])];
+  // As channelSpace in src/redis/keys.ts.
+  const space = database === '0' ? '' : `@${database}:`;
+  const channels = [`&${space}{${prefix}:*`, ...(writes ? [`&${space}${prefix}:wake:*`] : [])];
   const granted = [...commands].sort(byName).map((command) => `+${command}`);
   return [user, 'on', 'resetkeys', 'resetchannels', ...keys, ...channels, '-@all', ...granted].join(' ');
 }
@@ -116,10 +125,10 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const given = { inboxes: [] };
   const args = process.argv.slice(2);
   const usage =
-    'Usage: node scripts/acl.mjs --role producer|worker|viewer [--prefix tq] [--inbox list …] [--user name] [--redis 7.0|7.2]';
+    'Usage: node scripts/acl.mjs --role producer|worker|viewer [--prefix tq] [--inbox list …] [--user name] [--redis 7.0|7.2] [--database 0]';
   for (let index = 0; index < args.length; index += 2) {
     const [name, value] = [args[index].replace(/^--/, ''), args[index + 1]];
-    if (!['role', 'prefix', 'inbox', 'user', 'redis'].includes(name) || value === undefined) fail(usage);
+    if (!['role', 'prefix', 'inbox', 'user', 'redis', 'database'].includes(name) || value === undefined) fail(usage);
     if (name === 'inbox') given.inboxes.push(value);
     else given[name] = value;
   }

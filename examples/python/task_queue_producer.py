@@ -25,6 +25,7 @@ BLOCK_SIZE = 1296  # two base-36 digits
 PAYLOAD_LIMIT = 256 * 1024
 USER_ID = re.compile(r"(?!.*[:{}*?\[\]\\`])[\x21-\x7e]{1,128}")
 JOB_NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
+CHANNEL_CALL = re.compile(r"'(?:PUBLISH|PUBSUB', 'NUMSUB)', ")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -49,7 +50,12 @@ class TaskQueueProducer:
         )
         folder = Path(scripts)
         self._take_ids = client.register_script((folder / "take-ids.lua").read_text())
-        self._enqueue = client.register_script((folder / "enqueue.lua").read_text())
+        enqueue = (folder / "enqueue.lua").read_text()
+        database = client.connection_pool.connection_kwargs.get("db") or 0
+        if database:
+            # A server has one set of channels for all its databases: outside of database 0 their names begin with it.
+            enqueue = CHANNEL_CALL.sub(r"\g<0>'@%d:' .. " % database, enqueue)
+        self._enqueue = client.register_script(enqueue)
         self._tries = tries
         self._caller = secrets.token_urlsafe(9)
         self._call = 0

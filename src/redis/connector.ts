@@ -18,7 +18,12 @@ export class Connector {
     private readonly connection: RedisConnection,
     private readonly prefix: string,
     private readonly connectTimeoutMs: number,
-  ) {}
+  ) {
+    this.database = databaseOf(connection);
+  }
+
+  /** Where the keys are: the same for each connection, also after a SELECT on an instance that was given. */
+  readonly database: number;
 
   get mode(): 'standalone' | 'cluster' | 'sentinel' {
     const { connection } = this;
@@ -57,6 +62,7 @@ export class Connector {
 
   private options(purpose: Purpose, given: RedisOptions = {}): RedisOptions {
     return {
+      db: this.database,
       lazyConnect: false,
       connectTimeout: this.connectTimeoutMs,
       // A sentinel that is connected and stays mute: the next one is asked.
@@ -80,7 +86,13 @@ export class Connector {
   }
 
   private clusterOptions(purpose: Purpose, given: ClusterOptions): ClusterOptions {
-    const { lazyConnect: _lazy, retryStrategy: _retry, enableOfflineQueue: _queue, ...perNode } = this.options(purpose);
+    const {
+      db: _db,
+      lazyConnect: _lazy,
+      retryStrategy: _retry,
+      enableOfflineQueue: _queue,
+      ...perNode
+    } = this.options(purpose);
     return {
       ...given,
       lazyConnect: false,
@@ -94,6 +106,20 @@ export class Connector {
       redisOptions: { ...given.redisOptions, ...perNode },
     };
   }
+}
+
+function databaseOf(connection: RedisConnection): number {
+  if (typeof connection === 'string') {
+    const { pathname, searchParams } = new URL(connection);
+    return Number(pathname.slice(1) || searchParams.get('db') || 0);
+  }
+  if (connection instanceof Redis) {
+    // What the instance selected since it was made.
+    const { condition } = connection as unknown as { condition: { select?: number } | null };
+    return Number(condition?.select ?? connection.options.db ?? 0);
+  }
+  if (connection instanceof Cluster || 'nodes' in connection) return 0; // it has one database
+  return Number((connection as RedisOptions).db ?? 0);
 }
 
 /** Jitter: processes that lost one server together must not come back together. */

@@ -3,7 +3,7 @@
  * moved, listed and deleted as a whole, and every script declares what it touches.
  */
 export class QueueKeys {
-  /** `{prefix:queue}:`, also the beginning of the queue's channels. */
+  /** `{prefix:queue}:`; the queue's channels go on with it behind their {@link channelSpace}. */
   readonly base: string;
 
   readonly meta: string;
@@ -33,7 +33,10 @@ export class QueueKeys {
   readonly announced: string;
   readonly apps: string;
 
-  constructor(prefix: string, queue: string) {
+  readonly #space: string;
+
+  constructor(prefix: string, queue: string, database = 0) {
+    this.#space = channelSpace(database);
     const base = `{${prefix}:${queue}}:`;
     this.base = base;
     this.meta = base + 'meta';
@@ -66,19 +69,27 @@ export class QueueKeys {
 
   /** Orders of a queue to its workers: paused, resumed, cancel, parked. */
   get signalsChannel(): string {
-    return this.base + 'signals';
+    return `${this.#space}${this.base}signals`;
   }
 
   get settledChannel(): string {
-    return this.base + 'settled';
+    return `${this.#space}${this.base}settled`;
   }
 
   get eventsChannel(): string {
-    return this.base + 'events';
+    return `${this.#space}${this.base}events`;
   }
 }
 
 /** A process is told on its own channel which queue has work for it. */
-export function wakeChannel(prefix: string, worker: string): string {
-  return `${prefix}:wake:${worker}`;
+export function wakeChannel(prefix: string, worker: string, database = 0): string {
+  return `${channelSpace(database)}${prefix}:wake:${worker}`;
+}
+
+/**
+ * What the names of all channels begin with: a server has one set of channels for all its databases. No prefix begins with
+ * `@`, so no name of one database is one of another.
+ */
+export function channelSpace(database: number): string {
+  return database === 0 ? '' : `@${database}:`;
 }

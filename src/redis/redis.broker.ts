@@ -53,7 +53,14 @@ import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
 import { NumberedCaller, type Subject } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
-import { loadScripts, readOnly, type Script, type ScriptLibrary, type ScriptName } from './script-library.js';
+import {
+  inDatabase,
+  loadScripts,
+  readOnly,
+  type Script,
+  type ScriptLibrary,
+  type ScriptName,
+} from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
 import { readRefusal, wordsOf } from './refusals.js';
 import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
@@ -150,13 +157,13 @@ export class RedisBroker implements Broker {
   private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
-    this.scripts = options.scripts ?? loadScripts();
+    this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
+    this.scripts = inDatabase(options.scripts ?? loadScripts(), this.connector.database);
     const readers = READERS.map((name) => [name, readOnly(this.scripts[name])]);
     this.readers = Object.fromEntries(readers) as Record<Reader, Script>;
     const possible = HeartbeatThread.isPossible(options.connection);
     const heartbeat = possible && HeartbeatThread.isPermitted;
     this.capabilities = { shared: true, heartbeat, heartbeatForbidden: possible && !heartbeat, durability: true };
-    this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
   }
 
   async open(): Promise<StoreFacts> {
@@ -545,7 +552,7 @@ export class RedisBroker implements Broker {
   }
 
   async onWake(worker: string, listener: (queue: string, handed?: ReservedJob) => void): Promise<Unsubscribe> {
-    return this.subscriber().add(wakeChannel(this.options.prefix, worker), (message) => {
+    return this.subscriber().add(wakeChannel(this.options.prefix, worker, this.connector.database), (message) => {
       if (message === undefined) {
         for (const known of this.queues.keys()) listener(known);
         return;
@@ -605,7 +612,7 @@ export class RedisBroker implements Broker {
     const link = this.opened();
     let access = this.queues.get(queue);
     if (access === undefined) {
-      const keys = new QueueKeys(this.options.prefix, queue);
+      const keys = new QueueKeys(this.options.prefix, queue, this.connector.database);
       const numbers = new JobNumbers(link, this.scripts['take-ids'], keys);
       const enqueuer = this.createEnqueuer(queue, link, keys, numbers);
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());

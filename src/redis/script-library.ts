@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { channelSpace } from './keys.js';
 import { scriptTexts } from './script-texts.js';
 
 /** One Lua script: its text and the hash the server knows it by. */
@@ -70,6 +71,24 @@ function movableTimeLine(clockKey: string): string {
     "local t = { string.format('%.0f', math.floor(now / 1000)), '0' }"
   );
 }
+
+/**
+ * The scripts of a connection to this database: keys belong to a database and channels to the whole server, so outside of
+ * database 0 whatever they publish, or ask of a channel, has the {@link channelSpace} in front.
+ */
+export function inDatabase(library: ScriptLibrary, database: number): ScriptLibrary {
+  const space = channelSpace(database);
+  if (space === '') return library;
+  return Object.fromEntries(
+    Object.entries(library).map(([name, script]) => {
+      const text = script.text.replace(CHANNEL_CALL, (call) => `${call}'${space}' .. `);
+      return [name, { ...script, text, sha: shaOf(text) }];
+    }),
+  );
+}
+
+/** How each script begins a call on a channel. */
+const CHANNEL_CALL = /'(?:PUBLISH|PUBSUB', 'NUMSUB)', /g;
 
 /** The same script for calls that only read, so that a Redis user without the right to write can make them. */
 export function readOnly({ name, text: source }: Script): Script {

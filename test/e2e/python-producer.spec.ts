@@ -61,7 +61,7 @@ describe('jobs enqueued by Python', () => {
     await client.quit();
   });
 
-  async function startMailer(): Promise<QueueService> {
+  async function startMailer(connection = url): Promise<QueueService> {
     @Injectable()
     class Mailer {
       @Processor('mail', { inbox, backoff: 0, maxAttempts: 3, concurrency: 1 })
@@ -79,7 +79,7 @@ describe('jobs enqueued by Python', () => {
         return { welcomed: job.payload.to };
       }
     }
-    const { app } = await startApp({ providers: [Mailer] }, { connection: url, prefix });
+    const { app } = await startApp({ providers: [Mailer] }, { connection, prefix });
     return app.get(QueueService);
   }
 
@@ -111,6 +111,26 @@ describe('jobs enqueued by Python', () => {
     ]);
     const { jobs } = await queues.jobs('mail', { state: 'dead' });
     expect(jobs).toMatchObject([{ payload: { to: 'd@e.f' }, deadReason: 'unrecoverable' }]);
+  });
+
+  it('in another database: its worker is woken, and nothing is heard outside', async () => {
+    const channels: string[] = [];
+    const listener = new Redis(url);
+    listener.on('pmessage', (_, channel: string) => channels.push(channel));
+    await listener.psubscribe(`*${prefix}*`);
+    const queues = await startMailer(`${url}/2`);
+    await queues.enqueue('mail', { to: 'the first' }).then((job) => job.result()); // from now on its worker waits
+    channels.length = 0;
+    const script = ['job', 'mail', '{"to":"a@b.c"}', '--scripts', SCRIPTS, '--prefix', prefix, '--id', 'mine'];
+    await run(PYTHON, [`${EXAMPLES}task_queue_producer.py`, '--url', `${url}/2`, ...script]);
+    expect(await (await jobOf(queues, 'mine')).result()).toMatchObject({ sent: 'a@b.c' });
+    await listener.ping();
+    expect(channels.some((channel) => channel.startsWith(`@2:${prefix}:wake:`))).toBe(true);
+    expect(channels.filter((channel) => !channel.startsWith('@2:'))).toEqual([]);
+    listener.disconnect();
+    const second = new Redis(`${url}/2`);
+    await second.unlink(...(await second.keys(`{${prefix}:*`)));
+    second.disconnect();
   });
 
   it('with an id, a name and a priority', async () => {

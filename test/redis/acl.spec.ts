@@ -23,10 +23,9 @@ let admin: Redis;
 let redis: '7.0' | '7.2';
 
 /** The user of a role, for every prefix of tests; `also`: what tests need beyond what the product does. */
-async function createUser(role: Role, also: string[] = []): Promise<string> {
-  const rule = aclRule({ role, prefix: 't-*', user: role, inboxes: ['t-*-inbox*'], redis }).split(' ');
+async function createUser(role: Role, also: string[] = [], user: string = role, database = '0'): Promise<void> {
+  const rule = aclRule({ role, prefix: 't-*', user, inboxes: ['t-*-inbox*'], redis, database }).split(' ');
   await admin.call('ACL', 'SETUSER', ...rule, `>${PASSWORD}`, ...also);
-  return `redis://${role}:${PASSWORD}@127.0.0.1:${server.port}`;
 }
 
 beforeAll(async () => {
@@ -35,6 +34,7 @@ beforeAll(async () => {
   const [, major, minor] = /redis_version:(\d+)\.(\d+)/.exec(await admin.info('server')) ?? [];
   redis = Number(major) === 7 && Number(minor) < 2 ? '7.0' : '7.2';
   await createUser('worker', ['~t-*-clock', '+get']);
+  await createUser('worker', ['~t-*-clock', '+get'], 'worker-3', '3');
   await createUser('producer');
   await createUser('viewer');
 });
@@ -46,10 +46,13 @@ afterAll(async () => {
 
 const urlOf = (role: Role) => `redis://${role}:${PASSWORD}@127.0.0.1:${server.port}`;
 
-// Every verb, every state, every refusal: with nothing but the rights of a worker.
+// Every verb, every state, every refusal: with nothing but the rights of a worker, and in a database that is not the first.
 describeBroker({
-  name: 'redis as the worker user',
-  openStore: async () => (await RedisDriver.open({ url: server.url, connection: urlOf('worker') })).store,
+  name: 'redis as the worker user of database 3',
+  openStore: async () => {
+    const connection = `redis://worker-3:${PASSWORD}@127.0.0.1:${server.port}/3`;
+    return (await RedisDriver.open({ url: `${server.url}/3`, connection })).store;
+  },
 });
 
 describe('users', () => {

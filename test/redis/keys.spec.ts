@@ -43,4 +43,13 @@ describe('keys', () => {
     expect(keys.eventsChannel).toBe('{tq:mail}:events');
     expect(wakeChannel('tq', 'w1')).toBe('tq:wake:w1');
   });
+
+  it('have channels of their own in each database', () => {
+    const second = new QueueKeys('tq', 'mail', 2);
+    expect(second.meta).toBe(keys.meta);
+    expect(second.signalsChannel).toBe('@2:{tq:mail}:signals');
+    expect(second.settledChannel).toBe('@2:{tq:mail}:settled');
+    expect(second.eventsChannel).toBe('@2:{tq:mail}:events');
+    expect(wakeChannel('tq', 'w1', 2)).toBe('@2:tq:wake:w1');
+  });
 });

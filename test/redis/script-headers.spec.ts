@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import { Link } from '../../src/redis/link.js';
-import { loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
+import { inDatabase, loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
 import { fireOf, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
@@ -84,6 +84,14 @@ describe.each(named)('%s.lua', (name, script) => {
     // A write that fails fails the script; only what nobody hears does not.
     expect(body.replaceAll(/redis\.pcall\('(PUBLISH|PUBSUB)', /g, '')).not.toContain('pcall');
     expect(body).not.toMatch(/'(LRANGE|ZRANGE|SMEMBERS|HGETALL|HVALS)', \w+, 0, -1/);
+  });
+
+  it('names channels where the database can be put in front of them', () => {
+    const calls = body.match(/['"](S?PUBLISH|PUBSUB)\b/g) ?? [];
+    expect(body.match(/'(PUBLISH|PUBSUB', 'NUMSUB)', /g) ?? []).toHaveLength(calls.length);
+    const moved = inDatabase({ [name]: script }, 2)[name];
+    expect(moved.text.match(/'@2:' \.\. /g) ?? []).toHaveLength(calls.length);
+    expect(moved.sha === script.sha).toBe(calls.length === 0);
   });
 
   it('gives no script more than Lua can unpack', () => {
