@@ -25,6 +25,7 @@ import { maskText } from './reporter.js';
 import { RunningJob, type ReportSink } from './running-job.js';
 import { StackBudget } from './stack-budget.js';
 import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
+import { refuseUnfinished } from './unfinished-work.js';
 
 export interface RunnerContext {
   queue: string;
@@ -215,7 +216,7 @@ export class JobRunner {
     let result = '';
     if (value !== undefined) {
       try {
-        // What JSON has no text for (a function, a symbol) is no result, as undefined is.
+        refuseUnfinished(value, job.plan.handler.label);
         result = codec.encode(value, { queue, jobName: job.name, jobId: job.id, field: 'result' }) ?? '';
         if (result.length * 3 > resultLimit && Buffer.byteLength(result) > resultLimit) {
           throw new Error(`The result has ${Buffer.byteLength(result)} bytes, more than payloadLimit (${resultLimit})`);
