@@ -11,6 +11,7 @@ import { controlFlowOf, CONTROL_FLOW, type ControlFlow } from '../core/handler.j
 import type { Job } from '../core/job-view.js';
 import type { SchemaIssue } from '../core/standard-schema.js';
 import { PayloadMismatch } from '../decorators/payload-schema.pipe.js';
+import { besideOwn, OwnFailure } from './own-failure.js';
 import { lastValue } from './last-value.js';
 
 type Call = (...args: unknown[]) => Promise<unknown>;
@@ -30,7 +31,16 @@ interface ErrorProxy {
 
 /** The two inner parts of Nest's creator that jobs need otherwise, the same in Nest 11 and 12. */
 interface CreatorParts {
-  interceptorsConsumer: { intercept(interceptors: unknown, args: unknown[], ...rest: unknown[]): Promise<unknown> };
+  interceptorsConsumer: {
+    intercept(
+      interceptors: readonly unknown[],
+      args: unknown[],
+      instance: object,
+      callback: unknown,
+      next: () => Promise<unknown>,
+      type: string,
+    ): Promise<unknown>;
+  };
   externalErrorProxy: ErrorProxy;
 }
 
@@ -47,10 +57,15 @@ export function createTaskContextCreator(modules: ModulesContainer, config: Appl
 
   const consumer = parts.interceptorsConsumer;
   const intercept = consumer.intercept.bind(consumer);
-  // Nest itself would keep only the last value.
-  consumer.intercept = async (interceptors, args, ...rest) => {
-    const result = await intercept(interceptors, args, ...rest);
-    return isObservable(result) ? lastValue(result, args[0] as Job) : result;
+  consumer.intercept = async (interceptors, args, instance, callback, next, type) => {
+    const own = interceptors.length > 0 ? new OwnFailure(next) : undefined;
+    try {
+      const result = await intercept(interceptors, args, instance, callback, own?.next ?? next, type);
+      // Nest itself would keep only the last value.
+      return isObservable(result) ? await lastValue(result, args[0] as Job) : result;
+    } catch (error) {
+      throw own === undefined ? error : own.beside(error);
+    }
   };
 
   const proxy = parts.externalErrorProxy;
@@ -67,14 +82,21 @@ export function createTaskContextCreator(modules: ModulesContainer, config: Appl
 
 /** A value, a promise or an Observable from a filter is the job's result; nothing from it passes the failure on. */
 async function filterFailure(thrown: unknown, host: ArgumentsHost, filters: FilterChain): Promise<unknown> {
-  if (thrown instanceof PayloadMismatch) throw invalidPayload(host.getArgByIndex<Job>(0), thrown.issues);
+  const job = host.getArgByIndex<Job>(0);
+  if (thrown instanceof PayloadMismatch) throw invalidPayload(job, thrown.issues);
   // Snooze, cancel and bury are decisions, not failures: a catch-all filter would make successes of them.
   if (controlFlowOf(thrown) !== undefined) throw thrown;
-  // Not Nest's own `next`, which also logs what it passes on: the worker logs a job that dies, once.
-  const answer = await filters.invokeCustomFilters(thrown, host);
+  let answer: unknown;
+  try {
+    // Not Nest's own `next`, which also logs what it passes on: the worker logs a job that dies, once.
+    answer = await filters.invokeCustomFilters(thrown, host);
+    if (isObservable(answer)) return await lastValueFrom(answer, { defaultValue: undefined });
+  } catch (failure) {
+    throw besideOwn(thrown, failure, job);
+  }
   // Nest 11 says null where no filter took it, Nest 12 says undefined: neither makes a success of a failure.
   if (answer === undefined || answer === null) throw thrown;
-  return isObservable(answer) ? lastValueFrom(answer, { defaultValue: undefined }) : answer;
+  return answer;
 }
 
 /** Dead at once: another attempt can not mend a payload. */
