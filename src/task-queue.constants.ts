@@ -27,6 +27,12 @@ export function getQueueToken(name: string): string {
   return `TaskQueueModule.registerQueue({ name: "${name}" })`;
 }
 
+/**
+ * Marks what `defineJob` makes. A registered symbol, so that neither copies of this package nor bundlers can hide what a
+ * value is.
+ */
+export const DEFINITION: unique symbol = Symbol.for('task-queue:definition') as never;
+
 // Namespaced, so that decorators of the same names from other packages never fire ours.
 export const PROCESSOR_METADATA = 'task-queue:processor';
 export const SCHEDULE_METADATA = 'task-queue:schedule';

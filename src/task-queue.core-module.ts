@@ -82,7 +82,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   /** Before the hooks of every other module, so that a user's `onModuleInit` may enqueue on any queue. */
   async onModuleInit(): Promise<void> {
     try {
-      this.registry.collect();
+      await this.registry.collect();
       await this.registry.checkPayloads();
     } catch (error) {
       await this.broker.close(); // an app that does not start calls no hook that would

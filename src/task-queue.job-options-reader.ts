@@ -118,7 +118,8 @@ function readBackoff(given: unknown, what: string, strategies: readonly string[]
   };
 }
 
-function readBackoffType(given: unknown, what: string, strategies: readonly string[] | undefined): string {
+/** A type that this process can compute. @throws InvalidValueError */
+export function readBackoffType(given: unknown, what: string, strategies: readonly string[] | undefined): string {
   if (typeof given === 'string' && given !== '') {
     if (strategies === undefined || BUILT_IN_BACKOFFS.includes(given) || strategies.includes(given)) return given;
   }

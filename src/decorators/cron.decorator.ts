@@ -2,12 +2,17 @@ import type { Duration } from '../core/duration.js';
 import { SCHEDULE_METADATA } from '../task-queue.constants.js';
 import type { CronOptions, IntervalOptions, TimeoutOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
+import { checkDecoratorCall } from './decorator-mode.js';
 
 /** What one decorator of a schedule left on its method. */
-export type ScheduleMetadata =
+export type ScheduleMetadata = (
   | { decorator: '@Cron'; expression: string | Date; options: CronOptions }
   | { decorator: '@Interval'; every: Duration; options: IntervalOptions }
-  | { decorator: '@Timeout'; after: Duration; options: TimeoutOptions };
+  | { decorator: '@Timeout'; after: Duration; options: TimeoutOptions }
+) & {
+  /** The name in front, in the form that `@nestjs/schedule` has. */
+  nameInFront?: Duration;
+};
 
 /**
  * Runs the method at each tick: once per cluster, whatever the number of instances, with retries and history like any job.
@@ -23,6 +28,7 @@ export type ScheduleMetadata =
  *   `L`, `W`, `#`, `H` and nicknames such as `@daily`; a `CronExpression`; what `every()` returns; or a Date for one tick
  */
 export function Cron(expression: string | Date, options: CronOptions = {}): MethodDecorator {
+  checkDecoratorCall('@Cron', [...arguments], 2);
   return schedule({ decorator: '@Cron', expression, options });
 }
 
@@ -40,8 +46,9 @@ export function Interval(
   second?: IntervalOptions | Duration,
   third?: IntervalOptions,
 ): MethodDecorator {
-  const [every, options] = readNamed(first, second, third);
-  return schedule({ decorator: '@Interval', every, options });
+  checkDecoratorCall('@Interval', [...arguments], 3);
+  const [every, options, name] = readNamed(first, second, third);
+  return schedule({ decorator: '@Interval', every, options, ...name });
 }
 
 /**
@@ -52,20 +59,23 @@ export function Timeout(delay: Duration, options?: TimeoutOptions): MethodDecora
 /** The form that `@nestjs/schedule` has for named timeouts. */
 export function Timeout(name: string, delay: Duration, options?: TimeoutOptions): MethodDecorator;
 export function Timeout(first: Duration, second?: TimeoutOptions | Duration, third?: TimeoutOptions): MethodDecorator {
-  const [after, options] = readNamed(first, second, third);
-  return schedule({ decorator: '@Timeout', after, options });
+  checkDecoratorCall('@Timeout', [...arguments], 3);
+  const [after, options, name] = readNamed(first, second, third);
+  return schedule({ decorator: '@Timeout', after, options, ...name });
 }
 
 function schedule(metadata: ScheduleMetadata): MethodDecorator {
   return appendMetadata(SCHEDULE_METADATA, metadata, metadata.decorator);
 }
 
-/** Duration and options of `(duration, options?)` or `(name, duration, options?)`. */
-function readNamed<O extends { name?: string }>(
+/** Duration, options and name of `(duration, options?)` or `(name, duration, options?)`. */
+function readNamed<O>(
   first: Duration,
   second: O | Duration | undefined,
   third: O | undefined,
-): [Duration, O] {
-  if (typeof second !== 'number' && typeof second !== 'string') return [first, second ?? ({} as O)];
-  return [second, { ...(third as O), name: String(first) }];
+): [Duration, O, { nameInFront?: Duration }] {
+  if (typeof second === 'number' || typeof second === 'string') {
+    return [second, third === undefined ? ({} as O) : third, { nameInFront: first }];
+  }
+  return [first, second === undefined ? ({} as O) : second, {}];
 }

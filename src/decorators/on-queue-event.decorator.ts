@@ -1,6 +1,7 @@
 import type { BrokerEventName } from '../core/broker.js';
 import { QUEUE_EVENT_METADATA } from '../task-queue.constants.js';
 import { appendMetadata } from './append-metadata.js';
+import { checkDecoratorCall } from './decorator-mode.js';
 import type { ProcessedDefinition } from './processor.decorator.js';
 
 /** What one `@OnQueueEvent` left on its method. */
@@ -16,6 +17,7 @@ export interface QueueEventMetadata {
  * @param target a queue, or a definition made by `defineJob`: then only events of its jobs, and those of the queue itself
  */
 export function OnQueueEvent(target: QueueEventMetadata['target'], event: BrokerEventName): MethodDecorator {
+  checkDecoratorCall('@OnQueueEvent', [...arguments], 2);
   const metadata: QueueEventMetadata = { target, event };
   return appendMetadata(QUEUE_EVENT_METADATA, metadata, '@OnQueueEvent');
 }

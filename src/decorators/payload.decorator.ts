@@ -1,6 +1,9 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
+import { InvalidValueError } from '../core/errors.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
+import { checkDecoratorCall, describeMember } from './decorator-mode.js';
+import { onHandlerParameter } from './handler-parameter.js';
 import { PayloadSchemaPipe } from './payload-schema.pipe.js';
 
 /** Nest's own key for parameter decorators, which its context creators read. */
@@ -16,19 +19,32 @@ type PayloadPipe = StandardSchemaV1 | PipeTransform | Type<PipeTransform>;
 
 /**
  * The job's payload. A Standard Schema (zod, valibot, arktype) checks it and gives the parameter its output; a payload
- * that does not match is dead at once, because another attempt can not mend it. Pipes run in the order given.
+ * that does not match is dead at once, because retrying cannot fix it. Pipes run in the order given.
  */
 export function Payload(...schemaOrPipes: PayloadPipe[]): ParameterDecorator {
-  return (target, method, index) => {
-    if (method === undefined) return;
+  checkDecoratorCall('@Payload', schemaOrPipes, Infinity);
+  return onHandlerParameter('@Payload', (target, method, index) => {
     const key = `${PAYLOAD_PARAMETER}:${index}`;
-    const pipes = schemaOrPipes.map((item) => (isStandardSchema(item) ? new PayloadSchemaPipe(item) : item));
-    const known = (Reflect.getOwnMetadata(PARAMETERS_METADATA, target.constructor, method) ?? {}) as object;
+    const pipes = schemaOrPipes.map((item) => readPipe(item, describeMember(target, method)));
+    const known = (Reflect.getOwnMetadata(PARAMETERS_METADATA, target.constructor, method as string) ?? {}) as object;
     Reflect.defineMetadata(
       PARAMETERS_METADATA,
       { ...known, [key]: { index, data: undefined, pipes } },
       target.constructor,
-      method,
+      method as string,
     );
-  };
+  });
+}
+
+/** Nest leaves out in silence what is no pipe, also a schema that a circular import has not made yet. */
+function readPipe(item: PayloadPipe, place: string): PipeTransform | Type<PipeTransform> {
+  if (isStandardSchema(item)) return new PayloadSchemaPipe(item);
+  const given = item as { transform?: unknown; prototype?: unknown } | null | undefined;
+  const isPipe = typeof item === 'function' ? given?.prototype !== undefined : typeof given?.transform === 'function';
+  if (isPipe) return item;
+  throw new InvalidValueError(
+    `argument of @Payload on ${place}`,
+    item,
+    'pass a Standard Schema such as one of zod, or pipes; without arguments the parameter gets the whole payload',
+  );
 }

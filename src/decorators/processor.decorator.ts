@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { PROCESSOR_METADATA } from '../task-queue.constants.js';
 import type { GivenJobOptions, HandledJobOptions, WorkerOptions } from '../task-queue.options.js';
 import { appendMetadata } from './append-metadata.js';
+import { checkDecoratorCall } from './decorator-mode.js';
 
 /** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */
 export interface ProcessorOptions extends HandledJobOptions, WorkerOptions {
@@ -38,6 +39,7 @@ export interface ProcessorMetadata {
  * @param target a queue, or a definition made by `defineJob`: its name picks the jobs, its schema checks their payloads
  */
 export function Processor(target: string | ProcessedDefinition, options: ProcessorOptions = {}): MethodDecorator {
+  checkDecoratorCall('@Processor', [...arguments], 2);
   const metadata: ProcessorMetadata = { target, options };
   return appendMetadata(PROCESSOR_METADATA, metadata, '@Processor');
 }

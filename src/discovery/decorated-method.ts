@@ -1,16 +1,14 @@
 import type { Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
-import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
-import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
-import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
+import type { CarriedMetadata } from './metadata-accessor.js';
 
 /** Nest exports these two only by their use. */
 export type HostModule = ModulesContainer extends Map<string, infer M> ? M : never;
 export type ProviderWrapper = HostModule['providers'] extends Map<unknown, infer W> ? W : never;
 
 /** One method that carries a decorator of this package, on one provider or controller that Nest knows. */
-export interface DecoratedMethod {
+export interface DecoratedMethod extends CarriedMetadata {
   wrapper: ProviderWrapper;
   host: HostModule;
   /** The concrete class, which may have inherited the method. */
@@ -23,9 +21,24 @@ export interface DecoratedMethod {
   kind: 'provider' | 'controller';
   /** One instance for all jobs; else one per job. */
   isStatic: boolean;
+  /** What is provided is not of {@link classRef} and has its method: a test's mock, say. */
+  standsIn: boolean;
+  /** Nothing is called: what stands in for {@link classRef} lacks the method. */
+  isMissing: boolean;
   /** What checks its payload as it is stored: schemas of `@Payload(schema)`, where no pipe comes before them. */
   payloadSchemas: readonly StandardSchemaV1[];
-  processors: readonly ProcessorMetadata[];
-  schedules: readonly ScheduleMetadata[];
-  queueEvents: readonly QueueEventMetadata[];
+}
+
+/** Two methods side by side, for errors: where their names are the same, with what tells them apart. */
+export function nameBoth(one: DecoratedMethod, other: DecoratedMethod): [string, string] {
+  if (one.label !== other.label) return [one.label, other.label];
+  if (one.place !== other.place) return [`${one.label} (${one.place})`, `${other.label} (${other.place})`];
+  return [`${one.label} (${one.place})`, `another ${other.label} there`];
+}
+
+/** Said where two classes of one name are taken for one; nothing where they are not. */
+export function tellNamesakes(one: DecoratedMethod, other: DecoratedMethod): string {
+  if (one.label !== other.label || one.classRef === other.classRef) return '';
+  const { name } = one.classRef;
+  return `These are two classes that are both called ${name}: one in ${one.place}, one in ${other.place}. `;
 }

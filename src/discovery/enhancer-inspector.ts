@@ -1,14 +1,20 @@
-import type { Type } from '@nestjs/common';
+import 'reflect-metadata';
+import { ValidationPipe, type Type } from '@nestjs/common';
 import { ConfigurationError } from '../core/errors.js';
 import { PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
 import type { DecoratedMethod } from './decorated-method.js';
-import { MetadataAccessor } from './metadata-accessor.js';
+import { MetadataAccessor, type ParameterMetadata } from './metadata-accessor.js';
 import { CUSTOM_PARAMETER, ENHANCER_KINDS } from './nest-metadata.js';
 
 /** What has to run around one handler. */
 export interface HandlerNeeds {
   enhancers: boolean;
   parameters: boolean;
+}
+
+function validatesByType(pipe: unknown): boolean {
+  if (pipe === ValidationPipe) return true;
+  return pipe instanceof ValidationPipe && (pipe as unknown as { expectedType?: unknown }).expectedType === undefined;
 }
 
 /** Looks at the guards, interceptors, pipes and filters of a handler before Nest does. */
@@ -20,8 +26,7 @@ export class EnhancerInspector {
    * find: on controllers, on what factories and values provide. A guard that does not run must not go unnoticed.
    * @throws ConfigurationError naming the handler and the remedy
    */
-  inspect(method: DecoratedMethod): HandlerNeeds {
-    const implementation = (method.classRef.prototype as Record<string, object>)[method.method];
+  inspect(method: DecoratedMethod, globalPipes: readonly unknown[]): HandlerNeeds {
     const parameters = this.accessor.parametersOf(method.classRef, method.method);
     this.refuseForeignParameters(
       method,
@@ -30,7 +35,7 @@ export class EnhancerInspector {
 
     let enhancers = false;
     for (const kind of ENHANCER_KINDS) {
-      const onMethod = this.accessor.enhancersOf(kind, implementation);
+      const onMethod = this.accessor.enhancersOf(kind, method.decorated);
       const all = [...this.accessor.enhancersOf(kind, method.classRef), ...onMethod];
       enhancers ||= all.length > 0;
       this.refuseSkipped(method, kind, all);
@@ -47,7 +52,32 @@ export class EnhancerInspector {
       'pipes',
       parameters.flatMap(({ pipes }) => pipes),
     );
+    const pipes = [
+      ...globalPipes,
+      ...this.accessor.enhancersOf('pipes', method.classRef),
+      ...this.accessor.enhancersOf('pipes', method.decorated),
+    ];
+    this.refuseBlindValidation(method, parameters, pipes);
     return { enhancers, parameters: parameters.length > 0 };
+  }
+
+  /** ValidationPipe lets everything pass where the compiler has written no types of parameters. */
+  private refuseBlindValidation(
+    { classRef, method, label }: DecoratedMethod,
+    parameters: readonly ParameterMetadata[],
+    pipes: readonly unknown[],
+  ): void {
+    if (Reflect.hasMetadata('design:paramtypes', classRef.prototype as object, method)) return;
+    const isBlind = parameters.some(
+      (parameter) =>
+        parameter.key.startsWith(`${PAYLOAD_PARAMETER}:`) && [...pipes, ...parameter.pipes].some(validatesByType),
+    );
+    if (!isBlind) return;
+    throw new ConfigurationError(
+      `${label}: ValidationPipe would let every payload pass, because the types of parameters are not in the compiled code. Set ` +
+        '"emitDecoratorMetadata": true in the tsconfig.json (esbuild, tsx and Vite never write them: compile with tsc or SWC), ' +
+        'or check the payload with a schema: @Payload(schema).',
+    );
   }
 
   private refuseSkipped(method: DecoratedMethod, kind: string, enhancers: readonly unknown[]): void {

@@ -1,154 +1,187 @@
-import { Injectable, Logger, type Type } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { Injectable, Logger } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
+import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
 import { MetadataAccessor } from './metadata-accessor.js';
-
-interface Found {
-  wrapper: ProviderWrapper;
-  host: HostModule;
-  classRef: Type<object>;
-  kind: 'provider' | 'controller';
-}
+import { ProviderRecognizer, type Recognized } from './provider-recognizer.js';
 
 /** Finds every decorated method of every provider and controller of the app. */
 @Injectable()
 export class Explorer {
   private readonly accessor = new MetadataAccessor();
+  private readonly recognizer = new ProviderRecognizer();
+  private readonly reader = new ClassReader();
   private readonly logger = new Logger('TaskQueueModule');
+  /** What was found before: modules may come later. */
+  private found: readonly Recognized[] = [];
+  private visited: ReadonlySet<HostModule> = new Set();
 
-  constructor(
-    private readonly discovery: DiscoveryService,
-    private readonly scanner: MetadataScanner,
-  ) {}
+  constructor(private readonly discovery: DiscoveryService) {}
 
-  /** @throws ConfigurationError where a decorator stands on something that can never become a handler */
-  explore(): DecoratedMethod[] {
-    const found = [
-      ...this.discovery.getProviders().map((wrapper) => this.recognise(wrapper, 'provider')),
-      ...this.discovery.getControllers().map((wrapper) => this.recognise(wrapper, 'controller')),
+  /**
+   * Methods of the modules that were not there at the call before.
+   * @throws ConfigurationError where a decorator stands on something that can never become a handler; the next call finds
+   *   the same modules again
+   */
+  async explore(): Promise<DecoratedMethod[]> {
+    const providers = this.discovery.getProviders().filter((wrapper) => this.isNew(wrapper));
+    const controllers = this.discovery.getControllers().filter((wrapper) => this.isNew(wrapper));
+    await Promise.all(providers.map(settleValue));
+    const recognized = [
+      ...providers.map((wrapper) => this.recognizer.recognize(wrapper, 'provider')),
+      ...controllers.map((wrapper) => this.recognizer.recognize(wrapper, 'controller')),
     ].filter((one) => one !== undefined);
-    return this.oncePerProvider(found).flatMap((one) => this.methodsOf(one));
+    const found = this.oncePerProvider(oncePerInstance(recognized, this.found));
+    this.refuseHeldInstances(providers, [...this.found, ...recognized]);
+    this.refuseMereEnhancers(providers, [...this.found, ...recognized]);
+    const methods = found.flatMap((one) => this.methodsOf(one));
+    const hosts = [...providers, ...controllers].flatMap(({ host }) => host ?? []);
+    this.visited = new Set([...this.visited, ...hosts]);
+    this.found = [...this.found, ...found];
+    return methods;
   }
 
   /** Whether a class that Nest will make declares handlers: told before it has made any. */
   seesHandlers(): boolean {
-    return [...this.discovery.getProviders(), ...this.discovery.getControllers()].some((wrapper) => {
-      const prototype = classOf(wrapper)?.prototype as object | undefined;
-      return prototype !== undefined && this.accessor.declaresHandlers(prototype);
-    });
+    return [...this.discovery.getProviders(), ...this.discovery.getControllers()].some((wrapper) =>
+      this.recognizer.declaresHandlers(wrapper),
+    );
   }
 
-  private recognise(wrapper: ProviderWrapper, kind: Found['kind']): Found | undefined {
-    // An alias (useExisting) is a second name of a provider that is found under its first.
-    if (wrapper.isAlias || !wrapper.host) return undefined;
-    const classRef = classOf(wrapper);
-    if (!classRef || !this.accessor.concerns(classRef.prototype as object, classRef)) return undefined;
-    this.refuseLostDecorators(classRef);
-    return { wrapper, host: wrapper.host, classRef, kind };
+  private isNew({ host }: ProviderWrapper): boolean {
+    return host !== undefined && !this.visited.has(host);
   }
 
   /**
    * The same class under the same token in two modules is one mistake of wiring, not two handlers: the first in Nest's
    * order runs the jobs. Under different tokens they are different providers, and duplicates are told by the registry.
    */
-  private oncePerProvider(found: readonly Found[]): Found[] {
-    const kept = new Map<unknown, Found[]>();
-    for (const one of found) {
-      const others = kept.get(one.classRef) ?? [];
-      const twin = others.find((other) => other.wrapper.token === one.wrapper.token && other.kind === one.kind);
-      if (!twin) kept.set(one.classRef, [...others, one]);
-      else if (twin.host !== one.host) {
-        this.logger.warn(
-          `${one.classRef.name} is provided in ${twin.host.name} and in ${one.host.name}, so it has two instances. ` +
-            `Its handlers run on the one of ${twin.host.name}; export it from there and import that module instead.`,
+  private oncePerProvider(recognized: readonly Recognized[]): Recognized[] {
+    const kept: Recognized[] = [];
+    for (const one of recognized) {
+      const twin = [...this.found, ...kept].find(
+        ({ classRef, wrapper, kind }) =>
+          classRef === one.classRef && wrapper.token === one.wrapper.token && kind === one.kind,
+      );
+      if (!twin) kept.push(one);
+      else if (twin.host !== one.host) this.tellTwin(one, twin);
+    }
+    return kept;
+  }
+
+  private tellTwin({ classRef, host }: Recognized, twin: Recognized): void {
+    const [first, second] = [twin.host.name, host.name];
+    this.logger.warn(
+      first === second
+        ? `${classRef.name} is provided twice, because ${first} is imported twice as a dynamic module. Its handlers run on the ` +
+            'instance of the first import; provide it in a module that is imported once.'
+        : `${classRef.name} is provided in ${first} and in ${second}, so it has two instances. ` +
+            `Its handlers run on the one of ${first}; export it from there and import that module instead.`,
+    );
+  }
+
+  /**
+   * An instance that an array or a map of a provider holds is nothing that Nest knows.
+   * @throws ConfigurationError unless it is provided for itself, too
+   */
+  private refuseHeldInstances(providers: readonly ProviderWrapper[], found: readonly Recognized[]): void {
+    // By class: of a scoped provider the array holds an instance that nobody else has.
+    const known = new Set(found.map(({ classRef }) => classRef));
+    for (const wrapper of providers) {
+      if (!wrapper.isNotMetatype || wrapper.isAlias) continue;
+      for (const held of itemsOf(wrapper.instance)) {
+        const classRef = this.recognizer.concernedClassOf(held);
+        if (classRef === undefined || known.has(classRef) || this.reader.read(classRef).methods.length === 0) continue;
+        throw new ConfigurationError(
+          `"${describeToken(wrapper.token)}" of ${wrapper.host?.name} holds a ${classRef.name}, whose decorated methods would never ` +
+            `run: only what is provided for itself is found. Add ${classRef.name} to the providers and inject it into the factory.`,
         );
       }
     }
-    return [...kept.values()].flat();
   }
 
-  private methodsOf({ wrapper, host, classRef, kind }: Found): DecoratedMethod[] {
-    const prototype = classRef.prototype as Record<string, unknown>;
+  /** @throws ConfigurationError for a class that is used as a guard, pipe … and is no provider */
+  private refuseMereEnhancers(providers: readonly ProviderWrapper[], found: readonly Recognized[]): void {
+    const known = new Set(found.map(({ classRef }) => classRef));
+    for (const host of new Set(providers.flatMap((wrapper) => wrapper.host ?? []))) {
+      for (const wrapper of host.injectables.values()) {
+        const one = this.recognizer.recognize(wrapper, 'provider');
+        if (one === undefined || known.has(one.classRef) || this.reader.read(one.classRef).methods.length === 0)
+          continue;
+        throw new ConfigurationError(
+          `${one.classRef.name} is used as a guard, interceptor, pipe or filter in ${host.name} and has decorated methods, which would ` +
+            `never run: add ${one.classRef.name} to the providers of ${host.name}.`,
+        );
+      }
+    }
+  }
+
+  private methodsOf({ wrapper, host, classRef, kind, standsIn }: Recognized): DecoratedMethod[] {
     const token = wrapper.token as unknown;
-    const methods: DecoratedMethod[] = [];
-    for (const method of this.scanner.getAllMethodNames(prototype)) {
-      const implementation = prototype[method] as (...args: unknown[]) => unknown;
-      const processors = this.accessor.processorsOf(implementation);
-      const schedules = this.accessor.schedulesOf(implementation);
-      const queueEvents = this.accessor.queueEventsOf(implementation);
-      if (processors.length + schedules.length + queueEvents.length === 0) continue;
-      methods.push({
+    const place = token === classRef ? host.name : `"${describeToken(token)}" of ${host.name}`;
+    const isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+    const { methods, dropped } = this.reader.read(classRef);
+    for (const { name, by, from, decorators } of dropped) {
+      this.logger.warn(
+        `${by}.${name} replaces ${from}.${name} without its ${decorators.join(' and ')}, so nothing calls it for jobs, ticks or events. ` +
+          `Write the decorator on ${by}.${name}, too, or remove it from ${from}.${name}.`,
+      );
+    }
+    return methods.map(({ name: method, ...carried }) => {
+      const isMissing = standsIn && isStatic && !hasMethod(wrapper.instance, method);
+      const label = `${classRef.name}.${method}`;
+      if (isMissing) {
+        this.logger.warn(
+          `${label} is not called here: what is provided in place of ${classRef.name} in ${host.name} has no method "${method}". ` +
+            'Its jobs wait, its schedules and events are left out.',
+        );
+      }
+      const payloadSchemas = this.accessor.payloadSchemasOf(classRef, method, carried.decorated);
+      return {
         wrapper,
         host,
         classRef,
         method,
-        label: `${classRef.name}.${method}`,
-        place: token === classRef ? host.name : `"${describeToken(token)}" of ${host.name}`,
+        label,
+        place,
         kind,
-        isStatic: wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
-        payloadSchemas: this.accessor.payloadSchemasOf(classRef, method),
-        processors,
-        schedules,
-        queueEvents,
-      });
-    }
-    return methods;
-  }
-
-  /** A handler that silently does not exist is a queue that nobody works off. */
-  private refuseLostDecorators(classRef: Type<object>): void {
-    for (const owner of [classRef, ...ancestorsOf(classRef)]) {
-      for (const { method, decorator } of this.accessor.declaredOn(owner)) {
-        if (method === undefined) {
-          throw new ConfigurationError(
-            `${decorator} stands on the class ${owner.name}; here it belongs on a method, one for each queue or job name. ` +
-              'See "Moving from @nestjs/bullmq" (docs/guides/moving-from-nestjs-bullmq.md).',
-          );
-        }
-        throw new ConfigurationError(
-          `${decorator} on ${owner.name}.${String(method)}: a static method belongs to no provider. Make it an instance method.`,
-        );
-      }
-      const prototype = owner.prototype as object;
-      for (const { method, decorator } of this.accessor.declaredOn(prototype)) {
-        const place = `${decorator} on ${owner.name}.${String(method)}`;
-        const implementation: unknown =
-          typeof method === 'string' ? Reflect.getOwnPropertyDescriptor(prototype, method)?.value : undefined;
-        if (typeof implementation !== 'function') {
-          throw new ConfigurationError(`${place}: only a method with a plain name can be a handler.`);
-        }
-        if (!this.accessor.carries(implementation, decorator)) {
-          throw new ConfigurationError(
-            `${place} is lost: a decorator above it put another function in the method's place. Write ${decorator} above that one.`,
-          );
-        }
-      }
-    }
+        isStatic,
+        standsIn,
+        isMissing,
+        payloadSchemas,
+        ...carried,
+      };
+    });
   }
 }
 
-/** The class of what Nest provides: its own, or that of the instance that a factory or value gave. */
-function classOf(wrapper: ProviderWrapper): Type<object> | undefined {
-  const metatype = wrapper.metatype as Type<object> | null;
-  if (!wrapper.isNotMetatype) return metatype?.prototype ? metatype : undefined;
-  const instance: unknown = wrapper.instance;
-  if (typeof instance !== 'object' || instance === null) return undefined;
-  const prototype = Object.getPrototypeOf(instance) as { constructor?: unknown } | null;
-  const classRef = prototype?.constructor;
-  // A plain object, or one that a mocking library made up, has no class with decorators.
-  if (typeof classRef !== 'function' || classRef === Object || classRef.prototype !== prototype) return undefined;
-  return classRef as Type<object>;
+/** A factory may hand on the instance of another provider (`useFactory: (h) => h`): the one that Nest made of a class stays. */
+function oncePerInstance(recognized: readonly Recognized[], before: readonly Recognized[]): Recognized[] {
+  const instances = new Map<unknown, Recognized>();
+  for (const one of [...before, ...recognized]) {
+    const instance: unknown = one.wrapper.instance;
+    if (typeof instance !== 'object' || instance === null) continue;
+    const other = instances.get(instance);
+    if (other === undefined || (other.wrapper.isNotMetatype && !one.wrapper.isNotMetatype && !before.includes(other)))
+      instances.set(instance, one);
+  }
+  return recognized.filter((one) => (instances.get(one.wrapper.instance) ?? one) === one);
 }
 
-function ancestorsOf(classRef: Type<object>): Type<object>[] {
-  const ancestors: Type<object>[] = [];
-  let parent = Object.getPrototypeOf(classRef) as Type<object> | null;
-  while (typeof parent === 'function' && parent.prototype) {
-    ancestors.push(parent);
-    parent = Object.getPrototypeOf(parent) as Type<object> | null;
-  }
-  return ancestors;
+/** Nest awaits the promise of a `useValue` when somebody has it injected; for a handler nobody may. */
+async function settleValue(wrapper: ProviderWrapper): Promise<void> {
+  const given: unknown = wrapper.instance;
+  if (wrapper.async && wrapper.metatype === null && given instanceof Promise) wrapper.instance = (await given) as never;
+}
+
+function itemsOf(value: unknown): Iterable<unknown> {
+  if (Array.isArray(value) || value instanceof Set) return value as Iterable<unknown>;
+  return value instanceof Map ? (value as Map<unknown, unknown>).values() : [];
+}
+
+function hasMethod(instance: unknown, method: string): boolean {
+  return typeof (instance as Record<string, unknown> | null | undefined)?.[method] === 'function';
 }
 
 function describeToken(token: unknown): string {

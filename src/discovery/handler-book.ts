@@ -3,7 +3,7 @@ import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions } from '../task-queue.options.js';
-import type { DecoratedMethod } from './decorated-method.js';
+import { nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** One handler and the method it came from, so that an error can show both. */
 export interface BookedHandler {
@@ -64,11 +64,7 @@ export class HandlerBook {
     if (twin !== undefined) {
       // Several schedules may give their jobs to one method under one name, which a @Processor may have given it.
       if (added.ofSchedule && isOneMethod(twin.method, added.method)) return;
-      throw new ConfigurationError(
-        `Two handlers take ${name === undefined ? 'every job name' : `job name "${name}"`} of queue "${queue}": ` +
-          `${locate(twin.method, added.method)} and ${locate(added.method, twin.method)}. ` +
-          'Give each a name of its own, { name: "…" }, or remove one.',
-      );
+      throw new ConfigurationError(twinMessage(twin.method, added));
     }
     this.byQueue.set(queue, [...others, added]);
     this.byHandler.set(added.handler, added);
@@ -79,7 +75,13 @@ function isOneMethod(one: DecoratedMethod, other: DecoratedMethod): boolean {
   return one.wrapper === other.wrapper && one.method === other.method;
 }
 
-/** The label alone tells two methods apart unless one class is provided twice. */
-function locate(method: DecoratedMethod, other: DecoratedMethod): string {
-  return method.label === other.label ? `${method.label} (${method.place})` : method.label;
+function twinMessage(twin: DecoratedMethod, { method, handler: { queue, name } }: BookedHandler): string {
+  const jobs = `${name === undefined ? 'every job name' : `job name "${name}"`} of queue "${queue}"`;
+  if (isOneMethod(twin, method))
+    return `${method.label} takes ${jobs} twice: it has two decorators that say so. Remove one.`;
+  const [one, other] = nameBoth(twin, method);
+  return (
+    `Two handlers take ${jobs}: ${one} and ${other}. ${tellNamesakes(twin, method)}` +
+    'Give each a name of its own, { name: "…" }, or remove one.'
+  );
 }

@@ -46,7 +46,7 @@ export class HandlerInvoker {
    */
   compile(method: DecoratedMethod, globals: readonly GlobalEnhancerKind[], schema?: StandardSchemaV1): Invoke {
     const selected = selectGlobalEnhancers(this.config, globals);
-    const needs = this.inspector.inspect(method);
+    const needs = this.inspector.inspect(method, selected.getGlobalPipes());
     const enhanced = needs.parameters || needs.enhancers || hasGlobalEnhancers(selected);
     // A creator per handler: in Nest 11 it remembers parameters by the name of a class, which two classes may share.
     const creator = enhanced ? createTaskContextCreator(this.modules, selected) : undefined;
@@ -57,7 +57,7 @@ export class HandlerInvoker {
   private compileStatic(method: DecoratedMethod, creator: ExternalContextCreator | undefined): Invoke {
     const instance = instanceOf(method);
     const name = method.method;
-    if (creator) return around(creator, instance, method);
+    if (creator) return around(creator, instance, method, method.standsIn);
     // Looked up at each call, so that a spy put on the instance later is called. Its name keeps it out of stored stacks.
     return function invokeHandlerOfTaskQueue(job) {
       return instance[name](job);
@@ -74,23 +74,32 @@ export class HandlerInvoker {
     return async (job) => {
       const contextId = openContext(moduleRef, job, durable);
       const instance = await moduleRef.resolve<Instance>(token as string, contextId, { strict: true });
+      if (method.standsIn && typeof instance[method.method] !== 'function') {
+        throw new ConfigurationError(
+          `${method.label}: what is provided in place of ${method.classRef.name} in ${host.name} has no such method.`,
+        );
+      }
       if (!creator) return instance[method.method](job);
-      return around(creator, instance, method, contextId, wrapper.id)(job);
+      const standsIn = method.standsIn && !(instance instanceof method.classRef);
+      return around(creator, instance, method, standsIn, contextId, wrapper.id)(job);
     };
   }
 }
 
+/** @param standsIn Nest finds guards and parameters by the class, and the instance is of another one */
 function around(
   creator: ExternalContextCreator,
   instance: Instance,
-  { method }: DecoratedMethod,
+  { classRef, method, decorated }: DecoratedMethod,
+  standsIn: boolean,
   contextId?: ContextId,
   inquirerId?: string,
 ): Invoke {
   const options = { guards: true, interceptors: true, filters: true };
+  const host = standsIn ? (Object.create(classRef.prototype as object) as Instance) : instance;
   return creator.create(
-    instance,
-    instance[method],
+    host,
+    forward(instance, method, decorated),
     method,
     PARAMETERS_METADATA,
     parameters,
@@ -99,6 +108,16 @@ function around(
     options,
     TASK_CONTEXT,
   );
+}
+
+/**
+ * Looks the method up at each call, so that a spy put on the instance later is called, and has the metadata of
+ * `decorated` for Nest and for `context.getHandler()`.
+ */
+function forward(instance: Instance, name: string, decorated: Instance[string]): Instance[string] {
+  const call = (...args: unknown[]): unknown => instance[name](...args);
+  Object.defineProperty(call, 'name', { value: name });
+  return Object.setPrototypeOf(call, decorated) as Instance[string];
 }
 
 /** As Nest's router does for a request, so that `ContextIdFactory.getByRequest(job)` finds this very context. */

@@ -13,7 +13,7 @@ import {
   type ResolvedWorkerOptions,
 } from '../task-queue.options.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
-import type { DecoratedMethod } from './decorated-method.js';
+import { nameBoth, type DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
 import { leavesValidationOut } from './global-enhancers.js';
 import { HandlerBook } from './handler-book.js';
@@ -23,7 +23,7 @@ import { readProcessor, type ProcessorDeclaration } from './processor-reader.js'
 import { ScheduleList } from './schedule-list.js';
 import { readSchedule } from './schedule-reader.js';
 
-type WorkerClaim = { value: unknown; label: string };
+type WorkerClaim = { value: unknown; method: DecoratedMethod };
 
 /** Every handler, schedule and listener of the app, found and checked once, at boot. */
 export class HandlerRegistry {
@@ -34,6 +34,9 @@ export class HandlerRegistry {
   private readonly eventListeners: QueueEventListener[] = [];
   /** What `@Processor` methods say of their queue: worker options and inbox. */
   private readonly claims = new Map<string, Map<string, WorkerClaim>>();
+  /** Queues whose handlers a test replaced by something that has no such method: known, and nothing runs. */
+  private readonly unhandled = new Set<string>();
+  private readonly absentSchedules = new Set<string>();
   private collected = false;
 
   constructor(
@@ -48,19 +51,19 @@ export class HandlerRegistry {
    * Once every provider exists and before any hook of the app's modules runs.
    * @throws ConfigurationError, InvalidValueError, UnknownOptionError
    */
-  collect(): void {
+  async collect(): Promise<void> {
     if (this.collected) return;
     this.collected = true;
     const { schedules } = this.options;
     const strategies = Object.keys(this.options.backoffs);
-    for (const method of this.explorer.explore()) {
+    for (const method of await this.explorer.explore()) {
       for (const metadata of method.processors)
         this.addProcessor(method, readProcessor(metadata, method.label, strategies));
       for (const metadata of method.schedules)
         this.addSchedule(method, readSchedule(metadata, method.label, strategies, schedules));
-      for (const metadata of method.queueEvents) this.eventListeners.push(readListener(metadata, method));
+      for (const metadata of method.queueEvents) this.addListener(readListener(metadata, method));
     }
-    this.declared.refuseUnknown(Object.keys(schedules));
+    this.declared.refuseUnknown(Object.keys(schedules).filter((name) => !this.absentSchedules.has(name)));
     if (
       this.queues.length + this.ofInstance.queues.length > 0 &&
       leavesValidationOut(this.config, this.options.globalEnhancers)
@@ -87,8 +90,9 @@ export class HandlerRegistry {
     return this.shared.queues;
   }
 
+  /** Whether a decorator names this queue, also one that leads nowhere in this process. */
   has(queue: string): boolean {
-    return this.shared.has(queue);
+    return this.shared.has(queue) || this.unhandled.has(queue);
   }
 
   handlersOf(queue: string): Handler<Job>[] {
@@ -150,20 +154,37 @@ export class HandlerRegistry {
   }
 
   private addProcessor(method: DecoratedMethod, declared: ProcessorDeclaration): void {
+    if (method.isMissing) return void this.unhandled.add(declared.queue);
     const invoke = this.invoker.compile(method, this.options.globalEnhancers, declared.schema);
     const { queue, name, job, schema } = declared;
     this.shared.add({ handler: { queue, name, label: method.label, invoke }, method, job, schema });
     for (const [option, value] of Object.entries({ ...declared.worker, inbox: declared.inbox })) {
-      if (value !== undefined) this.claim(queue, option, { value, label: method.label });
+      if (value !== undefined) this.claim(queue, option, { value, method });
     }
   }
 
   private addSchedule(method: DecoratedMethod, declared: ScheduleDeclaration): void {
-    this.declared.add(declared);
+    if (method.isMissing) return void this.absentSchedules.add(declared.name);
+    this.declared.add(declared, method);
     const invoke = this.invoker.compile(method, this.options.globalEnhancers);
     const { queue, scope, job } = declared;
     const handler = { queue, name: job.name ?? declared.name, label: method.label, invoke };
     (scope === 'instance' ? this.ofInstance : this.shared).add({ handler, method, job, ofSchedule: true });
+  }
+
+  /** @throws ConfigurationError for one method that listens twice to the same */
+  private addListener(listener: QueueEventListener): void {
+    if (listener.method.isMissing) return;
+    const { method, queue, jobName, event } = listener;
+    const twin = this.eventListeners.find(
+      (other) => other.method === method && other.queue === queue && other.jobName === jobName && other.event === event,
+    );
+    if (twin !== undefined) {
+      throw new ConfigurationError(
+        `${method.label} has @OnQueueEvent("${queue}", "${event}") twice and would be called twice for each event. Remove one.`,
+      );
+    }
+    this.eventListeners.push(listener);
   }
 
   /** A queue has one worker in a process, so its methods may not contradict each other. */
@@ -173,8 +194,9 @@ export class HandlerRegistry {
     const other = claims.get(option);
     if (other && other.value !== claim.value) {
       const name = option === 'leaseMs' ? 'lease' : option;
+      const [one, another] = nameBoth(other.method, claim.method);
       throw new ConfigurationError(
-        `Queue "${queue}" has one ${name}: ${other.label} says ${String(other.value)} and ${claim.label} says ${String(claim.value)}. ` +
+        `Queue "${queue}" has one ${name}: ${one} says ${String(other.value)} and ${another} says ${String(claim.value)}. ` +
           `Say it once, or under queues: { "${queue}": { ${name} } } in forRoot.`,
       );
     }

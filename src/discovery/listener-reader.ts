@@ -4,6 +4,11 @@ import { nearestName } from '../core/nearest.js';
 import { BROKER_EVENT_NAMES, type BrokerEventName } from '../core/broker.js';
 import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
 import type { DecoratedMethod } from './decorated-method.js';
+import { MetadataAccessor } from './metadata-accessor.js';
+import { ENHANCER_KINDS } from './nest-metadata.js';
+import { readDefinition } from './processor-reader.js';
+
+const accessor = new MetadataAccessor();
 
 /** One `@OnQueueEvent` method, ready to be called. */
 export interface QueueEventListener {
@@ -12,15 +17,14 @@ export interface QueueEventListener {
   jobName: string | undefined;
   event: BrokerEventName;
   label: string;
+  method: DecoratedMethod;
   invoke(event: unknown): unknown;
 }
 
 /** @throws InvalidValueError, ConfigurationError for a listener that has no instance outside of a request */
 export function readListener({ target, event }: QueueEventMetadata, method: DecoratedMethod): QueueEventListener {
   const place = `@OnQueueEvent on ${method.label}`;
-  const definition = typeof target === 'object' && target !== null ? target : undefined;
-  if (definition !== undefined && definition.queue === undefined)
-    throw new InvalidValueError(`queue of ${place}`, target, 'pass the name of a queue, or a definition by defineJob');
+  const definition = readDefinition(target, place);
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
   if (!(BROKER_EVENT_NAMES as readonly unknown[]).includes(event)) {
     const given: unknown = event;
@@ -36,7 +40,30 @@ export function readListener({ target, event }: QueueEventMetadata, method: Deco
       `${place}: ${method.classRef.name} is made per request, and an event belongs to none. Listen in a default-scoped provider.`,
     );
   }
+  refuseWhatDoesNotRun(method, place);
   const instance = method.wrapper.instance as Record<string, (event: unknown) => unknown>;
   const jobName = definition?.name;
-  return { queue, jobName, event, label: method.label, invoke: (occurred) => instance[method.method](occurred) };
+  return {
+    queue,
+    jobName,
+    event,
+    label: method.label,
+    method,
+    invoke: (occurred) => instance[method.method](occurred),
+  };
+}
+
+/** Events pass by everything that runs around handlers. */
+function refuseWhatDoesNotRun({ classRef, method, decorated }: DecoratedMethod, place: string): void {
+  const kind = ENHANCER_KINDS.find((each) => accessor.enhancersOf(each, decorated).length > 0);
+  if (kind !== undefined) {
+    throw new ConfigurationError(
+      `${place}: ${kind} do not run around listeners of events. Remove them from the method.`,
+    );
+  }
+  if (accessor.parametersOf(classRef, method).length > 0) {
+    throw new ConfigurationError(
+      `${place}: a listener gets the event alone, and decorators of its parameters count for nothing. Write ${method}(event: JobEvent).`,
+    );
+  }
 }

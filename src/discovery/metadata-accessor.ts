@@ -29,21 +29,29 @@ const KEY_OF_DECORATOR: Record<string, string> = {
   '@Timeout': SCHEDULE_METADATA,
   '@OnQueueEvent': QUEUE_EVENT_METADATA,
 };
+const KEYS = [...new Set(Object.values(KEY_OF_DECORATOR))];
 
-type Method = (...args: unknown[]) => unknown;
+export type Method = (...args: unknown[]) => unknown;
+
+/** What the decorators of one method say. */
+export interface CarriedMetadata {
+  /** The function that carries them, and what Nest's decorators say. */
+  decorated: Method;
+  processors: readonly ProcessorMetadata[];
+  schedules: readonly ScheduleMetadata[];
+  queueEvents: readonly QueueEventMetadata[];
+}
 
 /** Reads what decorators wrote; decides nothing. */
 export class MetadataAccessor {
-  processorsOf(method: Method): readonly ProcessorMetadata[] {
-    return listOf(PROCESSOR_METADATA, method) as readonly ProcessorMetadata[];
-  }
-
-  schedulesOf(method: Method): readonly ScheduleMetadata[] {
-    return listOf(SCHEDULE_METADATA, method) as readonly ScheduleMetadata[];
-  }
-
-  queueEventsOf(method: Method): readonly QueueEventMetadata[] {
-    return listOf(QUEUE_EVENT_METADATA, method) as readonly QueueEventMetadata[];
+  /** Undefined where the function carries nothing of this package. */
+  carriedBy(method: Method): CarriedMetadata | undefined {
+    const processors = listOf(PROCESSOR_METADATA, method) as readonly ProcessorMetadata[];
+    const schedules = listOf(SCHEDULE_METADATA, method) as readonly ScheduleMetadata[];
+    const queueEvents = listOf(QUEUE_EVENT_METADATA, method) as readonly QueueEventMetadata[];
+    return processors.length + schedules.length + queueEvents.length > 0
+      ? { decorated: method, processors, schedules, queueEvents }
+      : undefined;
   }
 
   /** Whether this very function carries what `decorator` writes. */
@@ -60,16 +68,25 @@ export class MetadataAccessor {
   /** Whether a class or one it extends has methods that run jobs. */
   declaresHandlers(prototype: object): boolean {
     // Each class has a list of its own: that of a subclass hides the one it inherits.
-    for (let owner: object | null = prototype; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
+    for (let owner: object | null = prototype; owner !== null; owner = parentOf(owner)) {
       if (this.declaredOn(owner).some(({ decorator }) => KEY_OF_DECORATOR[decorator] !== QUEUE_EVENT_METADATA))
         return true;
     }
     return false;
   }
 
-  /** Whether a class or one it extends has any decorator of this package. */
-  concerns(prototype: object, classRef: object): boolean {
-    return Reflect.hasMetadata(DECLARED_METADATA, prototype) || Reflect.hasMetadata(DECLARED_METADATA, classRef);
+  /** Whether a class or one it extends has any decorator of this package; or a method that was copied from one that has. */
+  concerns(classRef: Type<object>): boolean {
+    const prototype = classRef.prototype as object;
+    if (Reflect.hasMetadata(DECLARED_METADATA, prototype) || Reflect.hasMetadata(DECLARED_METADATA, classRef))
+      return true;
+    for (let owner: object | null = prototype; owner !== null && owner !== Object.prototype; owner = parentOf(owner)) {
+      for (const { value } of Object.values(Object.getOwnPropertyDescriptors(owner))) {
+        if (typeof value === 'function' && KEYS.some((key) => Reflect.hasOwnMetadata(key, value as Method)))
+          return true;
+      }
+    }
+    return false;
   }
 
   enhancersOf(kind: EnhancerKind, target: object): readonly unknown[] {
@@ -85,9 +102,8 @@ export class MetadataAccessor {
   }
 
   /** Of its own parameters; where the method or its class have pipes, those may make something else of a payload first. */
-  payloadSchemasOf(classRef: Type<object>, methodName: string): readonly StandardSchemaV1[] {
-    const method = (classRef.prototype as Record<string, object>)[methodName];
-    if ([classRef, method].some((target) => this.enhancersOf('pipes', target).length > 0)) return [];
+  payloadSchemasOf(classRef: Type<object>, methodName: string, decorated: Method): readonly StandardSchemaV1[] {
+    if ([classRef, decorated].some((target) => this.enhancersOf('pipes', target).length > 0)) return [];
     return this.parametersOf(classRef, methodName)
       .filter(({ key }) => key.startsWith(`${PAYLOAD_PARAMETER}:`))
       .flatMap(({ pipes: [first] }) => (first instanceof PayloadSchemaPipe ? first.schema : []));
@@ -96,4 +112,8 @@ export class MetadataAccessor {
 
 function listOf(key: string, target: object): readonly unknown[] {
   return (Reflect.getOwnMetadata(key, target) ?? []) as unknown[];
+}
+
+function parentOf(prototype: object): object | null {
+  return Object.getPrototypeOf(prototype) as object | null;
 }

@@ -2,13 +2,14 @@ import { Logger } from '@nestjs/common';
 import { controlFlowOf } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogBudget } from '../core/log-budget.js';
+import { isError, read, stackOfThrown } from '../core/thrown-reader.js';
 
 const logger = new Logger('TaskQueueModule');
 const budget = new LogBudget();
 /** Errors behind an error are looked at this deep. */
 const DEEPEST_CAUSE = 10;
 /** Errors that hold another one already. */
-const joined = new WeakSet<Error>();
+const joined = new WeakSet<object>();
 
 /** Remembers what the handler itself threw, while interceptors around it may put something else in its place. */
 export class OwnFailure {
@@ -49,7 +50,7 @@ export function besideOwn(own: unknown, failure: unknown, { queue, name }: Job):
     logger.error(
       `An exception filter failed around a job of "${queue}/${name}"${more}. The job keeps its own error. Around jobs ` +
         'host.getType() is "task", and there is no request and no response: ask isTaskContext(host) first.',
-      textOf(failure),
+      stackOfThrown(failure),
     );
   }
   return withErrors(own, failure);
@@ -87,18 +88,5 @@ function isCausedBy(error: unknown, own: unknown): boolean {
 
 /** What the engine throws at code that reads what is not there. */
 function isStumble(error: unknown): boolean {
-  return isError(error) && ['TypeError', 'ReferenceError'].includes(error.name);
-}
-
-/** Also of another realm, as under Jest. */
-function isError(value: unknown): value is Error {
-  return Object.prototype.toString.call(value) === '[object Error]' || value instanceof Error;
-}
-
-function textOf(failure: unknown): string {
-  try {
-    return isError(failure) ? (failure.stack ?? String(failure)) : String(failure);
-  } catch {
-    return 'an error that cannot be shown';
-  }
+  return isError(error) && ['TypeError', 'ReferenceError'].includes(String(read(error, 'name')));
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
+import { DEFINITION } from '../task-queue.constants.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
@@ -6,6 +7,7 @@ import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processo
 import {
   GIVEN_WORKER_KEYS,
   HANDLED_JOB_KEYS,
+  readBackoffType,
   readGivenJobOptions,
   readGivenWorkerOptions,
 } from '../task-queue.job-options-reader.js';
@@ -41,19 +43,46 @@ export function readProcessor(
   const place = `@Processor on ${label}`;
   requireObject(options, `options of ${place}`, 'pass an object');
   refuseUnknownKeys(options, PROCESSOR_KEYS, place);
-  const definition = typeof target === 'object' && target !== null ? target : undefined;
-  if (definition !== undefined && definition.queue === undefined)
-    throw new InvalidValueError(`queue of ${place}`, target, 'pass the name of a queue, or a definition by defineJob');
+  const definition = readDefinition(target, place);
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
+  const job = readGivenJobOptions(options, place, strategies);
+  if (definition?.options !== undefined) refuseOverridden(job, definition.options, place, strategies);
   return {
     queue,
     name: nameOf(definition?.name, options.name, place),
     schema: definition?.schema,
     // Producers of the definition write its options into each job; these are for jobs that came another way.
-    job: { ...readGivenJobOptions(options, place, strategies), ...definition?.options },
+    job: { ...job, ...definition?.options },
     worker: readGivenWorkerOptions(options, place),
     inbox: readInbox(options.inbox, place),
   };
+}
+
+/** @returns undefined for the name of a queue @throws InvalidValueError for an object that `defineJob` did not make */
+export function readDefinition<D extends object>(target: string | D, place: string): D | undefined {
+  if (typeof target !== 'object' || target === null) return undefined;
+  if (DEFINITION in target) return target;
+  throw new InvalidValueError(
+    `queue of ${place}`,
+    target,
+    'pass the name of a queue, with options behind it, or a definition by defineJob',
+  );
+}
+
+/** The definition wins wherever its jobs come from: what is said twice would be said to nobody. */
+function refuseOverridden(
+  job: GivenJobOptions,
+  defined: GivenJobOptions,
+  place: string,
+  strategies: readonly string[],
+): void {
+  if (defined.backoff !== undefined)
+    readBackoffType(defined.backoff.type, `backoff of the definition in ${place}`, strategies);
+  const twice = Object.keys(job).find((option) => option in defined);
+  if (twice === undefined) return;
+  throw new ConfigurationError(
+    `${place} gives ${twice.replace(/Ms$/, '')}, and so does its definition, which wins. Leave it out here, or change it in defineJob.`,
+  );
 }
 
 function nameOf(defined: string | undefined, given: unknown, place: string): string | undefined {

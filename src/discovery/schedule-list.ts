@@ -2,26 +2,24 @@ import { ConfigurationError, InvalidPayloadError, UnknownOptionError } from '../
 import type { CronTick } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
+import { nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** The schedules that the app's code declares: each name once, whatever its queue and scope. */
 export class ScheduleList {
   private readonly byName = new Map<string, ScheduleDeclaration>();
+  private readonly methods = new Map<string, DecoratedMethod>();
 
   get all(): readonly ScheduleDeclaration[] {
     return [...this.byName.values()];
   }
 
   /** @throws ConfigurationError for a second schedule of one name */
-  add(declared: ScheduleDeclaration): void {
-    const other = this.byName.get(declared.name);
-    if (other !== undefined) {
-      throw new ConfigurationError(
-        other.label === declared.label
-          ? `Two schedules of ${declared.label} are named "${declared.name}". Several on one method need names of their own: { name: "…" }.`
-          : `Two schedules are named "${declared.name}": ${other.label} and ${declared.label}. Name one of them: { name: "…" }.`,
-      );
-    }
-    this.byName.set(declared.name, declared);
+  add(declared: ScheduleDeclaration, method: DecoratedMethod): void {
+    const { name } = declared;
+    const other = this.methods.get(name);
+    if (other !== undefined) throw new ConfigurationError(twinMessage(name, other, method));
+    this.byName.set(name, declared);
+    this.methods.set(name, method);
   }
 
   /**
@@ -51,4 +49,15 @@ export class ScheduleList {
       if (payload !== undefined) declared.payload = checked.value;
     }
   }
+}
+
+function twinMessage(name: string, other: DecoratedMethod, method: DecoratedMethod): string {
+  if (other.wrapper === method.wrapper && other.method === method.method) {
+    return `Two schedules of ${method.label} are named "${name}". Several on one method need names of their own: { name: "…" }.`;
+  }
+  const [one, another] = nameBoth(other, method);
+  return (
+    `Two schedules are named "${name}": ${one} and ${another}. ${tellNamesakes(other, method)}` +
+    'The name of a schedule is unique in the app: name one of them, { name: "…" }.'
+  );
 }

@@ -1,4 +1,4 @@
-import { InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
 import { checkJobName, checkKeyName, checkScheduleName } from '../core/names.js';
 import { readBoolean, readOneOf, requireObject } from '../core/option-checks.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
@@ -42,10 +42,10 @@ export function readSchedule(
   overrides: Readonly<Record<string, ScheduleOverrides>> = {},
 ): ScheduleDeclaration {
   const { decorator } = metadata;
-  const declared: CronOptions = metadata.options;
   const place = `${decorator} on ${label}`;
-  requireObject(declared, `options of ${place}`, 'pass an object');
-  refuseUnknownScheduleKeys(declared, KNOWN_KEYS[decorator], place);
+  requireObject(metadata.options, `options of ${place}`, 'pass an object');
+  refuseUnknownScheduleKeys(metadata.options, KNOWN_KEYS[decorator], place);
+  const declared = withNameInFront(metadata, place);
   const name = readName(declared.name, label, place);
   if (!Object.hasOwn(overrides, name)) {
     return declare(sourceOf(metadata), declared, { name, label, place, decorator, strategies });
@@ -55,6 +55,17 @@ export function readSchedule(
   const given = readTickSource(override, both);
   const options = merge(declared, override, given);
   return declare(given ?? sourceOf(metadata), options, { name, label, place: both, decorator, strategies });
+}
+
+/** @throws ConfigurationError for a second name */
+function withNameInFront({ options, nameInFront }: ScheduleMetadata, place: string): CronOptions {
+  if (nameInFront === undefined) return options;
+  if (options.name !== undefined && options.name !== nameInFront) {
+    throw new ConfigurationError(
+      `${place} has two names: ${describeValue(nameInFront)} in front and ${describeValue(options.name)} among its options. Keep one.`,
+    );
+  }
+  return { ...options, name: nameInFront as string };
 }
 
 interface Place {

@@ -2,11 +2,9 @@ import { InvalidValueError } from '../core/errors.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
+import { DEFINITION } from '../task-queue.constants.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
 import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
-
-// A registered symbol, so that neither copies of this package nor bundlers can hide what a value is.
-const DEFINITION: unique symbol = Symbol.for('task-queue:definition') as never;
 
 /**
  * What both sides of a job agree on; made by {@link defineJob}.

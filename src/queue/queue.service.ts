@@ -181,7 +181,10 @@ export class QueueService implements OnApplicationShutdown {
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     const listing = `${state} jobs of queue "${scope.queue}"`;
     const page = await scope.broker.list(scope.queue, state, openCursor(listing, query.cursor), limit);
-    return { jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)), cursor: sealCursor(listing, page.cursor) };
+    return {
+      jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)),
+      cursor: sealCursor(listing, page.cursor),
+    };
   }
 
   /** How many jobs the queue holds in each state. */

@@ -112,7 +112,10 @@ export class ScheduleService {
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     const listing = `schedules of queue "${scope.queue}"`;
     const page = await scope.broker.listSchedules(scope.queue, openCursor(listing, query.cursor), limit);
-    return { schedules: page.schedules.map((stored) => scheduleInfoOf(scope, stored)), cursor: sealCursor(listing, page.cursor) };
+    return {
+      schedules: page.schedules.map((stored) => scheduleInfoOf(scope, stored)),
+      cursor: sealCursor(listing, page.cursor),
+    };
   }
 
   /**

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, Module, Scope } from '@nestjs/common';
+import { Controller, Injectable, Module, Scope, type Type } from '@nestjs/common';
 import {
   Cron,
   defineJob,
@@ -10,6 +10,7 @@ import {
   type CronTick,
   type Job,
   type JobEvent,
+  type ProcessorOptions,
 } from 'nestjs-task-queue';
 import { bootError, closeApps, gate, startApp, startModule } from '../support/apps.js';
 import { TaskQueueModule } from 'nestjs-task-queue';
@@ -275,6 +276,48 @@ describe('the app does not start', () => {
     }
     decorator()(One.prototype, 'work', Object.getOwnPropertyDescriptor(One.prototype, 'work') as PropertyDescriptor);
     expect((await bootError({ providers: [One] })).message).toMatch(message);
+  });
+
+  describe('with a definition', () => {
+    const welcome = defineJob({ queue: 'mail', name: 'welcome', timeout: '5s', backoff: { type: 'curve' } });
+    const oneOf = (target: Parameters<typeof Processor>[0], options?: ProcessorOptions): Type => {
+      @Injectable()
+      class One {
+        @Processor(target, options)
+        work() {}
+      }
+      return One;
+    };
+
+    it('and an option that it gives, too', async () => {
+      const options = { connection: 'memory://', backoffs: { curve: () => 1 } };
+      const error = await bootError({ providers: [oneOf(welcome, { timeout: '1s' })] }, options);
+      expect(error).toMatchObject({ code: 'TASK_QUEUE_CONFIGURATION' });
+      expect(error.message).toContain('@Processor on One.work gives timeout, and so does its definition, which wins');
+      await startApp({ providers: [oneOf(welcome, { maxAttempts: 1 })] }, options);
+    });
+
+    it('whose backoff nobody registered', async () => {
+      const { message } = await bootError(
+        { providers: [oneOf(welcome)] },
+        { connection: 'memory://', backoffs: { curves: () => 1 } },
+      );
+      expect(message).toContain(
+        'backoff of the definition in @Processor on One.work: type: "curve". Did you mean "curves"?',
+      );
+    });
+
+    it.each([
+      [{ queue: 'mail', concurrency: 5 }],
+      [{ name: 'mail' }],
+      [{ name: 'mail', scope: Scope.REQUEST }],
+      [undefined],
+      [{}],
+      [/mail/],
+    ])('that is none: %j', async (target) => {
+      const { message } = await bootError({ providers: [oneOf(target as never)] });
+      expect(message).toContain('Invalid queue of @Processor on One.work');
+    });
   });
 
   it('where another decorator put a function in the place of the decorated one', async () => {

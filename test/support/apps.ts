@@ -65,7 +65,14 @@ export async function startModule(
 ): Promise<RunningApp> {
   const logs = new LogBook();
   const moduleRef = await Test.createTestingModule(metadata).setLogger(logs).compile();
-  const app = moduleRef.createNestApplication({ logger: logs });
+  const app = trackApp(moduleRef.createNestApplication({ logger: logs }));
+  prepare(app);
+  await app.init();
+  return { app, logs };
+}
+
+/** Has {@link closeApps} end an app that a test made itself. */
+export function trackApp(app: INestApplication): INestApplication {
   running.add(app);
   const close = app.close.bind(app);
   // Nest 11 runs every hook again at a second close: what a test closes, closeApps leaves alone.
@@ -73,9 +80,7 @@ export async function startModule(
     running.delete(app);
     return close(...args);
   };
-  prepare(app);
-  await app.init();
-  return { app, logs };
+  return app;
 }
 
 /** For `afterEach`: a worker that outlives its test would work on the next one's jobs. */
