@@ -62,6 +62,7 @@ export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
 export type { Duration } from './core/duration.js';
 export { every, type EveryOptions } from './core/every.js';
 export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
+export type { JobHeaders } from './core/job-headers.js';
 export type { CronTick, Job } from './core/job-view.js';
 export type { MissedRule, ScheduleRule } from './core/schedule-declaration.js';
 export type { Instant } from './core/schedule-timing-reader.js';

@@ -1,5 +1,6 @@
 import type { Duration } from './core/duration.js';
 import { ConfigurationError, InvalidValueError } from './core/errors.js';
+import { readJobHeaders } from './core/job-headers.js';
 import { checkJobName } from './core/names.js';
 import { refuseUnknownKeys, requireObject } from './core/option-checks.js';
 import type { ScheduleJobOptions } from './core/schedule-declaration.js';
@@ -18,6 +19,12 @@ const OVERRIDE_KEYS = [
   'job',
 ] as const satisfies readonly (keyof ScheduleOverrides)[];
 
+const JOB_KEYS: readonly string[] = [
+  ...HANDLED_JOB_KEYS,
+  'name',
+  'headers',
+] satisfies readonly (keyof ScheduleJobSettings)[];
+
 /** Options that `@nestjs/schedule` has, and what says the same here. */
 const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   threshold: "say how late a tick may run: { missed: 'skip', window: '10s' }",
@@ -35,7 +42,7 @@ export function refuseUnknownScheduleKeys(given: object, known: readonly string[
     if (Object.hasOwn(FOREIGN_OPTIONS, key)) {
       throw new ConfigurationError(`${place}: there is no ${key}; ${FOREIGN_OPTIONS[key]}.`);
     }
-    if ((HANDLED_JOB_KEYS as readonly string[]).includes(key)) {
+    if (JOB_KEYS.includes(key)) {
       throw new ConfigurationError(`${place}: ${key} is an option of its jobs; write { job: { ${key}: … } }.`);
     }
   }
@@ -85,12 +92,13 @@ export function readScheduleJob(given: unknown, place: string, strategies: reado
   if (given === undefined) return {};
   const options = readJobShape(given, place);
   const read: ScheduleJobOptions = readGivenJobOptions(options, `job in ${place}`, strategies);
+  if (options.headers !== undefined) read.headers = readJobHeaders(options.headers, `job in ${place}`);
   return options.name === undefined ? read : { name: readJobName(options.name, place), ...read };
 }
 
 function readJobShape(given: unknown, place: string): ScheduleJobSettings {
   requireObject(given, `job in ${place}`, 'pass an object of job options such as { maxAttempts: 5 }');
-  refuseUnknownKeys(given, [...HANDLED_JOB_KEYS, 'name'], `job in ${place}`);
+  refuseUnknownKeys(given, JOB_KEYS, `job in ${place}`);
   return given;
 }
 

@@ -1,4 +1,5 @@
 import type { Duration } from './core/duration.js';
+import type { JobHeaders } from './core/job-headers.js';
 import type { Instant, ScheduleTimingOptions } from './core/schedule-timing-reader.js';
 import type { HandledJobOptions } from './task-queue.job-options.js';
 
@@ -12,6 +13,8 @@ export type ScheduleScope = 'cluster' | 'instance';
 export interface ScheduleJobSettings extends HandledJobOptions {
   /** Name of the jobs, which picks their handler in the queue. Default: the name of the schedule. */
   name?: string;
+  /** Texts beside the payload of each job: at most 16, 2 KiB together. */
+  headers?: JobHeaders;
 }
 
 /** What a decorator of a schedule may say beside its ticks. */

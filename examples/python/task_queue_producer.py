@@ -63,7 +63,8 @@ class TaskQueueProducer:
         self._now = 0
 
     def enqueue(
-        self, payload, name=None, id=None, delay_ms=0, priority=0, max_attempts=None, timeout_ms=None, expires_in_ms=None
+        self, payload, name=None, id=None, delay_ms=0, priority=0, max_attempts=None, timeout_ms=None, expires_in_ms=None,
+        headers=None,
     ):
         """Stores a job and returns (its id, whether it is new): an id that is kept already is the job it was.
 
@@ -84,6 +85,8 @@ class TaskQueueProducer:
             "x": self._now + expires_in_ms if expires_in_ms is not None else None,
             "p": priority or None,
             "s": self._now + delay_ms if delay_ms else None,
+            # Names and values in turns: texts such as a trace id, at most 16, 2 KiB together.
+            "h": [text for pair in (headers or {}).items() for text in pair] or None,
         }
         envelope = encode_envelope(self._now, id, {key: value for key, value in header.items() if value is not None}, text)
         due = "+%d" % delay_ms if delay_ms else ""
@@ -162,6 +165,7 @@ def main():
     job.add_argument("--prefix", default="tq")
     job.add_argument("--name")
     job.add_argument("--id")
+    job.add_argument("--header", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     for option in ("--delay-ms", "--priority"):
         job.add_argument(option, type=int, default=0)
     for option in ("--max-attempts", "--timeout-ms", "--expires-in-ms"):
@@ -173,7 +177,8 @@ def main():
         push_to_inbox(client, options["list"], *options["payload"])
         return
     producer = TaskQueueProducer(client, options.pop("queue"), options.pop("scripts"), options.pop("prefix"))
-    stored_id, created = producer.enqueue(options.pop("payload"), **options)
+    headers = dict(text.split("=", 1) for text in options.pop("header"))
+    stored_id, created = producer.enqueue(options.pop("payload"), headers=headers, **options)
     print(stored_id if created else "%s is kept already" % stored_id)
 
 

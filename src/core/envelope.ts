@@ -54,6 +54,8 @@ export interface EnvelopeHeader {
   e?: ErrorRecord[];
   /** schedule that enqueued this job: its name, and how many ticks before this one were missed */
   c?: { name: string; missed: number };
+  /** headers: names and values in turns */
+  h?: readonly string[];
 }
 
 const EMPTY_HEADER: EnvelopeHeader = Object.freeze(shapedHeader({}));
@@ -65,7 +67,7 @@ const WORKERS_ERRORS = `${ERRORS_KEY}[${ERROR_START}`;
 const LONGEST_SHARED = 300;
 const MOST_SHARED = 64;
 /** Instants, and what its job shows of it. */
-const UNSHARED = ['s', 'x', 'e', 'c'] as const;
+const UNSHARED = ['s', 'x', 'e', 'c', 'h'] as const;
 const VERSION = '1';
 const VERSION_CODE = 49;
 
@@ -192,8 +194,8 @@ function sharedHeaderOf(json: string): EnvelopeHeader {
 
 /** All fields in one order, whichever a job has: V8 compiles what reads headers for the shapes it has met. */
 function shapedHeader(header: EnvelopeHeader): EnvelopeHeader {
-  const { n, a, m, b, t, x, p, s, r, e, c, ...unknown } = header;
-  return { n, a, m, b, t, x, p, s, r, e, c, ...unknown };
+  const { n, a, m, b, t, x, p, s, r, e, c, h, ...unknown } = header;
+  return { n, a, m, b, t, x, p, s, r, e, c, h, ...unknown };
 }
 
 function readStamp(text: string, end: number): number {
@@ -261,6 +263,7 @@ const HEADER_FIELDS: ReadonlyMap<string, HeaderField> = new Map<keyof EnvelopeHe
   ['r', { type: 'object', isSound: (part) => Object.values(part).every(isRetentionRule) }],
   ['e', { type: 'object', isSound: (part) => Array.isArray(part) && part.every(isErrorRecord) }],
   ['c', { type: 'object', isSound: isScheduleMark }],
+  ['h', { type: 'object', isSound: (part) => Array.isArray(part) && part.every((text) => typeof text === 'string') }],
 ]);
 
 function isBackoff(part: object): boolean {

@@ -4,6 +4,19 @@ import { messageOfThrown } from './thrown-reader.js';
 /** Every error this package throws on purpose has a stable `code`, so that callers need no `instanceof`. */
 export abstract class TaskQueueError extends Error {
   abstract readonly code: string;
+  /** Of a call with many items, such as `enqueueMany`: which one is at fault, counted from 0. */
+  declare index?: number;
+}
+
+/** The same error, saying in `index` and its message which item of a call it is about. */
+export function withItemIndex(error: unknown, index: number, call: string): unknown {
+  if (!(error instanceof TaskQueueError)) return error;
+  error.index = index;
+  const { message } = error;
+  if (message.includes(`[${index}]`)) return error;
+  error.message = `Item ${index} of ${call}: ${message}`;
+  if (error.stack !== undefined) error.stack = error.stack.replace(message, error.message);
+  return error;
 }
 
 /** Text of a value for a message: short, on one line, and never a throw. */
@@ -250,16 +263,15 @@ export class DurabilityUnconfirmedError extends TaskQueueError {
 export class BrokerRefusedError extends TaskQueueError {
   override readonly name: string = 'BrokerRefusedError';
   readonly code: string = 'TASK_QUEUE_BROKER_REFUSED';
-  /** Of jobs that were refused together because the request is too large: the place of the largest among them. */
-  readonly index: number | undefined;
   constructor(
     /** First word of the server's answer, such as `OOM` or `NOPERM`. */
     readonly reply: string,
     readonly remedy: string,
+    /** `index`: of jobs that were refused together because the request is too large, the place of the largest. */
     { index, ...options }: ErrorOptions & { index?: number } = {},
   ) {
     super(`The store refused the call (${reply}): ${remedy}`, options);
-    this.index = index;
+    if (index !== undefined) this.index = index;
   }
 }
 

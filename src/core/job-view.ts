@@ -1,3 +1,5 @@
+import type { JobHeaders } from './job-headers.js';
+
 /**
  * What a handler is given: one run of one job.
  * @typeParam P payload
@@ -8,6 +10,8 @@ export interface Job<P = unknown> {
   readonly queue: string;
   readonly name: string;
   readonly payload: P;
+  /** Texts that its producer gave it beside the payload, such as a trace id; empty where there are none. */
+  readonly headers: JobHeaders;
   /** 1 on the first run, +1 after each counted failure. */
   readonly attempt: number;
   /** How many failed runs are allowed. */

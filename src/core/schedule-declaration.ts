@@ -1,3 +1,4 @@
+import type { JobHeaders } from './job-headers.js';
 import type { BackoffSpec, RetentionRule, SettledState } from './job.js';
 import type { Overlap } from './schedule-broker.js';
 
@@ -27,6 +28,7 @@ export interface ScheduleJobOptions {
   expiresInMs?: number;
   priority?: number;
   retention?: Partial<Record<SettledState, RetentionRule>>;
+  headers?: JobHeaders;
 }
 
 /** What happens to ticks that nobody could fire: one job for all of them, none, or a job for each. */

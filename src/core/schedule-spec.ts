@@ -75,7 +75,9 @@ function orderedRule(rule: ScheduleRule): ScheduleRule {
 
 function orderedJob(job: ScheduleJobOptions): ScheduleJobOptions {
   const { name, maxAttempts, backoff, timeoutMs, expiresInMs, priority, retention } = job;
-  return { name, maxAttempts, backoff, timeoutMs, expiresInMs, priority, retention };
+  const entries = Object.entries(job.headers ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
+  const headers = entries.length === 0 ? undefined : Object.fromEntries(entries);
+  return { name, maxAttempts, backoff, timeoutMs, expiresInMs, priority, retention, headers };
 }
 
 function isReadable(value: StoredSpec): value is ScheduleSpec {

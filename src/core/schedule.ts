@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { jsonCodec, type Codec } from './codec.js';
 import { encodeEnvelope, type EnvelopeHeader } from './envelope.js';
 import { DEFAULT_JOB_NAME } from './job.js';
+import { packHeaders } from './job-headers.js';
 import type { CronTick } from './job-view.js';
 import { checkScheduleName } from './names.js';
 import { encodePayload } from './payload-encoder.js';
@@ -196,6 +197,7 @@ export class Schedule {
     if (job.retention !== undefined) header.r = job.retention;
     if (expiresInMs !== undefined) header.x = now + expiresInMs;
     if (priority > 0) header.p = priority;
+    if (job.headers !== undefined) header.h = packHeaders(job.headers);
     const envelope = encodeEnvelope(now, userId, header, this.payloadOf(scheduledFor, missed, codec));
     return { envelope, userId, scheduledFor, ...(priority > 0 && { priority }) };
   }

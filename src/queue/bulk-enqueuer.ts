@@ -1,6 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { NewJob } from '../core/broker.js';
-import { BulkTooLargeError, InvalidPayloadError, InvalidValueError } from '../core/errors.js';
+import {
+  BulkTooLargeError,
+  InvalidPayloadError,
+  InvalidValueError,
+  TaskQueueError,
+  withItemIndex,
+} from '../core/errors.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { readEnqueueOptions, type BulkJob } from './enqueue-options.js';
@@ -59,7 +65,7 @@ export async function prepareBulk(
       const job = prepareJob(scope, definition, item.payload, request);
       jobs.push(job instanceof Promise ? await job : job);
     } catch (error) {
-      throw error instanceof InvalidPayloadError ? atIndex(error, index) : error;
+      throw withItemIndex(error instanceof InvalidPayloadError ? atIndex(error, index) : error, index, 'enqueueMany');
     }
   }
   return jobs;
@@ -116,6 +122,8 @@ export async function storeChunks<P, R>(scope: QueueScope, jobs: readonly Prepar
       report.push({ from, to, outcome: 'stored', jobs: await storeJobs<P, R>(scope, jobs.slice(from, to)) });
     } catch (error) {
       failed = true;
+      // The call counts from its own first job.
+      if (error instanceof TaskQueueError && error.index !== undefined) error.index += from;
       report.push({ from, to, outcome: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
     }
   }

@@ -1,5 +1,6 @@
 import { parseDuration, type Duration } from '../core/duration.js';
 import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
+import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
 import { requireObject } from '../core/option-checks.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
@@ -13,6 +14,11 @@ export interface DefinedEnqueueOptions extends JobOptions {
    * not beginning with `cron~`, as the ids of ticks do.
    */
   id?: string;
+  /**
+   * Texts beside the payload, such as a trace or tenant id: at most 16, 2 KiB together. Over those of the definition, name by
+   * name. They are stored as they are, also where a codec encrypts payloads.
+   */
+  headers?: JobHeaders;
   /** The job is due this long from now, by the store's clock. Not together with `runAt`. */
   delay?: Duration;
   /** The job is due at this instant: a Date or ms since the epoch. The past is at once. */
@@ -34,10 +40,11 @@ export interface EnqueueRequest {
   userId: string | undefined;
   delayMs: number | undefined;
   runAt: number | undefined;
+  headers: JobHeaders | undefined;
   job: GivenJobOptions;
 }
 
-const REQUEST_KEYS = new Set<string>(['name', 'id', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
+const REQUEST_KEYS = new Set<string>(['name', 'id', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
 /** Milliseconds have 13 digits until the year 2286. */
 const LAST_INSTANT = 9_999_999_999_999;
 
@@ -67,6 +74,7 @@ export function readEnqueueOptions(
     userId: given.id === undefined ? undefined : checkUserId(given.id),
     delayMs: given.delay === undefined ? undefined : readDelay(given.delay, place),
     runAt: given.runAt === undefined ? undefined : readInstant(given.runAt, place),
+    headers: given.headers === undefined ? undefined : readJobHeaders(given.headers, place),
     job: readGivenJobOptions(given, place, backoffNames),
   };
 }

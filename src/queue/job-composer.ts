@@ -1,6 +1,7 @@
 import type { NewJob } from '../core/broker.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
+import { mergeHeaders, packHeaders } from '../core/job-headers.js';
 import { InvalidValueError } from '../core/errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
 import type { EnqueueRequest } from './enqueue-options.js';
@@ -61,6 +62,8 @@ export function composeJob(
   const expiresInMs = call?.expiresInMs ?? defined?.expiresInMs ?? scope.settings.expiresInMs;
   // A delayed job begins to wait when it is due.
   if (expiresInMs !== undefined) header.x = Math.max(now, dueAt ?? 0) + expiresInMs;
+  const headers = mergeHeaders(definition?.headers, request?.headers, `a job of "${scope.queue}/${jobName}"`);
+  if (headers !== undefined) header.h = packHeaders(headers);
 
   return {
     envelope: encodeEnvelope(now, request?.userId, header, payload),

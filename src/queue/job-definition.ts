@@ -1,4 +1,5 @@
 import { InvalidValueError } from '../core/errors.js';
+import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
@@ -18,6 +19,8 @@ export interface JobDefinition<P = unknown, R = unknown, I = P> {
   readonly schema: StandardSchemaV1<I, P> | undefined;
   /** Its job options in engine units: only what was given. */
   readonly options: GivenJobOptions;
+  /** Of each of its jobs. */
+  readonly headers: JobHeaders | undefined;
   readonly [DEFINITION]: { readonly result?: R };
 }
 
@@ -26,9 +29,11 @@ export interface JobDefinitionSpec extends JobOptions {
   queue: string;
   /** Picks the handler inside the queue. */
   name: string;
+  /** Texts beside the payload of each job; a call may add others. At most 16, 2 KiB together. */
+  headers?: JobHeaders;
 }
 
-const SPEC_KEYS = ['queue', 'name', 'schema', ...GIVEN_JOB_KEYS] as const;
+const SPEC_KEYS = ['queue', 'name', 'schema', 'headers', ...GIVEN_JOB_KEYS] as const;
 
 /**
  * One object that producers and handlers import: `enqueue(welcome, payload)` and `@Processor(welcome)` agree on queue,
@@ -62,8 +67,10 @@ export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 
       'pass a Standard Schema, such as one of zod, valibot or arktype',
     );
   }
-  const options = readGivenJobOptions(spec, `defineJob("${queue}/${name}")`);
-  return Object.freeze({ queue, name, schema: spec.schema, options: Object.freeze(options), [DEFINITION]: {} });
+  const place = `defineJob("${queue}/${name}")`;
+  const options = Object.freeze(readGivenJobOptions(spec, place));
+  const headers = spec.headers === undefined ? undefined : Object.freeze(readJobHeaders(spec.headers, place));
+  return Object.freeze({ queue, name, schema: spec.schema, options, headers, [DEFINITION]: {} });
 }
 
 export function isJobDefinition(value: unknown): value is JobDefinition {

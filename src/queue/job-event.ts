@@ -1,6 +1,7 @@
 import type { BrokerEvent } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import { readHead } from '../core/envelope-head.js';
+import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import { DEFAULT_JOB_NAME, type DeadReason } from '../core/job.js';
 import type { Redactor } from '../core/redactor.js';
 import { readEndDetail } from './job-record.js';
@@ -21,6 +22,8 @@ interface EventOfJob<E extends string> extends EventOf<E> {
   readonly name: string | undefined;
   /** Of the run that this tells of, else of the next one: 1 on the first; +1 after each counted failure. Undefined as `name` is. */
   readonly attempt: number | undefined;
+  /** Texts that the producer gave it beside the payload; empty where there are none, or `name` is undefined. */
+  readonly headers: JobHeaders;
 }
 
 interface EndOfRun<E extends string> extends EventOfJob<E> {
@@ -55,7 +58,7 @@ export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redac
   };
   const { event, at, detail, durationMs: duration } = told;
   if (event === 'paused' || event === 'resumed') return { event, queue, at };
-  const job = jobOf(queue, told);
+  const job = jobOf(queue, told, redactor);
   switch (event) {
     case 'completed':
       return { event, ...job, duration, result: shown(detail, 'result') };
@@ -82,8 +85,9 @@ export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redac
 }
 
 /** What every event of a job has, as the first line of its envelope says it. */
-function jobOf(queue: string, { at, id: number, head }: BrokerEvent) {
+function jobOf(queue: string, { at, id: number, head }: BrokerEvent, redactor: Redactor | undefined) {
   const read = readHead(head);
+  const headers = unpackHeaders(read?.header.h);
   return {
     queue,
     at,
@@ -91,6 +95,7 @@ function jobOf(queue: string, { at, id: number, head }: BrokerEvent) {
     number,
     name: read && (read.header.n ?? DEFAULT_JOB_NAME),
     attempt: read && (read.header.a ?? 1),
+    headers: redactor === undefined ? headers : (redactor.redact(headers) as JobHeaders),
   };
 }
 

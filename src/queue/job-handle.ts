@@ -10,6 +10,7 @@ import {
   UnreadableRecordError,
 } from '../core/errors.js';
 import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
+import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { JobRecord, readEndDetail } from './job-record.js';
@@ -24,7 +25,7 @@ function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRe
 
 type Shared<P> = Pick<
   Job<P>,
-  'id' | 'queue' | 'name' | 'payload' | 'attempt' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
+  'id' | 'queue' | 'name' | 'payload' | 'headers' | 'attempt' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
 >;
 
 /**
@@ -88,6 +89,11 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   /** The payload as stored, decoded; undefined where it is {@link unreadable}. */
   get payload(): P {
     return this.#read().payload as P;
+  }
+
+  /** Texts that its producer gave it beside the payload, such as a trace id; empty where there are none. */
+  get headers(): JobHeaders {
+    return unpackHeaders(this.#read().header.h);
   }
 
   /** State as of the call that returned this handle, or of the last {@link refresh}. */
@@ -239,6 +245,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return {
       ...fields,
       payload: redactor.redact(this.payload),
+      headers: redactor.redact(this.headers),
       lastProgress: redactor.redact(this.lastProgress),
       // A worker that knew of `redact` has hidden these before it stored them.
       deadMessage: this.deadMessage === undefined ? undefined : mask(this.deadMessage),
@@ -254,6 +261,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
       name: this.name,
       state: this.state,
       payload: this.payload,
+      headers: this.headers,
       attempt: this.attempt,
       maxAttempts: this.maxAttempts,
       priority: this.priority,

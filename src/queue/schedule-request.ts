@@ -1,5 +1,6 @@
 import type { Duration } from '../core/duration.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { mergeHeaders } from '../core/job-headers.js';
 import { checkJobName, checkScheduleName } from '../core/names.js';
 import { requireObject } from '../core/option-checks.js';
 import type { ScheduleDeclaration, ScheduleJobOptions } from '../core/schedule-declaration.js';
@@ -108,10 +109,12 @@ function withDefinition(
   }
   const { durability: _, ...options } = definition.options;
   const retention = { ...options.retention, ...job.retention };
+  const headers = mergeHeaders(definition.headers, job.headers, `job in ${place}`);
   return {
     ...options,
     ...job,
     name: definition.name,
     ...(Object.keys(retention).length > 0 && { retention }),
+    ...(headers !== undefined && { headers }),
   };
 }

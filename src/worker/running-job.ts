@@ -5,6 +5,7 @@ import type { Baggable } from '../core/bag.js';
 import type { Token } from '../core/broker.js';
 import type { OpenEnvelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors.js';
+import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import { openScope } from '../core/own-scope.js';
 import { runJobOfTaskQueue } from './current-job.js';
@@ -55,6 +56,10 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
 
   get id(): string {
     return this.envelope.userId ?? this.number;
+  }
+
+  get headers(): JobHeaders {
+    return unpackHeaders(this.envelope.header.h);
   }
 
   get attempt(): number {

@@ -449,7 +449,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     await driver.settle('w1', driver.complete(reserved, '{"sent":1}'));
     await mail.pause();
     const ofQueue = { queue: QUEUE, at: driver.now() };
-    const common = { ...ofQueue, number: job.id, name: 'default', attempt: 1 };
+    const common = { ...ofQueue, number: job.id, name: 'default', attempt: 1, headers: {} };
     const told: JobEvent[] = await first;
     expect(told).toEqual([
       { event: 'enqueued', id: job.id, ...common },

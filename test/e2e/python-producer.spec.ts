@@ -170,6 +170,15 @@ describe('jobs enqueued by Python', () => {
     await expect((await jobOf(queues, 'g')).result()).rejects.toMatchObject({ reason: 'exhausted' });
   });
 
+  it('with headers', async () => {
+    const queues = await startMailer();
+    const id = await enqueue({ to: 'h' }, '--header', 'tenant=Ümlaut & Co', '--header', 'n="x"=y');
+    const job = await jobOf(queues, id);
+    expect(await job.result()).toMatchObject({ sent: 'h' });
+    expect(runs.at(-1)?.headers).toEqual({ tenant: 'Ümlaut & Co', n: '"x"=y' });
+    expect(job.headers).toEqual({ tenant: 'Ümlaut & Co', n: '"x"=y' });
+  });
+
   it('delayed, and not after their time', async () => {
     const queues = await startMailer();
     await enqueue({ to: 'later' }, '--id', 'later', '--delay-ms', '3600000');

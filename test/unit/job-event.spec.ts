@@ -36,7 +36,7 @@ describe('toJobEvent', () => {
       { reason: 'exhausted', error: { name: 'E', message: 'no' } },
     ],
   ] as const)('reads %j', (told, expected) => {
-    const job = { id: 'j1', number: 'j1', name: 'default', attempt: 1 };
+    const job = { id: 'j1', number: 'j1', name: 'default', attempt: 1, headers: {} };
     expect(read(told)).toEqual({ event: told.event, queue: 'mail', at: 5, ...job, ...expected });
   });
 

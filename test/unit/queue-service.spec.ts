@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Broker, EnqueueReceipt, NewJob } from '../../src/core/broker.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { decodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
-import { BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
+import { BrokerUnavailableError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
+import type { BulkJob } from '../../src/queue/enqueue-options.js';
 import { defineJob } from '../../src/queue/job-definition.js';
 import { JobHandle } from '../../src/queue/job-handle.js';
 import { QueueService } from '../../src/queue/queue.service.js';
@@ -340,5 +341,46 @@ describe('QueueService.enqueueMany', () => {
     const jobs = [...many(1500), { payload: Number.NaN }];
     await expect(service.enqueueMany('mail', jobs, { chunk: true })).rejects.toThrow(/\[1500\]: NaN/);
     expect(recorder.calls).toEqual([]);
+  });
+});
+
+describe('an error about one job of enqueueMany', () => {
+  const fine = { payload: 1 };
+  const strict = defineJob({ queue: 'mail', name: 'strict', schema: z.object({ to: z.string() }) });
+  const lossy = defineJob({ queue: 'mail', name: 'lossy', schema: z.object({ at: z.date() }) });
+
+  it.each<[string, unknown, unknown, string]>([
+    ['too large', 'mail', { payload: 'x'.repeat(300_000) }, 'TASK_QUEUE_PAYLOAD_TOO_LARGE'],
+    ['no JSON', 'mail', { payload: { at: 1n } }, 'TASK_QUEUE_INVALID_PAYLOAD'],
+    ['an unknown option', 'mail', { payload: 1, dealy: 5 }, 'TASK_QUEUE_UNKNOWN_OPTION'],
+    ['a bad name', 'mail', { payload: 1, name: 'a b' }, 'TASK_QUEUE_INVALID_VALUE'],
+    ['a bad id', 'mail', { payload: 1, id: 'a:b' }, 'TASK_QUEUE_INVALID_VALUE'],
+    ['two times', 'mail', { payload: 1, delay: 5, runAt: 5 }, 'TASK_QUEUE_INVALID_VALUE'],
+    ['bad headers', 'mail', { payload: 1, headers: { a: 1 } }, 'TASK_QUEUE_INVALID_VALUE'],
+    ['nothing', 'mail', undefined, 'TASK_QUEUE_INVALID_VALUE'],
+    ['a payload its schema refuses', strict, { payload: { to: 5 } }, 'TASK_QUEUE_INVALID_PAYLOAD'],
+    ['a name beside its definition', strict, { payload: { to: 'a' }, name: 'other' }, 'TASK_QUEUE_INVALID_VALUE'],
+    ['a schema that refuses what it made', lossy, { payload: { at: new Date() } }, 'TASK_QUEUE_CONFIGURATION'],
+  ])('says which one: %s', async (_what, target, item, code) => {
+    const { service, recorder } = make();
+    const good = target === 'mail' ? [fine, fine] : [];
+    const call = service.enqueueMany(target as string, [...good, item] as BulkJob<unknown>[]);
+    const index = good.length;
+    const error = await call.then(
+      () => undefined,
+      (thrown: unknown) => thrown as TaskQueueError,
+    );
+    expect(error).toMatchObject({ code, index });
+    expect(error?.message).toMatch(new RegExp(`\\[${index}\\]|Item ${index} of enqueueMany`));
+    expect(error?.stack).toContain(error?.message.split('\n')[0]);
+    expect(recorder.calls).toEqual([]);
+  });
+
+  it('alone says none', async () => {
+    const error = await make()
+      .service.enqueue('mail', 1n)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TaskQueueError);
+    expect(error).not.toHaveProperty('index');
   });
 });
