@@ -35,8 +35,11 @@ const SERVICES = [
   'cancel',
   'retry-dead',
   'remove',
+  'promote-job',
+  'promote',
   'purge',
   'read',
+  'due-schedules',
   'register-schedule',
   'pause-schedule',
   'resume-schedule',
@@ -51,7 +54,7 @@ const ROLES = {
 };
 /** Of the commands that scripts call: those that change nothing. */
 const READS = new Set(
-  'exists get hexists hget hkeys hlen hmget hscan lindex llen lrange time zcard zcount zrange zrangebylex zrangebyscore zrevrange zscore'.split(
+  'exists get hexists hget hkeys hlen hmget hscan lindex llen lrange time zcard zcount zrange zrangebylex zrangebyscore zrank zrevrange zscore'.split(
     ' ',
   ),
 );

@@ -94,6 +94,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       this.tellNoHeartbeat();
     }
     await supervisor.start(registry.queues);
+    if (registry.queues.length > 0) logger.debug(`This process works as ${supervisor.workerId}`);
     this.maintenance.start();
     await this.scheduler.start();
     await this.instanceSchedules?.start();

@@ -87,12 +87,12 @@ export interface Broker extends ScheduleBroker {
    * jobs more than `limit`, and a job that runs all the time may be met twice.
    */
   list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage>;
-  counts(queue: string): Promise<Record<JobState, number>>;
+  counts(queue: string): Promise<QueueCounts>;
 
   setPaused(queue: string, paused: boolean): Promise<void>;
   isPaused(queue: string): Promise<boolean>;
   /** Not started: cancelled at once. Active: a durable mark, and no further attempt. */
-  cancel(queue: string, id: string): Promise<CancelAnswer>;
+  cancel(queue: string, id: string): Promise<CancelAnswer | 'not-found'>;
   /** A dead job becomes ready with this envelope, if it is still the dead job that was read (`settledAt`). */
   retryDead(
     queue: string,
@@ -100,8 +100,13 @@ export interface Broker extends ScheduleBroker {
     settledAt: number,
     envelope: string,
   ): Promise<'retried' | 'changed' | 'not-found'>;
-  /** Deletes a job that does not run. */
-  remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'>;
+  /** A scheduled job is due now, and becomes ready at the back of its priority; of another job the state is answered. */
+  promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'>;
+  /**
+   * Deletes a job that does not run.
+   * @param seen how it looked when it was read, its state or the beginning of its settled line: one that changed since stays
+   */
+  remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
   /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
   purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }>;
 
@@ -303,7 +308,12 @@ export interface StoredJob {
   progress: string | undefined;
   /** Its cancellation was asked for. */
   cancelling: boolean;
+  /** Of an active job: its lease. */
+  token: Token | undefined;
 }
+
+/** How many jobs are in each state, and whether the queue is paused. */
+export type QueueCounts = Record<JobState, number> & { paused: boolean };
 
 export interface JobPage {
   jobs: StoredJob[];
@@ -311,7 +321,7 @@ export interface JobPage {
   cursor: string | undefined;
 }
 
-export type CancelAnswer = 'cancelled' | 'requested' | 'finished' | 'not-found';
+export type CancelAnswer = 'cancelled' | 'requested' | 'finished';
 
 export type QueueSignal =
   | { type: 'paused' }

@@ -10,7 +10,7 @@ import { CANCELLED_DETAIL } from './settler.js';
 const STEP = 1000;
 const CALL_MEMORY_MS = 600_000;
 
-export function cancel(queue: MemoryQueue, id: string): CancelAnswer {
+export function cancel(queue: MemoryQueue, id: string): CancelAnswer | 'not-found' {
   const job = queue.find(id);
   if (!job) return 'not-found';
   if (isSettled(job.state)) return 'finished';
@@ -49,10 +49,26 @@ function priorityOf(envelope: string): number {
   }
 }
 
-export function remove(queue: MemoryQueue, id: string): 'removed' | 'active' | 'not-found' {
+export function promoteJob(queue: MemoryQueue, id: string): 'promoted' | Exclude<JobState, 'scheduled'> | 'not-found' {
+  const job = queue.find(id);
+  if (!job) return 'not-found';
+  if (job.state !== 'scheduled') return job.state;
+  queue.makeReady(job, 'back');
+  queue.tell('promoted', job.id, '');
+  queue.wake();
+  return 'promoted';
+}
+
+export function remove(
+  queue: MemoryQueue,
+  id: string,
+  seen: string | undefined,
+): 'removed' | 'active' | 'changed' | 'not-found' {
   const job = queue.find(id);
   if (!job) return 'not-found';
   if (job.state === 'active') return 'active';
+  if (seen !== undefined && seen !== (isSettled(job.state) ? job.record.slice(0, seen.length) : job.state))
+    return 'changed';
   removeJob(queue, job);
   return 'removed';
 }

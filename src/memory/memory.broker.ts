@@ -13,6 +13,7 @@ import type {
   JobPage,
   NewJob,
   NewSchedule,
+  QueueCounts,
   QueueSignal,
   ReclaimReply,
   Reconciliation,
@@ -196,8 +197,9 @@ export class MemoryBroker implements Broker {
     return reader.list(this.queue(queue), state, cursor, limit);
   }
 
-  async counts(queue: string): Promise<Record<JobState, number>> {
-    return { ...this.queue(queue).counts };
+  async counts(queue: string): Promise<QueueCounts> {
+    const { counts, paused } = this.queue(queue);
+    return { ...counts, paused };
   }
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
@@ -214,7 +216,7 @@ export class MemoryBroker implements Broker {
     return this.queue(queue).paused;
   }
 
-  async cancel(queue: string, id: string): Promise<CancelAnswer> {
+  async cancel(queue: string, id: string): Promise<CancelAnswer | 'not-found'> {
     return curator.cancel(this.queue(queue), id);
   }
 
@@ -227,8 +229,12 @@ export class MemoryBroker implements Broker {
     return curator.retryDead(this.queue(queue), id, settledAt, envelope);
   }
 
-  async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
-    return curator.remove(this.queue(queue), id);
+  async promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'> {
+    return curator.promoteJob(this.queue(queue), id);
+  }
+
+  async remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+    return curator.remove(this.queue(queue), id, seen);
   }
 
   async purge(

@@ -15,6 +15,7 @@ function viewOf(job: KeptJob): StoredJob {
     dueAt: job.state === 'scheduled' ? job.rank : undefined,
     progress: job.progress,
     cancelling: job.cancelling,
+    token: job.state === 'active' ? job.token : undefined,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { StoredJob } from '../core/broker.js';
 import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
 import { JobNotFoundError, JobStateError } from '../core/errors.js';
+import { isStorableId } from './job-curator.js';
+import type { JobTest } from './job-filter.js';
 import { readEndDetail } from './job-record.js';
 import type { QueueScope } from './queue-scope.js';
 
@@ -16,6 +18,7 @@ const TRIES = 5;
  */
 export async function retryDeadJob(scope: QueueScope, id: string): Promise<string> {
   const { broker, queue } = scope;
+  if (!isStorableId(id)) throw new JobNotFoundError(queue, id);
   let state = 'dead';
   for (let tries = 0; tries < TRIES; tries++) {
     const [stored] = await broker.read(queue, [id]);
@@ -40,17 +43,17 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
 }
 
 /**
- * Retries every job that is dead now, a page at a time; one that dies again meanwhile is left alone.
+ * Retries every job that is dead now and fits, a page at a time; one that dies again meanwhile is left alone.
  * @returns how many were retried
  */
-export async function retryAllDead({ broker, queue }: QueueScope): Promise<number> {
+export async function retryAllDead({ broker, queue }: QueueScope, fits: JobTest | undefined): Promise<number> {
   let retried = 0;
   let cursor: string | undefined;
   do {
     const page = await broker.list(queue, 'dead', cursor, PAGE);
     cursor = page.cursor;
     const answers = await Promise.all(
-      page.jobs.map(async (stored) => {
+      (fits === undefined ? page.jobs : page.jobs.filter(fits)).map(async (stored) => {
         const revived = reviveRecord(stored, broker.now());
         return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
       }),

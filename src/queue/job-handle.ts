@@ -1,5 +1,5 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
-import type { EnqueueReceipt, StoredJob } from '../core/broker.js';
+import type { CancelAnswer, EnqueueReceipt, StoredJob } from '../core/broker.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
 import {
@@ -12,7 +12,11 @@ import {
 import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
+import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { limitArguments } from '../core/surplus-arguments.js';
 import { DEFAULTS } from '../task-queue.options.js';
+import { retryDeadJob } from './dead-letter-retrier.js';
+import { cancelJob, promoteJob, removeJob } from './job-curator.js';
 import { JobRecord, readEndDetail } from './job-record.js';
 import type { QueueScope } from './queue-scope.js';
 
@@ -21,6 +25,14 @@ function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRe
   const masked = { ...error, message: mask(error.message) };
   if (error.stack !== undefined) masked.stack = mask(error.stack);
   return masked;
+}
+
+/** Worker and fence of a token. A fence is the time of the reservation in µs, or one more than the fence before. */
+const LEASE = /^(.*?):(\d+)/;
+
+export interface ResultOptions {
+  /** Default 30 s. */
+  timeout?: Duration;
 }
 
 type Shared<P> = Pick<
@@ -181,6 +193,17 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     }
   }
 
+  /** When a worker took the job that is active, ms: one that it holds in advance starts some milliseconds later. */
+  get startedAt(): number | undefined {
+    const fence = LEASE.exec(this.#stored?.token ?? '')?.[2];
+    return fence === undefined ? undefined : Math.floor(Number(fence) / 1000);
+  }
+
+  /** The worker that has the active job: random per start; a process logs its own at level debug. */
+  get worker(): string | undefined {
+    return LEASE.exec(this.#stored?.token ?? '')?.[1];
+  }
+
   /** Its cancellation was asked for while it runs. */
   get cancelling(): boolean {
     return this.#stored?.cancelling ?? false;
@@ -212,6 +235,34 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this;
   }
 
+  /** As `QueueService.cancel`. @throws JobNotFoundError */
+  async cancel(): Promise<CancelAnswer> {
+    await this.refresh();
+    const answer = await cancelJob(this.#scope, this.#number);
+    await this.refresh();
+    return answer;
+  }
+
+  /** As `QueueService.retry`: a dead job is ready again; the fields of this handle follow. @throws JobNotFoundError, JobStateError */
+  async retry(): Promise<this> {
+    await this.refresh();
+    await retryDeadJob(this.#scope, this.#number);
+    return this.refresh();
+  }
+
+  /** As `QueueService.promote`: a scheduled job runs now; the fields of this handle follow. @throws JobNotFoundError, JobStateError */
+  async promote(): Promise<this> {
+    await this.refresh();
+    await promoteJob(this.#scope, this.#number);
+    return this.refresh();
+  }
+
+  /** As `QueueService.remove`; this handle stays as it was. @throws JobNotFoundError, JobStateError */
+  async remove(): Promise<void> {
+    await this.refresh();
+    await removeJob(this.#scope, this.#number);
+  }
+
   /**
    * What the handler returned, waiting for it, from whatever process it runs in.
    * @param options `timeout`: default 30 s; 0 asks only whether it is there. A timeout does not cancel the job.
@@ -219,7 +270,9 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
    * @throws JobDeadError, JobCancelledError when it ended so
    * @throws JobNotFoundError when it was removed, trimmed, or its result is not kept and came before the call
    */
-  async result<T = R>(options: { timeout?: Duration } = {}): Promise<T> {
+  async result<T = R>(options: ResultOptions = {}): Promise<T> {
+    requireObject(options, 'options of result', 'pass an object such as { timeout: "5s" }');
+    refuseUnknownKeys(options, ['timeout'], 'result');
     const timeoutMs =
       options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDuration(options.timeout, 'timeout');
     const { queue } = this.#scope;
@@ -270,6 +323,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
       schedule: this.schedule,
       dueAt: this.dueAt,
       expiresAt: this.expiresAt,
+      startedAt: this.startedAt,
+      worker: this.worker,
       settledAt: this.settledAt,
       deadReason: this.deadReason,
       deadMessage: this.deadMessage,
@@ -318,3 +373,5 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#record;
   }
 }
+
+limitArguments(JobHandle, { refresh: 0, cancel: 0, retry: 0, promote: 0, remove: 0, result: 1, logs: 0 });

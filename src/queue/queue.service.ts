@@ -1,13 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
-import type { Broker, CancelAnswer, EnqueueReceipt, NewJob } from '../core/broker.js';
+import type { Broker, CancelAnswer, EnqueueReceipt, NewJob, QueueCounts } from '../core/broker.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
 import { encodeEnvelope } from '../core/envelope.js';
-import { InvalidValueError, JobNotFoundError, JobStateError, UnknownQueueError } from '../core/errors.js';
+import { InvalidValueError, JobNotFoundError, UnknownQueueError } from '../core/errors.js';
 import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { encodePayload } from '../core/payload-encoder.js';
+import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
@@ -27,11 +27,14 @@ import {
   type EnqueueOptions,
 } from './enqueue-options.js';
 import { openEventStream } from './event-stream.js';
+import { cancelJob, isStorableId, promoteJob, removeJob } from './job-curator.js';
 import { isJobDefinition, type JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
+import { readJobFilter, type JobFilter } from './job-filter.js';
 import { JobHandle } from './job-handle.js';
 import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
+import { purgeAll, purgeFitting } from './purger.js';
 import type { QueueScope } from './queue-scope.js';
 import { ResultWaiter } from './result-waiter.js';
 
@@ -53,12 +56,11 @@ export interface JobsQuery {
   limit?: number;
 }
 
-type Target = string | JobDefinition;
+export interface PurgeQuery extends JobFilter {
+  state: Exclude<JobState, 'active'>;
+}
 
-/** Jobs deleted by one step. */
-const PURGE_STEP = 1000;
-/** No id that was ever stored looks otherwise. */
-const STORABLE_ID = /^[\x21-\x7e]{1,128}$/;
+type Target = string | JobDefinition;
 
 /**
  * Enqueues jobs and looks after queues. Wherever a queue is named, a definition made by `defineJob` may stand instead.
@@ -97,7 +99,8 @@ export class QueueService implements OnApplicationShutdown {
     payload: P,
     options?: EnqueueOptions,
   ): Promise<JobHandle<P, R>>;
-  async enqueue(target: Target, payload: unknown, options?: EnqueueOptions): Promise<JobHandle> {
+  async enqueue(target: Target, payload: unknown, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle> {
+    if (surplus !== undefined) refuseSurplus([surplus], 'QueueService.enqueue');
     const scope = typeof target === 'string' ? (this.scopes.get(target) ?? this.scopeOf(target)) : this.scopeOf(target);
     // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
     if (options === undefined && scope.plain && typeof target === 'string') {
@@ -187,8 +190,8 @@ export class QueueService implements OnApplicationShutdown {
     };
   }
 
-  /** How many jobs the queue holds in each state. */
-  async counts(target: Target): Promise<Record<JobState, number>> {
+  /** How many jobs the queue holds in each state, and whether it is paused. */
+  async counts(target: Target): Promise<QueueCounts> {
     const { broker, queue } = this.scopeOf(target);
     return broker.counts(queue);
   }
@@ -213,10 +216,10 @@ export class QueueService implements OnApplicationShutdown {
    * `cancelled`: it had not started and never will. `requested`: it runs; its `signal` is aborted as soon as its process
    * hears of it (a lost message is made up for by the next renewal of the lease), and no further attempt follows.
    * `finished`: it had ended already.
+   * @throws JobNotFoundError
    */
   async cancel(target: Target, id: string): Promise<CancelAnswer> {
-    const { broker, queue } = this.scopeOf(target);
-    return isStorableId(id) ? broker.cancel(queue, id) : 'not-found';
+    return cancelJob(this.scopeOf(target), id);
   }
 
   /**
@@ -228,52 +231,52 @@ export class QueueService implements OnApplicationShutdown {
   retry<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R>>;
   async retry(target: Target, id: string): Promise<JobHandle> {
     const scope = this.scopeOf(target);
-    if (!isStorableId(id)) throw new JobNotFoundError(scope.queue, String(id));
     const number = await retryDeadJob(scope, id);
-    const [stored] = await scope.broker.read(scope.queue, [number]);
-    if (stored === undefined) throw new JobNotFoundError(scope.queue, id);
-    return JobHandle.ofStored(scope, stored);
+    return handleOf(scope, number);
   }
 
-  /** Retries every dead job of the queue that can be read, page by page. @returns how many */
-  async retryAll(target: Target): Promise<number> {
-    return retryAllDead(this.scopeOf(target));
+  /**
+   * Retries the dead jobs of the queue that can be read, page by page: all, or those that fit the filter.
+   * @returns how many
+   */
+  async retryAll(target: Target, filter: JobFilter = {}): Promise<number> {
+    const scope = this.scopeOf(target);
+    return retryAllDead(scope, await readJobFilter(scope, filter, 'retryAll', 'dead'));
+  }
+
+  /**
+   * A job that is scheduled (delayed, snoozed, or waiting for its next attempt) need not wait: it becomes ready, at the back
+   * of its priority. One that is ready or runs already stays as it is.
+   * @throws JobNotFoundError; JobStateError when it is parked or has ended
+   */
+  promote<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R>>;
+  promote<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R>>;
+  async promote(target: Target, id: string): Promise<JobHandle> {
+    const scope = this.scopeOf(target);
+    await promoteJob(scope, id);
+    return handleOf(scope, id);
   }
 
   /**
    * Deletes a job that does not run.
-   * @returns false where none of that id is kept
-   * @throws JobStateError when it is active: cancel it
+   * @throws JobNotFoundError; JobStateError when it is active: cancel it
    */
-  async remove(target: Target, id: string): Promise<boolean> {
-    const { broker, queue } = this.scopeOf(target);
-    const answer = isStorableId(id) ? await broker.remove(queue, id) : 'not-found';
-    if (answer === 'active')
-      throw new JobStateError(queue, id, 'active', 'remove', 'Cancel it, and remove it once it has ended.');
-    return answer === 'removed';
+  async remove(target: Target, id: string): Promise<void> {
+    return removeJob(this.scopeOf(target), id);
   }
 
   /**
-   * Deletes the jobs that are in this state now, in steps that let other work in between. Jobs that run are never deleted.
+   * Deletes the jobs that are in this state now: all, or those that fit the filter beside it. It works in steps that let other
+   * work in between. Jobs that run are never deleted.
    * @returns how many were deleted
    */
-  async purge(target: Target, query: { state: Exclude<JobState, 'active'> }): Promise<number> {
-    const { broker, queue } = this.scopeOf(target);
+  async purge(target: Target, query: PurgeQuery): Promise<number> {
+    const scope = this.scopeOf(target);
     requireObject(query, 'query of purge', 'pass an object such as { state: "completed" }');
-    refuseUnknownKeys(query, ['state'], 'purge');
+    const fits = await readJobFilter(scope, query, 'purge', query.state, ['state']);
     const state = requireState(query.state);
     if (state === 'active') throw new InvalidValueError('state', state, 'jobs that run cannot be deleted; cancel them');
-    // Producers may add as fast as we delete: what comes later is not meant.
-    let left = (await broker.counts(queue))[state];
-    let removed = 0;
-    while (left > 0) {
-      const step = await broker.purge(queue, state, Math.min(left, PURGE_STEP));
-      removed += step.removed;
-      left -= step.removed;
-      if (!step.more) break;
-      await setImmediate();
-    }
-    return removed;
+    return fits === undefined ? purgeAll(scope, state) : purgeFitting(scope, state, fits);
   }
 
   /**
@@ -340,6 +343,32 @@ export class QueueService implements OnApplicationShutdown {
   }
 }
 
+limitArguments(
+  QueueService,
+  {
+    ...{
+      enqueueMany: 3,
+      getJob: 2,
+      jobs: 2,
+      counts: 1,
+      pause: 1,
+      resume: 1,
+      isPaused: 1,
+      cancel: 2,
+      retry: 2,
+      retryAll: 2,
+    },
+    ...{ promote: 2, remove: 2, purge: 2, events: 1, doctor: 0 },
+  },
+  ['events'],
+);
+
+async function handleOf(scope: QueueScope, id: string): Promise<JobHandle> {
+  const [stored] = await scope.broker.read(scope.queue, [id]);
+  if (stored === undefined) throw new JobNotFoundError(scope.queue, id);
+  return JobHandle.ofStored(scope, stored);
+}
+
 function queueNameOf(target: unknown): string {
   if (typeof target === 'string') return target;
   if (isJobDefinition(target)) return target.queue;
@@ -348,12 +377,6 @@ function queueNameOf(target: unknown): string {
 
 function definitionOf(target: Target): JobDefinition | undefined {
   return typeof target === 'string' ? undefined : target;
-}
-
-/** An id that nothing was ever stored under needs no call to the store. @throws InvalidValueError for what is no string */
-function isStorableId(id: unknown): id is string {
-  if (typeof id !== 'string') throw new InvalidValueError('id', id, 'pass the id of a job as a string');
-  return STORABLE_ID.test(id);
 }
 
 function requireState(given: unknown): JobState {

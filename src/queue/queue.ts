@@ -1,11 +1,12 @@
 import type { Observable } from 'rxjs';
-import type { CancelAnswer } from '../core/broker.js';
-import type { JobState } from '../core/job.js';
+import type { CancelAnswer, QueueCounts } from '../core/broker.js';
+import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
 import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
 import type { JobEvent } from './job-event.js';
+import type { JobFilter } from './job-filter.js';
 import type { JobHandle } from './job-handle.js';
-import type { JobsPage, JobsQuery, QueueService, UntypedResult } from './queue.service.js';
+import type { JobsPage, JobsQuery, PurgeQuery, QueueService, UntypedResult } from './queue.service.js';
 
 /**
  * One queue, as `@InjectQueue(name)` gives it: the verbs of `QueueService` without the queue argument.
@@ -18,7 +19,9 @@ export class Queue<P = unknown, R = UntypedResult> {
     private readonly queues: QueueService,
   ) {}
 
-  enqueue(payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>> {
+  enqueue(payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>>;
+  async enqueue(payload: P, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle<P, R>> {
+    if (surplus !== undefined) refuseSurplus([surplus], 'Queue.enqueue');
     return this.queues.enqueue<P, R>(this.name, payload, options);
   }
 
@@ -39,7 +42,7 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.jobs<P, R>(this.name, query);
   }
 
-  counts(): Promise<Record<JobState, number>> {
+  counts(): Promise<QueueCounts> {
     return this.queues.counts(this.name);
   }
 
@@ -63,15 +66,19 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.retry<P, R>(this.name, id);
   }
 
-  retryAll(): Promise<number> {
-    return this.queues.retryAll(this.name);
+  retryAll(filter?: JobFilter): Promise<number> {
+    return this.queues.retryAll(this.name, filter);
   }
 
-  remove(id: string): Promise<boolean> {
+  promote(id: string): Promise<JobHandle<P, R>> {
+    return this.queues.promote<P, R>(this.name, id);
+  }
+
+  remove(id: string): Promise<void> {
     return this.queues.remove(this.name, id);
   }
 
-  purge(query: { state: Exclude<JobState, 'active'> }): Promise<number> {
+  purge(query: PurgeQuery): Promise<number> {
     return this.queues.purge(this.name, query);
   }
 
@@ -79,3 +86,23 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.events(this.name);
   }
 }
+
+limitArguments(
+  Queue,
+  {
+    ...{
+      enqueueMany: 2,
+      getJob: 1,
+      jobs: 1,
+      counts: 0,
+      pause: 0,
+      resume: 0,
+      isPaused: 0,
+      cancel: 1,
+      retry: 1,
+      retryAll: 1,
+    },
+    ...{ promote: 1, remove: 1, purge: 1, events: 0 },
+  },
+  ['events'],
+);

@@ -9,7 +9,7 @@ import { ReplyLostError } from './store-errors.js';
 const SHARED_LANES = 1024;
 
 /** Who calls these again blindly may do it to another job that has the id by then, or run a schedule twice. */
-const LOOK_FIRST = new Set(['cancel', 'remove', 'retry-dead', 'run-schedule']);
+const LOOK_FIRST = new Set(['cancel', 'promote-job', 'remove', 'retry-dead', 'run-schedule']);
 
 /**
  * What a call is about. Calls about one thing are made one after the other in one lane, so that a late copy of an older

@@ -17,6 +17,7 @@ import type {
   JobPage,
   NewJob,
   NewSchedule,
+  QueueCounts,
   QueueSignal,
   ReclaimReply,
   Reconciliation,
@@ -419,11 +420,12 @@ export class RedisBroker implements Broker {
     return { jobs, cursor: next === '' ? undefined : next };
   }
 
-  async counts(queue: string): Promise<Record<JobState, number>> {
+  async counts(queue: string): Promise<QueueCounts> {
     const { keys: k } = this.access(queue);
     const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.cancelled, k.dead];
     const numbers = await this.look<number[]>('counts', keys, []);
-    return Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]])) as Record<JobState, number>;
+    const byState = Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]]));
+    return { ...(byState as Record<JobState, number>), paused: numbers[JOB_STATES.length] === 1 };
   }
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
@@ -435,10 +437,10 @@ export class RedisBroker implements Broker {
     return (await this.opened().command('hexists', [this.access(queue).keys.meta, 'paused'])) === 1;
   }
 
-  async cancel(queue: string, id: string): Promise<CancelAnswer> {
+  async cancel(queue: string, id: string): Promise<CancelAnswer | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
-    return this.act<CancelAnswer>(
+    return this.act<CancelAnswer | 'not-found'>(
       queue,
       ['job', id],
       'cancel',
@@ -463,10 +465,26 @@ export class RedisBroker implements Broker {
     );
   }
 
-  async remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
+  async promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.bundles];
+    type Answer = 'promoted' | Exclude<JobState, 'scheduled'> | 'not-found';
+    const answer = await this.act<Answer>(queue, ['job', id], 'promote-job', keys, [id]);
+    // It is due, and any worker or duty makes it ready: mostly this call, which also wakes a worker.
+    if (answer === 'promoted') await this.promote(queue, PROMOTE_STEP);
+    return answer;
+  }
+
+  async remove(queue: string, id: string, seen = ''): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
-    return this.act(queue, ['job', id], 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles], [id]);
+    return this.act(
+      queue,
+      ['job', id],
+      'remove',
+      [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
+      [id, seen],
+    );
   }
 
   async purge(
@@ -734,14 +752,14 @@ export class RedisBroker implements Broker {
     ttl: string,
     numbersOnly = false,
   ): Promise<(StoredJob | undefined)[]> {
-    type Reply = [string, ...([] | [string, JobState, string, string, string, string])[]];
+    type Reply = [string, ...([] | [string, JobState, string, string, string, string, string])[]];
     const keys = this.readKeysOf(queue);
     const args = [ttl, numbersOnly ? '1' : '0', ...ids];
     const reading = ttl === '' ? this.look<Reply>('read', keys, args) : this.run<Reply>('read', keys, args);
     const [, ...found] = await reading;
     return found.map((entry) => {
       if (entry.length === 0) return undefined;
-      const [id, state, record, due, progress, cancelling] = entry;
+      const [id, state, record, due, progress, cancelling, token] = entry;
       return {
         id,
         state,
@@ -749,6 +767,7 @@ export class RedisBroker implements Broker {
         dueAt: instantOf(due),
         progress: progress === '' ? undefined : progress,
         cancelling: cancelling === '1',
+        token: token === '' ? undefined : token,
       };
     });
   }

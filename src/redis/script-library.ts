@@ -32,6 +32,7 @@ export type ScriptName =
   | 'listen'
   | 'pause-schedule'
   | 'promote'
+  | 'promote-job'
   | 'purge'
   | 'read'
   | 'read-schedules'

@@ -1,6 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { Broker } from '../core/broker.js';
 import { parseDuration, type Duration } from '../core/duration.js';
+import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { refuseSurplus } from '../core/surplus-arguments.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
 
@@ -24,7 +26,15 @@ const POLL_MS = 2;
  * expect(mailer.sent).toHaveLength(1);
  * ```
  */
-export async function drainQueues(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
+export function drainQueues(app: INestApplicationContext, options?: DrainOptions): Promise<void>;
+export async function drainQueues(
+  app: INestApplicationContext,
+  options: DrainOptions = {},
+  ...surplus: unknown[]
+): Promise<void> {
+  refuseSurplus(surplus, 'drainQueues');
+  requireObject(options, 'options of drainQueues', 'pass an object such as { timeout: "10s" }');
+  refuseUnknownKeys(options, ['timeout'], 'drainQueues');
   const timeoutMs = parseDuration(options.timeout ?? DEFAULT_TIMEOUT, 'timeout');
   const deadline = performance.now() + timeoutMs;
   for (let turn = 0; ; turn++) {

@@ -3,6 +3,7 @@ import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import type { Broker } from '../core/broker.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import { MovableClock } from '../memory/memory-clock.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { MemoryBroker } from '../memory/memory.broker.js';
@@ -42,7 +43,9 @@ export class TestQueues {
    * @param startAt of the clock; by default a fixed instant, so that runs repeat
    * @throws InvalidValueError
    */
-  constructor(startAt?: Date) {
+  constructor(startAt?: Date);
+  constructor(startAt?: Date, ...surplus: unknown[]) {
+    refuseSurplus(surplus, 'new TestQueues');
     if (startAt !== undefined && !(startAt instanceof Date && Number.isFinite(startAt.getTime())))
       throw new InvalidValueError('startAt of TestQueues', startAt, 'pass a valid Date');
     this.clock = startAt ? new MovableClock(startAt.getTime()) : new MovableClock();
@@ -110,6 +113,8 @@ export class TestQueues {
     return coming.length === 0 ? undefined : Math.min(...coming);
   }
 }
+
+limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['install', 'now']);
 
 /** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */
 async function instantsOf(broker: Broker, queue: string): Promise<(number | undefined)[]> {

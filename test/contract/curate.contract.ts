@@ -28,7 +28,12 @@ export function curateContract(use: () => BrokerDriver): void {
     for (const state of STATES) if (state !== 'ready') await putIn(driver, state);
     await putIn(driver, 'ready');
     await driver.expectCounts(Object.fromEntries(STATES.map((state) => [state, 1])));
-    expect(Object.keys(await driver.broker.counts('nothing-here')).sort()).toEqual([...JOB_STATES].sort());
+    const none = await driver.broker.counts('nothing-here');
+    expect(Object.keys(none).sort()).toEqual([...JOB_STATES, 'paused'].sort());
+    await driver.broker.setPaused(QUEUE, true);
+    expect([(await driver.broker.counts(QUEUE)).paused, none.paused]).toEqual([true, false]);
+    await driver.broker.setPaused(QUEUE, false);
+    expect((await driver.broker.counts(QUEUE)).paused).toBe(false);
   });
 
   it('reads jobs in the order they were asked for', async () => {
@@ -386,6 +391,86 @@ export function curateContract(use: () => BrokerDriver): void {
     const job = await driver.start('w1');
     expect(await driver.broker.remove(QUEUE, job.id)).toBe('active');
     expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
+  });
+
+  it.each(['scheduled', 'ready', 'parked', ...ENDS] as const)(
+    'removes a job that is %s only while it looks as it did when it was read',
+    async (state) => {
+      const driver = use();
+      const id = await putIn(driver, state, 'a');
+      const [stored] = await driver.broker.read(QUEUE, [id]);
+      const seen =
+        state === 'scheduled' || state === 'ready' || state === 'parked' ? state : stored?.record.slice(0, 14);
+      for (const other of ['scheduled', 'ready', 'parked', 'D1800000000001', 'C1700000000000']) {
+        if (other !== seen) expect(await driver.broker.remove(QUEUE, id, other)).toBe('changed');
+      }
+      expect(await driver.stateOf(id)).toBe(state);
+      expect(await driver.broker.remove(QUEUE, id, seen)).toBe('removed');
+      await driver.expectCounts({});
+    },
+  );
+
+  // ------------------------------------------------------------ promote
+
+  it('promotes a job that is delayed, at the back, and wakes a worker', async () => {
+    const driver = use();
+    const [late, waiting] = await driver.put({ delayMs: 3_600_000, userId: 'late' }, {});
+    const wakes = await driver.wakesOf('w1');
+    expect((await driver.reserve('w1')).jobs.map(({ id }) => id)).toEqual([waiting]);
+    await driver.reserve('w1', 3);
+    expect(await driver.broker.promoteJob(QUEUE, 'late')).toBe('promoted');
+    expect(await wakes.first(1)).toEqual([QUEUE]);
+    await driver.expectCounts({ ready: 1, active: 1 });
+    const { jobs, nextDueAt } = await driver.reserve('w1', 3);
+    expect(jobs.map(({ id }) => id)).toEqual([late]);
+    expect(nextDueAt).toBeUndefined();
+    expect(await driver.broker.promoteJob(QUEUE, late)).toBe('active');
+  });
+
+  it('promotes a job that waits for its next attempt, with its priority', async () => {
+    const driver = use();
+    const { id, token } = await driver.start('w1', { priority: 4 });
+    const envelope = driver.envelope({ priority: 4 });
+    await driver.settle('w1', { op: 'retry', id, token, delayMs: 3_600_000, envelope });
+    await driver.put({}, { priority: 9 }, { priority: 4 });
+    expect(await driver.broker.promoteJob(QUEUE, id)).toBe('promoted');
+    expect(await driver.broker.promoteJob(QUEUE, id)).toBe('ready');
+    const { jobs } = await driver.reserve('w1', 4);
+    expect(jobs.map((job) => job.id).indexOf(id)).toBe(2);
+    expect(jobs).toHaveLength(4);
+  });
+
+  it('promotes once when two ask at once, also while paused', async () => {
+    const driver = use();
+    const other = await driver.store.connect();
+    const [id] = await driver.put({ delayMs: 1000 }, { delayMs: 900 });
+    await driver.broker.setPaused(QUEUE, true);
+    const answers = await Promise.all([driver.broker, other].map((broker) => broker.promoteJob(QUEUE, id)));
+    expect(answers).toContain('promoted');
+    await driver.expectCounts({ ready: 1, scheduled: 1 });
+    await driver.broker.setPaused(QUEUE, false);
+    expect((await driver.reserve('w1', 5)).jobs.map((job) => job.id)).toEqual([id]);
+    await driver.expectConserved();
+  });
+
+  it.each(['ready', 'active', 'parked', ...ENDS] as const)(
+    'promotes nothing that is %s, and says so',
+    async (state) => {
+      const driver = use();
+      const id = await putIn(driver, state, 'a');
+      expect(await driver.broker.promoteJob(QUEUE, 'a')).toBe(state);
+      expect(await driver.stateOf(id)).toBe(state);
+      await driver.expectCounts({ [state]: 1 });
+      expect(await driver.broker.promoteJob(QUEUE, STRANGER)).toBe('not-found');
+    },
+  );
+
+  it('tells the lease of an active job', async () => {
+    const driver = use();
+    const { id, token } = await driver.start('w1');
+    expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', token });
+    await driver.broker.leave(QUEUE, 'w1');
+    expect((await driver.broker.read(QUEUE, [id]))[0]?.token).toBeUndefined();
   });
 
   it('removes by number one job of many', async () => {

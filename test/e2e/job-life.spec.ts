@@ -207,8 +207,8 @@ describe.each(STORES)('on $name', ({ options }) => {
       expect(await again.result()).toEqual({ healed: 1 });
       await expect(queues.retry('work', jobs[0].id)).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_STATE' });
 
-      expect(await queues.remove('work', jobs[1].id)).toBe(true);
-      expect(await queues.remove('work', jobs[1].id)).toBe(false);
+      await queues.remove('work', jobs[1].id);
+      await expect(queues.remove('work', jobs[1].id)).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_NOT_FOUND' });
       await expect(queues.retry('work', jobs[1].id)).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_NOT_FOUND' });
       expect(await queues.retryAll('work')).toBe(3);
       await Promise.all(jobs.slice(2).map((job) => job.result()));
@@ -275,7 +275,7 @@ describe.each(STORES)('on $name', ({ options }) => {
       await expect(awaited).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_CANCELLED' });
       await expect(delayed.result()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_CANCELLED' });
       expect(await queues.cancel('work', waiting.id)).toBe('finished');
-      expect(await queues.cancel('work', 'nobody')).toBe('not-found');
+      await expect(queues.cancel('work', 'nobody')).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_NOT_FOUND' });
       expect(await queues.counts('work')).toMatchObject({ ready: 0, scheduled: 0, cancelled: 2 });
     });
 

@@ -115,7 +115,7 @@ export class ModelledQueue {
     }
     schedules.sort((a, b) => (a.name < b.name ? -1 : 1));
     expect({ counts, paused, schedules }).toEqual({
-      counts: model.counts(),
+      counts: { ...model.counts(), paused: model.paused },
       paused: model.paused,
       schedules: model.rules.all(),
     });

@@ -340,7 +340,7 @@ export class QueueModel extends ModelState {
 
   // ---------------------------------------------------------------- curate
 
-  cancel(id: string): CancelAnswer {
+  cancel(id: string): CancelAnswer | 'not-found' {
     const job = this.find(id);
     if (job === undefined) return 'not-found';
     if (isSettled(job.state)) return 'finished';

@@ -126,6 +126,7 @@ describe('the broker', () => {
     await broker.reconcile(QUEUE, 'w1', [...jobs, { id: 'gone', token: 'w1:1' }]);
     await driver.settle('w1', { op: 'bury', ...jobs[0], detail: '{}', envelope: undefined, keep: KEEP });
     await broker.retryDead(QUEUE, jobs[0].id, driver.now(), encodeEnvelope(1, undefined, undefined, '1'));
+    await broker.promoteJob(QUEUE, jobs[0].id);
     await broker.promote(QUEUE, 10);
     await broker.reclaim(QUEUE, 8000);
     await broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });

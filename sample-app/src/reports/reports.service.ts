@@ -1,5 +1,5 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
-import { JobStateError, QueueService, type JobHandle, type JobState } from 'nestjs-task-queue';
+import { JobNotFoundError, JobStateError, QueueService, type JobHandle, type JobState } from 'nestjs-task-queue';
 import { auditTime, concatMap, defer, interval, merge, of, takeWhile, type Observable } from 'rxjs';
 import { Folders } from '../files/folders.js';
 import type { Report } from './report.js';
@@ -64,9 +64,10 @@ export class ReportsService {
   /** @returns false when somebody else has started it again by now */
   private async removeSettled(id: string): Promise<boolean> {
     try {
-      return await this.queues.remove(reportJob, id);
+      await this.queues.remove(reportJob, id);
+      return true;
     } catch (error) {
-      if (error instanceof JobStateError) return false;
+      if (error instanceof JobStateError || error instanceof JobNotFoundError) return false;
       throw error;
     }
   }

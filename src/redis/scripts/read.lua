@@ -5,7 +5,8 @@
 -- KEYS  1 jobs HASH   2 ids HASH   3 inflight HASH   4 scheduled ZSET   5 parked ZSET   6 cancelling HASH   7 notes HASH
 --       8 waiters HASH   9 bundles HASH
 -- ARGV  1 waiter's time to live in ms or ''   2 '1' the ids are the store's own | '0' a user's or the store's   3… ids
--- returns { now, per id: {} | { id, state, record, due ms or '', progress or '', cancelling '1'|'' } … }
+-- returns { now, per id: {} | { id, state, record, due ms or '', progress or '', cancelling '1'|'',
+--           token of its lease or '' } … }
 local jobs, ids, inflight, scheduled, parked, cancelling = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local notes, waiters, bundles = KEYS[7], KEYS[8], KEYS[9]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -18,12 +19,16 @@ for i = 3, #ARGV do
     reply[i - 1] = {}
   else
     local head = string.byte(record)
-    local state, due = 'ready', ''
+    local state, due, token = 'ready', '', ''
     if head == 67 then state = 'completed'
     elseif head == 88 then state = 'cancelled'
     elseif head == 68 then state = 'dead'
-    elseif redis.call('HEXISTS', inflight, id) == 1 then state = 'active'
     else
+      token = redis.call('HGET', inflight, id) or ''
+    end
+    if token ~= '' then
+      state = 'active'
+    elseif state == 'ready' then
       local score = redis.call('ZSCORE', scheduled, id)
       if score then
         state = 'scheduled'
@@ -40,6 +45,7 @@ for i = 3, #ARGV do
       id, state, record, due,
       redis.call('HGET', notes, id .. ':progress') or '',
       redis.call('HEXISTS', cancelling, id) == 1 and '1' or '',
+      token,
     }
   end
 end

@@ -6,7 +6,8 @@
 --       8 suspects LIST   9 cancelled ZSET   10 dead ZSET   11 levels HASH   12 crashes HASH   13 notes HASH   14 waiters HASH
 --      15 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
--- returns 'removed' | 'active' | 'not-found'
+--       4 how it looked when it was read: its state, of an ended one the beginning of its settled line; '' any
+-- returns 'removed' | 'active' | 'changed' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local notes, waiters, bundles = KEYS[13], KEYS[14], KEYS[15]
@@ -25,6 +26,16 @@ local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 if redis.call('HEXISTS', inflight, id) == 1 then return answer('active') end
 local head = string.byte(record)
+if ARGV[4] ~= '' then
+  local seen = 'ready'
+  if head == 67 or head == 88 or head == 68 then seen = string.sub(record, 1, #ARGV[4])
+  elseif redis.call('ZSCORE', scheduled, id) then seen = 'scheduled'
+  else
+    local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
+    if redis.call('ZSCORE', parked, name .. ' ' .. id) then seen = 'parked' end
+  end
+  if seen ~= ARGV[4] then return answer('changed') end
+end
 local envelope = record
 if head == 67 or head == 88 or head == 68 then
   envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1)
