@@ -54,7 +54,7 @@ export function promoteJob(queue: MemoryQueue, id: string): 'promoted' | Exclude
   if (!job) return 'not-found';
   if (job.state !== 'scheduled') return job.state;
   queue.makeReady(job, 'back');
-  queue.tell('promoted', job.id, '');
+  queue.tell('promoted', job, '');
   queue.wake();
   return 'promoted';
 }

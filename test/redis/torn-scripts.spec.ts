@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Link } from '../../src/redis/link.js';
 import { loadScripts, type ScriptName } from '../../src/redis/script-library.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
+import { QUEUE } from '../contract/broker-driver.js';
 import { RedisDriver } from './redis-driver.js';
 import { callTorn, withTears } from './tear.js';
 
@@ -57,6 +58,14 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
       },
     },
   ],
+  'promote-job': (['bytes', 'verb'] as const).map((again): Case => ({
+    title: `a delayed job, repeated by its ${again}`,
+    again,
+    prepare: async (driver) => {
+      await driver.put({ delayMs: 5, userId: 'a' }, { delayMs: 9 });
+      return () => driver.broker.promoteJob(QUEUE, 'a');
+    },
+  })),
 };
 
 describe('a script that stops in the middle', () => {
