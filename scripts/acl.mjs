@@ -46,6 +46,8 @@ const SERVICES = [
   'run-schedule',
   'read-schedules',
   'remove-schedule',
+  // Puts in order what any of them leaves that stops in the middle.
+  'mend',
 ];
 const ROLES = {
   producer: { scripts: SERVICES, direct: ['wait', 'waitaof'], writes: true },

@@ -26,8 +26,11 @@ export class InboxMover {
     private readonly now: () => number,
   ) {}
 
-  /** @returns how many were moved */
-  move(inbox: string, limit: number): Promise<number> {
+  /**
+   * @param mend puts in order what an earlier call took out of the list before it stopped
+   * @returns how many were moved
+   */
+  move(inbox: string, limit: number, mend: () => Promise<void>): Promise<number> {
     let lane = this.lanes.get(inbox);
     if (lane === undefined) {
       lane = { caller: randomBytes(9).toString('base64url'), call: 0, last: Promise.resolve() };
@@ -35,16 +38,24 @@ export class InboxMover {
     }
     const { caller } = lane;
     const call = String(++lane.call);
-    const moved = lane.last.then(() => this.moveUnder(caller, call, inbox, limit));
+    const moved = lane.last.then(() => this.moveUnder(caller, call, inbox, limit, mend));
     lane.last = moved.catch(() => {});
     return moved;
   }
 
-  private async moveUnder(caller: string, call: string, inbox: string, limit: number): Promise<number> {
+  private async moveUnder(
+    caller: string,
+    call: string,
+    inbox: string,
+    limit: number,
+    mend: () => Promise<void>,
+  ): Promise<number> {
     const { meta, jobs, ready, idle } = this.keys;
     const ids = this.numbers.tryTake(limit) ?? (await this.numbers.take(limit));
     const head = '1' + this.now().toString(36);
-    const reply = await this.link.run(this.script, [meta, jobs, ready, idle, inbox], [caller, call, head, ...ids]);
-    return (reply as [string, number])[1];
+    const keys = [meta, jobs, ready, idle, inbox];
+    const [, moved, isTorn] = (await this.link.run(this.script, keys, [caller, call, head, ...ids])) as number[];
+    if (isTorn === 1) await mend();
+    return moved;
   }
 }

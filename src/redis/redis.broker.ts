@@ -52,6 +52,7 @@ import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
 import { Link, type Client } from './link.js';
+import { Mender } from './mender.js';
 import { NumberedCaller, type Subject } from './numbered-caller.js';
 import { RedisTimetable } from './redis-timetable.js';
 import {
@@ -132,6 +133,7 @@ interface QueueAccess {
   inboxes: InboxMover;
   timetable: RedisTimetable;
   caller: NumberedCaller;
+  mender: Mender;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   format: Promise<void> | undefined;
   /** Somebody heard its events lately: turns say how long runs took. */
@@ -255,7 +257,8 @@ export class RedisBroker implements Broker {
   }
 
   async takeInbox(queue: string, inbox: string, limit: number): Promise<number> {
-    return this.access(queue).inboxes.move(inbox, limit);
+    const { inboxes, mender } = this.access(queue);
+    return this.mending(queue, () => inboxes.move(inbox, limit, () => mender.mend()));
   }
 
   async awaitInbox(inbox: string, timeoutMs: number): Promise<void> {
@@ -271,7 +274,14 @@ export class RedisBroker implements Broker {
     const handsOver = this.link?.client.isCluster !== true;
     const { maxCrashes, fewestShared } = this.options;
     const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared, heard: access.heard });
-    const reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
+    if (access.mender.isDue) await access.mender.mend();
+    let reply: TurnReply;
+    try {
+      reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
+    } catch (error) {
+      await access.mender.after(error, turn);
+      throw error;
+    }
     access.heard = isHeard(reply);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await this.opened().command('hmget', [access.keys.jobs, ...ids])) as string[]);
@@ -300,7 +310,7 @@ export class RedisBroker implements Broker {
 
   async reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
     const { keys } = this.access(queue);
-    const { released, fence } = await this.giveBackOrphans(keys, worker, held);
+    const { released, fence } = await this.mending(queue, () => this.giveBackOrphans(keys, worker, held));
     const lost = await this.lostOf(keys, held);
     // Who can say so lives: its lease ran out because it was slow.
     for (let first = 0; first < lost.length; first += STEP) {
@@ -315,7 +325,7 @@ export class RedisBroker implements Broker {
     const leave = (expiry: string) => this.run<number>('leave', [keys.workers, keys.idle], [worker, expiry]);
     await leave(''); // nobody wakes it for what it gives back
     for (let tries = 0; tries < 3; tries++) {
-      const { expiry } = await this.giveBackOrphans(keys, worker, []);
+      const { expiry } = await this.mending(queue, () => this.giveBackOrphans(keys, worker, []));
       if ((await leave(expiry)) === 1) return;
     }
     // A turn of it is still on its way again and again: the lease brings those jobs back.
@@ -338,10 +348,9 @@ export class RedisBroker implements Broker {
 
   async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
     const { keys: k } = this.access(queue);
-    const [, promoted, next] = await this.run<[string, number, string]>(
-      'promote',
-      [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle, k.jobs],
-      [Math.min(limit, PROMOTE_STEP)],
+    const keys = [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle, k.jobs];
+    const [, promoted, next] = await this.mending(queue, () =>
+      this.run<[string, number, string]>('promote', keys, [Math.min(limit, PROMOTE_STEP)]),
     );
     return { promoted, nextDueAt: instantOf(next) };
   }
@@ -350,9 +359,15 @@ export class RedisBroker implements Broker {
     const { keys: k } = this.access(queue);
     const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
     keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.ticks);
-    type Reply = [string, string[], string[], number, number, string, number, string, number, string];
-    const reply = await this.run<Reply>('reclaim', keys, [leaseMs, this.options.maxCrashes, STEP]);
-    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook] = reply;
+    type Reply = [string, string[], string[], number, number, string, number, string, number, string, number];
+    const args = [leaseMs, this.options.maxCrashes, STEP];
+    const reply = await this.mending(queue, () => this.run<Reply>('reclaim', keys, args));
+    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook, isTorn] = reply;
+    // Of another process, which has ended or may not do it.
+    if (isTorn === 1)
+      await this.access(queue)
+        .mender.mend()
+        .catch(() => {});
     return {
       now: Number(now),
       reclaimed: reclaimed.length,
@@ -373,10 +388,9 @@ export class RedisBroker implements Broker {
   ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
     const { keys: k } = this.access(queue);
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
-    const [, trimmed, trimmedDead, more] = await this.run<[string, number, number, number]>(
-      'trim',
-      [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters, k.bundles],
-      [STEP, CALL_MEMORY_S, ...limits],
+    const keys = [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters, k.bundles];
+    const [, trimmed, trimmedDead, more] = await this.mending(queue, () =>
+      this.run<[string, number, number, number]>('trim', keys, [STEP, CALL_MEMORY_S, ...limits]),
     );
     return { trimmed, trimmedDead, more: more === 1 };
   }
@@ -635,17 +649,19 @@ export class RedisBroker implements Broker {
       const enqueuer = this.createEnqueuer(queue, link, keys, numbers);
       const inboxes = new InboxMover(link, keys, this.scripts['take-inbox'], numbers, () => this.now());
       const timetable = new RedisTimetable(keys, numbers, {
-        run: (name, ...call) => this.run(name, ...call),
+        run: (name, ...call) => this.mending(queue, () => this.run(name, ...call)),
         act: (...call) => this.act(queue, ...call),
         look: (...call) => this.look('read-schedules', ...call),
         command: (name, args) => link.command(name, args),
       });
       const caller = new NumberedCaller(queue, link, keys);
+      const mender = new Mender(keys, this.options.maxCrashes, (...call) => this.run('mend', ...call));
       const format = undefined;
       access = {
         keys,
         turnKeys: turnKeysOf(keys),
         numbers,
+        mender,
         enqueuer,
         inboxes,
         timetable,
@@ -710,7 +726,20 @@ export class RedisBroker implements Broker {
     keys: readonly string[],
     args: (string | number)[],
   ): Promise<T> {
-    return this.access(queue).caller.call(subject, this.scripts[name], keys, args) as Promise<T>;
+    const { caller } = this.access(queue);
+    return this.mending(queue, () => caller.call(subject, this.scripts[name], keys, args) as Promise<T>);
+  }
+
+  /** A call whose script may stop in the middle: what it leaves is put in order. */
+  private async mending<T>(queue: string, call: () => Promise<T>): Promise<T> {
+    const { mender } = this.access(queue);
+    if (mender.isDue) await mender.mend();
+    try {
+      return await call();
+    } catch (error) {
+      await mender.after(error);
+      throw error;
+    }
   }
 
   /** As {@link run}, of a call that writes nothing. */

@@ -30,6 +30,7 @@ export type ScriptName =
   | 'leave'
   | 'list'
   | 'listen'
+  | 'mend'
   | 'pause-schedule'
   | 'promote'
   | 'promote-job'

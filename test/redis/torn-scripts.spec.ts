@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ReservedJob, Settlement, WorkerTurn } from '../../src/core/broker.js';
+import type { RetentionLimit } from '../../src/core/job.js';
 import { Link } from '../../src/redis/link.js';
 import { loadScripts, type ScriptName } from '../../src/redis/script-library.js';
+import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
+import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
-import { QUEUE } from '../contract/broker-driver.js';
 import { RedisDriver } from './redis-driver.js';
 import { callTorn, withTears } from './tear.js';
 
@@ -68,6 +71,369 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
   })),
 };
 
+const keepOne = { count: 1, ageMs: DAY_MS, bytes: 1_000_000 };
+const settling = (
+  titled: string,
+  make: (driver: RedisDriver) => Promise<Settlement[]>,
+  turn: Partial<WorkerTurn> = {},
+): Case => ({
+  title: titled,
+  again: 'verb',
+  prepare: async (driver) => {
+    const settlements = await make(driver);
+    await driver.put({}, {});
+    const sent = driver.turn('w1', { want: 1, ...turn, settlements });
+    return () => driver.broker.settleAndReserve(QUEUE, sent);
+  },
+});
+/** Jobs that w1 runs. */
+async function running(driver: RedisDriver, ...seeds: Seed[]): Promise<ReservedJob[]> {
+  await driver.put(...seeds);
+  return (await driver.reserve('w1', seeds.length)).jobs;
+}
+const bury = (job: ReservedJob, keep: RetentionLimit | false = KEEP): Settlement => ({
+  op: 'bury',
+  id: job.id,
+  token: job.token,
+  detail: '{"reason":"exhausted","name":"Error","message":"no"}',
+  envelope: job.envelope,
+  keep,
+});
+
+CASES['settle-and-reserve'] = [
+  settling('completes', async (driver) =>
+    (await running(driver, {}, {}, { userId: 'a' })).map((job) => driver.complete(job)),
+  ),
+  settling('completes jobs whose envelopes it looks up', async (driver) =>
+    (await running(driver, {}, {})).map(({ id, token }) => driver.complete({ id, token })),
+  ),
+  settling('completes and keeps nothing', async (driver) =>
+    (await running(driver, {}, { userId: 'a' })).map((job) => driver.complete(job, '1', false)),
+  ),
+  settling('completes many, which share fields', async (driver) =>
+    (await running(driver, ...Array.from({ length: 24 }, () => ({})))).map((job) => driver.complete(job)),
+  ),
+  settling('completes more than are kept', async (driver) => {
+    await driver.putEnded('completed', 3, { ...KEEP, count: 3 });
+    return (await running(driver, {}, {})).map((job) => driver.complete(job, '1', { ...KEEP, count: 3 }));
+  }),
+  settling('retries at once and later', async (driver) => {
+    const jobs = await running(driver, {}, {}, { priority: 2 }, {});
+    return jobs.map((job, at): Settlement => ({
+      op: 'retry',
+      id: job.id,
+      token: job.token,
+      delayMs: at % 2 ? 5000 : 0,
+      envelope: job.envelope + ' ',
+    }));
+  }),
+  settling('snoozes', async (driver) =>
+    (await running(driver, {}, {})).map(({ id, token }): Settlement => ({
+      op: 'snooze',
+      id,
+      token,
+      delayMs: 5,
+      envelope: undefined,
+    })),
+  ),
+  settling('releases', async (driver) =>
+    (await running(driver, {}, { priority: 1 }, {})).map(({ id, token }): Settlement => ({ op: 'release', id, token })),
+  ),
+  settling('parks', async (driver) =>
+    (await running(driver, { name: 'x' }, { name: 'y' })).map(({ id, token }, at): Settlement => ({
+      op: 'park',
+      id,
+      token,
+      name: 'xy'[at],
+    })),
+  ),
+  settling('cancels', async (driver) =>
+    (await running(driver, {}, { userId: 'a' })).map(({ id, token }): Settlement => ({
+      op: 'cancel',
+      id,
+      token,
+      keep: KEEP,
+    })),
+  ),
+  settling('gives no further attempt to what somebody wants cancelled', async (driver) => {
+    const jobs = await running(driver, {}, {});
+    for (const { id } of jobs) await driver.broker.cancel(QUEUE, id);
+    return jobs.map((job): Settlement => ({
+      op: 'retry',
+      id: job.id,
+      token: job.token,
+      delayMs: 0,
+      envelope: job.envelope,
+    }));
+  }),
+  settling('buries', async (driver) => (await running(driver, {}, { userId: 'a' })).map((job) => bury(job))),
+  settling('buries more than are kept', async (driver) => {
+    await driver.putEnded('dead', 1, keepOne, { userId: 'old' });
+    return (await running(driver, {}, {})).map((job) => bury(job, keepOne));
+  }),
+  settling(
+    'promotes and reserves what is rare',
+    async (driver) => {
+      await driver.put({ delayMs: 1 }, { delayMs: 1, priority: 3 }, { priority: 5 }, {});
+      await driver.advance(10);
+      return [];
+    },
+    { want: 3 },
+  ),
+  settling(
+    'adopts',
+    async (driver) => {
+      const jobs = await running(driver, { name: 'x' }, { name: 'x' });
+      await driver.settle('w1', ...jobs.map(({ id, token }): Settlement => ({ op: 'park', id, token, name: 'x' })));
+      return [];
+    },
+    { want: 10, adopt: ['x'] },
+  ),
+  settling(
+    'passes over holes',
+    async (driver) => {
+      const [first] = await driver.putMany(3);
+      await driver.broker.cancel(QUEUE, first);
+      return [];
+    },
+    { want: 2 },
+  ),
+];
+
+/** A verb that somebody calls again: what it answers then may differ, what is stored may not. */
+const verb = (title: string, prepare: Prepare, again: Case['again'] = 'verb'): Case => ({ title, prepare, again });
+
+CASES.cancel = [
+  verb('a ready job', async (driver) => {
+    const [id] = await driver.put({ userId: 'a' }, {});
+    return () => driver.broker.cancel(QUEUE, id);
+  }),
+  verb('a ready job with a priority', async (driver) => {
+    const [id] = await driver.put({ priority: 4 });
+    return () => driver.broker.cancel(QUEUE, id);
+  }),
+  verb('a scheduled job', async (driver) => {
+    const [id] = await driver.put({ delayMs: 500 });
+    return () => driver.broker.cancel(QUEUE, id);
+  }),
+  verb('a running job', async (driver) => {
+    const job = await driver.start('w1');
+    return () => driver.broker.cancel(QUEUE, job.id);
+  }),
+];
+CASES.remove = [
+  verb('a ready job', async (driver) => {
+    const [id] = await driver.put({ userId: 'a' }, {});
+    return () => driver.broker.remove(QUEUE, id);
+  }),
+  verb('a scheduled job', async (driver) => {
+    const [id] = await driver.put({ delayMs: 500, priority: 2 });
+    return () => driver.broker.remove(QUEUE, id);
+  }),
+  ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
+    verb(`a ${state} job`, async (driver) => {
+      const [id] = await driver.putEnded(state, 2, KEEP, {});
+      return () => driver.broker.remove(QUEUE, id);
+    }),
+  ),
+];
+CASES['retry-dead'] = [
+  ...[0, 3].map((priority) =>
+    verb(`priority ${priority}`, async (driver) => {
+      const [id] = await driver.putEnded('dead', 1, KEEP, { priority });
+      const settledAt = (await driver.settledOf(id))?.settledAt ?? 0;
+      return () => driver.broker.retryDead(QUEUE, id, settledAt, driver.envelope({ priority }));
+    }),
+  ),
+];
+CASES.purge = (['ready', 'scheduled', 'parked', 'completed', 'cancelled', 'dead'] as const).map((state) =>
+  verb(state, async (driver) => {
+    if (state === 'ready') await driver.put({}, { userId: 'a' }, { priority: 1 }, {});
+    else if (state === 'scheduled') await driver.put({ delayMs: 9 }, { delayMs: 9, userId: 'a', priority: 1 });
+    else if (state === 'parked') {
+      const jobs = await running(driver, { name: 'x' }, { name: 'x', userId: 'a' });
+      await driver.settle('w1', ...jobs.map(({ id, token }): Settlement => ({ op: 'park', id, token, name: 'x' })));
+    } else {
+      await driver.putEnded(state, 2);
+      await driver.putEnded(state, 1, KEEP, { userId: 'a' });
+    }
+    return () => driver.broker.purge(QUEUE, state, 10);
+  }),
+);
+CASES.promote = [
+  verb('what is due', async (driver) => {
+    await driver.put({ delayMs: 1 }, { delayMs: 1, priority: 3 }, { delayMs: 1 });
+    await driver.advance(10);
+    return () => driver.broker.promote(QUEUE, 10);
+  }),
+];
+const expired = async (
+  driver: RedisDriver,
+  crashes: number,
+): Promise<Prepare extends never ? never : () => Promise<unknown>> => {
+  for (let crash = 0; crash < crashes; crash++) {
+    await driver.reserve('dying', 10, { alone: true });
+    await driver.expireLeases();
+  }
+  await driver.reserve('dying', 10, { alone: true });
+  await driver.scan();
+  for (let step = 0; step < 3; step++) {
+    await driver.advance(LEASE_MS / 4 + 1);
+    await driver.scan();
+  }
+  await driver.advance(LEASE_MS / 4 + 1);
+  return () => driver.broker.reclaim(QUEUE, LEASE_MS);
+};
+CASES.reclaim = [0, 1, 2].map((crashes) =>
+  verb(`a job that crashed ${crashes} times`, async (driver) => {
+    await driver.put({ priority: 2 });
+    if (crashes < 1) await driver.put({}, {});
+    return expired(driver, crashes);
+  }),
+);
+CASES.reclaim.push(
+  verb('a job that somebody wants cancelled', async (driver) => {
+    const job = await driver.start('dying');
+    await driver.broker.cancel(QUEUE, job.id);
+    return expired(driver, 0);
+  }),
+);
+CASES.reconcile = [
+  verb('gives back what is not held', async (driver) => {
+    const jobs = await running(driver, {}, { priority: 2 }, {});
+    await driver.broker.cancel(QUEUE, jobs[2].id);
+    return () => driver.broker.reconcile(QUEUE, 'w1', []);
+  }),
+];
+CASES.leave = [
+  verb('a worker', async (driver) => {
+    await running(driver, {}, {});
+    return () => driver.broker.leave(QUEUE, 'w1');
+  }),
+];
+CASES.beat = [
+  verb('of a worker that runs', async (driver) => {
+    await running(driver, {});
+    return () => driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+  }),
+];
+CASES.forgive = [
+  verb('a slow worker', async (driver) => {
+    await driver.put({});
+    const [job] = (await driver.reserve('w1', 1)).jobs;
+    await driver.expireLeases();
+    return () => driver.broker.reconcile(QUEUE, 'w1', [job]);
+  }),
+];
+CASES.report = [
+  verb('progress and lines', async (driver) => {
+    const jobs = await running(driver, {}, {});
+    return () =>
+      driver.broker.report(
+        QUEUE,
+        jobs.map(({ id, token }) => ({ id, token, progress: '1', logs: ['a', 'b'] })),
+      );
+  }),
+];
+CASES.trim = [
+  verb('what is too much', async (driver) => {
+    for (const state of ['completed', 'cancelled', 'dead'] as const) {
+      await driver.putEnded(state, 2, KEEP);
+      await driver.putEnded(state, 1, KEEP, { userId: state });
+    }
+    const rule = { ...KEEP, count: 1 };
+    return () => driver.broker.trim(QUEUE, { completed: rule, cancelled: rule, dead: rule });
+  }),
+];
+CASES['take-inbox'] = [
+  verb('elements', async (driver) => {
+    for (const element of ['1', '2', '3']) await driver.store.pushInbox(element);
+    return () => driver.broker.takeInbox(QUEUE, driver.store.inbox, 10);
+  }),
+];
+CASES['take-ids'] = [
+  verb('a block', async (driver) => {
+    const other = await driver.connect();
+    return () => other.enqueue(QUEUE, [driver.newJob()]);
+  }),
+];
+CASES['set-paused'] = ['1', '0'].map((paused) =>
+  verb(paused === '1' ? 'pauses' : 'resumes', async (driver) => {
+    await driver.put({});
+    if (paused === '0') await driver.broker.setPaused(QUEUE, true);
+    return () => driver.broker.setPaused(QUEUE, paused === '1');
+  }),
+);
+CASES.listen = [
+  verb('to events', async (driver) => async () => {
+    await (
+      await driver.broker.onEvents(QUEUE, () => {})
+    )();
+  }),
+];
+CASES['register-schedule'] = [
+  verb('a rule', async (driver) => () => driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { app: APP }))),
+  verb('another rule', async (driver) => {
+    await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { app: APP }));
+    return () => driver.broker.registerSchedule(QUEUE, rule(driver.now() + 9, { app: APP, specHash: 'h2' }));
+  }),
+];
+CASES['announce-schedules'] = [
+  verb('what the code declares', async (driver) => {
+    await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 500_000, { app: APP }));
+    await driver.broker.announceSchedules(QUEUE, APP, []);
+    for (let step = 0; step < 3; step++) {
+      await driver.advance(25_000);
+      if (step < 2) await driver.broker.announceSchedules(QUEUE, APP, []);
+    }
+    return () => driver.broker.announceSchedules(QUEUE, APP, []);
+  }),
+];
+CASES['due-schedules'] = [
+  verb('passes over ticks without a rule', async (driver) => {
+    await seedDue(driver);
+    await driver.client.hdel(driver.keys.schedules, 'digest');
+    return () => driver.broker.dueSchedules(QUEUE, 10);
+  }),
+];
+CASES['fire-schedules'] = [0, 3].map((priority) =>
+  verb(`a tick with priority ${priority}`, async (driver) => {
+    const tick = await seedDue(driver);
+    const jobs = [tickJob(driver, tick, 'digest', priority)];
+    return () => driver.broker.fireSchedules(QUEUE, [fireOf(driver, tick, { jobs })]);
+  }),
+);
+CASES['run-schedule'] = [0, 3].map((priority) =>
+  verb(`with priority ${priority}`, async (driver) => {
+    const tick = await seedDue(driver);
+    const job = tickJob(driver, tick, 'digest', priority);
+    return () => driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', job);
+  }),
+);
+CASES['pause-schedule'] = [
+  verb('an active one', async (driver) => {
+    await seedDue(driver);
+    return () => driver.broker.pauseSchedule(QUEUE, 'digest');
+  }),
+];
+CASES['resume-schedule'] = [
+  verb('a paused one', async (driver) => {
+    await seedDue(driver);
+    await driver.broker.pauseSchedule(QUEUE, 'digest');
+    return () => driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: driver.now() + 5 });
+  }),
+];
+CASES['remove-schedule'] = [
+  verb('one', async (driver) => {
+    await seedDue(driver, { app: APP });
+    return () => driver.broker.removeSchedule(QUEUE, 'digest');
+  }),
+];
+/** They write nothing, or what waits for an end and ends with it. */
+const READ = ['counts', 'list', 'read', 'read-schedules'];
+/** It is what repairs: stopped, it begins anew. */
+const MENDS = ['mend'];
+
 describe('a script that stops in the middle', () => {
   let driver: RedisDriver;
   let lastCall: (() => Promise<unknown>) | undefined;
@@ -86,7 +452,12 @@ describe('a script that stops in the middle', () => {
 
   afterEach(async () => {
     Link.prototype.run = run;
-    await driver.close();
+    await driver?.close();
+  });
+
+  it('is one that is tried here', () => {
+    const covered = [...Object.keys(CASES), ...READ, ...MENDS].sort();
+    expect(covered).toEqual(Object.keys(loadScripts()).sort());
   });
 
   describe.each(Object.entries(CASES) as [ScriptName, Case[]][])('%s', (name, cases) => {

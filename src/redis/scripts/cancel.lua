@@ -25,12 +25,14 @@ local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 local head = string.byte(record)
 if head == 67 or head == 88 or head == 68 then return answer('finished') end
+-- include journal
 local base = string.sub(meta, 1, -5)
 if redis.call('HEXISTS', inflight, id) == 1 then
   redis.call('HSET', cancelling, id, nowText)
   publish(base .. 'signals', 'cancel ' .. id)
   return answer('requested')
 end
+begin({ id })
 local name = string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
 if redis.call('ZREM', scheduled, id) == 0 and redis.call('ZREM', priority, id) == 0
     and redis.call('ZREM', parked, name .. ' ' .. id) == 0
@@ -44,6 +46,7 @@ local kept = line .. '\n' .. record
 redis.call('HSET', jobs, id, kept)
 redis.call('ZADD', cancelled, nowText, id)
 redis.call('HINCRBY', meta, 'cancelledBytes', #kept)
+finish()
 local until_ = redis.call('HGET', waiters, id)
 if until_ then
   redis.call('HDEL', waiters, id)

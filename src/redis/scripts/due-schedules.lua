@@ -13,7 +13,9 @@ local taken, bytes = 0, 0
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', ticks, '-inf', nowText, 'LIMIT', 0, ARGV[1])) do
   local header = redis.call('HGET', schedules, name)
   local hash, tick, fired = string.match(header or '', '^(%S+) active (%d+) %S+ (%d+) ')
-  if hash then
+  if hash and tonumber(tick) > now then
+    redis.call('ZADD', ticks, tick, name) -- fire-schedules.lua stopped before this
+  elseif hash then
     local spec = redis.call('HGET', specs, name) or ''
     bytes = bytes + #spec
     if taken > 0 and bytes > 1048576 then break end

@@ -18,8 +18,9 @@ local queueState = redis.call('HMGET', meta, 'paused', 'listen')
 local listening = queueState[2] and tonumber(queueState[2]) > now
 local answers, placed, events = {}, {}, {}
 -- What is written once for all fires.
-local headers, scores, gone, histories, envelopes, pushed, levelled = {}, {}, {}, {}, {}, {}, {}
+local headers, scores, gone, histories, envelopes, pushed, levelled, ranked = {}, {}, {}, {}, {}, {}, {}, {}
 local earlier = false
+-- include journal
 
 -- include record-of
 -- include news
@@ -53,7 +54,8 @@ local function enqueue(at)
     levelled[#levelled + 1] = id
     levelled[#levelled + 1] = level
     local position = redis.call('HINCRBY', meta, 'back', 1)
-    redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+    ranked[#ranked + 1] = string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position)
+    ranked[#ranked + 1] = id
     earlier = true
   else
     pushed[#pushed + 1] = id
@@ -135,7 +137,13 @@ local function fire(at)
   return answer
 end
 
-local at = 1
+local at, coming = 1, {}
+while at <= #ARGV do
+  for job = 1, tonumber(ARGV[at + 10]) do coming[#coming + 1] = ARGV[at + 6 + 5 * job] end
+  at = at + 11 + 5 * tonumber(ARGV[at + 10])
+end
+if #coming > 0 then begin(coming) end
+at = 1
 while at <= #ARGV do
   answers[#answers + 1] = fire(at)
   at = at + 11 + 5 * tonumber(ARGV[at + 10])
@@ -149,9 +157,16 @@ local function fieldsOf(map)
   end
   return fields
 end
-if #gone > 0 then redis.call('ZREM', ticks, unpack(gone)) end
-if next(headers) then redis.call('HSET', schedules, unpack(fieldsOf(headers))) end
+-- First the jobs, then the tick: a tick that is fired again finds the jobs that it has by their user ids.
+if #levelled > 0 then redis.call('HSET', levels, unpack(levelled)) end
+if #envelopes > 0 then redis.call('HSET', jobs, unpack(envelopes)) end
+if #ranked > 0 then redis.call('ZADD', priority, unpack(ranked)) end
+if #pushed > 0 then redis.call('RPUSH', ready, unpack(pushed)) end
+finish()
 if next(histories) then redis.call('HSET', runs, unpack(fieldsOf(histories))) end
+-- The tick is what the header says: its place among the ticks is put right where it is behind (due-schedules.lua).
+if next(headers) then redis.call('HSET', schedules, unpack(fieldsOf(headers))) end
+if #gone > 0 then redis.call('ZREM', ticks, unpack(gone)) end
 if next(scores) then
   local members = {}
   for name, score in pairs(scores) do
@@ -160,9 +175,6 @@ if next(scores) then
   end
   redis.call('ZADD', ticks, unpack(members))
 end
-if #envelopes > 0 then redis.call('HSET', jobs, unpack(envelopes)) end
-if #levelled > 0 then redis.call('HSET', levels, unpack(levelled)) end
-if #pushed > 0 then redis.call('RPUSH', ready, unpack(pushed)) end
 if not queueState[1] and (#pushed > 0 or earlier) then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
   for i = 1, 8 do

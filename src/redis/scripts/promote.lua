@@ -11,7 +11,9 @@ local jobs = KEYS[7]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, ARGV[1])
+-- include journal
 if #due > 0 then
+  begin(due)
   redis.call('ZREMRANGEBYRANK', scheduled, 0, #due - 1)
   if redis.call('EXISTS', levels) == 1 then
     for i = 1, #due do
@@ -26,6 +28,7 @@ if #due > 0 then
   else
     redis.call('RPUSH', ready, unpack(due))
   end
+  finish()
   local state = redis.call('HMGET', meta, 'paused', 'listen')
   if state[2] and tonumber(state[2]) > now then
     -- include looked-up-news

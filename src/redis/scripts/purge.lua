@@ -22,16 +22,31 @@ end
 local state, limit = ARGV[3], tonumber(ARGV[4])
 local victims, records, blanks = {}, {}, 0
 -- include piece-at
+-- include journal
 
 local function popSorted(store)
-  local popped = redis.call('ZPOPMIN', store, limit - #victims)
-  for i = 1, #popped, 2 do victims[#victims + 1] = popped[i] end
+  local popped = redis.call('ZRANGE', store, 0, limit - #victims - 1)
+  if #popped == 0 then return end
+  begin(popped)
+  redis.call('ZREM', store, unpack(popped))
+  for i = 1, #popped do victims[#victims + 1] = popped[i] end
 end
 local function popList(store)
   if #victims >= limit then return 0 end
-  local popped = redis.call('LPOP', store, limit - #victims) or {}
+  local popped = redis.call('LRANGE', store, 0, limit - #victims - 1)
+  if #popped == 0 then return 0 end
+  begin(popped)
+  redis.call('LPOP', store, #popped)
   for i = 1, #popped do victims[#victims + 1] = popped[i] end
   return #popped
+end
+
+local function freeUserId(id, record)
+  local head = string.byte(record)
+  local settled = head == 67 or head == 88 or head == 68
+  local envelope = settled and string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) or record
+  local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
+  if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
 end
 
 local counter, holes
@@ -52,8 +67,15 @@ elseif state == 'parked' then
 elseif state == 'completed' then
   local looked = 0
   while #victims < limit and looked < 1000 do
-    local element = redis.call('LPOP', completed)
+    local element = redis.call('LINDEX', completed, 0)
     if not element then break end
+    local named = {}
+    eachWord(element, function(word, prefix, suffixes)
+      if not prefix then named[#named + 1] = word end
+      for suffix in string.gmatch(suffixes or '', '.') do named[#named + 1] = prefix .. suffix end
+    end)
+    begin(named)
+    redis.call('LPOP', completed)
     local at, size = string.match(element, '^(%d+) (%d+)')
     local words, left, bytes = {}, 0, 0
     eachWord(element, function(word, prefix, suffixes, length)
@@ -84,6 +106,7 @@ elseif state == 'completed' then
         else
           victims[#victims + 1] = prefix .. suffix
           records[prefix .. suffix] = record
+          freeUserId(prefix .. suffix, record) -- it is about to lose its record
         end
       end)
       looked = looked + gone
@@ -133,17 +156,15 @@ for i = 1, #victims do
   else
     removed = removed + 1
     bytes = bytes + #record
-    local envelope = settled and string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) or record
-    local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
-    if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
-    redis.call('HDEL', jobs, id)
+    freeUserId(id, record)
     redis.call('HDEL', levels, id)
     redis.call('HDEL', crashes, id)
     redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+    redis.call('HDEL', jobs, id)
     if redis.call('HDEL', waiters, id) == 1 then
       publish(base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
     end
-    if listening then events[#events + 1] = newsOf('removed', id, envelope, '') end
+    if listening then events[#events + 1] = newsOf('removed', id, record, '') end
   end
 end
 -- Redis refuses the number -0.
@@ -155,6 +176,7 @@ if state == 'completed' and more == 0 then
 end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
+finish()
 if #events > 0 then
   publish(base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
 end

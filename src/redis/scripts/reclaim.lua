@@ -7,7 +7,7 @@
 --      13 waiters HASH  14 idle SET      15 scheduled ZSET   16 parked ZSET      17 ticks ZSET
 -- ARGV  1 lease ms   2 crashes until dead   3 items a step
 -- returns { now, reclaimed ids, poisoned ids, more 1|0, in flight, next expiry ms or '', ready, next due ms or '', parked,
---           next look at a schedule ms or '' }
+--           next look at a schedule ms or '', 1 some script stopped in the middle | 0 }
 local meta, workers, inflight, ready, priority, levels = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local crashes, suspects, cancelling, jobs, dead, cancelled = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local waiters, idle, scheduled, parked, ticks = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
@@ -17,7 +17,8 @@ local base = string.sub(meta, 1, -5)
 local lease, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- include witness
 local graceUntil = witness(now, lease)
-local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanWorker')
+-- include journal
+local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanWorker', 'torn')
 local listening = state[2] and tonumber(state[2]) > now
 -- include looked-up-news
 local inFlightCount = redis.call('HLEN', inflight) - redis.call('HEXISTS', inflight, '-') -- '-' keeps the hash a table
@@ -48,8 +49,9 @@ end
 local function giveBack(id)
   redis.call('HDEL', inflight, id)
   inFlightCount = inFlightCount - 1
-  if redis.call('HDEL', cancelling, id) == 1 then
+  if redis.call('HEXISTS', cancelling, id) == 1 then
     keepEnd(cancelled, 'cancelledBytes', id, 'X' .. nowText .. '{"reason":"cancelled"}')
+    redis.call('HDEL', cancelling, id)
     if listening then events[#events + 1] = newsOf('cancelled', id, recordForNews(id), '{"reason":"cancelled"}') end
     return
   end
@@ -90,7 +92,11 @@ if now >= graceUntil then
       if string.sub(scan[2][i + 1], 1, #owner) == owner then mine[#mine + 1] = scan[2][i] end
     end
     table.sort(mine, function(a, b) return a > b end) -- the oldest ends at the very front
-    for _, id in ipairs(mine) do giveBack(id) end
+    if #mine > 0 then
+      begin(mine)
+      for _, id in ipairs(mine) do giveBack(id) end
+      finish()
+    end
     if scan[1] == '0' then
       redis.call('ZREM', workers, expired)
       -- It may live on, idle and without a lease: it stays among those to wake.
@@ -123,5 +129,5 @@ return {
   redis.call('LLEN', ready) + redis.call('ZCARD', priority) + redis.call('LLEN', suspects),
   nextJob[2] and string.format('%.0f', tonumber(nextJob[2])) or '',
   redis.call('ZCARD', parked),
-  nextTick[2] and string.format('%.0f', tonumber(nextTick[2])) or '',
+  nextTick[2] and string.format('%.0f', tonumber(nextTick[2])) or '', state[5] and state[5] ~= '' and 1 or 0,
 }

@@ -53,10 +53,13 @@ local function endCancelled(id)
   if listening then events[#events + 1] = newsOf('cancelled', id, text, '{"reason":"cancelled"}') end
 end
 
+-- include journal
+if #orphans > 0 then begin(orphans) end
 for _, id in ipairs(orphans) do
   redis.call('HDEL', inflight, id)
-  if redis.call('HDEL', cancelling, id) == 1 then
+  if redis.call('HEXISTS', cancelling, id) == 1 then
     endCancelled(id)
+    redis.call('HDEL', cancelling, id)
   else
     local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
     local crashed = tonumber(redis.call('HGET', crashes, id) or 0)
@@ -71,6 +74,7 @@ for _, id in ipairs(orphans) do
     if listening then events[#events + 1] = newsOf('released', id, recordForNews(id), '') end
   end
 end
+if #orphans > 0 then finish() end
 if #orphans > 0 and not state[1] then
   local prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$')
   for i = 1, 8 do

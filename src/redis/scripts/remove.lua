@@ -36,6 +36,8 @@ if ARGV[4] ~= '' then
   end
   if seen ~= ARGV[4] then return answer('changed') end
 end
+-- include journal
+begin({ id })
 local envelope = record
 if head == 67 or head == 88 or head == 68 then
   envelope = string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1)
@@ -54,6 +56,11 @@ else
     redis.call('HINCRBY', meta, 'readyHoles', 1) -- its number stays in the ready list; reserve skips it
   end
 end
+redis.call('HDEL', levels, id)
+redis.call('HDEL', crashes, id)
+redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
+if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
 if redis.call('HDEL', jobs, id) == 0 then
   -- It was found in its bundle, whose pieces keep their lengths until retention passes over them.
   local from = string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
@@ -62,11 +69,7 @@ if redis.call('HDEL', jobs, id) == 0 then
   redis.call('HSET', bundles, bundlePrefix, bundle)
   redis.call('HINCRBY', meta, 'completedBlanks', 1)
 end
-redis.call('HDEL', levels, id)
-redis.call('HDEL', crashes, id)
-redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
-local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
-if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
+finish()
 local base = string.sub(meta, 1, -5)
 if redis.call('HDEL', waiters, id) == 1 then
   publish(base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')

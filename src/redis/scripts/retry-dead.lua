@@ -22,16 +22,19 @@ local level = tonumber(ARGV[6])
 local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
+-- include journal
+begin({ id })
+if level > 0 then redis.call('HSET', levels, id, level) end
 redis.call('HSET', jobs, id, ARGV[5])
 redis.call('ZREM', dead, id)
 redis.call('HINCRBY', meta, 'deadBytes', -#record)
 if level > 0 then
-  redis.call('HSET', levels, id, level)
   local position = redis.call('HINCRBY', meta, 'back', 1)
   redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
 else
   redis.call('RPUSH', ready, id)
 end
+finish()
 local state = redis.call('HMGET', meta, 'paused', 'listen')
 -- include news
 if state[2] and tonumber(state[2]) > now then

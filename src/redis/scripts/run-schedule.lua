@@ -27,20 +27,26 @@ local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ 
 if hash ~= ARGV[4] then return answer('changed') end
 -- include record-of
 -- include news
+-- include journal
+begin({ id })
 if redis.call('HSETNX', ids, userId, id) == 0 then
   local first = redis.call('HGET', ids, userId)
-  if recordOf(first) then return answer('known ' .. first) end
+  if recordOf(first) then
+    finish()
+    return answer('known ' .. first)
+  end
   redis.call('HSET', ids, userId, id)
 end
 
+if level > 0 then redis.call('HSET', levels, id, level) end
 redis.call('HSET', jobs, id, ARGV[7])
 if level > 0 then
-  redis.call('HSET', levels, id, level)
   local position = redis.call('HINCRBY', meta, 'back', 1)
   redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
 else
   redis.call('RPUSH', ready, id)
 end
+finish()
 
 local unsettled = {}
 for other in string.gmatch(open, '[^,]+') do

@@ -1,6 +1,8 @@
 #!lua flags=allow-oom
 -- Ends runs and starts the next ones: applies settlements, promotes what is due, reserves up to `want` jobs.
 -- atomic because a settlement, its successor state and the new leases must never be seen apart.
+-- Where it stops in the middle, mend.lua puts its jobs in order and the turn is repeated: so an envelope is written before its job
+-- gets a place, a list is shortened behind what was made of it, and a reserved job leaves the line last.
 --
 -- KEYS  1 meta HASH        2 jobs HASH        3 ready LIST       4 priority ZSET    5 scheduled ZSET
 --       6 inflight HASH    7 workers ZSET     8 idle SET         9 completed LIST  10 cancelled ZSET
@@ -41,7 +43,7 @@ local nowText = string.format('%.0f', now)
 local byte, concat = string.byte, table.concat
 
 local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles',
-  recordField, handedField, 'completedBlanks', 'long')
+  recordField, handedField, 'completedBlanks', 'long', 'torn')
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -49,9 +51,12 @@ local events = {}
 -- One look tells whether any of the features that a plain job does not use is in use at all.
 local rare = redisCall('EXISTS', ids, levels, crashes, cancelling, waiters, notes, priority, scheduled, suspects, parked) > 0
 
+-- Whether more is ready than this turn took; nil where it did not look.
+local isLeft
 local function flagsOf()
   local flags = (paused and 1 or 0) + (listening and 16 or 0)
-  if redisCall('LLEN', ready) > 0 or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
+  if isLeft == nil then isLeft = redisCall('LLEN', ready) > 0 end
+  if isLeft or (rare and redisCall('EXISTS', priority) == 1) then flags = flags + 2 end
   if not rare then return flags end
   if redisCall('EXISTS', suspects) == 1 then
     -- One worker at a time lets its jobs end to take a suspect alone; the others go on.
@@ -100,6 +105,7 @@ if recorded and recorded >= tonumber(callNumber) then
   else
     lostText = ''
   end
+  if recorded == tonumber(callNumber) and #idsGiven < want then redisCall('SADD', idle, worker) end
   return { nowText, fence, flagsOf(), #idsGiven < want and nextDueOf() or '', 0, lostText, '', concat(handedFences, ','),
     concat(idsGiven, ','), replyOf(envelopesGiven), concat(crashesGiven, ',') }
 end
@@ -191,8 +197,8 @@ local function tools()
     local text = envelope ~= '' and envelope or redisCall('HGET', jobs, id)
     local trimmed = 0
     if keepCount < 0 or not text then
-      redisCall('HDEL', jobs, id)
       forget(id, text)
+      redisCall('HDEL', jobs, id)
       return 0 -- nothing was to be kept: that is no loss
     end
     local kept = line .. '\n' .. text
@@ -205,12 +211,12 @@ local function tools()
       local oldest = redisCall('ZRANGE', store, 0, 0)[1]
       if not oldest then break end
       local old = redisCall('HGET', jobs, oldest)
-      redisCall('ZREM', store, oldest)
-      redisCall('HDEL', jobs, oldest)
       if old then
-        bytes = redisCall('HINCRBY', meta, counter, -#old)
         forget(oldest, old)
+        redisCall('HDEL', jobs, oldest)
       end
+      redisCall('ZREM', store, oldest)
+      if old then bytes = redisCall('HINCRBY', meta, counter, -#old) end
       over = over - 1
       trimmed = trimmed + 1
       mayTrim = mayTrim - 1
@@ -264,10 +270,11 @@ local function tools()
 
   -- A running job that somebody wants cancelled gets no further attempt.
   local function mayGoOn(id, envelope)
-    if hasCancelling and redisCall('HDEL', cancelling, id) == 1 then
+    if hasCancelling and redisCall('HEXISTS', cancelling, id) == 1 then
       absolve(id)
       if hasLevels then redisCall('HDEL', levels, id) end
       endCancelled(id, envelope, math.huge, math.huge)
+      redisCall('HDEL', cancelling, id)
       return false
     end
     return true
@@ -354,30 +361,37 @@ local function tools()
     local token = ARGV[argument]
     argument = argument + 1
     local taken = take(count, 3, token)
-    local envelopes, again, filled = {}, {}, 0
+    local envelopes, going, again = {}, {}, {}
     for i = 1, #taken do
       local at = taken[i]
-      local id, delay, envelope = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+      local id, envelope = ARGV[at], ARGV[at + 2]
       -- Asked here as well: hardly any job has either, and two calls cost each of them as much as a command.
       if hasCrashes then absolve(id) end
       if not hasCancelling or mayGoOn(id, envelope) then
+        going[#going + 1] = at
         if envelope ~= '' then
-          envelopes[filled + 1] = id
-          envelopes[filled + 2] = envelope
-          filled = filled + 2
+          envelopes[#envelopes + 1] = id
+          envelopes[#envelopes + 1] = envelope
         end
-        if delay ~= '0' then
-          rare = true
-          redisCall('ZADD', scheduled, string.format('%.0f', now + tonumber(delay)), id)
-          -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
-          if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
-        else
-          again[#again + 1] = id
-        end
-        if listening then tellEvent(event, id, envelope ~= '' and envelope, detailOf(delay, envelope)) end
       end
     end
-    if filled > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
+    if #envelopes > 0 then redisCall('HSET', jobs, unpack(envelopes)) end
+    for i = 1, #going do
+      local at = going[i]
+      local id, delay = ARGV[at], ARGV[at + 1]
+      if delay ~= '0' then
+        rare = true
+        redisCall('ZADD', scheduled, string.format('%.0f', now + tonumber(delay)), id)
+        -- Idle workers sleep until the earliest due time they know: an earlier one must be told.
+        if redisCall('ZRANGE', scheduled, 0, 0)[1] == id then earlier = true end
+      else
+        again[#again + 1] = id
+      end
+      if listening then
+        local envelope = ARGV[at + 2]
+        tellEvent(event, id, envelope ~= '' and envelope, detailOf(delay, envelope))
+      end
+    end
     pushBack(again)
   end
 
@@ -499,7 +513,6 @@ while argument <= last do
     elseif #done > 0 then
       local words, bytes = done, 0
       if op == 'B' then
-        redisCall('HDEL', jobs, unpack(done))
         local before = redisCall('HMGET', bundles, unpack(prefixes))
         local fields = {}
         words = {}
@@ -523,6 +536,7 @@ while argument <= last do
       end
       -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
       redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(words, ' '))
+      if op == 'B' then redisCall('HDEL', jobs, unpack(done)) end
       completedCount = completedCount + #done
       completedBytes = completedBytes + bytes
       added = added + #done
@@ -556,8 +570,8 @@ if completedCount > maxCompleted + (maxCompleted >= 1000 and 50 or 0) or complet
       oldest[i] = heads[i]
     end
     if #oldest == 0 then break end
-    redisCall('LPOP', completed, #oldest)
     local missing, blanks = dropCompleted(oldest, forget, completedBlanks > 0)
+    redisCall('LPOP', completed, #oldest)
     completedCount = completedCount + missing
     if blanks > 0 then completedBlanks = redisCall('HINCRBY', meta, 'completedBlanks', -blanks) end
   end
@@ -566,6 +580,8 @@ end
 -- ---------------------------------------------------------------- promote
 local due = rare and redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500) or {}
 if #due > 0 then
+  redisCall('HSET', meta, 'torn', (state[11] or '') .. ' ' .. concat(due, ' ')) -- as shared/journal.lua
+  metaDirty = true
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
   tools().pushBack(due)
   if listening then
@@ -600,6 +616,8 @@ local got, room = 0, want
 local fenceText = state[2] or '0'
 local fence = tonumber(fenceText)
 local hasSuspects = rare and redisCall('EXISTS', suspects) == 1
+-- What leaves the lines once it is reserved: so many from the front of two lists, and members of two sets.
+local fromReady, fromSuspects, fromPriority, fromParked = 0, 0, nil, nil
 if want > 0 and not paused then
   -- Where payloads are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.
   local most = want
@@ -633,8 +651,9 @@ if want > 0 and not paused then
   end
   if hasSuspects and isAlone and handed == '' then
     while got == 0 do
-      local suspect = redisCall('LPOP', suspects)
+      local suspect = redisCall('LINDEX', suspects, fromSuspects)
       if not suspect then break end
+      fromSuspects = fromSuspects + 1
       local holesBefore = readyHoles
       accept({ suspect })
       readyHoles = holesBefore -- holes of this list are not counted: it is short
@@ -642,17 +661,20 @@ if want > 0 and not paused then
     if got > 0 then room = 1 end -- nothing may run beside it
   end
   if got == 0 then
-    local best = rare and redisCall('ZPOPMIN', priority, most) or {}
+    local best = rare and redisCall('ZRANGE', priority, 0, most - 1) or {}
     if #best > 0 then
-      local popped = {}
-      for i = 1, #best, 2 do popped[#popped + 1] = best[i] end
-      accept(popped)
+      fromPriority = best
+      accept(best)
     end
     local rounds = 0
     while got < most and rounds < 8 do
       rounds = rounds + 1
-      local popped = redisCall('LPOP', ready, most - got)
-      if not popped then
+      -- One more than is wanted: it tells whether any is left.
+      local popped = redisCall('LRANGE', ready, fromReady, fromReady + most - got)
+      isLeft = #popped > most - got
+      if isLeft then popped[#popped] = nil end
+      fromReady = fromReady + #popped
+      if #popped == 0 then
         if readyHoles ~= 0 then
           readyHoles = 0 -- an empty list has none, whatever was done to it by hand
           metaDirty = true
@@ -677,7 +699,7 @@ if want > 0 and not paused then
         end
       end
       if #adopted > 0 then
-        redisCall('ZREM', parked, unpack(adopted))
+        fromParked = adopted
         local popped = {}
         for i = 1, #adopted do popped[i] = string.match(adopted[i], '([^ ]+)$') end -- a foreign name may hold spaces
         local holesBefore = readyHoles
@@ -715,6 +737,11 @@ if metaDirty then
 else
   redisCall('HSET', meta, recordField, record)
 end
+if fromReady > 0 then redisCall('LTRIM', ready, fromReady, -1) end
+if fromSuspects > 0 then redisCall('LPOP', suspects, fromSuspects) end
+if fromPriority then redisCall('ZREM', priority, unpack(fromPriority)) end
+if fromParked then redisCall('ZREM', parked, unpack(fromParked)) end
+if #due > 0 then redisCall('HSET', meta, 'torn', state[11] or '') end
 
 -- Before others are told: it must not be told of what it leaves behind itself.
 if isListed then redisCall('SREM', idle, worker) end

@@ -37,9 +37,9 @@ while trimmed < step and elements < step do
   if not head then break end
   local at, size, number = string.match(head, '^(%d+) (%d+) (%d+)')
   if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
-  redis.call('LPOP', completed)
   elements = elements + 1 -- one whose jobs were all removed by hand trims nothing
   local missing, blanks = dropCompleted({ head }, forget, completedBlanks > 0)
+  redis.call('LPOP', completed)
   completedBlanks = completedBlanks - blanks
   completedCount = completedCount - number + missing
   trimmed = trimmed + number - missing
@@ -59,13 +59,13 @@ local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
     local head = redis.call('ZRANGE', store, 0, 0, 'WITHSCORES')
     if not head[1] or (size <= keepCount and kept <= keepBytes and now - tonumber(head[2]) <= keepAge) then break end
     local record = redis.call('HGET', jobs, head[1])
-    redis.call('ZREM', store, head[1])
-    size = size - 1
     if record then
-      kept = redis.call('HINCRBY', meta, counter, -#record)
       forget(head[1], record)
       redis.call('HDEL', jobs, head[1])
     end
+    redis.call('ZREM', store, head[1])
+    size = size - 1
+    if record then kept = redis.call('HINCRBY', meta, counter, -#record) end
     gone = gone + 1
     if i == step then more = 1 end
   end

@@ -1,0 +1,190 @@
+#!lua flags=allow-oom
+-- Puts in order what a script left that stopped in the middle: Redis undoes nothing. A job that lies nowhere goes back to where it
+-- can run, one that lies in two places leaves one of them, and what is counted is counted again.
+-- atomic because nobody may take a job while it is looked for.
+--
+-- KEYS  1 meta HASH        2 jobs HASH       3 ready LIST        4 priority ZSET   5 scheduled ZSET   6 inflight HASH
+--       7 completed LIST   8 cancelled ZSET  9 dead ZSET        10 ids HASH       11 levels HASH     12 crashes HASH
+--      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 bundles HASH
+-- ARGV  1 crashes until dead   2 worker whose turn stopped, or ''   3… id, token of each job that this turn was to settle
+-- returns { now, how many jobs were looked at }
+local meta, jobs, ready, priority, scheduled, inflight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local completed, cancelled, dead, ids, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local cancelling, notes, suspects, parked, bundles = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- include each-word
+
+-- The jobs to look at: those of the turn, with their tokens; what it reserved; and what other scripts noted as begun.
+local list, tokenOf, known = {}, {}, {}
+local function add(id, token)
+  if not known[id] then list[#list + 1] = id end
+  known[id] = true
+  tokenOf[id] = tokenOf[id] or token
+end
+for i = 3, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
+if ARGV[2] ~= '' then
+  local records = redis.call('HMGET', meta, '@' .. ARGV[2], '@' .. ARGV[2] .. '/1')
+  for i = 1, 2 do
+    local reserved = string.match(records[i] or '', '^%d+ %d+ %d+ %d+ %d+ [^ ]* [^ ]* (.*)$')
+    for id in string.gmatch(reserved or '', '[^,]+') do add(id) end
+  end
+end
+for id in string.gmatch(redis.call('HGET', meta, 'torn') or '', '%S+') do add(id) end
+
+-- Visits a list in pages.
+local function eachOf(key, visit)
+  for from = 0, redis.call('LLEN', key), 500 do
+    local page = redis.call('LRANGE', key, from, from + 499)
+    for i = 1, #page do visit(page[i]) end
+  end
+end
+
+-- Completed jobs that are listed, and the bytes of their elements.
+local listed, completedBytes = {}, 0
+eachOf(completed, function(element)
+  completedBytes = completedBytes + tonumber(string.match(element, '^%d+ (%d+)'))
+  eachWord(element, function(word, prefix, suffixes)
+    if not prefix then listed[word] = true end
+    for suffix in string.gmatch(suffixes or '', '.') do listed[prefix .. suffix] = true end
+  end)
+end)
+
+-- Where the entry of a bundle begins and ends, and the bundle.
+local function entryOf(id)
+  local bundle = redis.call('HGET', bundles, string.sub(id, 1, -2))
+  local from = bundle and string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
+  return from, from and (string.find(bundle, '\0', from + 1, true) or #bundle + 1) - 1, bundle
+end
+
+local function nameOf(record)
+  return string.match(string.match(record, '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
+end
+
+local function leaveLine(id, record)
+  redis.call('ZREM', scheduled, id)
+  redis.call('ZREM', priority, id)
+  redis.call('LREM', suspects, 0, id)
+  redis.call('LREM', ready, 0, id)
+  redis.call('HDEL', inflight, id)
+  redis.call('HDEL', cancelling, id)
+  redis.call('HDEL', levels, id)
+  redis.call('HDEL', crashes, id)
+  if record then redis.call('ZREM', parked, nameOf(record) .. ' ' .. id) end
+end
+
+local function placeLive(id, record)
+  redis.call('ZREM', dead, id)
+  redis.call('ZREM', cancelled, id)
+  local isHeld = redis.call('HEXISTS', inflight, id) == 1
+  local isQueued = redis.call('ZSCORE', priority, id) or redis.call('LPOS', ready, id) or redis.call('LPOS', suspects, id)
+  if isHeld then
+    if isQueued then
+      redis.call('ZREM', priority, id)
+      redis.call('LREM', ready, 0, id)
+      redis.call('LREM', suspects, 0, id)
+    end
+    redis.call('ZREM', scheduled, id)
+    redis.call('ZREM', parked, nameOf(record) .. ' ' .. id)
+  elseif isQueued then
+    redis.call('ZREM', scheduled, id)
+    redis.call('ZREM', parked, nameOf(record) .. ' ' .. id)
+  elseif not redis.call('ZSCORE', scheduled, id) and not redis.call('ZSCORE', parked, nameOf(record) .. ' ' .. id) then
+    local crashed = tonumber(redis.call('HGET', crashes, id) or 0)
+    local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
+    if tokenOf[id] then
+      redis.call('HSET', inflight, id, tokenOf[id]) -- the turn, repeated, settles it
+    elseif crashed > 0 and crashed >= tonumber(ARGV[1]) - 1 then
+      redis.call('LPUSH', suspects, id)
+    elseif level > 0 then
+      local position = redis.call('HINCRBY', meta, 'front', -1)
+      redis.call('ZADD', priority, string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + position), id)
+    else
+      redis.call('LPUSH', ready, id)
+    end
+  end
+end
+
+local function envelopeOf(record)
+  return string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1)
+end
+
+-- An end that was not listed: by a turn, it comes once more; else it is listed now.
+local function placeEnded(id, record, head)
+  local store = head == 88 and cancelled or head == 68 and dead
+  if store and redis.call('ZSCORE', store, id) or not store and listed[id] then return leaveLine(id, envelopeOf(record)) end
+  if tokenOf[id] then
+    redis.call('HSET', jobs, id, envelopeOf(record))
+    return placeLive(id, envelopeOf(record))
+  end
+  leaveLine(id, envelopeOf(record))
+  local at = string.sub(record, 2, 14)
+  if store then
+    redis.call('ZADD', store, at, id)
+  else
+    redis.call('LPUSH', completed, at .. ' ' .. #record .. ' 1 ' .. id)
+    listed[id] = true
+    completedBytes = completedBytes + #record
+  end
+end
+
+for i = 1, #list do
+  local id = list[i]
+  local record = redis.call('HGET', jobs, id)
+  local from, to, bundle = entryOf(id)
+  if from and listed[id] then
+    redis.call('HDEL', jobs, id)
+    leaveLine(id, record)
+  else
+    if from then
+      -- It stands in the bundle and is not listed: as a record of its own it comes, or is listed, once more.
+      record = string.sub(bundle, from + 2, to)
+      redis.call('HSET', jobs, id, record)
+      bundle = string.sub(bundle, 1, from - 1) .. string.sub(bundle, to + 1)
+      if bundle == '' then
+        redis.call('HDEL', bundles, string.sub(id, 1, -2))
+      else
+        redis.call('HSET', bundles, string.sub(id, 1, -2), bundle)
+      end
+    end
+    local head = record and string.byte(record)
+    if not record then
+      leaveLine(id)
+      redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+    elseif head == 67 or head == 88 or head == 68 then
+      placeEnded(id, record, head)
+    else
+      placeLive(id, record)
+    end
+  end
+end
+
+-- What is kept, and its bytes; an id without its record goes.
+local function bytesOf(store)
+  local bytes = 0
+  for from = 0, redis.call('ZCARD', store), 500 do
+    local page = redis.call('ZRANGE', store, from, from + 499)
+    for i = 1, #page do
+      local size = redis.call('HSTRLEN', jobs, page[i])
+      bytes = bytes + size
+      if size == 0 then redis.call('ZREM', store, page[i]) end
+    end
+  end
+  return bytes
+end
+local completedCount = 0
+for id in pairs(listed) do
+  if redis.call('HEXISTS', jobs, id) == 1 or entryOf(id) then completedCount = completedCount + 1 end
+end
+redis.call('HSET', meta, 'cancelledBytes', bytesOf(cancelled), 'deadBytes', bytesOf(dead),
+  'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
+-- Holes of a long list are counted again when it is empty: to look at each would hold everybody up.
+if redis.call('LLEN', ready) <= 1000 then
+  local holes = 0
+  eachOf(ready, function(id)
+    local head = string.byte(redis.call('HGET', jobs, id) or 'X')
+    if head == 67 or head == 88 or head == 68 then holes = holes + 1 end
+  end)
+  redis.call('HSET', meta, 'readyHoles', holes)
+end
+redis.call('HDEL', meta, 'torn')
+return { string.format('%.0f', now), #list }
