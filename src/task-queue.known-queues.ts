@@ -1,15 +1,21 @@
 import { CRON_QUEUE } from './task-queue.constants.js';
-import type { KnownQueues } from './queue/known-queues.js';
 import type { GivenJobOptions, ResolvedOptions, ResolvedQueueOptions } from './task-queue.options.js';
+
+/** What the app's handlers say of their queues. */
+interface KnownHandlers {
+  readonly queues: readonly string[];
+  has(queue: string): boolean;
+  handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined;
+}
 
 /**
  * Known queues: registered or configured ∪ processed ∪ scheduled into, and `cron`, which schedules that name no other are
  * in. Definitions are known to who enqueues by them.
  */
-export class AppQueues implements KnownQueues {
+export class AppQueues {
   constructor(
     private readonly options: ResolvedOptions,
-    private readonly handlers: Pick<KnownQueues, 'has' | 'handledOptionsOf'> & { readonly queues: readonly string[] },
+    private readonly handlers: KnownHandlers,
   ) {}
 
   has(name: string): boolean {

@@ -3,14 +3,14 @@ import { InvalidValueError } from './errors.js';
 /** Texts beside the payload, such as a trace or tenant id: name → value. */
 export type JobHeaders = Readonly<Record<string, string>>;
 
-export const HEADER_LIMITS = {
+const HEADER_LIMITS = {
   count: 16,
   /** Of names and values together, in UTF-8. */
   bytes: 2048,
 } as const;
 
 const NONE: JobHeaders = Object.freeze({});
-const CONTROL = /[\u0000-\u001f\u007f]/;
+const CONTROL = /\p{Cc}/u;
 const REMEDY =
   "pass a plain object of texts such as { traceparent: '00-…' }; Object.fromEntries makes one of a Map or Headers";
 
@@ -38,7 +38,7 @@ export function readJobHeaders(given: unknown, place: string): JobHeaders {
     if (CONTROL.test(value))
       throw new InvalidValueError(one, value, 'leave out control characters, such as line breaks');
   }
-  return refuseTooMany(Object.fromEntries(entries) as JobHeaders, what);
+  return refuseTooMany(Object.fromEntries(entries), what);
 }
 
 /** Headers of a definition and of a call, which wins name by name. @throws InvalidValueError where they are too many together */

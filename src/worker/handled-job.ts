@@ -1,3 +1,4 @@
+import type { JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import type { RunningJob } from './running-job.js';
 
@@ -10,6 +11,7 @@ export class HandledJob implements Job {
   readonly queue: string;
   readonly name: string;
   readonly payload: unknown;
+  readonly headers: JobHeaders;
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly enqueuedAt: number;
@@ -23,6 +25,7 @@ export class HandledJob implements Job {
     this.queue = run.queue;
     this.name = run.name;
     this.payload = run.payload;
+    this.headers = run.headers;
     this.attempt = run.attempt;
     this.maxAttempts = run.maxAttempts;
     this.enqueuedAt = run.enqueuedAt;
@@ -46,6 +49,7 @@ export class HandledJob implements Job {
 
   /** The fields as a plain object, as `JobHandle.toJSON()` gives them. What `redact` names is hidden. */
   toJSON(): Record<string, unknown> {
-    return { ...(this as object), payload: this.#run.show(this.payload) };
+    const show = (value: unknown) => this.#run.show(value);
+    return { ...(this as object), payload: show(this.payload), headers: show(this.headers) };
   }
 }
