@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Broker } from './core/broker.js';
+import { guardLogger } from './core/guarded-logger.js';
 import { MemoryBroker } from './memory/memory.broker.js';
 import { RedisBroker } from './redis/redis.broker.js';
 import { usesMemory } from './task-queue.connection-reader.js';
@@ -11,7 +12,7 @@ import { DEFAULTS, type ResolvedOptions } from './task-queue.options.js';
  * @throws BrokerUnavailableError, IncompatibleStoreError
  */
 export async function openBroker(options: ResolvedOptions, works: boolean): Promise<Broker> {
-  const logger = new Logger('TaskQueueModule');
+  const logger = guardLogger(new Logger('TaskQueueModule'));
   const broker = createBroker(options, works, logger);
   const facts = await broker.open();
   logger.log(facts.summary);
@@ -19,7 +20,7 @@ export async function openBroker(options: ResolvedOptions, works: boolean): Prom
   return broker;
 }
 
-function createBroker(options: ResolvedOptions, works: boolean, logger: Logger): Broker {
+function createBroker(options: ResolvedOptions, works: boolean, logger: ReturnType<typeof guardLogger>): Broker {
   const { connection } = options;
   if (usesMemory(connection)) {
     const name = connection.slice('memory://'.length);

@@ -31,7 +31,7 @@ export class InstanceSchedules {
     readonly broker: Broker,
     private readonly registry: HandlerRegistry,
     options: ResolvedOptions,
-    logger: Logger,
+    logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
     const { ofInstance: handlers } = registry;
     this.queues = handlers.queues;

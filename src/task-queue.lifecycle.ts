@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Broker } from './core/broker.js';
+import { guardLogger } from './core/guarded-logger.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
 import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
 import { QueueService } from './queue/queue.service.js';
@@ -30,7 +31,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   maintenance: Maintenance | undefined;
   /** Undefined too where no schedule has `scope: 'instance'`. */
   instanceSchedules: InstanceSchedules | undefined;
-  private readonly logger = new Logger('TaskQueueModule');
+  private readonly logger = guardLogger(new Logger('TaskQueueModule'));
   private readonly listeners: ListenerDispatcher;
   private hooksCheck: NodeJS.Timeout | undefined;
   private ending: Promise<void> | undefined;

@@ -1,6 +1,7 @@
 import { ConfigurationError, InvalidValueError } from './core/errors.js';
 import { checkKeyName } from './core/names.js';
 import { jsonCodec, type Codec } from './core/codec.js';
+import { checkedCodec } from './core/payload-encoder.js';
 import { readRedactedPaths } from './core/redactor.js';
 import type { BackoffStrategy } from './core/backoff.js';
 import { isPrivateMemory, readConnection, usesMemory } from './task-queue.connection-reader.js';
@@ -151,7 +152,7 @@ function readCodec(given: unknown): Codec {
   if (given === undefined) return jsonCodec;
   const codec: Partial<Codec> | null = given;
   if (typeof codec === 'object' && typeof codec?.encode === 'function' && typeof codec.decode === 'function') {
-    return codec as Codec;
+    return checkedCodec(codec as Codec);
   }
   throw new InvalidValueError(
     'codec',

@@ -36,6 +36,14 @@ export function parseDuration(value: Duration, what: string): number {
   return Math.round(ms);
 }
 
+/**
+ * A duration from now until something begins. Computed ones may have passed already: that is at once.
+ * @throws InvalidValueError for non-finite or unreadable ones
+ */
+export function parseDelay(value: Duration, what: string): number {
+  return typeof value === 'number' && value < 0 && Number.isFinite(value) ? 0 : parseDuration(value, what);
+}
+
 function readText(value: unknown, what: string): number {
   if (typeof value !== 'string' || value.length > LONGEST_TEXT) throw refusal(value, what);
   let rest = value.trim();

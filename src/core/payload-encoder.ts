@@ -2,6 +2,7 @@ import { jsonCodec, type Codec, type CodecContext } from './codec.js';
 import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from './errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
 import type { SchemaIssue } from './standard-schema.js';
+import { forget, isThenable } from './thenable.js';
 import { messageOfThrown } from './thrown-reader.js';
 
 const NO_ISSUES: readonly SchemaIssue[] = [];
@@ -58,7 +59,7 @@ function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { j
   try {
     text = codec.encode(value, context);
   } catch (error) {
-    if (error instanceof InvalidPayloadError) throw error;
+    if (error instanceof InvalidPayloadError || error instanceof ConfigurationError) throw error;
     throw new InvalidPayloadError(queue, jobName, [failureOf(error)]);
   }
   if (isOneLine(text)) return text;
@@ -66,19 +67,32 @@ function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { j
 }
 
 /**
- * A codec whose texts are checked as those of payloads are: a newline would end the line of a result or an event in the wrong
- * place. JSON has none.
+ * A codec is code of users: what it makes is checked, wherever it is asked. A newline would end the line of a result or an
+ * event in the wrong place (JSON has none), and a promise would be stored or handled as a payload.
  */
-export function oneLineCodec(codec: Codec): Codec {
+export function checkedCodec(codec: Codec): Codec {
   if (codec === jsonCodec) return codec;
   return {
     encode: (value, context) => {
-      const text = codec.encode(value, context) as string | undefined;
+      const text = codec.encode(value, context) as unknown;
+      refusePromise(text, 'encode', context);
       if (text === undefined || isOneLine(text)) return text as string; // nothing to store is no text
       throw notOneLine(context);
     },
-    decode: (text, context) => codec.decode(text, context),
+    decode: (text, context) => {
+      const value = codec.decode(text, context);
+      refusePromise(value, 'decode', context);
+      return value;
+    },
   };
+}
+
+function refusePromise(made: unknown, verb: string, { queue, jobName = '?', field }: CodecContext): void {
+  if (!isThenable(made)) return;
+  forget(made);
+  throw new ConfigurationError(
+    `The codec must ${verb} at once; for a ${field} of "${queue}/${jobName}" it returned a promise. Load keys before the app starts.`,
+  );
 }
 
 function isOneLine(text: unknown): text is string {

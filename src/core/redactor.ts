@@ -34,13 +34,21 @@ export class Redactor {
 
   /** A copy without the hidden fields; the value itself is left alone. */
   redact(value: unknown): unknown {
-    return this.visit(value, this.start, 0, undefined);
+    try {
+      return this.visit(value, this.start, 0, undefined);
+    } catch {
+      return REDACTED; // a getter or a proxy that throws: better nothing than too much
+    }
   }
 
   /** Hides, in a text about a job, what is hidden in its payload. */
   mask(text: string, payload: unknown): string {
     const secrets = new Set<string>();
-    this.visit(payload, this.start, 0, secrets);
+    try {
+      this.visit(payload, this.start, 0, secrets);
+    } catch {
+      return REDACTED;
+    }
     let masked = text;
     // The longest first: one secret may be a part of another.
     for (const secret of [...secrets].sort((a, b) => b.length - a.length)) masked = masked.replaceAll(secret, REDACTED);

@@ -1,5 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
+import { ConfigurationError, describeValue } from './errors.js';
+import { isThenable } from './thenable.js';
+
 export type { StandardSchemaV1 };
 
 export interface SchemaIssue {
@@ -16,12 +19,18 @@ export function validate<T>(
   value: unknown,
 ): Validated<T> | Promise<Validated<T>> {
   const result = schema['~standard'].validate(value);
-  return result instanceof Promise ? result.then(toValidated) : toValidated(result);
+  return isThenable(result) ? Promise.resolve(result).then(toValidated) : toValidated(result);
 }
 
 function toValidated<T>(result: StandardSchemaV1.Result<T>): Validated<T> {
-  if (result.issues === undefined) return { ok: true, value: result.value };
-  return { ok: false, issues: result.issues.map(({ message, path }) => ({ path: dotted(path), message })) };
+  if (typeof result !== 'object' || result === null)
+    throw new ConfigurationError(
+      `A schema answered ${describeValue(result)}: validate() must return { value } or { issues }.`,
+    );
+  const issues = result.issues as unknown;
+  if (issues === undefined) return { ok: true, value: (result as StandardSchemaV1.SuccessResult<T>).value };
+  const listed = Array.isArray(issues) && issues.length > 0 ? issues : [{ message: describeValue(issues) }];
+  return { ok: false, issues: listed.map(readIssue) };
 }
 
 /**
@@ -45,8 +54,12 @@ export function inTurn(
   return { '~standard': { version: 1, vendor: 'nestjs-task-queue', validate: check } };
 }
 
-function dotted(path: StandardSchemaV1.Issue['path']): string {
-  return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.');
+/** Schemas are code of users: an issue may be anything. */
+function readIssue(issue: unknown): SchemaIssue {
+  const { message, path } = Object(issue) as Partial<StandardSchemaV1.Issue>;
+  const segments = Array.isArray(path) ? (path as readonly (PropertyKey | { key: PropertyKey } | null)[]) : [];
+  const dotted = segments.map((each) => String(typeof each === 'object' && each !== null ? each.key : each)).join('.');
+  return { path: dotted, message: typeof message === 'string' ? message : describeValue(issue) };
 }
 
 export function isStandardSchema(value: unknown): value is StandardSchemaV1 {

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
+import { guardLogger } from '../core/guarded-logger.js';
 import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
 import { MetadataAccessor } from './metadata-accessor.js';
@@ -12,7 +13,7 @@ export class Explorer {
   private readonly accessor = new MetadataAccessor();
   private readonly recognizer = new ProviderRecognizer();
   private readonly reader = new ClassReader();
-  private readonly logger = new Logger('TaskQueueModule');
+  private readonly logger = guardLogger(new Logger('TaskQueueModule'));
   /** What was found before: modules may come later. */
   private found: readonly Recognized[] = [];
   private visited: ReadonlySet<HostModule> = new Set();

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
+import { guardLogger } from '../core/guarded-logger.js';
 import type { Handler } from '../core/handler.js';
 import type { RetentionRule, RetentionRules } from '../core/job.js';
 import type { Job } from '../core/job-view.js';
@@ -44,7 +45,7 @@ export class HandlerRegistry {
     private readonly invoker: HandlerInvoker,
     private readonly config: ApplicationConfig,
     private readonly options: ResolvedOptions,
-    private readonly logger: Pick<Logger, 'warn'> = new Logger('TaskQueueModule'),
+    private readonly logger: Pick<Logger, 'warn'> = guardLogger(new Logger('TaskQueueModule')),
   ) {}
 
   /**

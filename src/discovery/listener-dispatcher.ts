@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { isObservable, type Observable, type Subscription } from 'rxjs';
+import { isObservable, Subscription, type Observable } from 'rxjs';
+import { guardLogger } from '../core/guarded-logger.js';
 import { LogBudget } from '../core/log-budget.js';
 import { inOwnScope } from '../core/own-scope.js';
 import { isThenable } from '../core/thenable.js';
@@ -9,11 +10,13 @@ import type { QueueEventListener } from './listener-reader.js';
 /** Brings live events to the app's `@OnQueueEvent` methods; a queue nobody listens to costs nothing. */
 export class ListenerDispatcher {
   private subscriptions: Subscription[] = [];
+  /** To Observables that listeners returned. */
+  private returned = new Subscription();
   private readonly budget = new LogBudget();
 
   constructor(
     private readonly eventsOf: (queue: string) => Observable<{ event: string; name?: string | undefined }>,
-    private readonly logger: Pick<Logger, 'error'> = new Logger('TaskQueueModule'),
+    private readonly logger: Pick<Logger, 'error'> = guardLogger(new Logger('TaskQueueModule')),
   ) {}
 
   start(listeners: readonly QueueEventListener[]): void {
@@ -34,6 +37,12 @@ export class ListenerDispatcher {
   stop(): void {
     for (const subscription of this.subscriptions) subscription.unsubscribe();
     this.subscriptions = [];
+    try {
+      this.returned.unsubscribe();
+    } catch (error) {
+      this.logger.error('A listener threw when it was ended', stackOfThrown(error));
+    }
+    this.returned = new Subscription();
   }
 
   /**
@@ -45,7 +54,7 @@ export class ListenerDispatcher {
     try {
       const returned = listener.invoke(event);
       if (isThenable(returned)) Promise.resolve(returned).then(undefined, report);
-      else if (isObservable(returned)) returned.subscribe({ error: report });
+      else if (isObservable(returned)) this.returned.add(returned.subscribe({ error: report }));
     } catch (error) {
       report(error);
     }

@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from '../core/duration.js';
+import { parseDelay, type Duration } from '../core/duration.js';
 import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
 import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
@@ -79,15 +79,13 @@ export function readEnqueueOptions(
   };
 }
 
-/** A computed delay may have passed already: that is at once, as an instant in the past is. */
 function readDelay(given: Duration, place: string): number | undefined {
-  const ms =
-    typeof given === 'number' && given < 0 && Number.isFinite(given) ? 0 : parseDuration(given, `delay in ${place}`);
+  const ms = parseDelay(given, `delay in ${place}`);
   return ms === 0 ? undefined : ms;
 }
 
 function readInstant(given: unknown, place: string): number {
   const at = given instanceof Date ? given.getTime() : given;
-  if (typeof at === 'number' && at >= 0 && at <= LAST_INSTANT) return Math.round(at);
+  if (typeof at === 'number' && Number.isFinite(at) && at <= LAST_INSTANT) return Math.max(Math.round(at), 0);
   throw new InvalidValueError(`runAt in ${place}`, given, 'use a Date or milliseconds since the epoch');
 }

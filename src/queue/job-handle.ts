@@ -1,6 +1,6 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { CancelAnswer, EnqueueReceipt, StoredJob } from '../core/broker.js';
-import { parseDuration, type Duration } from '../core/duration.js';
+import { parseDelay, type Duration } from '../core/duration.js';
 import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
 import {
   JobCancelledError,
@@ -274,7 +274,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     requireObject(options, 'options of result', 'pass an object such as { timeout: "5s" }');
     refuseUnknownKeys(options, ['timeout'], 'result');
     const timeoutMs =
-      options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDuration(options.timeout, 'timeout');
+      options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDelay(options.timeout, 'timeout');
     const { queue } = this.#scope;
     // A completed or cancelled job stays what it is; a dead one may have been retried since.
     const known = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;

@@ -1,6 +1,7 @@
 import { IntrinsicException } from '@nestjs/common';
 import { CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
-import { parseDuration, type Duration } from '../core/duration.js';
+import { parseDelay, type Duration } from '../core/duration.js';
+import { InvalidValueError } from '../core/errors.js';
 
 // Nest logs every error that leaves a handler unless it is intrinsic: these three are answers, not accidents.
 
@@ -18,10 +19,23 @@ export class UnrecoverableError extends IntrinsicException {
 export class SnoozeError extends IntrinsicException {
   override readonly name = 'SnoozeError';
   readonly [CONTROL_FLOW]: ControlFlow;
-  /** @param delay milliseconds or a text such as `'10s'`; 0 runs it again at once, at the back of its queue */
+  /**
+   * @param delay milliseconds or a text such as `'10s'`; 0, and a time that has passed, run it again at once, at the back of its
+   *   queue
+   * @throws InvalidValueError for what is no duration, with `message` as its cause: the run then fails of that
+   */
   constructor(delay: Duration, message = 'The handler snoozed the job') {
     super(message);
-    this[CONTROL_FLOW] = { kind: 'snooze', delayMs: parseDuration(delay, 'snooze') };
+    this[CONTROL_FLOW] = { kind: 'snooze', delayMs: delayOf(delay, message) };
+  }
+}
+
+function delayOf(delay: Duration, message: string): number {
+  try {
+    return parseDelay(delay, 'snooze');
+  } catch (error) {
+    if (error instanceof InvalidValueError) error.cause = new Error(message);
+    throw error;
   }
 }
 

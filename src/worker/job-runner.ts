@@ -1,3 +1,4 @@
+import type { Logger } from '@nestjs/common';
 import { isObservable, Subscription, type Observable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/broker.js';
@@ -18,7 +19,7 @@ import { openScope } from '../core/own-scope.js';
 import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
-import { DEFAULTS, type ResolvedJobOptions } from '../task-queue.options.js';
+import type { ResolvedJobOptions } from '../task-queue.options.js';
 import { recordError, writeHistory } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { maskText } from './reporter.js';
@@ -40,6 +41,7 @@ export interface RunnerContext {
   fallback: ResolvedJobOptions;
   now(): number;
   sink: ReportSink;
+  logger: Pick<Logger, 'warn'>;
 }
 
 type End = (job: RunningJob, settlement: Settlement) => void;
@@ -57,6 +59,8 @@ const RESEND_LENGTH = 4096;
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
   private readonly stacks = new StackBudget();
+  /** Strategies that were complained of. */
+  private readonly toldStrategies = new Set<string>();
 
   constructor(private readonly context: RunnerContext) {}
 
@@ -273,11 +277,14 @@ export class JobRunner {
 
   private delayOf(job: RunningJob, thrown: unknown): number {
     const spec = job.envelope.header.b ?? job.plan.settings.backoff;
-    try {
-      return backoffDelay(spec, job.attempt, thrown, this.context.backoffs, Math.random);
-    } catch {
-      return DEFAULTS.job.backoff.delayMs; // a strategy that throws must not lose the job
-    }
+    return backoffDelay(spec, job.attempt, thrown, this.context.backoffs, Math.random, (problem) => {
+      if (this.toldStrategies.has(spec.type)) return;
+      this.toldStrategies.add(spec.type);
+      this.context.logger.warn(
+        `Queue "${job.queue}": the backoff strategy "${spec.type}" ${problem}. It must return milliseconds; until it does, the ` +
+          'default delay counts.',
+      );
+    });
   }
 
   private bury(

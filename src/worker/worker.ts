@@ -11,7 +11,6 @@ import type {
   WorkerTurn,
 } from '../core/broker.js';
 import { inOwnScope } from '../core/own-scope.js';
-import { oneLineCodec } from '../core/payload-encoder.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
@@ -25,7 +24,7 @@ import { lengthOf, SettlementDivider, type Batch } from './settlement-divider.js
 import { release } from './settlements.js';
 import { TimeoutSweeper } from './timeout-sweeper.js';
 
-export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' | 'now'> {
+export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' | 'now' | 'logger'> {
   broker: Broker;
   workerId: string;
   handlers: HandlerTable;
@@ -142,13 +141,12 @@ export class Worker {
 
   constructor(private readonly context: WorkerContext) {
     const { broker, queue, payloadLimit, settings, workerId } = context;
-    const codec = oneLineCodec(context.codec);
     this.queue = queue;
-    this.reporter = new Reporter(broker, queue, codec, payloadLimit, context.redactor, (lost) => {
+    this.reporter = new Reporter(broker, queue, context.codec, payloadLimit, context.redactor, (lost) => {
       this.lose(lost);
       if (lost.length > 0) this.reconcile();
     });
-    this.runner = new JobRunner({ ...context, codec, now: () => broker.now(), sink: this.reporter });
+    this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);
     this.prefetcher = new Prefetcher(settings.prefetch, settings.concurrency);

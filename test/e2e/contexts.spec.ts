@@ -200,18 +200,4 @@ describe.each(STORES)('a job that is logged on $name', ({ options }) => {
     expect(known(shown.cloned)).toEqual(FIELDS);
     expect(shown.inspected).not.toMatch(/token|envelope|sink|plan/);
   });
-
-  it('takes a listener of its signal at every call, without a warning', async () => {
-    const warnings: string[] = [];
-    const onWarning = ({ name }: Error): unknown => warnings.push(name);
-    process.on('warning', onWarning);
-    const work = handlerOf('work', ({ signal }) => {
-      for (let call = 0; call < 50; call++) signal.addEventListener('abort', () => {});
-    });
-    const { app } = await startApp({ providers: [work] }, options());
-    await (await app.get(QueueService).enqueue('work', {})).result();
-    await new Promise(setImmediate);
-    process.off('warning', onWarning);
-    expect(warnings).toEqual([]);
-  });
 });
