@@ -6,7 +6,7 @@ const ALSO = {
   queue: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
   worker: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
   scheduler: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
-  discovery: ['decorators/', 'task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+  discovery: ['decorators/', 'task-queue\\.(constants|guarded-logger|options|((job|schedule)-)?options-reader)\\.ts$'],
   decorators: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
 };
 

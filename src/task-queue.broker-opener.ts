@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Broker } from './core/broker.js';
-import { guardLogger } from './core/guarded-logger.js';
+import { guardLogger } from './task-queue.guarded-logger.js';
 import { MemoryBroker } from './memory/memory.broker.js';
 import { RedisBroker } from './redis/redis.broker.js';
 import { usesMemory } from './task-queue.connection-reader.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Broker } from './core/broker.js';
-import { guardLogger } from './core/guarded-logger.js';
+import { guardLogger } from './task-queue.guarded-logger.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
 import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
 import { QueueService } from './queue/queue.service.js';

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
-import { guardLogger } from '../core/guarded-logger.js';
+import { guardLogger } from '../task-queue.guarded-logger.js';
 import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
 import { MetadataAccessor } from './metadata-accessor.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
-import { guardLogger } from '../core/guarded-logger.js';
+import { guardLogger } from '../task-queue.guarded-logger.js';
 import type { Handler } from '../core/handler.js';
 import type { RetentionRule, RetentionRules } from '../core/job.js';
 import type { Job } from '../core/job-view.js';

@@ -1,10 +1,11 @@
+import { guardLogger } from '../task-queue.guarded-logger.js';
 import { Logger } from '@nestjs/common';
 import { controlFlowOf } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogBudget } from '../core/log-budget.js';
 import { isError, read, stackOfThrown } from '../core/thrown-reader.js';
 
-const logger = new Logger('TaskQueueModule');
+const logger = guardLogger(new Logger('TaskQueueModule'));
 const budget = new LogBudget();
 /** Errors behind an error are looked at this deep. */
 const DEEPEST_CAUSE = 10;

@@ -1,6 +1,11 @@
 import type { JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
-import type { RunningJob } from './running-job.js';
+
+/** The run behind it. */
+interface Run extends Omit<Job, 'toJSON'> {
+  /** A payload as it may be shown. */
+  show(payload: unknown): unknown;
+}
 
 /**
  * What a handler sees of its run: the documented members as properties of its own, so that `{ ...job }`, logs and
@@ -18,9 +23,9 @@ export class HandledJob implements Job {
   readonly scheduledFor: number | undefined;
   readonly schedule: { readonly name: string; readonly missed: number } | undefined;
   readonly fence: number;
-  readonly #run: RunningJob;
+  readonly #run: Run;
 
-  constructor(run: RunningJob) {
+  constructor(run: Run) {
     this.id = run.id;
     this.queue = run.queue;
     this.name = run.name;

@@ -110,7 +110,7 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
   start(): unknown {
     this.handled = new HandledJob(this);
     this.scope = openScope();
-    return this.inScope(this.plan.handler.invoke as (job: Job) => unknown);
+    return this.inScope(this.plan.handler.invoke);
   }
 
   /** Calls what belongs to the handler as if the handler called it: with its context and its current job. */

@@ -1,9 +1,10 @@
-import { describeThrown } from './thrown-reader.js';
+import { describeThrown } from './core/thrown-reader.js';
 
 interface LoggerLike {
   log(message: unknown, ...more: unknown[]): unknown;
   warn(message: unknown, ...more: unknown[]): unknown;
   error(message: unknown, ...more: unknown[]): unknown;
+  debug(message: unknown, ...more: unknown[]): unknown;
 }
 
 /** The app's logger is code of users: what it throws is told once, by a warning of the process, and stops nothing. */
@@ -23,5 +24,5 @@ export function guardLogger(logger: LoggerLike): Record<keyof LoggerLike, (...li
         );
       }
     };
-  return { log: guard('log'), warn: guard('warn'), error: guard('error') };
+  return { log: guard('log'), warn: guard('warn'), error: guard('error'), debug: guard('debug') };
 }
