@@ -1,4 +1,11 @@
-import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import type { Broker } from './core/broker.js';
 import { ConfigurationError } from './core/errors.js';
@@ -97,11 +104,19 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
 }
 
 function refuseSecondRoot(modules: ModulesContainer): void {
-  const roots = [...modules.values()].filter(({ metatype }) => metatype === TaskQueueCoreModule);
-  if (roots.length > 1) {
-    throw new ConfigurationError(
-      'TaskQueueModule.forRoot is imported twice with different options, and an app has one store. Call it once, in the root ' +
-        'module, and use TaskQueueModule.registerQueue elsewhere.',
-    );
-  }
+  const all = [...modules.values()];
+  const roots = all.filter(({ metatype }) => metatype === TaskQueueCoreModule);
+  if (roots.length < 2) return;
+  // A global module is among the imports of every module: who wrote it there stands in the decorators alone.
+  const names = all.filter(({ metatype }) => importsRoot(metatype)).map(({ name }) => name);
+  const places = names.length < 2 ? '' : ` (imported by ${names.sort().join(' and ')})`;
+  throw new ConfigurationError(
+    `TaskQueueModule.forRoot is called ${roots.length} times${places}, and an app has one store, also where the options ` +
+      'are the same. Call it once, in the root module; elsewhere use TaskQueueModule.registerQueue, or import nothing: it is global.',
+  );
+}
+
+function importsRoot(module: object): boolean {
+  const imports = (Reflect.getMetadata('imports', module) ?? []) as (DynamicModule | undefined)[];
+  return imports.some((given) => (given?.imports as DynamicModule[] | undefined)?.[0]?.module === TaskQueueCoreModule);
 }

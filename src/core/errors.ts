@@ -87,9 +87,11 @@ export class UnknownOptionError extends TaskQueueError {
     /** Where it was given, such as `forRoot` or `@Processor on MailService.send`. */
     readonly place: string,
     known: Iterable<string>,
+    /** The known option that is certainly meant. */
+    meant?: string,
   ) {
     const names = [...known];
-    const nearest = names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
+    const nearest = meant ?? names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
     super(
       `Unknown option "${option}" in ${place}. ` +
         (names.length === 0

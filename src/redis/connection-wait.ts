@@ -26,7 +26,10 @@ export async function untilConnected(client: Client, wait: Wait): Promise<void> 
     const onDetail = (error: Error) => (detail = error);
     const onError = (error: Error) => {
       const vague = /^All sentinels|^Connection is closed/.test(wordsOf(error));
-      lastError = vague ? (detail ?? error) : error;
+      const next = vague ? (detail ?? error) : error;
+      // What the server said counts for more than how its connection ended.
+      if (lastError === undefined || readRefusal(next) !== undefined || readRefusal(lastError) === undefined)
+        lastError = next;
       if (readRefusal(lastError)?.lasting) finish(refusedAtBoot(lastError, wait));
     };
     const onReady = () => finish();

@@ -1,5 +1,6 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { maskPassword } from '../core/mask-password.js';
+import { databaseOf, followCredentials, isGivenCluster, isGivenRedis, startupNodesOf } from './given-client.js';
 import { hearUnheard } from './unheard-replies.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
@@ -19,7 +20,7 @@ export class Connector {
     private readonly prefix: string,
     private readonly connectTimeoutMs: number,
   ) {
-    this.database = databaseOf(connection);
+    this.database = databaseIn(connection);
   }
 
   /** Where the keys are: the same for each connection, also after a SELECT on an instance that was given. */
@@ -27,14 +28,9 @@ export class Connector {
 
   get mode(): 'standalone' | 'cluster' | 'sentinel' {
     const { connection } = this;
-    if (
-      connection instanceof Cluster ||
-      (typeof connection === 'object' && 'nodes' in connection && Array.isArray(connection.nodes))
-    ) {
-      return 'cluster';
-    }
-    const options = connection instanceof Redis ? connection.options : connection;
-    return typeof options === 'object' && 'sentinels' in options && options.sentinels ? 'sentinel' : 'standalone';
+    if (isGivenCluster(connection) || isNodes(connection)) return 'cluster';
+    const options = isGivenRedis(connection) ? connection.options : connection;
+    return typeof options === 'object' && (options as RedisOptions).sentinels ? 'sentinel' : 'standalone';
   }
 
   /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
@@ -49,15 +45,29 @@ export class Connector {
 
   private open(purpose: Purpose): Redis | Cluster {
     const { connection } = this;
-    if (connection instanceof Cluster)
-      return connection.duplicate([], this.clusterOptions(purpose, connection.options));
-    if (connection instanceof Redis) return connection.duplicate(this.options(purpose, connection.options));
     if (typeof connection === 'string') return new Redis(connection, this.options(purpose));
-    if ('nodes' in connection && Array.isArray(connection.nodes)) {
-      return new Cluster(connection.nodes, this.clusterOptions(purpose, connection.options ?? {}));
-    }
-    const given = connection as RedisOptions;
-    return new Redis({ ...given, ...this.options(purpose, given) });
+    if (isGivenCluster(connection)) return this.openCluster(purpose, startupNodesOf(connection), connection.options);
+    if (isGivenRedis(connection)) return this.openRedis(purpose, connection.options);
+    if (isNodes(connection)) return this.openCluster(purpose, connection.nodes, connection.options ?? {});
+    return this.openRedis(purpose, connection as RedisOptions);
+  }
+
+  private openRedis(purpose: Purpose, given: RedisOptions): Redis {
+    const client = new Redis({ ...given, ...this.options(purpose, given) });
+    followCredentials(client.options, given);
+    return client;
+  }
+
+  private openCluster(purpose: Purpose, nodes: ClusterNode[], given: ClusterOptions): Cluster {
+    const options = this.clusterOptions(purpose, given);
+    const { redisOptions = {} } = given;
+    if (options.redisOptions !== undefined) followCredentials(options.redisOptions, redisOptions);
+    const client = new Cluster(nodes, options);
+    client.on('+node', (node: Redis) => {
+      // One that is given with a password of its own keeps it.
+      if (node.options.password === redisOptions.password) followCredentials(node.options, redisOptions);
+    });
+    return client;
   }
 
   private options(purpose: Purpose, given: RedisOptions = {}): RedisOptions {
@@ -69,8 +79,9 @@ export class Connector {
       sentinelCommandTimeout: given.sentinelCommandTimeout ?? this.connectTimeoutMs,
       // A server that loads its data is asked so often that it does not pass for a mute one.
       maxLoadingRetryTime: Math.ceil(this.connectTimeoutMs / 2),
-      connectionName: `${this.prefix}:${purpose}`,
-      keepAlive: 10_000,
+      connectionName: `${given.connectionName ?? this.prefix}:${purpose}`,
+      // An instance has a value also where its owner gave none.
+      keepAlive: (isGivenRedis(this.connection) ? undefined : given.keepAlive) ?? 10_000,
       // The scripts answer with numbers; a user's instance may turn them into texts.
       stringNumbers: false,
       enableOfflineQueue: purpose === 'subscriber',
@@ -92,7 +103,7 @@ export class Connector {
       retryStrategy: _retry,
       enableOfflineQueue: _queue,
       ...perNode
-    } = this.options(purpose);
+    } = this.options(purpose, given.redisOptions);
     return {
       ...given,
       lazyConnect: false,
@@ -108,18 +119,17 @@ export class Connector {
   }
 }
 
-function databaseOf(connection: RedisConnection): number {
+function isNodes(connection: RedisConnection): connection is { nodes: ClusterNode[]; options?: ClusterOptions } {
+  return typeof connection === 'object' && 'nodes' in connection && Array.isArray(connection.nodes);
+}
+
+function databaseIn(connection: RedisConnection): number {
   if (typeof connection === 'string') {
     const { pathname, searchParams } = new URL(connection);
     return Number(pathname.slice(1) || searchParams.get('db') || 0);
   }
-  if (connection instanceof Redis) {
-    // What the instance selected since it was made.
-    const { condition } = connection as unknown as { condition: { select?: number } | null };
-    return Number(condition?.select ?? connection.options.db ?? 0);
-  }
-  if (connection instanceof Cluster || 'nodes' in connection) return 0; // it has one database
-  return Number((connection as RedisOptions).db ?? 0);
+  if (isGivenCluster(connection) || isNodes(connection)) return 0; // it has one database
+  return isGivenRedis(connection) ? databaseOf(connection) : Number((connection as RedisOptions).db ?? 0);
 }
 
 /** Jitter: processes that lost one server together must not come back together. */
@@ -170,10 +180,9 @@ function leaveWithoutDatabase(client: Redis | Cluster): void {
 /** The text of a connection for logs: without its password. */
 export function describeConnection(connection: RedisConnection): string {
   if (typeof connection === 'string') return maskPassword(connection);
-  if (connection instanceof Cluster) return 'redis cluster';
-  if ('nodes' in connection && Array.isArray(connection.nodes))
-    return `redis cluster of ${connection.nodes.length} given nodes`;
-  const options = connection instanceof Redis ? connection.options : (connection as RedisOptions);
+  if (isGivenCluster(connection)) return 'redis cluster';
+  if (isNodes(connection)) return `redis cluster of ${connection.nodes.length} given nodes`;
+  const options = isGivenRedis(connection) ? connection.options : (connection as RedisOptions);
   const { sentinels, name, path, host, port, db } = options;
   const database = db ? `, database ${db}` : '';
   if (sentinels) return `redis "${name ?? 'mymaster'}" behind ${sentinels.length} sentinels${database}`;

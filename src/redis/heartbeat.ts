@@ -132,8 +132,18 @@ function startThread(): Worker {
 function isCloneable(connection: RedisConnection): boolean {
   try {
     structuredClone(connection);
-    return true;
+    // A getter gives what holds now, such as a token that expires; a copy of it grows old.
+    return typeof connection === 'string' || !hasGetter(connection);
   } catch {
     return false;
   }
+}
+
+function hasGetter(connection: object): boolean {
+  const { options } = connection as { options?: { redisOptions?: object } };
+  return [connection, options, options?.redisOptions].some(
+    (level) =>
+      level !== undefined &&
+      Object.values(Object.getOwnPropertyDescriptors(level)).some(({ get }) => get !== undefined),
+  );
 }

@@ -13,7 +13,8 @@ function hearServer(client: Redis): void {
   let told = true;
   let words = '';
   let silent = false;
-  client.on('error', () => (told = true));
+  // A command that meets a connection which was just ended fails so, whatever the server said before.
+  client.on('error', ({ code }: NodeJS.ErrnoException) => (told ||= code !== 'EPIPE' && code !== 'ECONNRESET'));
   client.on('connect', () => {
     told = silent = false;
     words = '';

@@ -177,7 +177,7 @@ describe('readModuleOptions', () => {
   it.each([
     [{ host: 'cache', keyPrefix: 'app:' }],
     [{ nodes: [{ host: 'a' }], options: { redisOptions: { keyPrefix: 'app:' } } }],
-    [{ options: { keyPrefix: 'app:' }, duplicate: () => undefined }],
+    [{ options: { keyPrefix: 'app:' }, status: 'ready', duplicate: () => undefined, sendCommand: () => undefined }],
   ])('refuses a keyPrefix of ioredis: %j', (connection) => {
     expect(refusalOf({ connection }).message).toContain('keyPrefix ("app:")');
   });
