@@ -1,4 +1,5 @@
 import { Cron } from 'croner';
+import { faultOf } from './cron-entry.js';
 import { describeValue, InvalidCronError } from './errors.js';
 import { expandHashed, isHashed } from './hashed-field.js';
 import { MidnightGap } from './midnight-gap.js';
@@ -71,6 +72,7 @@ export class CronExpression {
     checkTimeZone(timeZone, what);
     const fields = fieldsOf(text, what);
     checkYears(text, fields[6], what);
+    checkEntries(text, fields, what);
     const plain = plainOf(text, fields, spreadBy, what);
     let parsed: CronExpression;
     try {
@@ -123,6 +125,7 @@ function isFixedAndLate(plain: string): boolean {
   return (words[hour]?.match(/\d+/g) ?? []).some((number) => Number(number) >= 21);
 }
 
+const EVERY = 'use @Interval for plain elapsed time, or every() for an expression in words';
 const EXAMPLES = 'such as "0 12 * * *" (minute, hour, day of month, month, day of week), second first if there are six';
 
 function readPattern(expression: string, timeZone: string): Cron {
@@ -140,6 +143,7 @@ interface Field {
 /** @throws InvalidCronError when their number is wrong */
 function fieldsOf(expression: string, what: string): Field[] {
   const words = [...expression.matchAll(/\S+/g)];
+  if (words[0]?.[0].toLowerCase() === '@every') throw new InvalidCronError(what, expression, EVERY);
   if (words.length === 1 && words[0][0].startsWith('@')) {
     const nickname = words[0][0].toLowerCase();
     if (NICKNAMES.includes(nickname)) return [];
@@ -167,6 +171,16 @@ function checkYears(expression: string, field: Field | undefined, what: string):
   const place = { field: field.name, position: field.position + field.text.indexOf(late) };
   const where = `field "${field.name}", ${describeValue(late)} at character ${place.position}`;
   throw new InvalidCronError(what, expression, `check ${where}: use years up to ${LAST_YEAR}`, place);
+}
+
+/** What is plainly wrong is said in the user's own terms, before the cron library reads it. @throws InvalidCronError */
+function checkEntries(expression: string, fields: readonly Field[], what: string): void {
+  for (const field of fields) {
+    for (const { entry, position } of entriesOf(field)) {
+      const fault = isHashed(entry) ? undefined : faultOf(entry, field.name);
+      if (fault !== undefined) throw refusalOf(expression, field, entry, position, fault, what);
+    }
+  }
 }
 
 /** The expression with `H` made numbers. @throws InvalidCronError */

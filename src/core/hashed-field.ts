@@ -4,7 +4,7 @@ const ENTRY = /^H(?:\((\d{1,2})-(\d{1,2})\))?(?:\/(\d{1,2}))?$/;
 const FORMS = 'use H, H/15, H(0-29) or H(0-29)/10';
 
 /** Values each field may have, and the last one that a bare `H` takes. */
-const RANGES: Readonly<Record<string, { least: number; most: number; mostByDefault?: number }>> = {
+export const RANGES: Readonly<Record<string, { least: number; most: number; mostByDefault?: number }>> = {
   second: { least: 0, most: 59 },
   minute: { least: 0, most: 59 },
   hour: { least: 0, most: 23 },

@@ -1,12 +1,14 @@
-import { performance } from 'node:perf_hooks';
 import type { Clock } from '../core/clock.js';
 
-/** Real time that never goes back, whatever is done to the clock of the host. */
+/**
+ * The clock of the host, as it is now: where it is set forward or back (NTP, a machine that was suspended), due times and
+ * ticks go by the new time, as they do by the clock of Redis. Leases do not: they go by `movedMs`.
+ */
 export class WallClock implements Clock {
   readonly movedMs = 0;
 
   now(): number {
-    return Math.floor(performance.timeOrigin + performance.now());
+    return Date.now();
   }
 }
 

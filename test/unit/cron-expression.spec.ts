@@ -238,6 +238,98 @@ describe('a cron expression that cannot be used', () => {
   });
 
   it.each([
+    // The remedy is an expression: it ticks as the range was meant to.
+    ['0 22-2 * * *', 'hour', 'write 22-23,0-2', '0 22,23,0,1,2 * * *'],
+    ['0 23-0 * * *', 'hour', 'write 23,0', '0 23,0 * * *'],
+    ['50-10 * * * *', 'minute', 'write 50-59,0-10', '50-59,0,1,2,3,4,5,6,7,8,9,10 * * * *'],
+    ['55-5/5 * * * *', 'minute', 'write 55,0,5', '55,0,5 * * * *'],
+    ['0 22-2/2 * * *', 'hour', 'write 22,0,2', '0 22,0,2 * * *'],
+    ['0 0 * * FRI-MON', 'day of week', 'write FRI-SAT,SUN-MON', '0 0 * * 5,6,0,1'],
+    ['0 0 * * SAT-SUN', 'day of week', 'write SAT,SUN', '0 0 * * 6,0'],
+    ['0 0 * * 6-1', 'day of week', 'write 6,0-1', '0 0 * * 6,0,1'],
+    ['0 0 * * 7-2', 'day of week', 'write 0-2', '0 0 * * 0,1,2'],
+    ['0 0 1 NOV-FEB *', 'month', 'write NOV-DEC,JAN-FEB', '0 0 1 11,12,1,2 *'],
+    ['0 0 1 dec-jan *', 'month', 'write DEC,JAN', '0 0 1 12,1 *'],
+    ['0 0 28-3 * *', 'day of month', 'write 28-31,1-3', '0 0 28,29,30,31,1,2,3 * *'],
+    ['1/5 * * * *', 'minute', 'write 1-59/5', '1,6,11,16,21,26,31,36,41,46,51,56 * * * *'],
+    ['0 0 * * Monday', 'day of week', 'write MON', '0 0 * * 1'],
+    ['0 0 * * monday-FRI', 'day of week', 'write MON', undefined],
+    ['0 0 1 september *', 'month', 'write SEP', '0 0 1 9 *'],
+    ['0 9-17 * * 1\u20135', 'day of week', 'write a plain hyphen: 1-5', undefined],
+  ])('%s says what to write', (expression, field, remedy, meant) => {
+    const error = refusalOf(expression);
+    expect(error.place?.field).toBe(field);
+    expect(error.message).toContain(remedy);
+    if (meant === undefined) return;
+    const better = expression
+      .split(' ')
+      .map((part) => (part === faulty(expression, error) ? remedy.slice(6) : part))
+      .join(' ');
+    const from = '2026-01-01T00:00:30Z';
+    expect(ticks(better, 'UTC', from, 40)).toEqual(ticks(meant, 'UTC', from, 40));
+  });
+
+  /** The field at fault, as it was written. */
+  function faulty(expression: string, { place }: InvalidCronError): string {
+    return expression.slice((place?.position ?? 1) - 1).split(' ')[0];
+  }
+
+  it.each([
+    ['0 0 1 13 *', 'month', '13 is not within 1-12 or JAN-DEC'],
+    ['0 0 1 0 *', 'month', '0 is not within 1-12'],
+    ['0 0 0 * *', 'day of month', '0 is not within 1-31'],
+    ['60 * * * *', 'minute', '60 is not within 0-59'],
+    ['60 * * * * *', 'second', '60 is not within 0-59'],
+    ['0 24 * * *', 'hour', '24 is not within 0-23; midnight is 0'],
+    ['0 0 * * 8', 'day of week', '8 is not within 0-7 (0 and 7 are Sunday) or SUN-SAT'],
+    ['1, * * * *', 'minute', 'an entry of the list is missing: remove the comma'],
+    ['1, 2 * * * *', 'second', 'write lists without spaces'],
+    [',1 * * * *', 'minute', 'an entry of the list is missing'],
+    ['1,,2 * * * *', 'minute', 'an entry of the list is missing'],
+    ['*/0 * * * *', 'minute', 'use a step of 1 or more'],
+    ['*/-5 * * * *', 'minute', 'use a step of 1 or more'],
+    ['*/ * * * *', 'minute', 'use a step of 1 or more'],
+    ['*/x * * * *', 'minute', 'use a step of 1 or more'],
+    ['*/90 * * * *', 'minute', 'the step is larger than the field, which takes 0-59'],
+    ['*/5/2 * * * *', 'minute', 'use one step'],
+    ['-1 * * * *', 'minute', 'there are no negative values: use 0-59'],
+    ['5- * * * *', 'minute', 'use a range such as 0-59'],
+    ['1-2-3 * * * *', 'minute', 'use a range such as 0-59'],
+    ['0 0 MON * *', 'day of month', 'MON is a day of week; this field takes 1-31'],
+    ['0 0 * MON *', 'month', 'MON is a day of week; this field takes 1-12 or JAN-DEC'],
+    ['0 0 * * JAN', 'day of week', 'JAN is a month'],
+    ['0 0 * * MOM', 'day of week', 'did you mean MON?'],
+    ['0 0 * * MON#6', 'day of week', 'use MON#1 to MON#5'],
+    ['0 0 * * MON#', 'day of week', 'use MON#1 to MON#5'],
+    ['a * * * *', 'minute', 'use 0-59'],
+    ['5.5 * * * *', 'minute', 'use 0-59'],
+  ])('%s is told in the terms of the field', (expression, field, words) => {
+    const error = refusalOf(expression);
+    expect(error).toMatchObject({ code: 'TASK_QUEUE_INVALID_CRON', place: { field } });
+    expect(error.message.toLowerCase()).toContain(words.toLowerCase());
+    expect(error.message).not.toMatch(/croner|CronPattern/);
+  });
+
+  it.each([
+    '0 0 L * *',
+    '0 0 15W * *',
+    '0 0 * * 5L',
+    '0 0 * * FRI#2',
+    '0 0 ? * mon-fri',
+    '0 0 1 jul,aug *',
+    '0 0 * * 0-7',
+    '0 0 * * wed',
+    '59 23 31 12 7',
+    '0 0 * * +MON',
+    '@Hourly',
+    '*/59 * * * *',
+    'H H * * *',
+  ])('%s is none of them', (expression) => {
+    expect(CronExpression.parse(expression, 'UTC', 'cron expression', 'x').nextTick(0)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['@every 5m', 'Use @Interval'],
     ['', 'It has 0 fields'],
     ['* * * *', 'It has 4 fields'],
     ['* * * * * * * *', 'It has 8 fields'],

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Broker, StoredJob, StoredSchedule } from '../../src/core/broker.js';
 import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
@@ -128,6 +128,55 @@ describe('the scheduler', () => {
     await scheduler.runOnce();
     await scheduler.runOnce();
     expect(await ticks()).toEqual([MINUTE]);
+  });
+
+  describe('on a host whose clock is set', () => {
+    const HOUR = 60 * MINUTE;
+    const hourly = (timeZone = 'UTC') => declare({ rule: { kind: 'cron', expression: '0 * * * *', timeZone } });
+
+    afterEach(() => jest.restoreAllMocks());
+
+    it.each([
+      ['UTC', NOON],
+      // Half an hour before clocks go forward, and before they go back.
+      ['Europe/Berlin', Date.parse('2026-03-29T00:30:00Z')],
+      ['Europe/Berlin', Date.parse('2026-10-25T00:30:00Z')],
+    ])('ticks by the new time, forward and back, each tick once: %s from %d', async (timeZone, from) => {
+      const begun = from - (from % HOUR);
+      const host = jest.spyOn(Date, 'now').mockReturnValue(begun);
+      await broker.close();
+      broker = new MemoryBroker();
+      await broker.open();
+      const scheduler = await start([hourly(timeZone)]);
+      const ticksAt = async (at: number): Promise<number[]> => {
+        host.mockReturnValue(begun + at);
+        await scheduler.runOnce();
+        return (await jobs()).map(({ header }) => ((header.s ?? 0) - begun) / HOUR);
+      };
+      expect(await ticksAt(30 * MINUTE)).toEqual([]);
+      expect(await ticksAt(HOUR + 30 * MINUTE)).toEqual([1]); // an hour forward
+      expect(await ticksAt(2 * HOUR)).toEqual([1, 2]);
+      expect(await ticksAt(HOUR + MINUTE)).toEqual([1, 2]); // most of an hour back
+      expect(await ticksAt(2 * HOUR + MINUTE)).toEqual([1, 2]); // it came before
+      expect(await ticksAt(3 * HOUR - 1)).toEqual([1, 2]);
+      expect(await ticksAt(3 * HOUR)).toEqual([1, 2, 3]);
+    });
+
+    it('is woken by the scan when what it slept for has come', async () => {
+      const host = jest.spyOn(Date, 'now').mockReturnValue(NOON);
+      await broker.close();
+      broker = new MemoryBroker();
+      await broker.open();
+      const scheduler = await start([hourly()]);
+      host.mockReturnValue(NOON + HOUR + MINUTE);
+      const fired = new Promise<void>((resolve) => {
+        void broker.onEvents('cron', () => resolve());
+      });
+      const { nextLookAt, now } = await broker.reclaim('cron', 8000);
+      scheduler.expect('cron', nextLookAt, now);
+      await fired;
+      expect(await ticks()).toEqual([HOUR]);
+    });
   });
 
   it('makes a job with the name, the id, the tick and a CronTick', async () => {

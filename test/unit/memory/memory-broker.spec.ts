@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MovableClock, WallClock } from '../../../src/memory/memory-clock.js';
 import { MemoryStore } from '../../../src/memory/memory-store.js';
 import { MemoryBroker } from '../../../src/memory/memory.broker.js';
@@ -100,12 +100,33 @@ describe('MemoryBroker', () => {
 });
 
 describe('WallClock', () => {
-  it('tells whole milliseconds of today, never fewer than before, and was never moved', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  it('follows the clock of the host, forward and back, and was never moved', async () => {
     const clock = new WallClock();
-    const readings = Array.from({ length: 100 }, () => clock.now());
-    expect([...readings].sort((a, b) => a - b)).toEqual(readings);
-    expect(readings.every(Number.isInteger)).toBe(true);
-    expect(readings[0]).toBeGreaterThan(1_700_000_000_000);
-    expect(clock.movedMs).toBe(0);
+    expect(clock.now()).toBeGreaterThan(1_700_000_000_000);
+    const broker = new MemoryBroker({ clock });
+    await broker.open();
+    const at = jest.spyOn(Date, 'now').mockReturnValue(1_900_000_000_000);
+    expect([clock.now(), broker.now(), clock.movedMs]).toEqual([1_900_000_000_000, 1_900_000_000_000, 0]);
+    await broker.enqueue(QUEUE, [{ envelope: '1\n1', delayMs: 60_000 }]);
+    at.mockReturnValue(1_900_000_000_000 - 3_600_000);
+    expect(await broker.promote(QUEUE, 10)).toEqual({ promoted: 0, nextDueAt: 1_900_000_060_000 });
+    at.mockReturnValue(1_900_000_000_000 + 3_600_000);
+    expect((await broker.promote(QUEUE, 10)).promoted).toBe(1);
+    await broker.close();
+  });
+
+  it('leaves leases alone', async () => {
+    const broker = new MemoryBroker();
+    await broker.open();
+    await broker.enqueue(QUEUE, [{ envelope: '1\n1' }]);
+    const turn = { worker: 'w1', call: 1, leaseMs: 8000, want: 1, alone: false, adopt: undefined, settlements: [] };
+    await broker.settleAndReserve(QUEUE, turn);
+    const { now } = Date;
+    jest.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+    for (let scan = 0; scan < 3; scan++) expect((await broker.reclaim(QUEUE, 8000)).reclaimed).toBe(0);
+    expect(await broker.beat(QUEUE, 'w1', 8000)).toMatchObject({ lapsed: false });
+    await broker.close();
   });
 });
