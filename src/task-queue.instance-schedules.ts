@@ -23,8 +23,8 @@ const RETENTION = {
 export class InstanceSchedules {
   readonly scheduler: Scheduler;
   readonly maintenance: Maintenance;
-  readonly queues: readonly string[];
   private readonly supervisor: WorkerSupervisor;
+  private opened: Promise<unknown> | undefined;
 
   /** @param broker private to this process */
   constructor(
@@ -34,7 +34,6 @@ export class InstanceSchedules {
     logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
     const { ofInstance: handlers } = registry;
-    this.queues = handlers.queues;
     this.supervisor = new WorkerSupervisor({
       broker,
       options,
@@ -47,17 +46,13 @@ export class InstanceSchedules {
     this.maintenance = new Maintenance({
       broker,
       logger,
-      queues: this.queues.map((name) => ({
-        name,
-        leaseMs: DEFAULTS.worker.leaseMs,
-        retention: { ...DEFAULTS.job.retention, ...RETENTION },
-      })),
+      queues: [],
       onBacklog: (queue, { parked }) => this.supervisor.wake(queue, parked > 0),
       onScan: (queue, { nextLookAt, now }) => this.scheduler.expect(queue, nextLookAt, now),
     });
     this.scheduler = new Scheduler({
       broker,
-      declarations: registry.instanceSchedules,
+      declarations: [],
       logger,
       codec: options.codec,
       payloadLimit: options.payloadLimit,
@@ -65,11 +60,24 @@ export class InstanceSchedules {
     });
   }
 
+  /** Starts what the registry knows; again, what came later. */
   async start(): Promise<void> {
-    await this.broker.open();
-    await this.supervisor.start(this.queues);
-    this.maintenance.start();
-    await this.scheduler.start();
+    const { broker, maintenance, registry, scheduler, supervisor } = this;
+    const { queues } = registry.ofInstance;
+    this.opened ??= broker.open();
+    await this.opened;
+    scheduler.add(registry.instanceSchedules);
+    for (const queue of queues) supervisor.extend(queue);
+    await supervisor.start(queues);
+    maintenance.add(
+      queues.map((name) => ({
+        name,
+        leaseMs: DEFAULTS.worker.leaseMs,
+        retention: { ...DEFAULTS.job.retention, ...RETENTION },
+      })),
+    );
+    maintenance.start();
+    await scheduler.start();
   }
 
   stopReserving(): void {

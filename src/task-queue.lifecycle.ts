@@ -1,13 +1,18 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import type { Broker } from './core/broker.js';
 import { guardLogger } from './task-queue.guarded-logger.js';
+import { openScope } from './core/own-scope.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
 import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
+import type { QueueEventListener } from './discovery/listener-reader.js';
 import { QueueService } from './queue/queue.service.js';
 import { Maintenance } from './scheduler/maintenance.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { BROKER, CRON_QUEUE, INSTANCE_BROKER, TASK_QUEUE_OPTIONS } from './task-queue.constants.js';
 import { InstanceSchedules } from './task-queue.instance-schedules.js';
+import { afterLazyLoads } from './task-queue.late-modules.js';
+import { collectRegistrations } from './task-queue.registrations.js';
 import { layerJobOptions } from './task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions, type ResolvedWorkerOptions } from './task-queue.options.js';
 import { TaskQueueHealth } from './worker/task-queue-health.js';
@@ -15,6 +20,12 @@ import { WorkerSupervisor } from './worker/worker-supervisor.js';
 
 /** What shutdown may take beyond the grace, with some of that second left to Redis and to Nest. */
 const AFTER_GRACE_MS = 800;
+/** A queue with a worker: how many handlers it had, and what they said of the worker, when that was last looked at. */
+interface ServedQueue {
+  size: number;
+  settings: string;
+}
+
 /** Users enable shutdown hooks before or right after `listen()`. */
 const HOOKS_CHECK_MS = 1000;
 
@@ -35,6 +46,9 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   private readonly listeners: ListenerDispatcher;
   private hooksCheck: NodeJS.Timeout | undefined;
   private ending: Promise<void> | undefined;
+  private started = false;
+  private readonly heard = new Set<QueueEventListener>();
+  private readonly served = new Map<string, ServedQueue>();
 
   constructor(
     @Inject(TASK_QUEUE_OPTIONS) private readonly options: ResolvedOptions,
@@ -42,8 +56,11 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     @Inject(INSTANCE_BROKER) private readonly instanceBroker: Broker,
     private readonly registry: HandlerRegistry,
     queues: QueueService,
+    loader: LazyModuleLoader,
+    private readonly modules: ModulesContainer,
   ) {
     const { logger } = this;
+    afterLazyLoads(loader, () => this.takeLateModules());
     this.listeners = new ListenerDispatcher((queue) => queues.events(queue), logger);
     this.supervisor = new WorkerSupervisor({
       broker,
@@ -63,43 +80,96 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 
   async onApplicationBootstrap(): Promise<void> {
     if (this.ending) return;
-    this.listeners.start(this.registry.listeners);
-    if (this.options.role === 'producer') return;
     const { broker, logger, options, registry, supervisor } = this;
-    this.scheduler = new Scheduler({
-      broker,
-      declarations: registry.schedules,
-      // Where the last `@Cron` was removed from the code, somebody has to notice.
-      queues: registry.queues.length > 0 ? [...registry.queues, CRON_QUEUE] : [],
-      app: options.app,
-      logger,
-      codec: options.codec,
-      payloadLimit: options.payloadLimit,
-      jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
-    });
-    this.maintenance = new Maintenance({
-      broker,
-      logger,
-      queues: registry.queues.map((name) => ({
+    if (this.options.role !== 'producer') {
+      this.scheduler = new Scheduler({
+        broker,
+        declarations: [],
+        app: options.app,
+        logger,
+        codec: options.codec,
+        payloadLimit: options.payloadLimit,
+        jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
+      });
+      this.maintenance = new Maintenance({
+        broker,
+        logger,
+        queues: [],
+        onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
+        onScan: (queue, { nextLookAt, now }) => this.scheduler?.expect(queue, nextLookAt, now),
+      });
+      if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
+        this.tellNoHeartbeat();
+      }
+    }
+    this.started = true;
+    await this.startNew();
+    if (options.role === 'producer') return;
+    if (registry.queues.length > 0) logger.debug(`This process works as ${supervisor.workerId}`);
+    this.tellMissingHooks();
+  }
+
+  private async takeLateModules(): Promise<void> {
+    const { options, registry } = this;
+    if (this.ending || !registry.isCollected) return; // the boot finds them
+    Object.assign(options.queues, collectRegistrations(options, this.modules).queues);
+    await registry.collect();
+    await registry.checkPayloads();
+    // Not in the scope of the request that loads: what is started here goes on.
+    await openScope().runInAsyncScope(() => this.startNew());
+  }
+
+  /**
+   * Starts what the registry knows and nobody serves yet: everything at boot, and the handlers of a module that was loaded
+   * lazily after it.
+   */
+  private async startNew(): Promise<void> {
+    if (!this.started || this.ending) return;
+    const { options, registry, supervisor, scheduler, maintenance } = this;
+    this.listeners.start(registry.listeners.filter((listener) => !this.heard.has(listener)));
+    for (const listener of registry.listeners) this.heard.add(listener);
+    if (options.role === 'producer') return;
+    this.extendQueues();
+    // Where the last `@Cron` was removed from the code, somebody has to notice.
+    scheduler?.add(registry.schedules, registry.queues.length > 0 ? [...registry.queues, CRON_QUEUE] : []);
+    await supervisor.start(registry.queues);
+    maintenance?.add(
+      registry.queues.map((name) => ({
         name,
         leaseMs: this.workerOptionsOf(name).leaseMs,
         retention: registry.retentionOf(name),
       })),
-      onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
-      onScan: (queue, { nextLookAt, now }) => this.scheduler?.expect(queue, nextLookAt, now),
-    });
-    if (registry.instanceSchedules.length > 0) {
-      this.instanceSchedules = new InstanceSchedules(this.instanceBroker, registry, options, logger);
+    );
+    maintenance?.start();
+    await scheduler?.start();
+    if (registry.instanceSchedules.length === 0) return;
+    this.instanceSchedules ??= new InstanceSchedules(this.instanceBroker, registry, options, this.logger);
+    await this.instanceSchedules.start();
+  }
+
+  /** A queue whose worker runs gets further handlers; what belongs to its worker stays. */
+  private extendQueues(): void {
+    const { registry, supervisor } = this;
+    for (const queue of registry.queues) {
+      const settings = JSON.stringify([
+        this.workerOptionsOf(queue),
+        registry.inboxOf(queue),
+        registry.retentionOf(queue),
+      ]);
+      const known = this.served.get(queue);
+      this.served.set(queue, known ?? { size: 0, settings });
+      const served = this.served.get(queue) as ServedQueue;
+      const grown = registry.sizeOf(queue) > served.size;
+      served.size = registry.sizeOf(queue);
+      if (known === undefined || !grown) continue;
+      supervisor.extend(queue);
+      if (settings === served.settings) continue;
+      served.settings = settings;
+      this.logger.warn(
+        `Queue "${queue}" has a worker already, and a handler that was loaded lazily gives it other options (concurrency, ` +
+          `prefetch, lease, inbox or retention): those of the start stay. Give them under queues: { "${queue}": … } in forRoot.`,
+      );
     }
-    if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
-      this.tellNoHeartbeat();
-    }
-    await supervisor.start(registry.queues);
-    if (registry.queues.length > 0) logger.debug(`This process works as ${supervisor.workerId}`);
-    this.maintenance.start();
-    await this.scheduler.start();
-    await this.instanceSchedules?.start();
-    this.tellMissingHooks();
   }
 
   private tellNoHeartbeat(): void {

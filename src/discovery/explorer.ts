@@ -22,12 +22,14 @@ export class Explorer {
 
   /**
    * Methods of the modules that were not there at the call before.
-   * @throws ConfigurationError where a decorator stands on something that can never become a handler; the next call finds
-   *   the same modules again
+   * @throws ConfigurationError where a decorator stands on something that can never become a handler
    */
   async explore(): Promise<DecoratedMethod[]> {
     const providers = this.discovery.getProviders().filter((wrapper) => this.isNew(wrapper));
     const controllers = this.discovery.getControllers().filter((wrapper) => this.isNew(wrapper));
+    const hosts = [...providers, ...controllers].flatMap(({ host }) => host ?? []);
+    // First, so that a module that is refused when it is loaded lazily is refused once.
+    this.visited = new Set([...this.visited, ...hosts]);
     await Promise.all(providers.map(settleValue));
     const recognized = [
       ...providers.map((wrapper) => this.recognizer.recognize(wrapper, 'provider')),
@@ -37,8 +39,6 @@ export class Explorer {
     this.refuseHeldInstances(providers, [...this.found, ...recognized]);
     this.refuseMereEnhancers(providers, [...this.found, ...recognized]);
     const methods = found.flatMap((one) => this.methodsOf(one));
-    const hosts = [...providers, ...controllers].flatMap(({ host }) => host ?? []);
-    this.visited = new Set([...this.visited, ...hosts]);
     this.found = [...this.found, ...found];
     return methods;
   }

@@ -38,6 +38,7 @@ export class HandlerRegistry {
   /** Queues whose handlers a test replaced by something that has no such method: known, and nothing runs. */
   private readonly unhandled = new Set<string>();
   private readonly absentSchedules = new Set<string>();
+  private toldValidation = false;
   private collected = false;
 
   constructor(
@@ -49,15 +50,16 @@ export class HandlerRegistry {
   ) {}
 
   /**
-   * Once every provider exists and before any hook of the app's modules runs.
+   * Handlers of the modules that were not there at the call before: at boot once every provider exists and before any hook
+   * of the app's modules runs, then after each module that was loaded lazily.
    * @throws ConfigurationError, InvalidValueError, UnknownOptionError
    */
   async collect(): Promise<void> {
-    if (this.collected) return;
     this.collected = true;
     const { schedules } = this.options;
     const strategies = Object.keys(this.options.backoffs);
-    for (const method of await this.explorer.explore()) {
+    const methods = await this.explorer.explore();
+    for (const method of methods) {
       for (const metadata of method.processors)
         this.addProcessor(method, readProcessor(metadata, method.label, strategies));
       for (const metadata of method.schedules)
@@ -65,15 +67,22 @@ export class HandlerRegistry {
       for (const metadata of method.queueEvents) this.addListener(readListener(metadata, method));
     }
     this.declared.refuseUnknown(Object.keys(schedules).filter((name) => !this.absentSchedules.has(name)));
-    if (
-      this.queues.length + this.ofInstance.queues.length > 0 &&
-      leavesValidationOut(this.config, this.options.globalEnhancers)
-    ) {
-      this.logger.warn(
-        "The app's global ValidationPipe does not run around job handlers. Pass globalEnhancers: ['pipes'] to have payloads " +
-          'validated, or a schema to @Payload() or defineJob().',
-      );
-    }
+    if (!this.toldValidation && methods.length > 0) this.tellValidation();
+  }
+
+  /** What comes from now on is late. */
+  get isCollected(): boolean {
+    return this.collected;
+  }
+
+  private tellValidation(): void {
+    if (this.queues.length + this.ofInstance.queues.length === 0) return;
+    if (!leavesValidationOut(this.config, this.options.globalEnhancers)) return;
+    this.toldValidation = true;
+    this.logger.warn(
+      "The app's global ValidationPipe does not run around job handlers. Pass globalEnhancers: ['pipes'] to have payloads " +
+        'validated, or a schema to @Payload() or defineJob().',
+    );
   }
 
   /**
@@ -94,6 +103,11 @@ export class HandlerRegistry {
   /** Whether a decorator names this queue, also one that leads nowhere in this process. */
   has(queue: string): boolean {
     return this.shared.has(queue) || this.unhandled.has(queue);
+  }
+
+  /** How many handlers a queue has: it grows where modules are loaded lazily. */
+  sizeOf(queue: string): number {
+    return this.shared.of(queue).length;
   }
 
   handlersOf(queue: string): Handler<Job>[] {

@@ -24,13 +24,18 @@ export interface MaintenanceOptions {
   random?: () => number;
 }
 
+interface QueueLoops {
+  scan: PeriodicLoop;
+  trim: PeriodicLoop;
+}
+
 /** Processes that start together spread their first trims over this time. */
 const FIRST_TRIM_WITHIN_MS = 30_000;
 
 /** The background duties of a process: for each of its queues a reclaimer (with its promoter) and a janitor. */
 export class Maintenance {
-  private readonly scans: PeriodicLoop[] = [];
-  private readonly trims: PeriodicLoop[] = [];
+  private readonly loops = new Map<string, QueueLoops>();
+  private readonly loopsOf: (queue: MaintainedQueue) => QueueLoops;
   private readonly random: () => number;
   private stopping = false;
 
@@ -42,27 +47,41 @@ export class Maintenance {
     const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog, onScan);
     const janitor = new Janitor(broker, logger);
     const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
-    for (const queue of queues) {
-      this.scans.push(loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)));
-      this.trims.push(loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)));
-    }
+    this.loopsOf = (queue) => ({
+      scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)),
+      trim: loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)),
+    });
+    this.add(queues);
   }
 
   /** The first scans come at once: a restarted process is often the one that has to repair. */
   start(): void {
     this.stopping = false;
-    for (const scan of this.scans) scan.start();
-    for (const trim of this.trims) trim.start(FIRST_TRIM_WITHIN_MS * this.random());
+    for (const { scan, trim } of this.loops.values()) {
+      scan.start();
+      trim.start(FIRST_TRIM_WITHIN_MS * this.random());
+    }
+  }
+
+  /** Queues to look after from the next {@link start} on; those that are looked after already are left as they are. */
+  add(queues: readonly MaintainedQueue[]): void {
+    for (const queue of queues) {
+      if (!this.loops.has(queue.name)) this.loops.set(queue.name, this.loopsOf(queue));
+    }
   }
 
   /** No duty calls the store after it resolves. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all([...this.scans, ...this.trims].map((loop) => loop.stop()));
+    await Promise.all(this.all.map((loop) => loop.stop()));
   }
 
   /** One turn of every duty, without waiting for a timer: for tests that move a clock. */
   async runOnce(): Promise<void> {
-    await Promise.all([...this.scans, ...this.trims].map((loop) => loop.runOnce()));
+    await Promise.all(this.all.map((loop) => loop.runOnce()));
+  }
+
+  private get all(): PeriodicLoop[] {
+    return [...this.loops.values()].flatMap(({ scan, trim }) => [scan, trim]);
   }
 }

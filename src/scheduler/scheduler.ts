@@ -71,6 +71,9 @@ export class Scheduler {
   private readonly announcer: ScheduleAnnouncer | undefined;
   private readonly firer: TickFirer;
   private readonly random: () => number;
+  private readonly outages: OutageLog;
+  private readonly declare: (desk: Desk, declaration: ScheduleDeclaration) => void;
+  private readonly declared = new Set<ScheduleDeclaration>();
   private stopping = false;
 
   /** @throws InvalidValueError, InvalidPayloadError, PayloadTooLargeError for a declaration */
@@ -83,15 +86,26 @@ export class Scheduler {
     this.registrar = new ScheduleRegistrar(broker, app, logger, makingOf, isStopping);
     this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
     this.firer = new TickFirer(broker, logger, makingOf, isStopping, random);
-    const outages = options.outages ?? new OutageLog(logger);
+    this.outages = options.outages ?? new OutageLog(logger);
     const { payloadLimit = DEFAULTS.payloadLimit } = options;
-    for (const declaration of options.declarations) {
-      this.deskOf(declaration.queue, outages).book.declare(declaration, codec, payloadLimit);
-    }
-    for (const queue of options.queues ?? []) this.deskOf(queue, outages);
+    this.declare = ({ book }, declaration) => book.declare(declaration, codec, payloadLimit);
+    this.add(options.declarations, options.queues);
   }
 
-  /** Registers the declared schedules and begins to fire. A store that is away is tried again, and fails nothing here. */
+  /** Schedules and queues that came later; those that are known already are left as they are. */
+  add(declarations: readonly ScheduleDeclaration[], queues: readonly string[] = []): void {
+    for (const declaration of declarations) {
+      if (this.declared.has(declaration)) continue;
+      this.declare(this.deskOf(declaration.queue), declaration);
+      this.declared.add(declaration);
+    }
+    for (const queue of queues) this.deskOf(queue);
+  }
+
+  /**
+   * Registers the declared schedules and begins to fire, also those that were added since. A store that is away is tried
+   * again, and fails nothing here.
+   */
   async start(): Promise<void> {
     this.stopping = false;
     for (const { ticks, announcements } of this.desks.values()) {
@@ -169,11 +183,11 @@ export class Scheduler {
     return Math.min(waitMs, NEAR_POLL_MS) + SPREAD_MS * this.random();
   }
 
-  private deskOf(queue: string, outages: OutageLog): Desk {
+  private deskOf(queue: string): Desk {
     const known = this.desks.get(queue);
     if (known !== undefined) return known;
     const book = new ScheduleBook(queue);
-    const { announcer, random } = this;
+    const { announcer, outages, random } = this;
     const desk: Desk = {
       book,
       // Its delays end at a tick, so it spreads them itself.

@@ -20,10 +20,16 @@ export function settingsOf(
 
 /** Finds the handler of a job name: its own, or the one that takes every other name. */
 export class HandlerTable {
-  private readonly byName = new Map<string, HandlerPlan>();
-  private readonly fallback: HandlerPlan | undefined;
+  private byName = new Map<string, HandlerPlan>();
+  private fallback: HandlerPlan | undefined;
 
   constructor(plans: readonly HandlerPlan[]) {
+    this.replace(plans);
+  }
+
+  /** From the next job on these take its place. */
+  replace(plans: readonly HandlerPlan[]): void {
+    this.byName = new Map();
     for (const plan of plans) {
       if (plan.handler.name !== undefined) this.byName.set(plan.handler.name, plan);
     }

@@ -10,7 +10,7 @@ import {
   type ResolvedOptions,
   type ResolvedWorkerOptions,
 } from '../task-queue.options.js';
-import { HandlerTable, settingsOf } from './handler-plan.js';
+import { HandlerTable, settingsOf, type HandlerPlan } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
 import { StrayRejections } from './stray-rejections.js';
 import { Worker } from './worker.js';
@@ -34,7 +34,9 @@ export class WorkerSupervisor {
   private readonly feeders: InboxFeeder[] = [];
   private readonly unsubscribes: Unsubscribe[] = [];
   private readonly strays: StrayRejections;
-  private heartbeat: Heartbeat | undefined;
+  private readonly tables = new Map<string, HandlerTable>();
+  /** One for the queues of the boot, and one for each time that others came later. */
+  private readonly heartbeats = new Set<Heartbeat>();
   private started = false;
   private stopped = false;
 
@@ -42,11 +44,17 @@ export class WorkerSupervisor {
     this.strays = new StrayRejections(context.logger);
   }
 
+  /** Starts the workers of these queues; again with more of them where handlers came later. */
   async start(queues: Iterable<string>): Promise<void> {
     const { broker } = this.context;
+    const added = [...queues].filter((queue) => !this.workers.has(queue));
+    if (added.length === 0) return;
     const subscriptions: Promise<Unsubscribe>[] = [];
-    for (const queue of queues) {
-      if (this.workers.has(queue)) continue;
+    if (this.workers.size === 0) {
+      const wake = inOwnScope((queue: string, handed?: ReservedJob) => this.workers.get(queue)?.wake(handed));
+      subscriptions.push(broker.onWake(this.workerId, wake));
+    }
+    const workers = added.map((queue) => {
       const worker = this.createWorker(queue);
       this.workers.set(queue, worker);
       subscriptions.push(
@@ -55,31 +63,38 @@ export class WorkerSupervisor {
           inOwnScope((signal) => this.obey(worker, signal)),
         ),
       );
-    }
-    if (this.workers.size === 0) return;
-    const wake = inOwnScope((queue: string, handed?: ReservedJob) => this.workers.get(queue)?.wake(handed));
-    subscriptions.push(broker.onWake(this.workerId, wake));
+      return worker;
+    });
     // Its thread starts while the subscriptions are on their way.
-    this.heartbeat = this.startHeartbeat();
+    const heartbeat = this.startHeartbeat(added);
     // Side by side: an app may have a hundred queues.
     const noted = subscriptions.map(async (each) => this.unsubscribes.push(await each));
     try {
       await Promise.all(noted);
     } catch (error) {
-      await this.heartbeat?.stop();
+      await heartbeat?.stop();
+      if (heartbeat !== undefined) this.heartbeats.delete(heartbeat);
+      for (const queue of added) this.workers.delete(queue);
       throw error;
     }
     if (this.stopped) return; // the app began to close while it started
     this.strays.watch();
-    for (const worker of this.workers.values()) worker.start(this.heartbeat);
+    // The thread may have failed meanwhile.
+    for (const worker of workers) worker.start(heartbeat && this.heartbeats.has(heartbeat) ? heartbeat : undefined);
     this.started = true;
-    for (const queue of this.workers.keys()) {
+    for (const queue of added) {
       const inbox = this.context.inboxOf(queue);
       if (inbox === undefined) continue;
       const feeder = new InboxFeeder(broker, queue, inbox, this.context.logger);
       this.feeders.push(feeder);
       feeder.start();
     }
+  }
+
+  /** Handlers that came later for a queue that has a worker already; its parked jobs may be theirs. */
+  extend(queue: string): void {
+    this.tables.get(queue)?.replace(this.plansOf(queue));
+    this.workers.get(queue)?.adoptParked(undefined);
   }
 
   /** Ready, due or parked jobs were seen in the store. */
@@ -121,7 +136,7 @@ export class WorkerSupervisor {
       return idle ? broker.leave(queue, this.workerId) : Promise.resolve();
     });
     const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())];
-    if (this.heartbeat !== undefined) ends.push(this.heartbeat.stop());
+    for (const heartbeat of this.heartbeats) ends.push(heartbeat.stop());
     await settlesWithin(Promise.allSettled(ends), RELEASE_MS);
     this.workers.clear();
     this.strays.unwatch();
@@ -147,11 +162,11 @@ export class WorkerSupervisor {
     await this.workers.get(queue)?.probe();
   }
 
-  private startHeartbeat(): Heartbeat | undefined {
+  private startHeartbeat(queues: readonly string[]): Heartbeat | undefined {
     const { broker, logger, workerOptionsOf } = this.context;
-    return broker.startHeartbeat?.({
+    const heartbeat = broker.startHeartbeat?.({
       worker: this.workerId,
-      leases: [...this.workers.keys()].map((queue) => ({ queue, leaseMs: workerOptionsOf(queue).leaseMs })),
+      leases: queues.map((queue) => ({ queue, leaseMs: workerOptionsOf(queue).leaseMs })),
       stallLimitMs: DEFAULTS.stallLimitMs,
       onBeat: (queue, reply) => this.workers.get(queue)?.heed(reply),
       onStalled: (forMs) => {
@@ -163,23 +178,23 @@ export class WorkerSupervisor {
         logger.error(
           `The heartbeat thread ended (${error.message}): leases are renewed from the main loop from now on`,
         );
-        this.heartbeat = undefined;
-        for (const worker of this.workers.values()) worker.beatFromLoop();
+        if (heartbeat !== undefined) this.heartbeats.delete(heartbeat);
+        for (const queue of queues) this.workers.get(queue)?.beatFromLoop();
       },
     });
+    if (heartbeat !== undefined) this.heartbeats.add(heartbeat);
+    return heartbeat;
   }
 
   private createWorker(queue: string): Worker {
-    const { broker, options, logger, handlersOf, processorJobOptionsOf, workerOptionsOf } = this.context;
-    const plans = handlersOf(queue).map((handler) => ({
-      handler,
-      settings: settingsOf(queue, options, processorJobOptionsOf(handler)),
-    }));
+    const { broker, options, logger, workerOptionsOf } = this.context;
+    const handlers = new HandlerTable(this.plansOf(queue));
+    this.tables.set(queue, handlers);
     return new Worker({
       broker,
       queue,
       workerId: this.workerId,
-      handlers: new HandlerTable(plans),
+      handlers,
       codec: options.codec,
       redactor: options.redactor,
       backoffs: options.backoffs,
@@ -189,6 +204,14 @@ export class WorkerSupervisor {
       settings: workerOptionsOf(queue),
       logger,
     });
+  }
+
+  private plansOf(queue: string): HandlerPlan[] {
+    const { options, handlersOf, processorJobOptionsOf } = this.context;
+    return handlersOf(queue).map((handler) => ({
+      handler,
+      settings: settingsOf(queue, options, processorJobOptionsOf(handler)),
+    }));
   }
 
   private obey(worker: Worker, signal: QueueSignal): void {
