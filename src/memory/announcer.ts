@@ -2,6 +2,8 @@ import type { BrokerEvent, BrokerEventName, QueueSignal, SettledNotice } from '.
 import { headOf } from '../core/envelope-head.js';
 import type { KeptJob } from './kept-job.js';
 
+// Promises, not queueMicrotask(): fake timers replace that one.
+
 type Listener<T> = (message: T) => void;
 
 /** Listeners of one kind by channel. Messages arrive after the verb that sent them, as they do over a network. */
@@ -28,7 +30,7 @@ class Channels<T> {
     const all = this.listeners.get(channel);
     if (!all) return false;
     for (const listener of all) {
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         if (all.has(listener)) listener(message);
       });
     }
@@ -58,7 +60,7 @@ export class Announcer {
       return;
     }
     this.batches.set(queue, [entry]);
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       const events = this.batches.get(queue) ?? [];
       this.batches.delete(queue);
       this.events.publish(queue, events);

@@ -2,6 +2,7 @@ import type { Cluster } from 'ioredis';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
 import { confirmationsOf, type Durability } from '../core/durability.js';
 import { BrokerUnavailableError, DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { nextTick } from '../core/real-timers.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Link } from './link.js';
 import { replyCode } from './refusals.js';
@@ -71,7 +72,7 @@ export class DurableEnqueuer {
       this.waiting.push({ queue, level, sendBy, store, isEarlier, resolve, reject });
       if (this.committing) return;
       this.committing = true;
-      process.nextTick(() => void this.commitAll());
+      nextTick(() => void this.commitAll());
     });
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
 import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
+import { nextTick } from '../core/real-timers.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Link } from './link.js';
@@ -76,7 +77,7 @@ export class Enqueuer {
       if (!this.flushing) {
         this.flushing = true;
         this.deadline = performance.now() + this.link.timeoutMs;
-        process.nextTick(this.flush);
+        nextTick(this.flush);
       }
       this.groups.push({ jobs, deadline: this.deadline, resolve, reject });
     });

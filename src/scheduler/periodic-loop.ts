@@ -27,6 +27,8 @@ export interface PeriodicLoopOptions {
  */
 export class PeriodicLoop {
   private timer: NodeJS.Timeout | undefined;
+  /** Of the clock that set the timer: a test may have changed to a fake one since, or back. */
+  private clear = clearTimeout;
   private turn: Promise<void> | undefined;
   private wokenInTurn = false;
   private failures = 0;
@@ -71,6 +73,7 @@ export class PeriodicLoop {
     this.clearTimer();
     if (!this.running || delayMs === UNTIL_WOKEN) return;
     const waitMs = Math.min(Math.max(0, Math.round(delayMs)), LONGEST_TIMER_MS);
+    this.clear = clearTimeout;
     this.timer = setTimeout(() => {
       this.timer = undefined;
       void this.run();
@@ -78,7 +81,8 @@ export class PeriodicLoop {
   }
 
   private clearTimer(): void {
-    clearTimeout(this.timer);
+    const { clear } = this;
+    clear(this.timer);
     this.timer = undefined;
   }
 

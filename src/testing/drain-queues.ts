@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { Broker } from '../core/broker.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { realNow, setImmediate, setTimeout } from '../core/real-timers.js';
 import { refuseSurplus } from '../core/surplus-arguments.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
@@ -36,11 +37,11 @@ export async function drainQueues(
   requireObject(options, 'options of drainQueues', 'pass an object such as { timeout: "10s" }');
   refuseUnknownKeys(options, ['timeout'], 'drainQueues');
   const timeoutMs = parseDuration(options.timeout ?? DEFAULT_TIMEOUT, 'timeout');
-  const deadline = performance.now() + timeoutMs;
+  const deadline = realNow() + timeoutMs;
   for (let turn = 0; ; turn++) {
     const left = await unfinished(app);
     if (left === '') return;
-    if (performance.now() > deadline) throw new Error(`After ${timeoutMs} ms the queues are not drained: ${left}`);
+    if (realNow() > deadline) throw new Error(`After ${timeoutMs} ms the queues are not drained: ${left}`);
     await new Promise((resolve) => (turn < EAGER_TURNS ? setImmediate(resolve) : setTimeout(resolve, POLL_MS)));
   }
 }

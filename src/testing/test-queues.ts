@@ -89,6 +89,8 @@ export class TestQueues {
     const { maintenance, scheduler, instanceSchedules } = this.lifecycleOf(app);
     await Promise.all([scheduler?.runOnce(), instanceSchedules?.scheduler.runOnce()]);
     await Promise.all([maintenance?.runOnce(), instanceSchedules?.maintenance.runOnce()]);
+    // The duties leave a job that is due this very instant to the turns of workers.
+    await this.nextInstant(app);
     await drainQueues(app, options);
   }
 
@@ -103,6 +105,7 @@ export class TestQueues {
     );
   }
 
+  /** Makes ready what is due, and says when the next job is, or the next tick. */
   private async nextInstant(app: INestApplicationContext): Promise<number | undefined> {
     const { queues, ofInstance } = app.get(HandlerRegistry, { strict: false });
     const instants = await Promise.all([

@@ -11,6 +11,7 @@ import type {
   WorkerTurn,
 } from '../core/broker.js';
 import { inOwnScope } from '../core/own-scope.js';
+import { nextTick, setImmediate } from '../core/real-timers.js';
 import type { ResolvedWorkerOptions } from '../task-queue.options.js';
 import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
@@ -314,7 +315,7 @@ export class Worker {
   private schedule(): void {
     if (this.flushQueued) return;
     this.flushQueued = true;
-    process.nextTick(this.onFlush);
+    nextTick(this.onFlush);
   }
 
   private room(): number {
