@@ -140,9 +140,10 @@ export class InvalidPayloadError extends TaskQueueError {
     readonly jobName: string,
     /** What is wrong and where: `path` is empty for the payload itself. */
     readonly issues: readonly { path: string; message: string }[],
+    field: 'payload' | 'result' | 'progress' = 'payload',
   ) {
     super(
-      `Invalid payload for "${queue}/${jobName}": ` +
+      `Invalid ${field} for "${queue}/${jobName}": ` +
         issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; '),
     );
   }

@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer';
 import type { SchemaIssue } from './standard-schema.js';
+import { forget, isThenable } from './thenable.js';
 
 /** Deeper payloads are refused: parsers of other languages stop at 1000 or sooner. */
 const MAX_PAYLOAD_DEPTH = 1000;
@@ -9,6 +11,28 @@ const MAX_PATH_LENGTH = 120;
 // What JSON.stringify would silently turn into {} (or a map of bytes).
 const LOSSY =
   /^\[object (?:Map|Set|WeakMap|WeakSet|WeakRef|Promise|RegExp|Error|ArrayBuffer|SharedArrayBuffer|DataView|\w+Array|(?:Async)?Generator|\w+ Iterator)\]$/;
+const BYTES = /^(?:ArrayBuffer|SharedArrayBuffer|DataView|\w+Array)$/;
+
+/** What to pass in place of what would be stored as {}, by the name of its class. */
+const INSTEAD: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  Promise: 'is an await missing?',
+  Error: 'pass its name and message',
+  Map: 'pass Object.fromEntries(map) or an array',
+  Set: 'pass an array: [...set]',
+  RegExp: 'pass its source and flags',
+  URLSearchParams: 'pass its toString(), or Object.fromEntries(params)',
+  Headers: 'pass Object.fromEntries(headers)',
+  FormData: 'pass Object.fromEntries(form), without files',
+  Blob: 'store the content elsewhere and pass a reference, or pass its text',
+  File: 'store the content elsewhere and pass a reference, or pass its text',
+  Request: 'pass its url, method and what you read of its body',
+  Response: 'read it, and pass what you read: await response.json()',
+  stream: 'store the content elsewhere and pass a reference, or read it and pass what you read',
+  bytes: "pass a text: Buffer.from(bytes).toString('base64')",
+});
+
+/** Which doubts count: all, or only what would be stored as {} without a word. */
+export type Strictness = 'all' | 'emptied';
 
 /**
  * Whether JSON surely carries `value` as it is. False only raises a doubt, which {@link findIssues} settles: this is the
@@ -42,19 +66,19 @@ function isFiniteNumber(value: unknown): boolean {
 }
 
 /** Everything in `value` that JSON would drop, change or refuse, with its path; empty when it carries all of it. */
-export function findIssues(value: unknown): SchemaIssue[] {
+export function findIssues(value: unknown, strictness: Strictness = 'all'): SchemaIssue[] {
   const issues: SchemaIssue[] = [];
   const ancestors = new Set<object>();
 
   const visit = (item: unknown, path: string, place: 'top' | 'item' | 'property'): void => {
     if (issues.length >= MAX_ISSUES) return;
     const message = typeof item === 'object' && item !== null ? undefined : refusalOfPrimitive(item, place);
-    if (message !== undefined) issues.push({ path, message });
+    if (message !== undefined && strictness === 'all') issues.push({ path, message });
     if (typeof item !== 'object' || item === null) return;
     if (ancestors.has(item)) {
-      issues.push({ path, message: 'a cycle cannot be stored as JSON' });
+      if (strictness === 'all') issues.push({ path, message: 'a cycle cannot be stored as JSON' });
     } else if (ancestors.size >= MAX_PAYLOAD_DEPTH) {
-      issues.push({ path, message: `nested deeper than ${MAX_PAYLOAD_DEPTH} levels` });
+      if (strictness === 'all') issues.push({ path, message: `nested deeper than ${MAX_PAYLOAD_DEPTH} levels` });
     } else {
       ancestors.add(item);
       visitObject(item, path);
@@ -67,14 +91,15 @@ export function findIssues(value: unknown): SchemaIssue[] {
       for (let index = 0; index < item.length && issues.length < MAX_ISSUES; index++) {
         visit(item[index], shorten(`${path}[${index}]`), 'item');
       }
+    } else if (Buffer.isBuffer(item)) {
+      issues.push({ path, message: `a Buffer would be stored as a list of numbers: ${INSTEAD.bytes}` });
     } else if (typeof (item as { toJSON?: unknown }).toJSON === 'function') {
-      // Its author decides what is stored; an invalid Date alone turns into null behind everyone's back.
-      if (item instanceof Date && Number.isNaN(item.getTime()))
-        issues.push({ path, message: 'an invalid Date cannot be stored' });
+      const message = refusalOfToJson(item as { toJSON(): unknown }, strictness);
+      if (message !== undefined) issues.push({ path, message });
     } else {
-      const tag = Object.prototype.toString.call(item);
-      if (LOSSY.test(tag)) {
-        issues.push({ path, message: refusalOfTag(tag.slice(8, -1)) });
+      const emptied = emptiedName(item);
+      if (emptied !== undefined) {
+        issues.push({ path, message: refusalOfEmptied(emptied) });
         return;
       }
       for (const key of Object.keys(item)) {
@@ -107,10 +132,46 @@ function refusalOfPrimitive(value: unknown, place: 'top' | 'item' | 'property'):
   }
 }
 
-function refusalOfTag(tag: string): string {
-  if (tag === 'Promise') return 'a Promise cannot be stored as JSON: is an await missing?';
-  if (tag === 'Error') return 'an Error would be stored as {}: pass its name and message';
-  return `a ${tag} cannot be stored as JSON: pass an array or a plain object`;
+/** Its author decides what is stored; what turns into nothing behind everyone's back is refused. */
+function refusalOfToJson(item: { toJSON(): unknown }, strictness: Strictness): string | undefined {
+  if (Object.prototype.toString.call(item) === '[object Date]')
+    return strictness === 'all' && Number.isNaN(Number(item)) ? 'an invalid Date cannot be stored' : undefined;
+  const made = item.toJSON();
+  if (!isThenable(made)) return undefined;
+  forget(made);
+  return 'its toJSON() returns a promise, which would be stored as {}: await it, and pass what it gives';
+}
+
+/** What it is, where JSON would make {} of it without a word. */
+function emptiedName(item: object): string | undefined {
+  const tag = Object.prototype.toString.call(item);
+  if (LOSSY.test(tag)) return tag.slice(8, -1);
+  const { pipe, on } = item as { pipe?: unknown; on?: unknown };
+  if (typeof pipe === 'function' && typeof on === 'function') return 'stream';
+  const prototype = Object.getPrototypeOf(item) as object | null;
+  // Of a plain object, of whatever realm.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined;
+  if (tag === '[object Number]' || tag === '[object String]' || tag === '[object Boolean]') return undefined;
+  if (Object.keys(item).length > 0 || !hasMembers(prototype)) return undefined;
+  const { name } = (prototype as { constructor?: { name?: unknown } }).constructor ?? {};
+  return typeof name === 'string' && name !== '' ? name : 'class instance';
+}
+
+/** Whether a class has methods or getters: what it knows is behind them, and an instance without properties is not empty. */
+function hasMembers(prototype: object): boolean {
+  for (let level: object | null = prototype; level !== null; level = Object.getPrototypeOf(level) as object | null) {
+    if (Object.getPrototypeOf(level) === null) return false;
+    if (Reflect.ownKeys(level).some((key) => key !== 'constructor')) return true;
+  }
+  return false;
+}
+
+function refusalOfEmptied(name: string): string {
+  const what = `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
+  if (BYTES.test(name)) return `${what} cannot be stored as JSON: ${INSTEAD.bytes}`;
+  const instead = /Stream$/.test(name) ? INSTEAD.stream : INSTEAD[name];
+  if (instead !== undefined) return `${what} cannot be stored as JSON, which would make {} of it: ${instead}`;
+  return `${what} would be stored as {}: JSON sees no getters and no #private fields. Pass a plain object, or give the class a toJSON()`;
 }
 
 function shorten(path: string): string {

@@ -53,6 +53,20 @@ function encodeJson(value: unknown, queue: string, jobName: string): string {
   return text;
 }
 
+/**
+ * Text of a result or of progress. What JSON would empty without a word is refused; other losses are the handler's.
+ * @returns undefined for what JSON has no text for
+ * @throws InvalidPayloadError
+ */
+export function encodeOutput(codec: Codec, value: unknown, context: CodecContext): string | undefined {
+  if (codec === jsonCodec && typeof value === 'object' && value !== null && !isSurelyFaithful(value)) {
+    const { queue, jobName = '?', field } = context;
+    const issues = findIssues(value, 'emptied');
+    if (issues.length > 0) throw new InvalidPayloadError(queue, jobName, issues, field);
+  }
+  return codec.encode(value, context) as string | undefined;
+}
+
 function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { jobName: string }): string {
   const { queue, jobName } = context;
   let text: unknown;

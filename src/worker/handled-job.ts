@@ -22,7 +22,6 @@ export class HandledJob implements Job {
   readonly enqueuedAt: number;
   readonly scheduledFor: number | undefined;
   readonly schedule: { readonly name: string; readonly missed: number } | undefined;
-  readonly headers: JobHeaders;
   readonly fence: number;
   readonly #run: Run;
 
@@ -37,7 +36,6 @@ export class HandledJob implements Job {
     this.enqueuedAt = run.enqueuedAt;
     this.scheduledFor = run.scheduledFor;
     this.schedule = run.schedule;
-    this.headers = run.headers;
     this.fence = run.fence;
     this.#run = run;
   }

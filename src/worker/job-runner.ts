@@ -16,6 +16,7 @@ import { controlFlowOf } from '../core/handler.js';
 import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
 import { isJobName } from '../core/names.js';
 import { openScope } from '../core/own-scope.js';
+import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
@@ -221,7 +222,7 @@ export class JobRunner {
     if (value !== undefined) {
       try {
         refuseUnfinished(value, job.plan.handler.label);
-        result = codec.encode(value, { queue, jobName: job.name, jobId: job.id, field: 'result' }) ?? '';
+        result = encodeOutput(codec, value, { queue, jobName: job.name, jobId: job.id, field: 'result' }) ?? '';
         if (result.length * 3 > resultLimit && Buffer.byteLength(result) > resultLimit) {
           throw new Error(`The result has ${Buffer.byteLength(result)} bytes, more than payloadLimit (${resultLimit})`);
         }

@@ -1,5 +1,6 @@
 import type { Broker, HeldJob, RunReport } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
+import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import type { ReportSink, RunningJob } from './running-job.js';
@@ -35,7 +36,8 @@ export class Reporter implements ReportSink {
 
   progress(job: RunningJob, value: unknown): void {
     if (job.ended || value === undefined) return;
-    const text = this.codec.encode(value, { queue: this.queue, jobName: job.name, jobId: job.id, field: 'progress' });
+    const context = { queue: this.queue, jobName: job.name, jobId: job.id, field: 'progress' } as const;
+    const text = encodeOutput(this.codec, value, context);
     if (typeof text !== 'string' || Buffer.byteLength(text) > this.payloadLimit) {
       throw new RangeError(`Progress of job "${job.id}" is not JSON of at most ${this.payloadLimit} bytes`);
     }

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import type { Codec } from '../../src/core/codec.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from '../../src/core/errors.js';
-import { encodePayload } from '../../src/core/payload-encoder.js';
+import { encodeOutput, encodePayload } from '../../src/core/payload-encoder.js';
 
 const encode = (value: unknown, limit = 262_144, codec: Codec = jsonCodec) =>
   encodePayload(codec, value, 'mail', 'welcome', limit);
@@ -22,6 +24,30 @@ function nested(levels: number): unknown {
   for (let level = 0; level < levels; level++) value = { in: value };
   return value;
 }
+
+class Money {
+  readonly #amount: number;
+  constructor(amount: number) {
+    this.#amount = amount;
+  }
+  get amount() {
+    return this.#amount;
+  }
+}
+
+class Purse {
+  readonly #amount: number;
+  constructor(amount: number) {
+    this.#amount = amount;
+  }
+  total() {
+    return this.#amount;
+  }
+}
+
+class Coin extends Money {}
+
+class Empty {}
 
 describe('encodePayload', () => {
   it.each([
@@ -56,11 +82,30 @@ describe('encodePayload', () => {
       at: new Date(0),
       point: new Point(1),
       money: { toJSON: () => '5 EUR' },
-      bytes: Buffer.from('a'),
     };
-    expect(encode(value)).toBe(
-      '{"at":"1970-01-01T00:00:00.000Z","point":{"x":1},"money":"5 EUR","bytes":{"type":"Buffer","data":[97]}}',
+    expect(encode(value)).toBe('{"at":"1970-01-01T00:00:00.000Z","point":{"x":1},"money":"5 EUR"}');
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a class without anything', new Empty(), '{}'],
+    ['an instance with fields and getters', Object.assign(new Money(5), { currency: 'EUR' }), '{"currency":"EUR"}'],
+    ['an instance with a toJSON', { at: new URL('http://x/') }, '{"at":"http://x/"}'],
+    ['boxed values', { a: Object(5), b: Object('x'), c: Object(true) }, '{"a":5,"b":"x","c":true}'],
+    ['a plain object of another realm', { a: runInNewContext('({ b: {} })') }, '{"a":{"b":{}}}'],
+    ['a Date of another realm', runInNewContext('new Date(0)'), '"1970-01-01T00:00:00.000Z"'],
+    ['minus zero', -0, '0'],
+  ])('takes %s', (_what, value, text) => {
+    expect(encode(value)).toBe(text);
+  });
+
+  it('refuses results and progress that would be emptied, and leaves other losses to the handler', () => {
+    const context = { queue: 'mail', jobName: 'welcome', jobId: '1', field: 'result' as const };
+    expect(() => encodeOutput(jsonCodec, { seen: new Map() }, context)).toThrow(/^Invalid result for "mail\/welcome": seen: a Map/); // prettier-ignore
+    expect(() => encodeOutput(jsonCodec, Buffer.from('a'), { ...context, field: 'progress' })).toThrow(/^Invalid progress/); // prettier-ignore
+    expect(encodeOutput(jsonCodec, { a: Number.NaN, b: () => 1, c: [undefined] }, context)).toBe(
+      '{"a":null,"c":[null]}',
     );
+    expect(encodeOutput(jsonCodec, () => 1, context)).toBeUndefined();
   });
 
   it('ignores enumerable functions that are inherited, as JSON does', () => {
@@ -83,6 +128,31 @@ describe('encodePayload', () => {
     ['a forgotten await', { user: Promise.resolve(1) }, 'user', /await/],
     ['an Error', { error: new TypeError('x') }, 'error', /name and message/],
     ['a RegExp', { pattern: /x/ }, 'pattern', /RegExp/],
+    ['a Buffer', { file: { buffer: Buffer.from('a') } }, 'file.buffer', /Buffer.*toString\('base64'\)/],
+    ['an ArrayBuffer', { bytes: new ArrayBuffer(2) }, 'bytes', /base64/],
+    ['URLSearchParams', { query: new URLSearchParams('a=1') }, 'query', /URLSearchParams.*Object\.fromEntries/],
+    ['a Blob', { file: new Blob(['x']) }, 'file', /Blob.*reference/],
+    ['a FormData', { form: new FormData() }, 'form', /FormData/],
+    ['Headers', { headers: new Headers({ a: '1' }) }, 'headers', /Object\.fromEntries\(headers\)/],
+    ['a Request', { request: new Request('http://x') }, 'request', /Request.*url/],
+    ['a Response', [new Response('x')], '[0]', /Response.*await response\.json/],
+    ['a web stream', { body: new ReadableStream() }, 'body', /ReadableStream.*read it/],
+    ['a stream of Node', { body: Readable.from(['x']) }, 'body', /stream.*read it/],
+    ['an AbortSignal', { signal: new AbortController().signal }, 'signal', /AbortSignal would be stored as \{\}/],
+    ['a WeakMap', { map: new WeakMap() }, 'map', /WeakMap/],
+    ['a class of getters', { money: new Money(5) }, 'money', /Money would be stored as \{\}.*plain object/],
+    ['a class of methods', { money: new Purse(5) }, 'money', /Purse would be stored as \{\}/],
+    ['a subclass of those', new Coin(5), '', /Coin would be stored as \{\}/],
+    [
+      'an asynchronous toJSON',
+      { user: { toJSON: async () => ({ a: 1 }) } },
+      'user',
+      /toJSON\(\) returns a promise.*await/,
+    ],
+    ['one that rejects', { user: { toJSON: async () => { throw new Error('no'); } } }, 'user', /returns a promise/], // prettier-ignore
+    ['a boxed symbol', { a: Object(Symbol('x')) }, 'a', /Symbol/],
+    ['a Map of another realm', { seen: runInNewContext('new Map()') }, 'seen', /Map cannot/],
+    ['an invalid Date of another realm', { at: runInNewContext('new Date(NaN)') }, 'at', /invalid Date/],
     ['a typed array', { bytes: new Uint8Array(2) }, 'bytes', /Uint8Array/],
     ['an invalid Date', { at: new Date(Number.NaN) }, 'at', /invalid Date/],
     ['a getter that throws', { get a() { throw new Error('closed'); } }, '', /closed/], // prettier-ignore
