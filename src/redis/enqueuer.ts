@@ -62,6 +62,8 @@ export class Enqueuer {
     private readonly script: Script,
     private readonly numbers: JobNumbers,
     private readonly onClock: (nowText: string) => void,
+    /** Takes back what a script stored that stopped before its jobs had a place: their callers hear that they are refused. */
+    private readonly withdraw: (error: unknown, caller: string, ids: readonly string[]) => Promise<void>,
   ) {
     const { meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects } = keys;
     this.plainKeys = [meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects];
@@ -168,6 +170,7 @@ export class Enqueuer {
     } catch (error) {
       if (!(error instanceof ReplyLostError)) {
         if (refusesRequest(error)) return this.divide(error, lane, batch, ids);
+        await this.withdraw(error, lane.caller, ids);
         for (const group of batch) group.reject(error);
         return lane;
       }

@@ -2,6 +2,9 @@ import type { HeldJob } from '../core/broker.js';
 import { BrokerRefusedError } from '../core/errors.js';
 import type { QueueKeys } from './keys.js';
 
+/** Stands for the token of a job that is to go. */
+const WITHDRAWN = '-';
+
 type Run = (keys: readonly string[], args: (string | number)[]) => Promise<unknown>;
 
 /** Of a turn that stopped: what it was to settle goes back to its worker, whose next attempt settles it. */
@@ -36,6 +39,12 @@ export class Mender {
     if (!stoppedInside(error)) return;
     this.stopped.push(turn);
     await this.mend().catch(() => {});
+  }
+
+  /** The jobs of an enqueue that stopped are taken back, where they have no place yet, and so is the record of its call. */
+  withdraw(error: unknown, caller: string, ids: readonly string[]): Promise<void> {
+    const settlements = [`@${caller}`, ...ids].map((id) => ({ id, token: WITHDRAWN }));
+    return this.after(error, { worker: '', settlements });
   }
 
   /** @throws BrokerRefusedError while the server refuses this, too */

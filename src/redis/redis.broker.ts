@@ -675,7 +675,10 @@ export class RedisBroker implements Broker {
   }
 
   private createEnqueuer(queue: string, link: Link, keys: QueueKeys, numbers: JobNumbers): Enqueuer {
-    return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, (nowText) => this.clock.learn(nowText));
+    const onClock = (nowText: string) => this.clock.learn(nowText);
+    return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock, (error, caller, ids) =>
+      this.access(queue).mender.withdraw(error, caller, ids),
+    );
   }
 
   /** @throws UnsupportedError */

@@ -59,6 +59,8 @@ const OWN = {
     connections: '%n times all connections cut',
     replies: '%n replies lost',
   },
+  F46: { commands: '%n commands taken and given back', refused: '%n enqueues refused' },
+  F47: { refusedAlone: '%n jobs too large alone are dead' },
 };
 
 export async function renderPage() {

@@ -69,6 +69,10 @@ const ACTS = {
   async lateRejection() {
     setTimeout(() => void Promise.reject(new Error('nobody waits for this')), 5);
   },
+  async returnText(job, { ms, length }) {
+    await pause(ms);
+    return 'x'.repeat(length);
+  },
   returnBigInt: () => 1n,
   returnCyclic() {
     const value = {};

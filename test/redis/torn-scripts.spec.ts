@@ -29,6 +29,11 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
       prepare: async (driver) => () => driver.put({}, {}, {}),
     },
     {
+      title: 'plain jobs, refused and enqueued anew',
+      again: 'verb',
+      prepare: async (driver) => () => driver.put({}, {}, {}),
+    },
+    {
       title: 'plain jobs for a worker that waits',
       again: 'bytes',
       prepare: async (driver) => {

@@ -34,6 +34,7 @@ async function loseReply(timeoutMs: number) {
     {} as Script,
     numbers as unknown as JobNumbers,
     () => {},
+    () => Promise.resolve(),
   );
   const enqueued = enqueuer.enqueue([{ envelope: '1\n1' }]).catch((error: unknown) => error);
   await jest.advanceTimersByTimeAsync(timeoutMs);

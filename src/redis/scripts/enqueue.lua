@@ -253,9 +253,11 @@ end
 -- The next worker that waits, and where it listens. It is listed no more: its next turn lists it again.
 local prefix, queue
 local function nextIdle()
-  local worker = redisCall('SPOP', idle)
-  if worker and not queue then prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$') end
-  return worker, worker and prefix .. ':wake:' .. worker
+  -- The jobs are stored, or about to be: that nobody can be woken refuses none of them.
+  local worker = redis.pcall('SPOP', idle)
+  if type(worker) ~= 'string' then return false end
+  if not queue then prefix, queue = string.match(meta, '^{([^:]+):(.+)}:meta$') end
+  return worker, prefix .. ':wake:' .. worker
 end
 
 -- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other. One that
