@@ -14,7 +14,7 @@ export interface StoppedTurn {
 }
 
 /** A command of a script was refused: its user lacks it, a key has another type. What it wrote before stays written. */
-export function stoppedInside(error: unknown): boolean {
+function stoppedInside(error: unknown): boolean {
   if (!(error instanceof BrokerRefusedError)) return false;
   return error.cause instanceof Error && /script/i.test(error.cause.message);
 }
@@ -35,16 +35,16 @@ export class Mender {
   }
 
   /** Where this fails, the queue is put in order before the next call, or by the scan of any worker. */
-  async after(error: unknown, turn?: StoppedTurn): Promise<void> {
-    if (!stoppedInside(error)) return;
+  async after(refusal: unknown, turn?: StoppedTurn): Promise<void> {
+    if (!stoppedInside(refusal)) return;
     this.stopped.push(turn);
     await this.mend().catch(() => {});
   }
 
   /** The jobs of an enqueue that stopped are taken back, where they have no place yet, and so is the record of its call. */
-  withdraw(error: unknown, caller: string, ids: readonly string[]): Promise<void> {
+  withdraw(refusal: unknown, caller: string, ids: readonly string[]): Promise<void> {
     const settlements = [`@${caller}`, ...ids].map((id) => ({ id, token: WITHDRAWN }));
-    return this.after(error, { worker: '', settlements });
+    return this.after(refusal, { worker: '', settlements });
   }
 
   /** @throws BrokerRefusedError while the server refuses this, too */

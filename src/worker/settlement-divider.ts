@@ -85,7 +85,7 @@ export class SettlementDivider {
   }
 }
 
-export function weightOf(settlements: readonly Settlement[]): number {
+function weightOf(settlements: readonly Settlement[]): number {
   return settlements.reduce((sum, settlement) => sum + lengthOf(settlement), 0);
 }
 

@@ -24,7 +24,7 @@ async function placesOf(driver: RedisDriver): Promise<Map<string, string[]>> {
   for (const element of await driver.list('completed')) {
     for (const word of element.split(' ').slice(3)) {
       const [, prefix, lasts] = /^:(.*):(\w+):\d+$/.exec(word) ?? [];
-      const ids = prefix === undefined ? [word] : [...lasts].map((last) => prefix + last);
+      const ids = prefix === undefined ? [word] : lasts.split('').map((last) => prefix + last);
       for (const id of ids) if (records.has(id)) note(id, 'completed'); // others were removed by hand
     }
   }

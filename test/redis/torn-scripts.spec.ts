@@ -479,7 +479,7 @@ describe('a script that stops in the middle', () => {
           await expectConservation(driver);
           await expectEachRunsOnce(driver);
         } catch (error) {
-          throw new Error(`Stopped after ${writes} writes: ${String((error as Error).message)}`, { cause: error });
+          throw new Error(`Stopped after ${writes} writes: ${(error as Error).message}`, { cause: error });
         }
         if (!torn) {
           expect(writes).toBeGreaterThan(0);

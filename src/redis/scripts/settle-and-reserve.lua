@@ -674,14 +674,14 @@ if want > 0 and not paused then
       isLeft = #popped > most - got
       if isLeft then popped[#popped] = nil end
       fromReady = fromReady + #popped
-      if #popped == 0 then
+      if #popped > 0 then accept(popped) end
+      if not isLeft then
         if readyHoles ~= 0 then
           readyHoles = 0 -- an empty list has none, whatever was done to it by hand
           metaDirty = true
         end
         break
       end
-      accept(popped)
     end
     if got < most and ARGV[7] ~= '' and rare and redisCall('EXISTS', parked) == 1 then
       local adopted = {}
