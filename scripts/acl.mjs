@@ -13,6 +13,8 @@ const SOURCE = new URL('../src/redis/', import.meta.url);
 
 /** What ioredis sends on its own: handshake, ready check, the watchdog's PING. */
 const HANDSHAKE = ['hello', 'auth', 'client|setname', 'client|setinfo', 'select', 'info', 'ping', 'quit'];
+/** Whether the server still is the primary, and knows of the subscriptions. */
+const WATCH = ['role', 'pubsub|numsub'];
 /** A cluster's client asks who has which slot, and follows a slot that moves. */
 const CLUSTER = ['cluster|slots', 'cluster|shards', 'cluster|info', 'cluster|nodes', 'asking', 'readonly'];
 /** A server refuses a rule that names a command it does not know. */
@@ -103,6 +105,7 @@ export function aclRule({
   const { scripts, direct, writes } = ROLES[role];
   const commands = new Set([
     ...HANDSHAKE,
+    ...WATCH,
     ...CLUSTER,
     ...SUBSCRIBE,
     ...(writes ? RUN : []),

@@ -40,8 +40,13 @@ function createBroker(options: ResolvedOptions, works: boolean, logger: ReturnTy
       if (event === 'restored') logger.log(`Redis answers again (${place})`);
       else if (event === 'lost')
         logger.error(`The connection to Redis was lost (${place}); connecting again until it works`);
+      else if (event === 'refused') logger.error(`Redis refuses calls (${place}); trying again until it works`);
       else if (event === 'deaf')
         logger.error(`Redis refuses to be listened to (${place}): jobs start late, results and events are not heard`);
+      else if (event === 'replica')
+        logger.warn(
+          `The address of Redis leads to a read-only replica, too (${place}); connecting again until it does not`,
+        );
       else logger.warn(`Redis is not reachable yet (${place}); trying again`);
     },
   });

@@ -1,6 +1,7 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { maskPassword } from '../core/mask-password.js';
 import { databaseOf, followCredentials, isGivenCluster, isGivenRedis, startupNodesOf } from './given-client.js';
+import { loading, replicaReached } from './refusals.js';
 import { hearUnheard } from './unheard-replies.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
@@ -36,10 +37,11 @@ export class Connector {
   /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
   connect(purpose: Purpose): Redis | Cluster {
     const client = this.open(purpose);
-    giveUpWhenMute(client, this.connectTimeoutMs);
+    watchHandshake(client, this.connectTimeoutMs);
+    if (client instanceof Redis) leaveReplicas(client, purpose);
     hearUnheard(client);
     leaveWithoutDatabase(client);
-    if (client instanceof Cluster) client.on('+node', (node: Redis) => giveUpWhenMute(node, this.connectTimeoutMs));
+    if (client instanceof Cluster) client.on('+node', (node: Redis) => watchHandshake(node, this.connectTimeoutMs));
     return client;
   }
 
@@ -77,6 +79,8 @@ export class Connector {
       connectTimeout: this.connectTimeoutMs,
       // A sentinel that is connected and stays mute: the next one is asked.
       sentinelCommandTimeout: given.sentinelCommandTimeout ?? this.connectTimeoutMs,
+      // A primary that stands still closes nothing: its clients learn of the next one from the sentinels.
+      failoverDetector: failoverDetectorOf(given, isGivenRedis(this.connection)),
       // A server that loads its data is asked so often that it does not pass for a mute one.
       maxLoadingRetryTime: Math.ceil(this.connectTimeoutMs / 2),
       connectionName: `${given.connectionName ?? this.prefix}:${purpose}`,
@@ -109,6 +113,9 @@ export class Connector {
       lazyConnect: false,
       // A replica may be behind: a worker that reads there would think its jobs lost.
       scaleReads: 'master',
+      // The link repeats calls, and tells what the server said; the client would keep it for itself until they are late.
+      retryDelayOnClusterDown: 0,
+      retryDelayOnTryAgain: 0,
       clusterRetryStrategy(this: Cluster, times, reason) {
         // Host names of the nodes that cannot be resolved: said here alone.
         if (reason !== undefined && this.listenerCount('error') > 0) this.emit('error', reason);
@@ -137,33 +144,74 @@ function reconnectDelay(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 6), 2000) * (0.5 + Math.random() / 2);
 }
 
+/** On wherever there are sentinels and nobody says otherwise; an instance says false also where its owner said nothing. */
+function failoverDetectorOf(given: RedisOptions, isInstance: boolean): boolean {
+  if (given.sentinels === undefined || given.sentinels === null) return false;
+  return isInstance ? true : (given.failoverDetector ?? true);
+}
+
+/** How often a connection that is not ready yet is looked at. */
+const HANDSHAKE_LOOK_MS = 500;
+
 /**
  * A connection that was accepted and stays mute (a proxy without its server, a host that hangs) is given up, so that
  * ioredis tries again: `connectTimeout` ends when it is accepted, and until it is ready no call can fail on it. A server
- * that is loading answers, and is left alone.
+ * that is loading answers, and is left alone; ioredis waits for it without a word, so it is said here.
  */
-function giveUpWhenMute(client: Redis | Cluster, silenceMs: number): void {
+function watchHandshake(client: Redis | Cluster, silenceMs: number): void {
   let timer: NodeJS.Timeout | undefined;
   const stop = () => clearInterval(timer);
+  const tell = (error: Error) => {
+    if (client.listenerCount('error') > 0) client.emit('error', error);
+  };
   // A cluster has no socket: that one of its nodes said which slots there are is all it had to wait for.
   const heard = () => (client instanceof Cluster ? 0 : client.stream.bytesRead);
   client.on('connect', () => {
     stop();
     let before = heard();
-    timer = setInterval(() => {
-      const now = heard();
-      const mute = now === before;
-      before = now;
-      if (!mute) return;
-      stop();
+    let silentMs = 0;
+    let askedWhy = false;
+    const lookMs = Math.min(HANDSHAKE_LOOK_MS, silenceMs);
+    const look = () => {
       if (client.status !== 'connect') return;
-      const error = new Error(`the connection was accepted, but nothing answered within ${silenceMs} ms`);
-      if (client.listenerCount('error') > 0) client.emit('error', error);
-      client.disconnect(true);
-    }, silenceMs);
+      const now = heard();
+      silentMs = now === before ? silentMs + lookMs : 0;
+      before = now;
+      if (silentMs >= silenceMs) {
+        stop();
+        tell(new Error(`the connection was accepted, but nothing answered within ${silenceMs} ms`));
+        client.disconnect(true);
+      } else if (!askedWhy && client instanceof Redis && now > 0) {
+        askedWhy = true;
+        client.info('persistence').then(
+          (info) => {
+            if (/^loading:1/m.test(info)) tell(loading());
+          },
+          () => {},
+        );
+      }
+    };
+    // Behind the sockets: after a loop that stood still, what was heard lies there.
+    timer = setInterval(() => setImmediate(look), lookMs);
     timer.unref();
   });
   client.on('ready', stop).on('close', stop).on('end', stop);
+}
+
+/**
+ * An address may lead to a replica: of a failover that is under way, or to any server of a replication in turns. What is
+ * written there is refused, and what is read is old. The boot looks at its first connection itself.
+ */
+function leaveReplicas(client: Redis, purpose: Purpose): void {
+  const { connector } = client as unknown as { connector?: { check?(info: { role?: string }): boolean } };
+  if (connector?.check === undefined) return;
+  let looks = purpose !== 'commands';
+  client.once('ready', () => (looks = true));
+  const check = connector.check.bind(connector);
+  connector.check = (info) => {
+    if (looks && info.role === 'slave' && client.listenerCount('error') > 0) client.emit('error', replicaReached());
+    return check(info) && !(looks && info.role === 'slave');
+  };
 }
 
 /**

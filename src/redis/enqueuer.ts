@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
-import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { BrokerRefusedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import { nextTick } from '../core/real-timers.js';
 import type { JobNumbers } from './job-numbers.js';
@@ -24,10 +24,15 @@ const LANES = 4;
 const ASKABLE_MS = 9 * 60_000;
 const ANSWERABLE_MS = 9.5 * 60_000;
 
+/** Of what was asked for in one tick. It begins with the end of the tick, which may be one that blocks the loop. */
+interface Term {
+  /** performance.now() at which the calls must have settled. */
+  deadline: number;
+}
+
 interface Group {
   jobs: readonly NewJob[];
-  /** performance.now() at which the call must have settled. */
-  deadline: number;
+  term: Term;
   resolve(receipts: EnqueueReceipt[]): void;
   reject(error: unknown): void;
 }
@@ -45,13 +50,14 @@ interface Lane {
 export class Enqueuer {
   private groups: Group[] = [];
   private flushing = false;
-  private deadline = 0;
+  private term: Term = { deadline: 0 };
   /** A batch waits for job numbers: those behind it wait, too, so that calls keep their order. */
   private numbering = false;
   private readonly lanes: Lane[] = Array.from({ length: LANES }, newLane);
   private readonly idle = newLane();
   private readonly flush = () => {
     this.flushing = false;
+    this.beginTerm();
     this.send();
   };
 
@@ -78,10 +84,10 @@ export class Enqueuer {
     return new Promise((resolve, reject) => {
       if (!this.flushing) {
         this.flushing = true;
-        this.deadline = performance.now() + this.link.timeoutMs;
+        this.term = { deadline: Infinity };
         nextTick(this.flush);
       }
-      this.groups.push({ jobs, deadline: this.deadline, resolve, reject });
+      this.groups.push({ jobs, term: this.term, resolve, reject });
     });
   }
 
@@ -90,7 +96,12 @@ export class Enqueuer {
     return { script: this.script, keys: this.fullKeys, args: [this.idle.caller, String(++this.idle.call), 'full'] };
   }
 
+  private beginTerm(): void {
+    if (this.term.deadline === Infinity) this.term.deadline = performance.now() + this.link.timeoutMs;
+  }
+
   private send(): void {
+    this.beginTerm(); // a lane may have become free before the tick ended
     while (!this.numbering && this.lanes.length > 0) {
       this.refuseLate();
       if (this.groups.length === 0) return;
@@ -106,17 +117,17 @@ export class Enqueuer {
   private refuseLate(): void {
     const now = performance.now();
     let late = 0;
-    while (late < this.groups.length && this.groups[late].deadline <= now) late++;
-    for (const group of this.groups.splice(0, late)) group.reject(notSent(this.link.timeoutMs));
+    while (late < this.groups.length && this.groups[late].term.deadline <= now) late++;
+    for (const group of this.groups.splice(0, late)) group.reject(this.link.neverSent());
   }
 
   private async awaitNumbers(batch: Group[], count: number): Promise<void> {
     this.numbering = true;
     try {
-      this.dispatch(batch, await this.numbers.take(count, batch[0].deadline));
+      this.dispatch(batch, await this.numbers.take(count, batch[0].term.deadline));
     } catch (error) {
       // Taking numbers stores no job, whatever became of it.
-      const reason = error instanceof ReplyLostError ? notSent(this.link.timeoutMs, error) : error;
+      const reason = error instanceof ReplyLostError ? this.link.neverSent(error) : error;
       for (const group of batch) group.reject(reason);
     } finally {
       this.numbering = false;
@@ -162,7 +173,7 @@ export class Enqueuer {
       receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
     const sentAt = performance.now();
     try {
-      const receipts = await execute(batch[0].deadline);
+      const receipts = await execute(batch[0].term.deadline);
       let first = 0;
       for (const group of batch)
         group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
@@ -224,10 +235,6 @@ export class Enqueuer {
     };
     return new EnqueueOutcomeUnknownError(this.queue, ids.slice(from, to), retry, { cause });
   }
-}
-
-function notSent(timeoutMs: number, cause?: unknown): BrokerUnavailableError {
-  return new BrokerUnavailableError(`Redis could not be reached within ${timeoutMs} ms; nothing was stored`, { cause });
 }
 
 function newLane(): Lane {

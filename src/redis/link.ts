@@ -1,9 +1,12 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
+import { awakeTimeout } from './awake-timer.js';
 import { Bag, type Baggable } from '../core/bag.js';
-import { BrokerUnavailableError } from '../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors.js';
+import { connectionTo, nodeOfKey, nodeOfSlot } from './cluster-nodes.js';
+import type { OutageReport } from './outage-report.js';
 import type { Script, ScriptCall } from './script-library.js';
-import { replyCode, verdictOf } from './refusals.js';
-import { forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
+import { replyCode, verdictOf, wordsOf } from './refusals.js';
+import { callInScript, forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
 
 export type Client = Redis | Cluster;
 
@@ -11,6 +14,7 @@ interface Pending extends Baggable {
   reject(error: Error): void;
   /** performance.now() at which the attempt is given up. */
   giveUpAt: number;
+  command: Command;
 }
 
 const REPLY = { replyEncoding: 'utf8' } as const;
@@ -30,6 +34,8 @@ export class Link {
   private closed = false;
   /** The connection is being replaced: its client may still call it ready. */
   private replacing = false;
+  /** What kept the last call from its answer; undefined since one was answered. */
+  private trouble: Error | undefined;
   /** Rises with every new connection: what was learned on an older one may be void. */
   epoch = 0;
 
@@ -37,22 +43,32 @@ export class Link {
     readonly client: Client,
     /** Every call settles within this many ms. */
     readonly timeoutMs: number,
+    /** Hears what becomes of the calls and of the connection. */
+    private readonly outages?: OutageReport,
   ) {
     const renew = () => this.epoch++;
     client.on('ready', () => {
       renew();
       this.replacing = false;
+      outages?.ready();
       this.release();
     });
     // A cluster is ready once; its nodes come and go with every failover.
     client.on('+node', renew).on('-node', renew);
-    client.on('close', () => this.rejectPending('the connection was closed'));
+    client.on('close', () => {
+      if (!this.closed) outages?.closed(this.pending.size + this.waiting.length);
+      this.rejectPending('the connection was closed');
+    });
     client.on('end', () => {
       this.rejectPending('the connection has ended');
       this.release();
     });
     // Every failure reaches the callers that wait; without a listener ioredis prints each one.
-    client.on('error', forgetArguments);
+    client.on('error', (error: Error) => {
+      forgetArguments(error);
+      this.trouble = error;
+      if (!this.closed) outages?.failed(error);
+    });
   }
 
   get ready(): boolean {
@@ -77,14 +93,20 @@ export class Link {
       textWanted = false;
       return this.send(script.readOnly ? `${verb}_ro` : verb, [body, keys.length, ...keys, ...args], giveUpAt);
     };
-    return this.untilAnswered(attempt, script.readOnly !== true, deadline, () => {
+    const sendText = () => {
       textWanted = true;
-    });
+    };
+    return this.untilAnswered(attempt, script.readOnly !== true, deadline, { script, keys, sendText });
   }
 
   /** A plain command that reads: repeated like a script, and nothing is open when its reply was lost. */
   command(name: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.untilAnswered((giveUpAt) => this.send(name, args as (string | number)[], giveUpAt), false);
+  }
+
+  /** A command that is made once, now: its failure is nobody's. */
+  ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.send(name, args as (string | number)[], performance.now() + this.timeoutMs);
   }
 
   /**
@@ -111,8 +133,21 @@ export class Link {
     if (!this.closed) this.replace();
   }
 
+  /** The server behind this connection takes no writes any more: what it said is told to who calls meanwhile. */
+  leave(error: Error): void {
+    this.trouble = error;
+    this.outages?.refused('', error, true);
+    this.replace();
+  }
+
+  /** For a call that waited behind others until its time was over, and was never sent. */
+  neverSent(cause?: unknown): Error {
+    return this.gaveUp(true, false, cause, `Redis could not be reached within ${this.timeoutMs} ms`);
+  }
+
   close(): void {
     this.closed = true;
+    this.outages?.stop();
     clearTimeout(this.sweeper);
     this.client.disconnect();
     this.rejectPending('the store was closed');
@@ -123,48 +158,71 @@ export class Link {
     attempt: (giveUpAt: number) => Promise<unknown>,
     writes: boolean,
     deadline = performance.now() + this.timeoutMs,
-    sendText?: () => void,
+    call?: { script: Script; keys: readonly string[]; sendText(): void },
   ): Promise<unknown> {
     // Some attempt left, and neither a reply nor a refusal says what became of it. Only a reply ends that.
     let open = false;
+    let held = false;
     let lastError: unknown;
     for (let number = 0; ; number++) {
-      if (!this.ready) await this.untilReady(deadline, writes, open, lastError);
+      if (!this.ready) {
+        if (!held) held = this.hold();
+        await this.untilReady(deadline, writes, open, lastError);
+      }
       try {
         // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
-        return await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
+        const reply = await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
+        if (this.trouble !== undefined || this.outages?.isOpen === true) this.answered(call?.keys[0], writes);
+        return reply;
       } catch (error) {
         lastError = error;
         const code = replyCode(error);
         if (code === undefined) {
+          if (!held) held = this.hold();
           open ||= writes && !wasNeverSent(error);
         } else {
           const verdict = verdictOf(code);
+          if (verdict !== 'send-text') {
+            if (verdict !== 'refuse') this.trouble = error as Error;
+            this.outages?.refused(nodeOfKey(this.client, call?.keys[0]), error as Error, writes);
+            if (!held) held = this.hold();
+          }
           if (verdict === 'refuse') {
-            const refusal = refusalOf(code, error);
+            const refusal = refusalOf(code, error, call && callInScript(error, call));
             if (!open) throw refusal;
             throw new ReplyLostError(`The reply was lost, and the repeated call refused (${code})`, { cause: refusal });
           }
-          if (verdict === 'reconnect') this.replace();
+          if (verdict === 'reconnect') this.replace(nodeOfKey(this.client, call?.keys[0]));
           if (verdict === 'send-text') {
-            sendText?.();
+            call?.sendText();
             if (!this.closed && number < SEND_TEXT_TRIES) continue;
           }
         }
         if (this.closed) throw this.gaveUp(writes, open, lastError, 'the store was closed');
-        const left = deadline - performance.now();
-        if (left <= 0) throw this.gaveUp(writes, open, lastError);
-        await pause(Math.min(left, backoff(number)));
+        // Without time for an answer another attempt would only leave open what is known now.
+        const waitMs = backoff(number);
+        if (deadline - performance.now() <= waitMs) throw this.gaveUp(writes, open, lastError);
+        await pause(waitMs);
       }
     }
+  }
+
+  private hold(): true {
+    this.outages?.hold();
+    return true;
+  }
+
+  private answered(key: string | undefined, write: boolean): void {
+    if (this.outages?.isOpen === true) this.outages.answered(nodeOfKey(this.client, key), write);
+    if (this.outages?.isOpen !== true) this.trouble = undefined;
   }
 
   private send(name: string, args: (string | number)[], giveUpAt: number, node?: { slot: number }): Promise<unknown> {
     this.sweeper ??= this.startSweeper();
     return new Promise((resolve, reject) => {
-      const entry: Pending = { slot: -1, reject, giveUpAt };
-      this.pending.add(entry);
       const command = new Command(name, [], REPLY);
+      const entry: Pending = { slot: -1, reject, giveUpAt, command };
+      this.pending.add(entry);
       // Given to the constructor they would be copied, and each looked at: a turn has a thousand.
       command.args = textsOf(args);
       ((this.client as Cluster).sendCommand(command, undefined, node) as Promise<unknown>).then(
@@ -192,20 +250,30 @@ export class Link {
   private sweep(): void {
     this.sweeper = undefined;
     const now = performance.now();
-    let silent = false;
+    const silent = new Set<string>();
     for (const entry of this.pending) {
       if (entry.giveUpAt > now) continue;
       this.pending.delete(entry);
+      silent.add(this.client.isCluster ? nodeOfSlot(this.client as Cluster, entry.command.getSlot()) : '');
       entry.reject(new ReplyLostError('Redis did not answer in time'));
-      silent = true;
     }
     // A connection that passed a deadline is never trusted again: it may be half open.
-    if (silent) this.replace();
+    for (const node of silent) {
+      this.trouble ??= new Error('it did not answer in time');
+      if (!this.closed) this.outages?.silent(node, 'it did not answer in time');
+      this.replace(node);
+    }
     if (this.pending.size > 0) this.sweeper = this.startSweeper();
   }
 
-  private replace(): void {
+  /** @param node of a cluster: the connections to the others go on */
+  private replace(node = ''): void {
     if (this.closed || !this.ready) return;
+    if (this.client.isCluster) {
+      // The client makes a new one for the next call of that node. A call without a key says nothing of any node.
+      connectionTo(this.client as Cluster, node)?.disconnect();
+      return;
+    }
     this.replacing = true;
     this.client.disconnect(true);
   }
@@ -223,10 +291,10 @@ export class Link {
       const left = deadline - performance.now();
       if (left <= 0) throw this.gaveUp(writes, open, cause);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(done, left);
+        const stop = awakeTimeout(left, done);
         const waiting = this.waiting;
         function done() {
-          clearTimeout(timer);
+          stop();
           const index = waiting.indexOf(done);
           if (index >= 0) waiting.splice(index, 1);
           resolve();
@@ -240,16 +308,26 @@ export class Link {
     for (const done of [...this.waiting]) done();
   }
 
-  private gaveUp(
-    writes: boolean,
-    open: boolean,
-    cause: unknown,
-    why = `Redis did not answer within ${this.timeoutMs} ms`,
-  ): Error {
-    const text = why.charAt(0).toUpperCase() + why.slice(1);
+  private gaveUp(writes: boolean, open: boolean, given: unknown, why?: string): Error {
+    const text = this.closed ? sentence(why ?? 'the store was closed') : this.reasonOf(given, why);
+    const cause = given ?? this.trouble;
     if (open) return new ReplyLostError(`${text}; the call may have been executed`, { cause });
     return new BrokerUnavailableError(writes ? `${text}; nothing was stored` : text, { cause });
   }
+
+  /** The server's own word, where it said one: to this call, or to those before it. */
+  private reasonOf(given: unknown, why = `Redis did not answer within ${this.timeoutMs} ms`): string {
+    const said = [given, this.trouble].find((error) => replyCode(error) !== undefined);
+    if (said !== undefined) {
+      const refusal = refusalOf(String(replyCode(said)), said) as BrokerRefusedError;
+      return `Redis refused for ${this.timeoutMs} ms (${refusal.reply}): ${refusal.remedy.replace(/\.$/, '')}`;
+    }
+    return this.trouble === undefined ? why : `${why}: ${wordsOf(this.trouble)}`;
+  }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function textsOf(args: readonly (string | number)[]): string[] {

@@ -51,9 +51,11 @@ import { HeartbeatThread } from './heartbeat.js';
 import { InboxWatch } from './inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
-import { Link, type Client } from './link.js';
+import { Link } from './link.js';
 import { Mender } from './mender.js';
 import { NumberedCaller, type Subject } from './numbered-caller.js';
+import { OutageReport, type OutageEvent } from './outage-report.js';
+import { PrimaryWatch } from './primary-watch.js';
 import { RedisTimetable } from './redis-timetable.js';
 import {
   inDatabase,
@@ -64,7 +66,6 @@ import {
   type ScriptName,
 } from './script-library.js';
 import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
-import { readRefusal, wordsOf } from './refusals.js';
 import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
 import { StoreClock } from './store-clock.js';
 import { Subscriptions } from './subscriptions.js';
@@ -85,10 +86,10 @@ export interface RedisBrokerOptions {
   /** How many jobs at least that complete together share fields for their records; for tests. */
   fewestShared?: number;
   /**
-   * The connection for commands went or came back, or the store can not be reached yet; `deaf`: it refuses to be subscribed to
-   * any more.
+   * An outage began or ended: the connection for commands went, the server refuses calls, or the store can not be reached yet;
+   * `deaf`: it refuses to be subscribed to any more; `replica`: the subscriber's connection was led to one.
    */
-  onConnection?: (event: 'lost' | 'restored' | 'unreachable' | 'deaf', reason: string) => void;
+  onConnection?: (event: OutageEvent | 'deaf' | 'replica', reason: string) => void;
   /** Other scripts than those of this folder: tests move their clock. */
   scripts?: ScriptLibrary;
 }
@@ -150,13 +151,12 @@ export class RedisBroker implements Broker {
   private readonly queues = new Map<string, QueueAccess>();
   private link: Link | undefined;
   private subscriptions: Subscriptions | undefined;
+  private watch: PrimaryWatch | undefined;
   private inboxWatch: InboxWatch | undefined;
   private durable: DurableEnqueuer | undefined;
   /** It takes as long as opening the store does, and mostly on another core. */
   private bootedThread: HeartbeatThread | undefined;
   private facts: StoreFacts | undefined;
-  /** The boot has said that it waits for the store. */
-  private awaited = false;
   private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
@@ -171,21 +171,17 @@ export class RedisBroker implements Broker {
 
   async open(): Promise<StoreFacts> {
     const client = this.connector.connect('commands');
-    const link = new Link(client, this.options.commandTimeoutMs);
+    const place = describeConnection(this.options.connection);
+    const outages = new OutageReport((event, text) => {
+      // A connection that is ended on purpose is not lost.
+      const separator = event === 'restored' ? ' ' : ': ';
+      if (!this.closed) this.options.onConnection?.(event, text === '' ? place : `${place}${separator}${text}`);
+    });
+    const link = new Link(client, this.options.commandTimeoutMs, outages);
     this.link = link;
-    const tell = this.options.onConnection;
-    if (tell !== undefined) {
-      reportConnection(client, describeConnection(this.options.connection), (event, place) => {
-        if (this.closed) return; // a connection that is ended on purpose is not lost
-        // Before the store is found fit, nothing can be lost: `admit` says when the wait is over.
-        if (this.facts === undefined && event !== 'unreachable') return;
-        this.awaited ||= event === 'unreachable';
-        tell(event, place);
-      });
-    }
     try {
       if (this.options.works && this.capabilities.heartbeat) this.bootedThread = new HeartbeatThread();
-      const info = await this.admit(link);
+      const info = await this.admit(link, outages);
       const [[seconds, micros], unknown] = await Promise.all([
         link.command('time', []) as Promise<string[]>,
         this.unknownScripts(link),
@@ -196,6 +192,8 @@ export class RedisBroker implements Broker {
       // Where loading is not permitted, calls still send the text.
       await Promise.allSettled(unknown.map(({ text }) => link.command('script', ['LOAD', text])));
       this.clock.learn(String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)));
+      this.watch = new PrimaryWatch(link, () => this.subscriptions);
+      this.watch.start();
       return facts;
     } catch (error) {
       await this.close();
@@ -204,8 +202,8 @@ export class RedisBroker implements Broker {
   }
 
   /** @returns what INFO says of a server that can be worked with */
-  private async admit(link: Link): Promise<string> {
-    const { connectTimeoutMs, waitForRedis, connection, onConnection } = this.options;
+  private async admit(link: Link, outages: OutageReport): Promise<string> {
+    const { connectTimeoutMs, waitForRedis, connection } = this.options;
     const place = describeConnection(connection);
     const { mode } = this.connector;
     for (;;) {
@@ -213,13 +211,12 @@ export class RedisBroker implements Broker {
       const info = (await link.command('info', [])) as string;
       const misfit = misfitOf(info, mode, place);
       if (misfit === undefined) {
-        if (this.awaited) onConnection?.('restored', place);
+        outages.opened();
         return info;
       }
       // A failover may be under way; what a server is beside that never changes.
       if (!waitForRedis || !isReplica(info)) throw misfit;
-      if (!this.awaited) onConnection?.('unreachable', misfit.message);
-      this.awaited = true;
+      outages.failed(misfit);
       await link.reconnectIn(REPLICA_RETRY_MS);
     }
   }
@@ -236,6 +233,7 @@ export class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.watch?.stop();
     this.subscriptions?.close();
     this.inboxWatch?.close();
     this.durable?.close();
@@ -584,7 +582,9 @@ export class RedisBroker implements Broker {
   }
 
   async onWake(worker: string, listener: (queue: string, handed?: ReservedJob) => void): Promise<Unsubscribe> {
-    return this.subscriber().add(wakeChannel(this.options.prefix, worker, this.connector.database), (message) => {
+    const channel = wakeChannel(this.options.prefix, worker, this.connector.database);
+    this.subscriber().own(channel);
+    return this.subscriber().add(channel, (message) => {
       if (message === undefined) {
         for (const known of this.queues.keys()) listener(known);
         return;
@@ -923,29 +923,5 @@ function readEvents(message: string): BrokerEvent[] {
       detail: line.slice(detail + 1),
       durationMs: durationMs === '' ? undefined : Number(durationMs),
     };
-  });
-}
-
-/** Says once of every outage that it began and that it ended. */
-function reportConnection(client: Client, place: string, tell: NonNullable<RedisBrokerOptions['onConnection']>): void {
-  let up = false;
-  let told = false;
-  let reason = '';
-  client.on('error', (error: Error) => {
-    reason = wordsOf(error);
-    if (up || told || readRefusal(error)?.lasting) return;
-    told = true;
-    tell('unreachable', `${place}: ${reason}`);
-  });
-  client.on('ready', () => {
-    if (told) tell('restored', place);
-    up = true;
-    told = false;
-  });
-  client.on('close', () => {
-    if (!up) return;
-    up = false;
-    told = true;
-    tell('lost', place);
   });
 }

@@ -169,6 +169,20 @@ export function replyCode(given: unknown): string | undefined {
   return word;
 }
 
+/** As a write would be answered there. */
+export function replicaReached(): Error {
+  return replyError("READONLY You can't write against a read only replica");
+}
+
+/** As every other command is answered meanwhile. */
+export function loading(): Error {
+  return replyError('LOADING Redis is loading the dataset in memory');
+}
+
+export function replyError(words: string): Error {
+  return Object.assign(new Error(words), { name: 'ReplyError' });
+}
+
 /** What the server said, without what the command carried: an unknown command is answered with its arguments. */
 export function wordsOf(given: Error): string {
   return (innermost(given) ?? given).message

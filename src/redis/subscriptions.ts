@@ -1,7 +1,8 @@
 import type { Redis, Cluster } from 'ioredis';
+import { withinAwake } from './awake-timer.js';
 import type { Unsubscribe } from '../core/broker.js';
 import { BrokerUnavailableError } from '../core/errors.js';
-import { replyCode } from './refusals.js';
+import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';
 
 type Listener = (message: string | undefined) => void;
@@ -17,30 +18,68 @@ export class Subscriptions {
   private readonly listeners = new Map<string, Set<Listener>>();
   /** The first subscription of each channel, which later listeners wait for, too. */
   private readonly subscribed = new Map<string, Promise<unknown>>();
+  /** Channels whose first subscription was answered. */
+  private readonly settled = new Set<string>();
   private readonly ended = new AbortController();
   private watchdog: NodeJS.Timeout | undefined;
   private connectedBefore = false;
   /** The server lets this user connect, and no longer listen. */
   private refused = false;
+  /** Why the connection is not there. */
+  private trouble: Error | undefined;
+  /** What `ready` began is not over. */
+  private settling = false;
+  /** A channel that only this process listens to. */
+  private ownChannel: string | undefined;
 
   constructor(
     private readonly client: Redis | Cluster,
     /** A subscription settles within this many ms. */
     private readonly timeoutMs: number,
     /** After a reconnect the server refused the subscriptions, or takes them again. */
-    private readonly tell: (event: 'deaf' | 'restored', reason: string) => void = () => {},
+    private readonly tell: (event: 'deaf' | 'restored' | 'replica', reason: string) => void = () => {},
   ) {
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
     });
     client.on('ready', () => {
+      this.trouble = undefined;
       if (!this.connectedBefore) {
         this.connectedBefore = true;
         return;
       }
       void this.resubscribe();
     });
-    client.on('error', () => {});
+    client.on('error', (error: Error) => {
+      const isFirst = this.trouble === undefined;
+      this.trouble = error;
+      if (isFirst && replyCode(error) === 'READONLY') this.tell('replica', readRefusal(error)?.remedy ?? '');
+    });
+  }
+
+  /** A channel that only this process listens to: whether it is heard tells whether this connection is at the right server. */
+  own(channel: string): void {
+    this.ownChannel = channel;
+  }
+
+  get hasOwnChannel(): boolean {
+    return this.ownChannel !== undefined;
+  }
+
+  /**
+   * Whether a server knows of this connection's subscriptions; undefined where that cannot be said now.
+   * @param countOf how many listen to a channel there
+   */
+  async isKnownTo(countOf: (channel: string) => number | Promise<number>): Promise<boolean | undefined> {
+    const channel = this.ownChannel ?? this.listeners.keys().next().value;
+    if (channel === undefined || !this.isSettled(channel)) return undefined;
+    const count = await countOf(channel);
+    return this.isSettled(channel) ? count > 0 : undefined;
+  }
+
+  /** Leaves the server that it listens at, and looks for the one that the address leads to now. */
+  reconnect(): void {
+    if (this.client.status === 'ready') this.client.disconnect(true);
   }
 
   /** A socket that went silent looks connected: only an answer proves that it is. */
@@ -57,6 +96,7 @@ export class Subscriptions {
     if (subscription === undefined) this.subscribed.set(channel, (subscription = this.subscribe(channel)));
     try {
       await subscription;
+      this.settled.add(channel);
     } catch (error) {
       listeners.delete(listener);
       if (listeners.size === 0 && this.listeners.get(channel) === listeners) this.forget(channel);
@@ -81,35 +121,48 @@ export class Subscriptions {
   private forget(channel: string): void {
     this.listeners.delete(channel);
     this.subscribed.delete(channel);
+    this.settled.delete(channel);
+  }
+
+  private isSettled(channel: string): boolean {
+    return this.client.status === 'ready' && !this.settling && !this.refused && this.settled.has(channel);
   }
 
   /** The client itself would wait for ever for a server that is away, and for a reply that was lost. */
   private async subscribe(channel: string): Promise<void> {
     const { signal } = this.ended;
-    let timer: NodeJS.Timeout | undefined;
     let onEnd!: () => void;
-    const given = new Promise<never>((_, reject) => {
-      const giveUp = (why: string) => reject(new BrokerUnavailableError(`Redis could not be subscribed to: ${why}`));
-      onEnd = () => giveUp('the store was closed');
-      timer = setTimeout(() => giveUp(`no answer within ${this.timeoutMs} ms`), this.timeoutMs);
+    const closed = new Promise<never>((_, reject) => {
+      onEnd = () => reject(unheard('the store was closed'));
       signal.addEventListener('abort', onEnd, { once: true });
       if (signal.aborted) onEnd();
     });
     try {
-      await Promise.race([this.client.subscribe(channel), given]);
+      const subscribing = Promise.race([this.client.subscribe(channel), closed]);
+      await withinAwake(this.timeoutMs, subscribing, () => {
+        throw this.late();
+      });
     } catch (error) {
       const code = replyCode(error);
       throw code === undefined ? error : refusalOf(code, error);
     } finally {
-      clearTimeout(timer);
       signal.removeEventListener('abort', onEnd);
     }
   }
 
+  private late(): Error {
+    const { trouble } = this;
+    if (trouble === undefined) return unheard(`no answer within ${this.timeoutMs} ms`);
+    const remedy = readRefusal(trouble)?.remedy;
+    return unheard(`${wordsOf(trouble)}${remedy === undefined ? '' : `. ${remedy}`}`, trouble);
+  }
+
   private async resubscribe(): Promise<void> {
     const channels = [...this.listeners.keys()];
+    this.settling = true;
     try {
       if (channels.length > 0) await this.client.subscribe(...channels);
+      this.settling = false;
     } catch (error) {
       // Without an answer the connection went again, and its next 'ready' comes here; a refusal is looked at with each PING.
       if (replyCode(error) === undefined || this.refused) return;
@@ -137,18 +190,17 @@ export class Subscriptions {
 
   private async ping(): Promise<void> {
     if (this.client.status !== 'ready') return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      // Behind the sockets: a loop that stood still finds an answer there that came in time.
-      timer = setTimeout(() => setImmediate(() => reject(new Error('no answer'))), PING_DEADLINE_MS);
-    });
     try {
-      await Promise.race([this.probe(), late]);
+      await withinAwake(PING_DEADLINE_MS, this.probe(), () => {
+        throw new Error('no answer');
+      });
       if (this.refused) await this.resubscribe();
     } catch {
-      if (this.client.status === 'ready') this.client.disconnect(true);
-    } finally {
-      clearTimeout(timer);
+      this.reconnect();
     }
   }
+}
+
+function unheard(why: string, cause?: Error): BrokerUnavailableError {
+  return new BrokerUnavailableError(`Redis could not be subscribed to: ${why}`, { cause });
 }

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
+import { replyError } from './refusals.js';
 
 /**
  * Emits as `error` what a server says of a connection that it ends at once (too many clients, protected mode), and that it ended
@@ -53,8 +54,4 @@ function hearCluster(client: Cluster): void {
 
 function tell(client: Redis | Cluster, error: Error): void {
   if (client.listenerCount('error') > 1) client.emit('error', error);
-}
-
-function replyError(words: string): Error {
-  return Object.assign(new Error(words), { name: 'ReplyError' });
 }

@@ -81,6 +81,9 @@ describe('Link', () => {
       const error = await run().catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(BrokerUnavailableError);
       expect(error).not.toBeInstanceOf(ReplyLostError);
+      expect((error as Error).message).toMatch(
+        new RegExp(`Redis refused for 300 ms \\(${code}\\): .{20,}nothing was stored`),
+      );
       await works();
     });
 

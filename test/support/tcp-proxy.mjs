@@ -20,11 +20,13 @@ import { RequestLimiter } from './request-limiter.mjs';
  * @property {(bytes: number, words?: string) => void} limit a request of more bytes is answered with these words, as servers that
  *   are hosted do, or without words by closing its connection; new connections
  * @property {() => void} reset open connections
+ * @property {(port: number) => void} lead new connections to this port; open ones stay where they are
  * @property {() => Promise<void>} stop
  */
 
 /** @param {number} targetPort @returns {Promise<TcpProxy>} */
 export async function startTcpProxy(targetPort) {
+  let target = targetPort;
   /** @typedef {{ client: import('node:net').Socket, server: import('node:net').Socket, mode: string, held: Buffer[] }} Pair */
   /** @type {Set<Pair>} */
   const pairs = new Set();
@@ -46,7 +48,7 @@ export async function startTcpProxy(targetPort) {
   const listener = createServer((client) => {
     client.on('error', () => {});
     if (refusing) return void client.resetAndDestroy();
-    const server = connect(targetPort, '127.0.0.1');
+    const server = connect(target, '127.0.0.1');
     /** @type {Pair} */
     const pair = { client, server, mode: muteNext > 0 ? 'hole' : 'pass', held: [] };
     if (muteNext > 0) muteNext--;
@@ -120,6 +122,7 @@ export async function startTcpProxy(targetPort) {
     dropReply: (isRequest) => new Promise((resolve) => (drop = { isRequest, dropped: () => resolve() })),
     delay: (ms) => void (delayMs = ms),
     limit: (bytes, words) => void (limit = { bytes, words }),
+    lead: (port) => void (target = port),
     reset: () => {
       for (const pair of pairs) reset(pair);
     },

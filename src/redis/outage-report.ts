@@ -1,0 +1,118 @@
+import { readRefusal, replyCode, wordsOf } from './refusals.js';
+
+/** Words of a server that cannot serve anybody, or takes no writes. What only one call meets is its caller's alone. */
+const OUTAGES = new Set(
+  'READONLY LOADING MASTERDOWN CLUSTERDOWN BUSY NOREPLICAS OOM MISCONF NOAUTH WRONGPASS'.split(' '),
+);
+/** A server may close connections that nobody uses: a new one within this time is no outage. */
+const IDLE_CLOSE_MS = 1000;
+/** Of one that was used: what the next attempt to connect meets, says why it went. */
+const USED_CLOSE_MS = 200;
+
+export type OutageEvent = 'lost' | 'refused' | 'unreachable' | 'restored';
+
+/**
+ * Tells of every outage of the store once that it began, in the server's own words, and once that it ended: after how long,
+ * and how many calls had waited or failed. In a cluster it lasts until each node that was ill has answered.
+ */
+export class OutageReport {
+  /** Nodes that are ill; true where one refused writes alone, so that an answer to a read says nothing. */
+  private readonly ill = new Map<string, boolean>();
+  private begunAt = 0;
+  private heldBack = 0;
+  private connectedBefore = false;
+  private down: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly tell: (event: OutageEvent, text: string) => void,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  get isOpen(): boolean {
+    return this.ill.size > 0;
+  }
+
+  /** The boot found a server that it can work with: whatever happened before was the boot's to tell. */
+  opened(): void {
+    this.connectedBefore = true;
+    this.ready();
+  }
+
+  /** A call was not answered as it should: once a call. */
+  hold(): void {
+    if (this.isOpen || this.down !== undefined) this.heldBack++;
+  }
+
+  /** The server refused a call. */
+  refused(node: string, error: Error, writes: boolean): void {
+    if (OUTAGES.has(replyCode(error) ?? '')) this.begin(node, writes, 'refused', textOf(error));
+  }
+
+  /** A node did not answer in time. */
+  silent(node: string, why: string): void {
+    this.begin(node, false, 'lost', why);
+  }
+
+  answered(node: string, write: boolean): void {
+    const writesOnly = this.ill.get(node);
+    if (writesOnly === undefined || (writesOnly && !write)) return;
+    this.ill.delete(node);
+    this.endIfWell();
+  }
+
+  /** The client cannot connect, or the boot cannot work with what it found. What waiting does not mend the boot throws. */
+  failed(error: Error): void {
+    if (this.down !== undefined) this.lose(textOf(error));
+    else if (!this.connectedBefore && !readRefusal(error)?.lasting) this.begin('', false, 'unreachable', textOf(error));
+  }
+
+  /** @param waiting calls that were under way */
+  closed(waiting: number): void {
+    if (!this.connectedBefore || this.isOpen || this.down !== undefined) return;
+    this.down = setTimeout(() => this.lose(''), waiting > 0 ? USED_CLOSE_MS : IDLE_CLOSE_MS);
+    this.down.unref();
+  }
+
+  ready(): void {
+    this.stop();
+    if (!this.connectedBefore) return;
+    if (this.ill.get('') === false) this.ill.delete('');
+    if (this.begunAt > 0) this.endIfWell();
+    else this.heldBack = 0;
+  }
+
+  stop(): void {
+    clearTimeout(this.down);
+    this.down = undefined;
+  }
+
+  private lose(why: string): void {
+    this.stop();
+    this.begin('', false, 'lost', why);
+  }
+
+  private begin(node: string, writesOnly: boolean, event: OutageEvent, text: string): void {
+    const isFirst = this.ill.size === 0;
+    this.ill.set(node, (this.ill.get(node) ?? false) || writesOnly);
+    if (!isFirst) return;
+    this.begunAt = this.now();
+    this.tell(event, node === '' ? text : `${node}${text === '' ? '' : `: ${text}`}`);
+  }
+
+  private endIfWell(): void {
+    if (this.ill.size > 0) return;
+    const seconds = ((this.now() - this.begunAt) / 1000).toFixed(1);
+    const held =
+      this.heldBack === 0 ? '' : `; ${this.heldBack} ${this.heldBack === 1 ? 'call was' : 'calls were'} held back`;
+    this.begunAt = 0;
+    this.heldBack = 0;
+    this.tell('restored', `after ${seconds} s${held}`);
+  }
+}
+
+/** What the server said, and what to do. */
+function textOf(error: Error): string {
+  const remedy = readRefusal(error)?.remedy;
+  if (remedy === undefined) return wordsOf(error);
+  return `${wordsOf(error)}. ${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}`;
+}
