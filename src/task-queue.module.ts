@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from './core/errors.js';
-import { requireObject } from './core/option-checks.js';
+import { readBoolean, refuseUnknownKeys, requireObject } from './core/option-checks.js';
 import { Queue } from './queue/queue.js';
 import { QueueService } from './queue/queue.service.js';
 import { ScheduleService } from './queue/schedule.service.js';
@@ -16,6 +16,15 @@ import type {
 } from './task-queue.module-definition.js';
 import type { TaskQueueModuleOptions } from './task-queue.options.js';
 import { TaskQueueHealth } from './worker/task-queue-health.js';
+
+const ASYNC_KEYS = [
+  'isGlobal',
+  'imports',
+  'inject',
+  'useFactory',
+  'useClass',
+  'useExisting',
+] as const satisfies readonly (keyof TaskQueueModuleAsyncOptions)[];
 
 /** Stops the boot of an app that imports the class, or a queue, and nowhere `forRoot`. */
 const ROOT = Symbol('TASK_QUEUE_ROOT');
@@ -50,12 +59,15 @@ export class TaskQueueModule {
    * @throws at boot: UnknownOptionError, InvalidValueError, ConfigurationError, BrokerUnavailableError
    */
   static forRoot(options: TaskQueueModuleOptions & TaskQueueModuleExtras = {}): DynamicModule {
+    requireObject(options, 'options of forRoot', 'pass an object such as { connection: "redis://localhost:6379" }');
     const { isGlobal, ...given } = options;
-    return rootModule(TaskQueueCoreModule.forRoot(given), isGlobal);
+    return rootModule(TaskQueueCoreModule.forRoot(given), readBoolean(isGlobal, 'isGlobal in forRoot'));
   }
 
   /** `forRoot` with options from other providers, such as a `ConfigService`. */
   static forRootAsync(options: TaskQueueModuleAsyncOptions): DynamicModule {
+    requireObject(options, 'options of forRootAsync', 'pass an object such as { useFactory: () => ({ … }) }');
+    refuseUnknownKeys(options, ASYNC_KEYS, 'forRootAsync');
     const { isGlobal, ...given } = options;
     const sources = [given.useFactory, given.useClass, given.useExisting].filter((source) => source !== undefined);
     if (sources.length !== 1) {
@@ -63,7 +75,7 @@ export class TaskQueueModule {
     }
     return rootModule(
       TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]),
-      isGlobal,
+      readBoolean(isGlobal, 'isGlobal in forRootAsync'),
     );
   }
 

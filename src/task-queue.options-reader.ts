@@ -45,6 +45,15 @@ const MODULE_KEYS = [
   'shutdown',
 ] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
 
+/** Without a value each of them means: everybody's keys, all roles, plain text. */
+const DEFINITE_MODULE_KEYS = [
+  'prefix',
+  'app',
+  'role',
+  'codec',
+  'redact',
+] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
+
 const QUEUE_KEYS = [
   ...GIVEN_JOB_KEYS,
   ...GIVEN_WORKER_KEYS,
@@ -67,7 +76,7 @@ const LARGEST_PAYLOAD = 512 * 1024 * 1024;
 export function readModuleOptions(given: unknown, nodeEnv: string | undefined = process.env.NODE_ENV): ResolvedOptions {
   const place = 'forRoot';
   requireObject(given, `options of ${place}`, 'pass an object such as { connection: "redis://localhost:6379" }');
-  refuseUnknownKeys(given, MODULE_KEYS, place);
+  refuseUnknownKeys(given, MODULE_KEYS, place, DEFINITE_MODULE_KEYS);
   const options = given as TaskQueueModuleOptions;
   const backoffs = readBackoffs(options.backoffs);
   const prefix = options.prefix === undefined ? DEFAULTS.prefix : checkKeyName(options.prefix, 'prefix');
@@ -76,7 +85,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     prefix,
     app: options.app === undefined ? DEFAULTS.app : checkKeyName(options.app, 'app'),
     role: readOneOf(options.role, ROLES, 'role') ?? DEFAULTS.role,
-    defaults: readJobOptions(options.defaults ?? {}, 'defaults', Object.keys(backoffs)),
+    defaults: readJobOptions(options.defaults === undefined ? {} : options.defaults, 'defaults', Object.keys(backoffs)),
     queues: readQueues(options.queues, Object.keys(backoffs)),
     schedules: readScheduleOverrides(options.schedules),
     backoffs,
@@ -100,7 +109,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
 /** @param place where the options stand, such as `queues.mail` or `registerQueue("mail")` */
 export function readQueueOptions(given: unknown, place: string, strategies?: readonly string[]): ResolvedQueueOptions {
   requireObject(given, place, 'pass an object of queue options');
-  refuseUnknownKeys(given, QUEUE_KEYS, place);
+  refuseUnknownKeys(given, QUEUE_KEYS, place, ['inbox']);
   return {
     job: readGivenJobOptions(given, place, strategies),
     worker: readGivenWorkerOptions(given, place),

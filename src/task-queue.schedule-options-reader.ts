@@ -25,6 +25,21 @@ const JOB_KEYS: readonly string[] = [
   'headers',
 ] satisfies readonly (keyof ScheduleJobSettings)[];
 
+/**
+ * Without a value each of them means: another name or queue, UTC, for ever, another payload. What overrides a decorator is no
+ * such place: there a variable that nobody set says nothing.
+ */
+export const DEFINITE_SCHEDULE_KEYS: readonly string[] = [
+  'name',
+  'queue',
+  'payload',
+  'timeZone',
+  'utcOffset',
+  'startAt',
+  'endAt',
+  'limit',
+];
+
 /** Options that `@nestjs/schedule` has, and what says the same here. */
 const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   threshold: "say how late a tick may run: { missed: 'skip', window: '10s' }",
@@ -36,7 +51,12 @@ const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
  * As `refuseUnknownKeys`, with the remedy where an option belongs elsewhere.
  * @throws UnknownOptionError, ConfigurationError
  */
-export function refuseUnknownScheduleKeys(given: object, known: readonly string[], place: string): void {
+export function refuseUnknownScheduleKeys(
+  given: object,
+  known: readonly string[],
+  place: string,
+  definite?: readonly string[],
+): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
     if (Object.hasOwn(FOREIGN_OPTIONS, key)) {
@@ -46,7 +66,7 @@ export function refuseUnknownScheduleKeys(given: object, known: readonly string[
       throw new ConfigurationError(`${place}: ${key} is an option of its jobs; write { job: { ${key}: … } }.`);
     }
   }
-  refuseUnknownKeys(given, known, place);
+  refuseUnknownKeys(given, known, place, definite);
 }
 
 /**
@@ -98,7 +118,7 @@ export function readScheduleJob(given: unknown, place: string, strategies: reado
 
 function readJobShape(given: unknown, place: string): ScheduleJobSettings {
   requireObject(given, `job in ${place}`, 'pass an object of job options such as { maxAttempts: 5 }');
-  refuseUnknownKeys(given, JOB_KEYS, `job in ${place}`);
+  refuseUnknownKeys(given, JOB_KEYS, `job in ${place}`, ['name']);
   return given;
 }
 

@@ -42,7 +42,7 @@ const TEXT = /^tq1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)$/;
  */
 export function encryptedCodec(options: EncryptedCodecOptions): Codec {
   requireObject(options, 'options of encryptedCodec', 'pass { keys: { v1: key }, current: "v1" }');
-  refuseUnknownKeys(options, ['keys', 'current', 'inner', 'acceptPlaintext'], 'encryptedCodec');
+  refuseUnknownKeys(options, ['keys', 'current', 'inner', 'acceptPlaintext'], 'encryptedCodec', ['inner']);
   const keys = readKeys(options.keys);
   const { current, inner = jsonCodec } = options;
   const acceptPlaintext = readBoolean(options.acceptPlaintext, 'acceptPlaintext in encryptedCodec') ?? false;

@@ -39,7 +39,7 @@ const CYCLES: Partial<Record<Unit, { of: number; larger: string }>> = {
  */
 export function every(period: string, options: EveryOptions = {}): string {
   requireObject(options, 'options of every()', 'pass an object such as { at: "12:00" }');
-  refuseUnknownKeys(options, ['at', 'on'], 'every()');
+  refuseUnknownKeys(options, ['at', 'on'], 'every()', ['at', 'on']);
   const { count, unit } = readPeriod(period);
   if (unit !== 'week' && unit !== 'month' && options.on !== undefined) {
     throw new InvalidValueError('on in every()', options.on, `use it with weeks and months; ${unit}s know only "at"`);

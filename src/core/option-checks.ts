@@ -2,17 +2,48 @@ import { parseDuration, type Duration } from './duration.js';
 import { InvalidValueError, UnknownOptionError } from './errors.js';
 import { nearestName } from './nearest.js';
 
-/** @throws InvalidValueError for everything but a plain options object */
+/**
+ * What is no options object has no keys that could be wrong: a promise that nobody awaited, a Map, a Date. A class of the
+ * user's is one, and so is a module (`import * as options`).
+ * @throws InvalidValueError
+ */
 export function requireObject(given: unknown, what: string, remedy: string): asserts given is object {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  if (typeof given === 'object' && given !== null) {
+    if (Object.getPrototypeOf(given) === Object.prototype) return;
+    const kind = Object.prototype.toString.call(given);
+    if (kind === '[object Object]' || kind === '[object Module]') return;
+    if (kind === '[object Promise]') throw new InvalidValueError(what, given, `await the promise, and ${remedy}`);
+  }
   throw new InvalidValueError(what, given, remedy);
 }
 
-/** @throws UnknownOptionError naming the first key that is not known and the nearest one that is */
-export function refuseUnknownKeys(given: object, known: readonly string[], place: string): void {
+const NONE: readonly string[] = [];
+
+/**
+ * @param definite options that protect, narrow or place something: one that is there and undefined (an environment variable
+ *   that nobody set, a field of another name) would silently mean another thing than its writer did
+ * @throws UnknownOptionError naming the first key that is not known and the nearest one that is; InvalidValueError
+ */
+export function refuseUnknownKeys(
+  given: object,
+  known: readonly string[],
+  place: string,
+  definite: readonly string[] = NONE,
+): void {
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) throw new UnknownOptionError(key, place, known);
+    if (definite.includes(key)) refuseUndefined(given, key, place);
   }
+}
+
+/** @throws InvalidValueError where the option is undefined */
+export function refuseUndefined(given: object, key: string, place: string): void {
+  if ((given as Record<string, unknown>)[key] !== undefined) return;
+  throw new InvalidValueError(
+    `${key} in ${place}`,
+    undefined,
+    'give it a value, or leave the option out; is an environment variable or a field missing?',
+  );
 }
 
 /** A whole number from `least` to `most`, or undefined where none was given. @throws InvalidValueError */

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import {
   ApplicationConfig,
@@ -117,7 +118,10 @@ function around(
 function forward(instance: Instance, name: string, decorated: Instance[string]): Instance[string] {
   const call = (...args: unknown[]): unknown => instance[name](...args);
   Object.defineProperty(call, 'name', { value: name });
-  return Object.setPrototypeOf(call, decorated) as Instance[string];
+  for (const key of Reflect.getOwnMetadataKeys(decorated) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, decorated), call);
+  }
+  return call;
 }
 
 /** As Nest's router does for a request, so that `ContextIdFactory.getByRequest(job)` finds this very context. */

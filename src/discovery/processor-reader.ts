@@ -42,7 +42,7 @@ export function readProcessor(
 ): ProcessorDeclaration {
   const place = `@Processor on ${label}`;
   requireObject(options, `options of ${place}`, 'pass an object');
-  refuseUnknownKeys(options, PROCESSOR_KEYS, place);
+  refuseUnknownKeys(options, PROCESSOR_KEYS, place, ['name', 'inbox']);
   const definition = readDefinition(target, place);
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
   const job = readGivenJobOptions(options, place, strategies);

@@ -11,7 +11,12 @@ import {
 import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
 import { CRON_QUEUE } from '../task-queue.constants.js';
 import type { CronOptions, ScheduleOverrides } from '../task-queue.options.js';
-import { readScheduleJob, readTickSource, refuseUnknownScheduleKeys } from '../task-queue.schedule-options-reader.js';
+import {
+  DEFINITE_SCHEDULE_KEYS,
+  readScheduleJob,
+  readTickSource,
+  refuseUnknownScheduleKeys,
+} from '../task-queue.schedule-options-reader.js';
 
 const DECLARED_KEYS = ['name', 'queue', 'payload', 'disabled', 'scope', 'job'] as const;
 const ZONE_KEYS: readonly string[] = ['timeZone', 'utcOffset'];
@@ -44,7 +49,7 @@ export function readSchedule(
   const { decorator } = metadata;
   const place = `${decorator} on ${label}`;
   requireObject(metadata.options, `options of ${place}`, 'pass an object');
-  refuseUnknownScheduleKeys(metadata.options, KNOWN_KEYS[decorator], place);
+  refuseUnknownScheduleKeys(metadata.options, KNOWN_KEYS[decorator], place, DEFINITE_SCHEDULE_KEYS);
   const declared = withNameInFront(metadata, place);
   const name = readName(declared.name, label, place);
   if (!Object.hasOwn(overrides, name)) {

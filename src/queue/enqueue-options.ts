@@ -2,7 +2,7 @@ import { parseDelay, type Duration } from '../core/duration.js';
 import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
 import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
-import { requireObject } from '../core/option-checks.js';
+import { refuseUndefined, requireObject } from '../core/option-checks.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
 import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
 
@@ -45,6 +45,8 @@ export interface EnqueueRequest {
 }
 
 const REQUEST_KEYS = new Set<string>(['name', 'id', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
+/** Without a value each of them means: another handler, a second job, at once. */
+const DEFINITE_KEYS = new Set<string>(['name', 'id', 'delay', 'runAt']);
 /** Milliseconds have 13 digits until the year 2286. */
 const LAST_INSTANT = 9_999_999_999_999;
 
@@ -61,7 +63,11 @@ export function readEnqueueOptions(
 ): EnqueueRequest {
   requireObject(given, `options of ${place}`, 'pass an object such as { delay: "10s" }');
   for (const key of Object.keys(given)) {
-    if (REQUEST_KEYS.has(key) || (within === 'bulk' && key === 'payload')) continue;
+    if (REQUEST_KEYS.has(key)) {
+      if (DEFINITE_KEYS.has(key)) refuseUndefined(given, key, place);
+      continue;
+    }
+    if (within === 'bulk' && key === 'payload') continue;
     if (within === 'bulk' && !('payload' in given))
       throw new InvalidValueError(place, given, 'pass { payload, …options } for each job');
     throw new UnknownOptionError(key, place, REQUEST_KEYS);

@@ -57,7 +57,7 @@ export function defineJob<Payload = unknown, Result = unknown, Input = Payload>(
 ): JobDefinition<Payload, Result, Input>;
 export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 }): JobDefinition {
   requireObject(spec, 'job definition', 'pass { queue, name, schema?, …job options }');
-  refuseUnknownKeys(spec, SPEC_KEYS, 'defineJob');
+  refuseUnknownKeys(spec, SPEC_KEYS, 'defineJob', ['schema']);
   const queue = checkKeyName(spec.queue, 'queue in defineJob');
   const name = checkJobName(spec.name);
   if (spec.schema !== undefined && !isStandardSchema(spec.schema)) {

@@ -11,7 +11,12 @@ import {
   type ScheduleTimingOptions,
 } from '../core/schedule-timing-reader.js';
 import type { ScheduleJobSettings } from '../task-queue.options.js';
-import { readScheduleJob, readTickSource, refuseUnknownScheduleKeys } from '../task-queue.schedule-options-reader.js';
+import {
+  DEFINITE_SCHEDULE_KEYS,
+  readScheduleJob,
+  readTickSource,
+  refuseUnknownScheduleKeys,
+} from '../task-queue.schedule-options-reader.js';
 import type { JobDefinition } from './job-definition.js';
 
 /** What a schedule that is made at run time ticks by: exactly one of the three. */
@@ -70,7 +75,7 @@ export function readScheduleRequest(
   strategies: readonly string[],
 ): ScheduleDeclaration {
   const place = `upsert("${checkScheduleName(name, 'schedule name')}")`;
-  refuseUnknownScheduleKeys(given, REQUEST_KEYS, place);
+  refuseUnknownScheduleKeys(given, REQUEST_KEYS, place, DEFINITE_SCHEDULE_KEYS);
   const source = readTickSource(given, place);
   if (source === undefined)
     throw new ConfigurationError(`${place} says nothing of when it ticks: pass cron, every or at.`);

@@ -108,7 +108,7 @@ export class ScheduleService {
    */
   async list(query: SchedulesQuery = {}): Promise<SchedulesPage> {
     requireObject(query, 'query of list', 'pass an object such as { queue: "reports" }');
-    refuseUnknownKeys(query, ['queue', 'cursor', 'limit'], 'list');
+    refuseUnknownKeys(query, ['queue', 'cursor', 'limit'], 'list', ['queue']);
     const scope = this.scopeOf(query.queue);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     const listing = `schedules of queue "${scope.queue}"`;
@@ -254,7 +254,7 @@ export class ScheduleService {
   private placeOf(name: unknown, address: ScheduleAddress = {}): QueueScope {
     checkScheduleName(name, 'schedule name');
     requireObject(address, 'place of a schedule', 'pass an object such as { queue: "reports" }');
-    refuseUnknownKeys(address, ['queue'], 'the place of a schedule');
+    refuseUnknownKeys(address, ['queue'], 'the place of a schedule', ['queue']);
     return this.scopeOf(address.queue);
   }
 
