@@ -1,6 +1,6 @@
 import { ConfigurationError, InvalidValueError, UnknownOptionError } from './core/errors.js';
 import { checkKeyName } from './core/names.js';
-import { databaseOf, isGivenCluster, isGivenRedis } from './redis/given-client.js';
+import { databaseOf, isGivenCluster, isGivenRedis } from './task-queue.given-client.js';
 import {
   CLUSTER_OPTIONS,
   MUST_HAVE_VALUE,
@@ -49,7 +49,7 @@ export function readConnection(options: TaskQueueModuleOptions): Connection {
   refuseForeign(connection);
   if ('nodes' in connection) readCluster(connection);
   else readRedis(connection);
-  return connection as Connection;
+  return connection;
 }
 
 export function usesMemory(connection: Connection): connection is string {

@@ -169,7 +169,7 @@ function hasMembers(prototype: object): boolean {
 function refusalOfEmptied(name: string): string {
   const what = `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
   if (BYTES.test(name)) return `${what} cannot be stored as JSON: ${INSTEAD.bytes}`;
-  const instead = /Stream$/.test(name) ? INSTEAD.stream : INSTEAD[name];
+  const instead = name.endsWith('Stream') ? INSTEAD.stream : INSTEAD[name];
   if (instead !== undefined) return `${what} cannot be stored as JSON, which would make {} of it: ${instead}`;
   return `${what} would be stored as {}: JSON sees no getters and no #private fields. Pass a plain object, or give the class a toJSON()`;
 }

@@ -64,7 +64,7 @@ export function encodeOutput(codec: Codec, value: unknown, context: CodecContext
     const issues = findIssues(value, 'emptied');
     if (issues.length > 0) throw new InvalidPayloadError(queue, jobName, issues, field);
   }
-  return codec.encode(value, context) as string | undefined;
+  return codec.encode(value, context);
 }
 
 function encodeByCodec(codec: Codec, value: unknown, context: CodecContext & { jobName: string }): string {

@@ -39,7 +39,7 @@ export function limitArguments<C extends { prototype: object; name: string }>(
           refuseSurplus(args.slice(count), `${Class.name}.${verb}`);
         } catch (error) {
           if (throws) throw error;
-          return Promise.reject(error as Error);
+          return Promise.reject(error);
         }
       }
       return own.apply(this, args);

@@ -273,8 +273,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   async result<T = R>(options: ResultOptions = {}): Promise<T> {
     requireObject(options, 'options of result', 'pass an object such as { timeout: "5s" }');
     refuseUnknownKeys(options, ['timeout'], 'result');
-    const timeoutMs =
-      options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDelay(options.timeout, 'timeout');
+    const timeoutMs = options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDelay(options.timeout, 'timeout');
     const { queue } = this.#scope;
     // A completed or cancelled job stays what it is; a dead one may have been retried since.
     const known = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;

@@ -46,6 +46,6 @@ export async function purgeFitting(
 }
 
 /** What a job was when it was looked at: how and when it ended, else its state. */
-export function lookOf({ state, record }: StoredJob): string {
+function lookOf({ state, record }: StoredJob): string {
   return isSettled(state) ? record.slice(0, 14) : state;
 }

@@ -1,6 +1,12 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { maskPassword } from '../core/mask-password.js';
-import { databaseOf, followCredentials, isGivenCluster, isGivenRedis, startupNodesOf } from './given-client.js';
+import {
+  databaseOf,
+  followCredentials,
+  isGivenCluster,
+  isGivenRedis,
+  startupNodesOf,
+} from '../task-queue.given-client.js';
 import { loading, replicaReached } from './refusals.js';
 import { hearUnheard } from './unheard-replies.js';
 
@@ -31,7 +37,7 @@ export class Connector {
     const { connection } = this;
     if (isGivenCluster(connection) || isNodes(connection)) return 'cluster';
     const options = isGivenRedis(connection) ? connection.options : connection;
-    return typeof options === 'object' && (options as RedisOptions).sentinels ? 'sentinel' : 'standalone';
+    return typeof options === 'object' && options.sentinels ? 'sentinel' : 'standalone';
   }
 
   /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
@@ -51,7 +57,7 @@ export class Connector {
     if (isGivenCluster(connection)) return this.openCluster(purpose, startupNodesOf(connection), connection.options);
     if (isGivenRedis(connection)) return this.openRedis(purpose, connection.options);
     if (isNodes(connection)) return this.openCluster(purpose, connection.nodes, connection.options ?? {});
-    return this.openRedis(purpose, connection as RedisOptions);
+    return this.openRedis(purpose, connection);
   }
 
   private openRedis(purpose: Purpose, given: RedisOptions): Redis {
@@ -136,7 +142,7 @@ function databaseIn(connection: RedisConnection): number {
     return Number(pathname.slice(1) || searchParams.get('db') || 0);
   }
   if (isGivenCluster(connection) || isNodes(connection)) return 0; // it has one database
-  return isGivenRedis(connection) ? databaseOf(connection) : Number((connection as RedisOptions).db ?? 0);
+  return isGivenRedis(connection) ? databaseOf(connection) : (connection.db ?? 0);
 }
 
 /** Jitter: processes that lost one server together must not come back together. */
@@ -230,7 +236,7 @@ export function describeConnection(connection: RedisConnection): string {
   if (typeof connection === 'string') return maskPassword(connection);
   if (isGivenCluster(connection)) return 'redis cluster';
   if (isNodes(connection)) return `redis cluster of ${connection.nodes.length} given nodes`;
-  const options = isGivenRedis(connection) ? connection.options : (connection as RedisOptions);
+  const options = isGivenRedis(connection) ? connection.options : connection;
   const { sentinels, name, path, host, port, db } = options;
   const database = db ? `, database ${db}` : '';
   if (sentinels) return `redis "${name ?? 'mymaster'}" behind ${sentinels.length} sentinels${database}`;

@@ -130,6 +130,8 @@ const BY_TEXT: readonly (readonly [RegExp, Refusal])[] = [
     ),
   ],
   [
+    // The first byte of a TLS record: 21 an alert, 22 a handshake.
+    // oxlint-disable-next-line no-control-regex
     /Unknown RESP type (21|22) |got "\\?u001[56]|got "[\x15\x16]/i,
     lasting('this port speaks TLS. Use rediss:// instead of redis://, or pass tls: {}.'),
   ],

@@ -45,7 +45,7 @@ export class StrayRejections {
 }
 
 /** What `--unhandled-rejections` says; the command line wins over NODE_OPTIONS, and the last word over those before. */
-export function modeOf(execArgv: readonly string[], nodeOptions = ''): string {
+function modeOf(execArgv: readonly string[], nodeOptions = ''): string {
   const words = [...nodeOptions.split(/\s+/), ...execArgv].map((word) => word.replaceAll('"', ''));
   let mode = 'throw';
   words.forEach((word, index) => {

@@ -100,8 +100,7 @@ const PLACES: Record<string, Place> = {
     lax: ['cron', 'every', 'timeZone', 'disabled', 'payload', 'queue', 'job', 'limit'],
   },
   registerQueue: {
-    give: (queue) =>
-      startApp({ imports: [TaskQueueModule.registerQueue({ name: 'other', ...queue } as { name: string })] }),
+    give: (queue) => startApp({ imports: [TaskQueueModule.registerQueue({ name: 'other', ...queue })] }),
     typo: ['consurrency', 'concurrency'],
     definite: ['name', 'inbox'],
     lax: ['concurrency', 'maxAttempts'],

@@ -134,7 +134,7 @@ describe('the scheduler', () => {
     const HOUR = 60 * MINUTE;
     const hourly = (timeZone = 'UTC') => declare({ rule: { kind: 'cron', expression: '0 * * * *', timeZone } });
 
-    afterEach(() => jest.restoreAllMocks());
+    afterEach(() => void jest.restoreAllMocks());
 
     it.each([
       ['UTC', NOON],

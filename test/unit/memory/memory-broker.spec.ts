@@ -100,7 +100,7 @@ describe('MemoryBroker', () => {
 });
 
 describe('WallClock', () => {
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => void jest.restoreAllMocks());
 
   it('follows the clock of the host, forward and back, and was never moved', async () => {
     const clock = new WallClock();

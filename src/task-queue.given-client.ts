@@ -20,7 +20,7 @@ export function startupNodesOf(cluster: Cluster): ClusterNode[] {
 /** The database that a client works in: what it selected since it was made, or what it was made with. */
 export function databaseOf(client: Redis): number {
   const { condition } = client as unknown as { condition?: { select?: number } | null };
-  return Number(condition?.select ?? client.options.db ?? 0);
+  return condition?.select ?? client.options.db ?? 0;
 }
 
 type Credentials = Pick<RedisOptions, 'username' | 'password'>;
