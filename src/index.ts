@@ -1,4 +1,5 @@
 export { TaskQueueModule } from './task-queue.module.js';
+export { TaskQueueExceptionFilter } from './task-queue.exception-filter.js';
 export type {
   QueueRegistration,
   TaskQueueModuleAsyncOptions,
@@ -89,6 +90,7 @@ export {
   RunAbortedError,
   StoreFullError,
   TaskQueueError,
+  UnknownJobNameError,
   UnknownKeyError,
   UnknownOptionError,
   UnknownQueueError,

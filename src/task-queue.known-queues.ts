@@ -6,6 +6,7 @@ interface KnownHandlers {
   readonly queues: readonly string[];
   has(queue: string): boolean;
   handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined;
+  handledNamesOf(queue: string): readonly string[] | '*';
 }
 
 /**
@@ -28,6 +29,10 @@ export class AppQueues {
 
   get(name: string): ResolvedQueueOptions | undefined {
     return Object.hasOwn(this.options.queues, name) ? this.options.queues[name] : undefined;
+  }
+
+  handledNamesOf(name: string): readonly string[] | '*' {
+    return this.handlers.handledNamesOf(name);
   }
 
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined {

@@ -43,6 +43,7 @@ const MODULE_KEYS = [
   'allowMemory',
   'globalEnhancers',
   'shutdown',
+  'strictNames',
 ] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
 
 /** Without a value each of them means: everybody's keys, all roles, plain text. */
@@ -58,6 +59,7 @@ const QUEUE_KEYS = [
   ...GIVEN_JOB_KEYS,
   ...GIVEN_WORKER_KEYS,
   'inbox',
+  'strictNames',
 ] as const satisfies readonly (keyof QueueOptions)[];
 
 const ROLES = ['all', 'producer', 'worker'] as const satisfies readonly Role[];
@@ -101,6 +103,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     allowMemory: readBoolean(options.allowMemory, 'allowMemory') ?? false,
     globalEnhancers: readEnhancerKinds(options.globalEnhancers),
     graceMs: readGrace(options.shutdown),
+    strictNames: readBoolean(options.strictNames, 'strictNames') ?? false,
   };
   refuseLossyMemory(resolved, nodeEnv);
   return resolved;
@@ -114,6 +117,7 @@ export function readQueueOptions(given: unknown, place: string, strategies?: rea
     job: readGivenJobOptions(given, place, strategies),
     worker: readGivenWorkerOptions(given, place),
     inbox: readInbox((given as QueueOptions).inbox, place),
+    strictNames: readBoolean((given as QueueOptions).strictNames, `strictNames in ${place}`),
   };
 }
 

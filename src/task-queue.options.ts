@@ -45,6 +45,8 @@ export interface WorkerOptions {
 export interface QueueOptions extends JobOptions, WorkerOptions {
   /** A Redis list that other programs fill; each element becomes a job of this queue. */
   inbox?: string;
+  /** As `strictNames` of the module, for this queue. */
+  strictNames?: boolean;
 }
 
 export interface TaskQueueModuleOptions {
@@ -88,6 +90,11 @@ export interface TaskQueueModuleOptions {
   /** Kinds of global enhancers that also run around handlers, default none. */
   globalEnhancers?: readonly GlobalEnhancerKind[];
   shutdown?: { grace?: Duration };
+  /**
+   * An enqueue under a job name that no handler and no definition of this process knows is refused. Default false: it is stored,
+   * with a warning. Where nobody here names jobs of the queue, or a handler takes every name, any name is fine.
+   */
+  strictNames?: boolean;
 }
 
 export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
@@ -136,12 +143,14 @@ export interface ResolvedOptions {
   allowMemory: boolean;
   globalEnhancers: readonly GlobalEnhancerKind[];
   graceMs: number;
+  strictNames: boolean;
 }
 
 export interface ResolvedQueueOptions {
   job: GivenJobOptions;
   worker: Partial<ResolvedWorkerOptions>;
   inbox: string | undefined;
+  strictNames: boolean | undefined;
 }
 
 const SECOND = 1000;

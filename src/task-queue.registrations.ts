@@ -37,8 +37,9 @@ function combine(name: string, one: ResolvedQueueOptions, other: ResolvedQueueOp
   );
 }
 
-function saysNothing({ job, worker, inbox }: ResolvedQueueOptions): boolean {
-  return Object.keys(job).length === 0 && Object.keys(worker).length === 0 && inbox === undefined;
+function saysNothing({ job, worker, inbox, strictNames }: ResolvedQueueOptions): boolean {
+  const others = [inbox, strictNames].some((each) => each !== undefined);
+  return Object.keys(job).length === 0 && Object.keys(worker).length === 0 && !others;
 }
 
 function layer(winner: ResolvedQueueOptions, other: ResolvedQueueOptions): ResolvedQueueOptions {
@@ -47,5 +48,6 @@ function layer(winner: ResolvedQueueOptions, other: ResolvedQueueOptions): Resol
     job: { ...other.job, ...winner.job, ...(Object.keys(retention).length > 0 && { retention }) },
     worker: { ...other.worker, ...winner.worker },
     inbox: winner.inbox ?? other.inbox,
+    strictNames: winner.strictNames ?? other.strictNames,
   };
 }

@@ -125,6 +125,25 @@ export class UnknownQueueError extends TaskQueueError {
   }
 }
 
+/** A job name that no handler and no definition of this process knows, where the queue has `strictNames`. */
+export class UnknownJobNameError extends TaskQueueError {
+  override readonly name = 'UnknownJobNameError';
+  readonly code = 'TASK_QUEUE_UNKNOWN_JOB_NAME';
+  readonly nearest: string | undefined;
+  constructor(
+    readonly queue: string,
+    readonly jobName: string,
+    known: readonly string[],
+  ) {
+    const nearest = nearestName(jobName, known);
+    super(
+      `No handler and no definition here knows job name "${jobName}" of queue "${queue}". ` +
+        (nearest === undefined ? `Known names: ${known.slice(0, 20).join(', ')}.` : `Did you mean "${nearest}"?`),
+    );
+    this.nearest = nearest;
+  }
+}
+
 /** The wiring of the application is wrong; it does not start. */
 export class ConfigurationError extends TaskQueueError {
   override readonly name = 'ConfigurationError';

@@ -119,6 +119,13 @@ export class HandlerRegistry {
     return this.shared.jobOptionsOf(handler);
   }
 
+  /** Job names of the queue that methods of this process take; `'*'`: one of them takes every name. */
+  handledNamesOf(queue: string): readonly string[] | '*' {
+    const names = this.shared.handlersOf(queue).map(({ name }) => name);
+    const given = names.filter((name) => name !== undefined);
+    return given.length < names.length ? '*' : given;
+  }
+
   /** What the decorator says whose method takes the jobs of this name; undefined where none of this process does. */
   handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined {
     return this.shared.find(queue, jobName)?.job;

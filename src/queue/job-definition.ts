@@ -70,7 +70,25 @@ export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 
   const place = `defineJob("${queue}/${name}")`;
   const options = Object.freeze(readGivenJobOptions(spec, place));
   const headers = spec.headers === undefined ? undefined : Object.freeze(readJobHeaders(spec.headers, place));
+  remember(queue, name);
   return Object.freeze({ queue, name, schema: spec.schema, options, headers, [DEFINITION]: {} });
+}
+
+const definedNames = new Map<string, Set<string>>();
+/** Definitions are constants of modules. Whoever makes them by the thousand is not remembered with all of them. */
+const MOST_REMEMBERED = 10_000;
+let remembered = 0;
+
+function remember(queue: string, name: string): void {
+  const names = definedNames.get(queue) ?? new Set();
+  if (names.has(name) || remembered >= MOST_REMEMBERED) return;
+  remembered++;
+  definedNames.set(queue, names.add(name));
+}
+
+/** Job names that definitions of this process give to jobs of a queue. */
+export function namesOfDefinitions(queue: string): readonly string[] {
+  return [...(definedNames.get(queue) ?? [])];
 }
 
 export function isJobDefinition(value: unknown): value is JobDefinition {

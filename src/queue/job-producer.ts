@@ -31,6 +31,7 @@ export function prepareJob(
   request: EnqueueRequest | undefined,
 ): PreparedJob | Promise<PreparedJob> {
   const jobName = jobNameFor(definition, request);
+  if (definition === undefined) scope.names.check(jobName);
   const jobId = request?.userId;
   const encode = (value: unknown): string =>
     encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit, jobId);

@@ -6,6 +6,8 @@ export interface KnownQueues {
   names(): Iterable<string>;
   /** The queue's own configuration; undefined where it has none. */
   get(name: string): ResolvedQueueOptions | undefined;
+  /** Job names that handlers of this process take; `'*'`: one of them takes every name. */
+  handledNamesOf(name: string): readonly string[] | '*';
   /** What the handler in this process says that takes jobs of this name; undefined where there is none. */
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined;
 }

@@ -3,6 +3,7 @@ import type { Broker } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
 import type { ResolvedJobOptions } from '../task-queue.options.js';
+import type { JobNameChecker } from './job-name-checker.js';
 import type { ResultWaiter } from './result-waiter.js';
 
 /** What every verb, handle and stream of one queue shares: made once, at the first use of the queue. */
@@ -21,6 +22,8 @@ export interface QueueScope {
   readonly settings: ResolvedJobOptions;
   /** How many failed runs jobs of this name are allowed; undefined where only another process can know. */
   attemptLimitsOf(jobName: string): AttemptLimits | undefined;
+  /** Told of each job before it is stored, but for those of definitions. */
+  readonly names: JobNameChecker;
   /** A job without options of its own is the plain one: neither priority, expiry nor durability is configured. */
   readonly plain: boolean;
 }

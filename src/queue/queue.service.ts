@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
 import type { Broker, CancelAnswer, EnqueueReceipt, NewJob, QueueCounts } from '../core/broker.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
@@ -32,6 +32,7 @@ import { isJobDefinition, type JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
 import { readJobFilter, type JobFilter } from './job-filter.js';
 import { JobHandle } from './job-handle.js';
+import { JobNameChecker } from './job-name-checker.js';
 import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
 import { purgeAll, purgeFitting } from './purger.js';
@@ -73,6 +74,7 @@ export class QueueService implements OnApplicationShutdown {
   private readonly scopes = new Map<string, QueueScope>();
   private readonly streams = new Map<string, Observable<JobEvent>>();
   private readonly backoffNames: readonly string[];
+  private readonly logger = new Logger('TaskQueueModule');
 
   constructor(
     private readonly broker: Broker,
@@ -319,7 +321,9 @@ export class QueueService implements OnApplicationShutdown {
     if (typeof target === 'string' && !this.queues.has(queue)) {
       throw new UnknownQueueError(queue, new Set([...this.queues.names(), ...this.scopes.keys()]));
     }
-    const configured = this.queues.get(queue)?.job ?? {};
+    const own = this.queues.get(queue);
+    const configured = own?.job ?? {};
+    const names = new JobNameChecker(queue, this.queues, own?.strictNames ?? this.options.strictNames, this.logger);
     const settings = layerJobOptions(configured, this.options.defaults);
     const scope: QueueScope = {
       queue,
@@ -329,6 +333,7 @@ export class QueueService implements OnApplicationShutdown {
       payloadLimit: this.options.payloadLimit,
       waiter: new ResultWaiter(queue, this.broker),
       backoffNames: this.backoffNames,
+      names,
       settings,
       attemptLimitsOf: (jobName) => {
         // The configuration of a queue wins over its handlers, wherever they are.
@@ -336,7 +341,11 @@ export class QueueService implements OnApplicationShutdown {
         const handled = this.queues.handledOptionsOf(queue, jobName);
         return handled && layerJobOptions(configured, handled, this.options.defaults);
       },
-      plain: settings.priority === 0 && settings.expiresInMs === undefined && settings.durability === 'primary',
+      plain:
+        names.takesUnnamed &&
+        settings.priority === 0 &&
+        settings.expiresInMs === undefined &&
+        settings.durability === 'primary',
     };
     this.scopes.set(queue, scope);
     return scope;

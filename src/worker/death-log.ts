@@ -1,7 +1,15 @@
 import type { Logger } from '@nestjs/common';
 import type { Settlement } from '../core/broker.js';
+import { newestErrorOf } from '../core/envelope.js';
+import type { ErrorRecord } from '../core/job.js';
 import { LogBudget } from '../core/log-budget.js';
 import type { RunningJob } from './running-job.js';
+
+/** Of the error that ended the job, as its history has it: masked and cut. */
+function stackOf({ envelope }: Settlement & { op: 'bury' }): string | undefined {
+  const newest = envelope === undefined ? '' : newestErrorOf(envelope);
+  return newest === '' ? undefined : (JSON.parse(newest) as ErrorRecord).stack;
+}
 
 /** Says of each job that dies what killed it; of a mass death it shows the first ones of every second and counts the rest. */
 export class DeathLog {
@@ -25,6 +33,7 @@ export class DeathLog {
       job === undefined ? '' : ` in ${job.plan.handler.label}, attempt ${job.attempt} of ${job.maxAttempts}`;
     this.logger.error(
       `Queue "${this.queue}": job "${job?.id ?? settlement.id}" is dead (${reason})${where}: ${name}: ${message}`,
+      stackOf(settlement),
     );
   }
 }

@@ -117,7 +117,9 @@ export class WorkerSupervisor {
     const workers = [...this.workers.values()];
     const drained = Promise.all(workers.map((worker) => worker.drained()));
     if (await settlesWithin(drained, graceMs)) return;
-    const left = workers.filter((worker) => !worker.isIdle).map(({ queue }) => queue);
+    const left = workers
+      .filter((worker) => !worker.isIdle)
+      .map((worker) => `${worker.queue}${listOf(worker.runningIds)}`);
     this.context.logger.warn(
       `Shutdown grace of ${graceMs} ms is over: running jobs of ${left.join(', ')} are released`,
     );
@@ -237,6 +239,14 @@ export class WorkerSupervisor {
 
 /** Time for releasing what the grace left over, inside the second that shutdown may take beyond it. */
 const RELEASE_MS = 700;
+const IDS_TOLD = 10;
+
+/** The first ids in brackets, and how many others there are. */
+function listOf(ids: readonly string[]): string {
+  if (ids.length === 0) return '';
+  const more = ids.length > IDS_TOLD ? `, +${ids.length - IDS_TOLD} more` : '';
+  return ` (${ids.slice(0, IDS_TOLD).join(', ')}${more})`;
+}
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

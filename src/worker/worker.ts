@@ -293,6 +293,11 @@ export class Worker {
   }
 
   /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
+  /** Ids of the jobs that run now, the longest first. */
+  get runningIds(): string[] {
+    return [...this.running].sort((a, b) => a.startedAt - b.startedAt).map(({ id }) => id);
+  }
+
   private runsByNumber(): Map<string, RunningJob> {
     const runs = new Map<string, RunningJob>();
     for (const job of this.running) {

@@ -15,6 +15,7 @@ function serviceOn(broker: Broker): QueueService {
     names: () => [QUEUE],
     get: () => undefined,
     handledOptionsOf: () => undefined,
+    handledNamesOf: () => [],
   });
 }
 

@@ -7,6 +7,7 @@ export function knownQueues(names: readonly string[], known: Partial<KnownQueues
     names: () => names,
     get: () => undefined,
     handledOptionsOf: () => undefined,
+    handledNamesOf: () => [],
     ...known,
   };
 }

@@ -1,0 +1,117 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { BadRequestException, Controller, Get, Param } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { z } from 'zod';
+import {
+  BrokerUnavailableError,
+  ConfigurationError,
+  defineJob,
+  Processor,
+  QueueService,
+  StoreFullError,
+  TaskQueueExceptionFilter,
+} from 'nestjs-task-queue';
+import { closeApps, startApp } from '../support/apps.js';
+
+afterEach(closeApps);
+
+const memory = { connection: 'memory://' };
+const strict = defineJob({ queue: 'work', name: 'strict', schema: z.object({ to: z.string() }) });
+const secret = 'redis://:hunter2@cache';
+
+@Controller()
+class Api {
+  constructor(private readonly queues: QueueService) {}
+
+  @Get(':what')
+  async call(@Param('what') what: string): Promise<unknown> {
+    const calls: Record<string, () => unknown> = {
+      payload: () => this.queues.enqueue(strict, { to: 5 } as never),
+      queue: () => this.queues.counts('wrok'),
+      large: () => this.queues.enqueue('work', 'x'.repeat(300_000)),
+      missing: () => this.queues.retry('work', 'nothing'),
+      dead: async () => (await this.queues.enqueue('work', 'fails')).result(),
+      slow: async () => (await this.queues.enqueue('work', 1, { delay: '1h' })).result({ timeout: 1 }),
+      away: () => Promise.reject(new BrokerUnavailableError(`${secret} does not answer`)),
+      full: () => Promise.reject(new StoreFullError()),
+      setup: () => Promise.reject(new ConfigurationError(`wrong: ${secret}`)),
+      nest: () => Promise.reject(new BadRequestException('of Nest')),
+      other: () => Promise.reject(new Error('of nobody')),
+    };
+    return calls[what]();
+  }
+
+  @Processor('work', { maxAttempts: 1 })
+  work() {
+    throw new Error('no');
+  }
+}
+
+async function ask(what: string, filter: 'global' | 'none' = 'global') {
+  const providers = filter === 'global' ? [{ provide: APP_FILTER, useClass: TaskQueueExceptionFilter }] : [];
+  const { app, logs } = await startApp({ controllers: [Api], providers }, memory);
+  await app.listen(0, '127.0.0.1');
+  const response = await fetch(`${await app.getUrl()}/${what}`);
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    body: await response.json(),
+    logs,
+  };
+}
+
+describe('TaskQueueExceptionFilter', () => {
+  it.each([
+    ['payload', 400, 'TASK_QUEUE_INVALID_PAYLOAD', null],
+    ['queue', 404, 'TASK_QUEUE_UNKNOWN_QUEUE', null],
+    ['large', 413, 'TASK_QUEUE_PAYLOAD_TOO_LARGE', null],
+    ['missing', 404, 'TASK_QUEUE_JOB_NOT_FOUND', null],
+    ['dead', 409, 'TASK_QUEUE_JOB_DEAD', null],
+    ['slow', 504, 'TASK_QUEUE_RESULT_TIMEOUT', null],
+    ['away', 503, 'TASK_QUEUE_BROKER_UNAVAILABLE', '5'],
+    ['full', 503, 'TASK_QUEUE_STORE_FULL', '30'],
+    ['setup', 500, 'TASK_QUEUE_CONFIGURATION', null],
+  ])('answers %s with its status and code', async (what, status, code, retryAfter) => {
+    const answer = await ask(what);
+    expect(answer).toMatchObject({ status, retryAfter, body: { statusCode: status, code } });
+    expect(JSON.stringify(answer.body)).not.toContain('hunter2');
+    expect(answer.logs.matching(/TaskQueueExceptionFilter/)).toHaveLength(status === 500 ? 1 : 0);
+    if (what === 'payload') expect(answer.body).toMatchObject({ issues: [{ path: 'to' }] });
+  });
+
+  it.each([
+    ['nest', 400, 'of Nest'],
+    ['other', 500, 'Internal server error'],
+  ])('leaves other errors to Nest: %s', async (what, status, message) => {
+    expect(await ask(what)).toMatchObject({ status, body: { message } });
+  });
+
+  it('is what makes the difference', async () => {
+    expect(await ask('payload', 'none')).toMatchObject({ status: 500 });
+  });
+
+  it.each([
+    ['fastify and others, by their adapter', 'http'],
+    ['what is no HTTP request', 'rpc'],
+  ])('works with %s', (_what, type) => {
+    const told: unknown[] = [];
+    const adapter = {
+      isHeadersSent: () => false,
+      setHeader: (...args: unknown[]) => told.push(args),
+      reply: (...args: unknown[]) => told.push(args),
+    };
+    const host = { getType: () => type, getArgByIndex: () => 'response' };
+    const filter = new TaskQueueExceptionFilter(adapter as never);
+    const error = new StoreFullError();
+    if (type === 'rpc') {
+      expect(() => filter.catch(error, host as never)).toThrow(error);
+      return;
+    }
+    filter.catch(error, host as never);
+    expect(told).toEqual([
+      ['response', 'Retry-After', '30'],
+      ['response', expect.objectContaining({ code: error.code, statusCode: 503 }), 503],
+    ]);
+    expect(() => new TaskQueueExceptionFilter().catch(error, host as never)).toThrow('APP_FILTER');
+  });
+});
