@@ -76,7 +76,7 @@ export class TaskQueueExceptionFilter extends BaseExceptionFilter<TaskQueueError
     if (retryAfter !== undefined && !adapter.isHeadersSent?.(response)) {
       adapter.setHeader?.(response, 'Retry-After', String(retryAfter));
     }
-    // oxlint-disable-next-line promise/valid-params, promise/prefer-await-to-callbacks -- a filter's `catch` is no promise's
+    // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- a filter's `catch` is no promise's
     super.catch(new HttpException(bodyOf(error, status), status, { cause: error }) as never, host);
   }
 }
