@@ -1,6 +1,6 @@
 import { ConfigurationError, InvalidValueError, UnknownOptionError } from './core/errors.js';
+import { databaseOf, isGivenCluster, isGivenRedis } from './core/given-client.js';
 import { checkKeyName } from './core/names.js';
-import { databaseOf, isGivenCluster, isGivenRedis } from './task-queue.given-client.js';
 import {
   CLUSTER_OPTIONS,
   MUST_HAVE_VALUE,
@@ -15,7 +15,7 @@ import {
   type OptionFate,
 } from './task-queue.connection-options.js';
 import { readRedisUrl } from './task-queue.connection-url.js';
-import type { Connection, TaskQueueModuleOptions } from './task-queue.options.js';
+import type { Connection, ResolvedOptions, TaskQueueModuleOptions } from './task-queue.options.js';
 
 /** What ioredis itself connects to when it is told nothing. */
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
@@ -29,7 +29,7 @@ const UNSET = 'is an environment variable missing?';
  * nobody set, and must not become some other Redis.
  * @throws InvalidValueError, ConfigurationError, UnknownOptionError
  */
-export function readConnection(options: TaskQueueModuleOptions): Connection {
+export function readConnection(options: TaskQueueModuleOptions): ResolvedOptions['connection'] {
   if (!('connection' in options)) return DEFAULT_CONNECTION;
   const connection: unknown = options.connection;
   if (typeof connection === 'string') return readText(connection);

@@ -26,11 +26,20 @@ export type {
  */
 export type Role = 'all' | 'producer' | 'worker';
 
+/** A client of another copy or version of ioredis than the one that this package has. */
+export interface OtherIoredis {
+  readonly status: string;
+  readonly options: object;
+  duplicate(...args: never[]): unknown;
+  sendCommand(...args: never[]): unknown;
+}
+
 /**
  * Where jobs are stored: a `redis://`, `rediss://` or `memory://` URL, ioredis options, cluster nodes, or an ioredis
- * instance of yours (it is duplicated, never closed).
+ * instance of yours (its options are read, it is never closed).
  */
-export type Connection = string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
+export type Connection =
+  string | URL | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster | OtherIoredis;
 
 /** Options of one worker: they belong to the queue, so two methods of one queue may not differ. */
 export interface WorkerOptions {
@@ -122,7 +131,7 @@ export interface ResolvedWorkerOptions {
 
 /** What the module works with after boot-time validation: every unit known, every default filled in. */
 export interface ResolvedOptions {
-  connection: Connection;
+  connection: Exclude<Connection, URL>;
   prefix: string;
   app: string;
   role: Role;

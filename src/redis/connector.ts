@@ -1,18 +1,12 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
+import { databaseOf, isGivenCluster, isGivenRedis } from '../core/given-client.js';
 import { maskPassword } from '../core/mask-password.js';
-import {
-  databaseOf,
-  followCredentials,
-  isGivenCluster,
-  isGivenRedis,
-  startupNodesOf,
-} from '../task-queue.given-client.js';
 import { loading, replicaReached } from './refusals.js';
 import { hearUnheard } from './unheard-replies.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
 export type RedisConnection =
-  string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster;
+  string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster | { options: object };
 
 /** What each connection is for: it shows in CLIENT LIST. */
 export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat' | 'durability';
@@ -37,7 +31,7 @@ export class Connector {
     const { connection } = this;
     if (isGivenCluster(connection) || isNodes(connection)) return 'cluster';
     const options = isGivenRedis(connection) ? connection.options : connection;
-    return typeof options === 'object' && options.sentinels ? 'sentinel' : 'standalone';
+    return typeof options === 'object' && (options as RedisOptions).sentinels ? 'sentinel' : 'standalone';
   }
 
   /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
@@ -54,10 +48,13 @@ export class Connector {
   private open(purpose: Purpose): Redis | Cluster {
     const { connection } = this;
     if (typeof connection === 'string') return new Redis(connection, this.options(purpose));
-    if (isGivenCluster(connection)) return this.openCluster(purpose, startupNodesOf(connection), connection.options);
-    if (isGivenRedis(connection)) return this.openRedis(purpose, connection.options);
+    if (isGivenCluster(connection)) {
+      const nodes = [...connection.startupNodes] as ClusterNode[];
+      return this.openCluster(purpose, nodes, connection.options as ClusterOptions);
+    }
+    if (isGivenRedis(connection)) return this.openRedis(purpose, connection.options as RedisOptions);
     if (isNodes(connection)) return this.openCluster(purpose, connection.nodes, connection.options ?? {});
-    return this.openRedis(purpose, connection);
+    return this.openRedis(purpose, connection as RedisOptions);
   }
 
   private openRedis(purpose: Purpose, given: RedisOptions): Redis {
@@ -132,6 +129,18 @@ export class Connector {
   }
 }
 
+/**
+ * A connection that is made anew logs in with what the given options say by then: tokens expire, and whoever renews them puts the
+ * new one there.
+ */
+function followCredentials(options: Credentials, given: Credentials): void {
+  for (const key of ['username', 'password'] as const) {
+    Object.defineProperty(options, key, { get: () => given[key], enumerable: true, configurable: true });
+  }
+}
+
+type Credentials = Pick<RedisOptions, 'username' | 'password'>;
+
 function isNodes(connection: RedisConnection): connection is { nodes: ClusterNode[]; options?: ClusterOptions } {
   return typeof connection === 'object' && 'nodes' in connection && Array.isArray(connection.nodes);
 }
@@ -142,7 +151,7 @@ function databaseIn(connection: RedisConnection): number {
     return Number(pathname.slice(1) || searchParams.get('db') || 0);
   }
   if (isGivenCluster(connection) || isNodes(connection)) return 0; // it has one database
-  return isGivenRedis(connection) ? databaseOf(connection) : (connection.db ?? 0);
+  return isGivenRedis(connection) ? databaseOf(connection) : Number((connection as { db?: number | string }).db ?? 0);
 }
 
 /** Jitter: processes that lost one server together must not come back together. */
@@ -236,7 +245,7 @@ export function describeConnection(connection: RedisConnection): string {
   if (typeof connection === 'string') return maskPassword(connection);
   if (isGivenCluster(connection)) return 'redis cluster';
   if (isNodes(connection)) return `redis cluster of ${connection.nodes.length} given nodes`;
-  const options = isGivenRedis(connection) ? connection.options : connection;
+  const options = (isGivenRedis(connection) ? connection.options : connection) as RedisOptions;
   const { sentinels, name, path, host, port, db } = options;
   const database = db ? `, database ${db}` : '';
   if (sentinels) return `redis "${name ?? 'mymaster'}" behind ${sentinels.length} sentinels${database}`;

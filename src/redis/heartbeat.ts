@@ -144,6 +144,6 @@ function hasGetter(connection: object): boolean {
   return [connection, options, options?.redisOptions].some(
     (level) =>
       level !== undefined &&
-      Object.values(Object.getOwnPropertyDescriptors(level)).some((property) => property.get !== undefined),
+      Object.values(Object.getOwnPropertyDescriptors(level)).some((property) => 'get' in property),
   );
 }

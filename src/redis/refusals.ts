@@ -90,11 +90,17 @@ const BY_TEXT: readonly (readonly [RegExp, Refusal])[] = [
     lasting('the server has no such database. Use a lower number, or raise "databases" in its configuration.'),
   ],
   [
-    /invalid DB index|SELECT is not allowed|unknown command ['`]select/i,
+    /SELECT is not allowed in cluster/i,
+    lasting(
+      'this server is one node of a cluster, which has one database. Pass { nodes: [{ host, port }] } without "db", and use prefix to keep applications apart.',
+    ),
+  ],
+  [
+    /invalid DB index|unknown command ['`]select/i,
     lasting('the server does not take this database. Use 0, or another number that it has.'),
   ],
   [
-    /cluster support disabled/i,
+    /cluster support disabled|unknown command ['`]?cluster\b/i,
     lasting('this server is not a cluster. Pass its URL or { host, port } as connection instead of { nodes }.'),
   ],
   [
@@ -131,8 +137,7 @@ const BY_TEXT: readonly (readonly [RegExp, Refusal])[] = [
   ],
   [
     // The first byte of a TLS record: 21 an alert, 22 a handshake.
-    // oxlint-disable-next-line no-control-regex
-    /Unknown RESP type (21|22) |got "\\?u001[56]|got "[\x15\x16]/i,
+    /Unknown RESP type (21|22) |got "\\?u001[56]/i,
     lasting('this port speaks TLS. Use rediss:// instead of redis://, or pass tls: {}.'),
   ],
   [

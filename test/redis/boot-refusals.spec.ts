@@ -178,6 +178,7 @@ describe('a boot says what the server refused, or is', () => {
       code: 'TASK_QUEUE_INCOMPATIBLE_STORE',
       message: expect.stringMatching(/one node of a cluster.*\{ nodes: /),
     });
+    expect((await refusal(`${url}/1`)).message).toMatch(/one node of a cluster, which has one database/);
     expect((await refusal(cluster(port))).message).toMatch(/CLUSTERDOWN.*CLUSTER INFO/);
   });
 
@@ -203,6 +204,7 @@ describe('a boot says what the server refused, or is', () => {
       /WRONGPASS.*sentinelPassword/,
     );
     expect((await refusal(sentinels(port))).message).toMatch(/not a Sentinel/);
+    expect((await refusal(cluster(plain.port))).message).toMatch(/not a cluster/);
     expect(await refusal(sentinels(locked.port, { sentinelPassword: 'right' }))).toBeUndefined();
   });
 
