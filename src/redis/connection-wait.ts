@@ -1,7 +1,9 @@
+import type { Redis } from 'ioredis';
 import { BrokerUnavailableError, type TaskQueueError } from '../core/errors.js';
 import type { Client } from './link.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';
+import { wordsOnArrival } from './unheard-replies.js';
 
 interface Wait {
   connectTimeoutMs: number;
@@ -34,7 +36,10 @@ export async function untilConnected(client: Client, wait: Wait): Promise<void> 
     };
     const onReady = () => finish();
     function giveUp() {
-      finish(unreachable(lastError ?? detail ?? muteTls(client), wait));
+      const reason: NodeJS.ErrnoException | undefined = lastError ?? detail ?? muteTls(client);
+      const cutOff = ['EPIPE', 'ECONNRESET'].includes(reason?.code ?? '');
+      if (!cutOff || client.isCluster) return finish(unreachable(reason, wait));
+      void wordsOnArrival(client as Redis).then((words) => finish(unreachable(words ?? reason, wait)));
     }
     function finish(error?: Error) {
       clearTimeout(timer);

@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net';
 import type { Cluster, Redis } from 'ioredis';
 import { replyError } from './refusals.js';
 
@@ -21,7 +22,7 @@ function hearServer(client: Redis): void {
     words = '';
     const { stream } = client;
     stream.prependOnceListener('data', (bytes: Buffer) => {
-      words = /^-([^\r\n]{1,200})/.exec(String(bytes))?.[1] ?? '';
+      words = refusalIn(bytes) ?? '';
     });
     stream.once('close', () => (silent = stream.bytesRead === 0));
   });
@@ -31,6 +32,27 @@ function hearServer(client: Redis): void {
     if (words !== '') tell(client, replyError(words));
     else if (silent) tell(client, new Error('the connection was closed without a word'));
     told = true;
+  });
+}
+
+const LISTEN_MS = 500;
+
+/**
+ * What a server says to whoever connects, before it is asked: a connection that it ended while the handshake was written has lost
+ * that. Undefined where it says nothing, or speaks TLS.
+ */
+export function wordsOnArrival({ options }: Redis): Promise<Error | undefined> {
+  const { host, port = 6379, path, tls } = options;
+  if (tls !== undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const socket = createConnection(path ? { path } : { host, port });
+    const done = (words?: string) => {
+      socket.destroy();
+      resolve(words === undefined ? undefined : replyError(words));
+    };
+    socket.setTimeout(LISTEN_MS, () => done());
+    socket.on('error', () => done()).on('end', () => done());
+    socket.once('data', (bytes) => done(refusalIn(bytes)));
   });
 }
 
@@ -54,4 +76,8 @@ function hearCluster(client: Cluster): void {
 
 function tell(client: Redis | Cluster, error: Error): void {
   if (client.listenerCount('error') > 1) client.emit('error', error);
+}
+
+function refusalIn(bytes: Buffer): string | undefined {
+  return /^-([^\r\n]{1,200})/.exec(String(bytes))?.[1];
 }
