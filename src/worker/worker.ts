@@ -248,6 +248,7 @@ export class Worker {
   stopReserving(): void {
     this.reserving = false;
     this.giveBackHeld();
+    if (this.hasNothingToTell) for (const end of this.pauses) end();
   }
 
   /** Resolves when nothing runs and everything is settled. */
@@ -290,6 +291,11 @@ export class Worker {
         this.divider.size === 0 &&
         !this.isTurning)
     );
+  }
+
+  /** Nothing runs here, and nothing waits to be settled: a drain need not wait for a store that is away. */
+  private get hasNothingToTell(): boolean {
+    return this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0;
   }
 
   /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
@@ -504,6 +510,8 @@ export class Worker {
           continue;
         }
         refusal = undefined; // an empty turn is refused as well: it is the store
+        // What it may have reserved goes back as the worker leaves, or by its lease.
+        if (!this.reserving && turn.settlements.length === 0 && this.hasNothingToTell) return undefined;
         if (!this.outage)
           this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
         this.outage = true;

@@ -7,6 +7,7 @@ import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from '../support/empty-reservation.js';
 import { MessageLog } from '../support/message-log.js';
 import { RecordingLogger } from '../support/recording-logger.js';
+import { ScriptedWorker } from '../support/scripted-worker.js';
 
 const NOTHING = emptyReservation(1_800_000_000_000);
 
@@ -102,5 +103,20 @@ describe('a probe', () => {
     worker.close();
     await probe;
     await worker.probe();
+  });
+});
+
+describe('a worker whose store refuses every call', () => {
+  it('is drained with the failure of its turn when it holds nothing', async () => {
+    const scripted = new ScriptedWorker();
+    scripted.worker.start(undefined);
+    const [first] = await scripted.turns.first(1);
+    first.fail(new Error('away'));
+    await scripted.turns.first(2);
+    scripted.worker.stopReserving();
+    scripted.turns.messages[1].fail(new Error('away'));
+    await scripted.worker.drained();
+    expect(scripted.turns.messages).toHaveLength(2);
+    scripted.worker.close();
   });
 });
