@@ -1,24 +1,30 @@
-// Packs the built package and uses the tarball as a stranger would: publint, attw, and a fresh Nest 12 app that installs
-// it, type-checks and runs. Run `npm run build` first.  Add --keep to look at the app afterwards.
-import { execFileSync } from 'node:child_process';
+// Packs the built package and uses the tarball as strangers would: publint, attw, and the apps of test/pack/kinds.mjs,
+// each compiled, bundled, tested and run in its own way. Run `npm run build` first.
+//   node scripts/pack-test.mjs [--keep] [--only text]     --keep leaves the apps to look at
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { NEST_11, NEST_12 } from '../test/pack/kinds.mjs';
+import { startRedisServer } from '../test/support/redis-process.mjs';
+import { nodeOf } from './node-version.mjs';
 
+const LIMIT_MS = 240_000;
 const root = fileURLToPath(new URL('..', import.meta.url));
-const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const work = mkdtempSync(join(tmpdir(), 'task-queue-pack-'));
-const app = join(work, 'app');
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
 
 const run = (cwd, command, ...args) => {
   console.log(`$ ${command} ${args.join(' ')}`);
-  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], timeout: 300_000 });
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], timeout: LIMIT_MS });
 };
 const fail = (message) => {
   throw new Error(message);
 };
 
+let redis;
 try {
   if (!existsSync(join(root, 'dist/index.js'))) fail('dist/index.js is missing: run `npm run build` first.');
   const [packed] = Object.values(
@@ -31,17 +37,54 @@ try {
   );
   const tarball = join(work, packed.filename);
   checkFiles(packed.files.map((file) => file.path));
-
   run(root, 'npx', '--no-install', 'publint', '--strict', tarball);
-  run(root, 'npx', '--no-install', 'attw', tarball, '--profile', 'esm-only');
+  run(root, 'npx', '--no-install', 'attw', tarball, '--profile', 'esm-only', '--format', 'ascii');
 
-  writeApp(tarball);
-  run(app, 'npm', 'install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error');
-  run(app, 'npx', '--no-install', 'tsc', '-p', '.');
-  run(app, process.execPath, 'out/main.js');
+  redis = await startRedisServer();
+  const failures = (await Promise.all([NEST_11, NEST_12].map((workspace) => tryAll(workspace, tarball)))).flat();
+  if (failures.length > 0) fail(`${failures.length} kinds of app failed: ${failures.join('; ')}`);
 } finally {
+  await redis?.stop();
   if (process.argv.includes('--keep')) console.log(`kept: ${work}`);
   else rmSync(work, { recursive: true, force: true });
+}
+
+/** @returns {Promise<string[]>} the kinds that failed */
+async function tryAll(workspace, tarball) {
+  const app = join(work, workspace.folder);
+  writeApp(app, workspace, tarball);
+  const failures = [];
+  const attempt = async (name, command, args, env = {}) => {
+    const startedAt = performance.now();
+    const error = await promisify(execFile)(command, args, {
+      cwd: app,
+      timeout: LIMIT_MS,
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...process.env, REDIS_URL: '', NODE_ENV: 'test', NO_COLOR: '1', ...env },
+    }).then(
+      () => undefined,
+      (cause) => cause,
+    );
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`${error ? 'FAILED' : 'ok'}  ${workspace.folder}: ${name} (${seconds} s)`);
+    if (!error) return true;
+    console.error(error.stdout, error.stderr);
+    failures.push(`${workspace.folder}: ${name}`);
+    return false;
+  };
+  const install = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
+  if (!(await attempt('npm install', 'npm', install))) return failures;
+  if (!(await attempt('tsc', process.execPath, ['node_modules/typescript/bin/tsc']))) return failures;
+  for (const { name, run: args, command, node, redis: onRedis, env = {} } of workspace.kinds) {
+    const title = node ? `${name}, Node ${node}` : name;
+    if (!title.includes(only)) continue;
+    const binary = command ? command[0] : node ? nodeOf(node) : process.execPath;
+    await attempt(title, binary, command ? command.slice(1) : args, {
+      ...env,
+      ...(onRedis && { REDIS_URL: redis.url }),
+    });
+  }
+  return failures;
 }
 
 function checkFiles(paths) {
@@ -60,65 +103,18 @@ function checkFiles(paths) {
   if (stray.length > 0) fail(`The tarball should not hold ${stray.join(', ')}.`);
 }
 
-function writeApp(tarball) {
-  const pick = (...names) => Object.fromEntries(names.map((name) => [name, own.devDependencies[name]]));
+function writeApp(app, { type, dependencies, devDependencies, tsconfig, files, specs }, tarball) {
   mkdirSync(join(app, 'src'), { recursive: true });
   const write = (name, content) => writeFileSync(join(app, name), content);
-  write(
-    'package.json',
-    JSON.stringify({
-      name: 'fresh-app',
-      version: '1.0.0',
-      private: true,
-      type: 'module',
-      dependencies: {
-        'nestjs-task-queue': `file:${tarball}`,
-        ...pick('@nestjs/common', '@nestjs/core', 'ioredis', 'reflect-metadata', 'rxjs'),
-      },
-      devDependencies: pick('typescript', '@types/node'),
-    }),
-  );
-  write(
-    'tsconfig.json',
-    JSON.stringify({
-      compilerOptions: {
-        target: 'ES2022',
-        module: 'nodenext',
-        strict: true,
-        experimentalDecorators: true,
-        emitDecoratorMetadata: true,
-        types: ['node'],
-        skipLibCheck: false, // our own .d.ts files are what this checks
-        outDir: 'out',
-        rootDir: 'src',
-      },
-      include: ['src'],
-    }),
-  );
-  write(
-    'src/main.ts',
-    `import 'reflect-metadata';
-import assert from 'node:assert/strict';
-import { Injectable, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { Processor, QueueService, TaskQueueModule, type Job } from 'nestjs-task-queue';
-
-@Injectable()
-class Mail {
-  @Processor('mail')
-  async send(job: Job<{ to: string }>): Promise<{ sent: string }> {
-    return { sent: job.payload.to };
-  }
-}
-
-@Module({ imports: [TaskQueueModule.forRoot({ connection: 'memory://' })], providers: [Mail] })
-class AppModule {}
-
-const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
-const job = await app.get(QueueService).enqueue('mail', { to: 'a@b.c' });
-assert.deepEqual(await job.result({ timeout: '10s' }), { sent: 'a@b.c' });
-await app.close();
-console.log('the packed app ran its job');
-`,
-  );
+  const manifest = {
+    ...{ name: 'fresh-app', version: '1.0.0', private: true, type, devDependencies },
+    dependencies: { 'nestjs-task-queue': `file:${tarball}`, ...dependencies },
+    overrides: { 'unrs-resolver': '1.12.2' },
+  };
+  write('package.json', JSON.stringify(manifest));
+  write('tsconfig.json', JSON.stringify({ compilerOptions: tsconfig, include: ['src/main.ts'] }));
+  for (const [name, content] of Object.entries(files)) write(name, content);
+  write('src/main.ts', readFileSync(join(root, 'test/pack/main.ts'), 'utf8'));
+  const spec = readFileSync(join(root, 'test/pack/app.spec.ts'), 'utf8');
+  for (const [name, firstLine] of Object.entries(specs)) write(`src/${name}`, `${firstLine}\n${spec}`);
 }

@@ -9,12 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startRedisServer } from '../test/support/redis-process.mjs';
+import { nodeOf } from './node-version.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const MINUTE = 60_000;
 const results = await mkdtemp(join(tmpdir(), 'task-queue-results-'));
 
 const npm = (script) => ({ command: 'npm', args: ['run', '--silent', script] });
+const JEST = ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
 const jest = (suite) => ({ suite, optional: suite === 'property' || suite === 'docs' });
 
 const CHECK = {
@@ -35,7 +37,9 @@ const CHECK = {
 const SAMPLE = { command: 'npm', args: ['start', '--silent', '--', '--once'], limitMs: 3 * MINUTE };
 const ALL = {
   ...CHECK,
-  'packed tarball in a fresh Nest 12 app': npm('test:pack'),
+  'packed tarball in apps of every kind, on Node 20 to 26': npm('test:pack'),
+  'unit on Node 26': { suite: 'unit', node: 26 },
+  'e2e on Node 26': { suite: 'e2e', node: 26 },
   'Nest 11': { command: process.execPath, args: ['scripts/nest11-test.mjs'], counts: true },
   'sample app on memory://': SAMPLE,
   'sample app on Redis': { ...SAMPLE, needsRedis: true },
@@ -81,15 +85,15 @@ console.log(
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failures.length > 0 ? 1 : 0;
 
-async function runSuite({ suite, optional }) {
+async function runSuite({ suite, optional, node }) {
   if (optional && !existsSync(`test/${suite}`)) {
     console.log('no specs');
     return true;
   }
-  const report = join(results, `${suite}.json`);
+  const report = join(results, `${suite}${node ?? ''}.json`);
   const code = await run(
-    'npm',
-    ['run', '--silent', 'jest', '--', '--selectProjects', suite, '--json', '--outputFile', report],
+    node ? nodeOf(node) : process.execPath,
+    [...JEST, '--selectProjects', suite, '--json', '--outputFile', report],
     {
       limitMs: 10 * MINUTE,
       quietStdout: true, // --json repeats the report there
@@ -140,7 +144,7 @@ function run(command, args, { limitMs, env = process.env, quietStdout = false })
     });
     const killGroup = () => {
       try {
-        process.kill(-child.pid, 'SIGKILL');
+        if (child.pid) process.kill(-child.pid, 'SIGKILL');
       } catch {
         // gone already
       }

@@ -6,7 +6,9 @@ import timers from 'node:timers';
 // clock moves delays, backoffs and schedules.
 
 // Jest gives each test file a copy of `process`, and may have replaced its functions before this is loaded.
-const { nextTick } = process.getBuiltinModule?.('node:process') ?? process;
+// oxlint-disable-next-line no-restricted-globals -- nothing here is a clock of core: these only put work off
+const real = process.getBuiltinModule('node:process');
+const nextTick: typeof real.nextTick = real.nextTick.bind(real);
 const { setImmediate, setTimeout } = timers;
 const realNow = performance.now.bind(performance);
 

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ConfigurationError } from '../core/errors.js';
+import { guidePage } from '../core/guide-page.js';
 import type { DeclaredDecorator } from '../decorators/append-metadata.js';
 import { MetadataAccessor, type CarriedMetadata, type Method } from './metadata-accessor.js';
 
@@ -72,7 +73,7 @@ export class ClassReader {
       if (place === 'class') {
         throw new ConfigurationError(
           `${decorator} stands on the class ${owner.name}; here it belongs on a method, one for each queue or job name. ` +
-            'See "Moving from @nestjs/bullmq" (docs/guides/moving-from-nestjs-bullmq.md).',
+            `See "Moving from @nestjs/bullmq": ${guidePage('moving-from-nestjs-bullmq')}`,
         );
       }
       throw new ConfigurationError(

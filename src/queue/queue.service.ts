@@ -9,6 +9,7 @@ import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/
 import { encodePayload } from '../core/payload-encoder.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
+import type { Uninferred } from '../core/uninferred.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
 import {
@@ -93,7 +94,7 @@ export class QueueService implements OnApplicationShutdown {
    */
   enqueue<P, R, I>(
     definition: JobDefinition<P, R, I>,
-    payload: NoInfer<I>,
+    payload: Uninferred<I>,
     options?: DefinedEnqueueOptions,
   ): Promise<JobHandle<P, R>>;
   enqueue<P = unknown, R = UntypedResult>(
@@ -129,12 +130,12 @@ export class QueueService implements OnApplicationShutdown {
    */
   enqueueMany<P, R, I>(
     definition: JobDefinition<P, R, I>,
-    jobs: readonly BulkJob<NoInfer<I>, DefinedEnqueueOptions>[],
+    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions>[],
     options?: { chunk?: false },
   ): Promise<JobHandle<P, R>[]>;
   enqueueMany<P, R, I>(
     definition: JobDefinition<P, R, I>,
-    jobs: readonly BulkJob<NoInfer<I>, DefinedEnqueueOptions>[],
+    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions>[],
     options: { chunk: true },
   ): Promise<BulkChunk<P, R>[]>;
   enqueueMany<P = unknown, R = UntypedResult>(

@@ -10,6 +10,7 @@ import {
   type Instant,
   type ScheduleTimingOptions,
 } from '../core/schedule-timing-reader.js';
+import type { Uninferred } from '../core/uninferred.js';
 import type { ScheduleJobSettings } from '../task-queue.options.js';
 import {
   DEFINITE_SCHEDULE_KEYS,
@@ -58,7 +59,7 @@ export type RuntimeSchedule = ScheduleTicks &
 export type DefinedSchedule<P, R, I> = ScheduleTicks &
   ScheduleExtras & {
     queue: JobDefinition<P, R, I>;
-    payload: NoInfer<I>;
+    payload: Uninferred<I>;
   };
 
 const REQUEST_KEYS = ['cron', 'every', 'at', 'queue', 'payload', 'job', ...SCHEDULE_TIMING_KEYS] as const;

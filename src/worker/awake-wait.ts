@@ -1,4 +1,3 @@
-import { setImmediate } from '../core/real-timers.js';
 import { cores } from './cores.js';
 
 /** Longest wait, ms: an answer over a quick network, and no more than some wake-ups of a sleeping core. */
