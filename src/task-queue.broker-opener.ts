@@ -36,6 +36,7 @@ function createBroker(options: ResolvedOptions, works: boolean, logger: ReturnTy
     maxCrashes: DEFAULTS.maxCrashes,
     logLines: DEFAULTS.logs.lines,
     works,
+    boots: true,
     onConnection: (event, place) => {
       if (event === 'restored') logger.log(`Redis answers again (${place})`);
       else if (event === 'lost')

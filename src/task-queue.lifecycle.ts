@@ -103,7 +103,14 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       }
     }
     this.started = true;
-    await this.startNew();
+    try {
+      await this.startNew();
+    } catch (error) {
+      await this.onModuleDestroy(); // an app that does not start calls no hook that would
+      await broker.close();
+      throw error;
+    }
+    broker.bootEnded?.();
     if (options.role === 'producer') return;
     if (registry.queues.length > 0) logger.debug(`This process works as ${supervisor.workerId}`);
     this.tellMissingHooks();

@@ -51,6 +51,8 @@ export interface Broker extends ScheduleBroker {
   settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation>;
   /** Renews the worker's lease. `lapsed` when it had run out: the worker must {@link reconcile}. */
   beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply>;
+  /** The app has started: from now on the connections of the store keep its process alive. */
+  bootEnded?(): void;
   /**
    * Renews the leases of a worker that holds jobs from outside of its main loop, so that a handler which blocks the loop
    * does not lose them. Undefined where this store can not: then the worker calls {@link beat} itself.

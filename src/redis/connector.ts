@@ -1,6 +1,7 @@
 import { Cluster, Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { databaseOf, isGivenCluster, isGivenRedis } from '../core/given-client.js';
 import { maskPassword } from '../core/mask-password.js';
+import type { BootHold } from './boot-hold.js';
 import { loading, replicaReached } from './refusals.js';
 import { hearUnheard } from './unheard-replies.js';
 
@@ -20,6 +21,7 @@ export class Connector {
     private readonly connection: RedisConnection,
     private readonly prefix: string,
     private readonly connectTimeoutMs: number,
+    private readonly hold?: BootHold,
   ) {
     this.database = databaseIn(connection);
   }
@@ -37,6 +39,7 @@ export class Connector {
   /** A connection of its own; it begins to connect at once, and never waits for ever for a server that stays mute. */
   connect(purpose: Purpose): Redis | Cluster {
     const client = this.open(purpose);
+    this.hold?.watch(client);
     watchHandshake(client, this.connectTimeoutMs);
     if (client instanceof Redis) leaveReplicas(client, purpose);
     hearUnheard(client);

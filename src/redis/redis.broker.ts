@@ -43,6 +43,7 @@ import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import type { StoreReport } from '../core/store-report.js';
 import { untilConnected } from './connection-wait.js';
+import { BootHold } from './boot-hold.js';
 import { Connector, describeConnection, type RedisConnection } from './connector.js';
 import { DurableEnqueuer } from './durable-enqueuer.js';
 import { Enqueuer } from './enqueuer.js';
@@ -83,6 +84,8 @@ export interface RedisBrokerOptions {
   logLines: number;
   /** Handlers run in this process: the thread of {@link RedisBroker.startHeartbeat} boots while the store is opened. */
   works?: boolean;
+  /** An app boots: until {@link RedisBroker.bootEnded} its connections keep no process alive. */
+  boots?: boolean;
   /** How many jobs at least that complete together share fields for their records; for tests. */
   fewestShared?: number;
   /**
@@ -148,6 +151,7 @@ export class RedisBroker implements Broker {
   private readonly scripts: ScriptLibrary;
   private readonly readers: Readonly<Record<Reader, Script>>;
   private readonly connector: Connector;
+  private readonly hold: BootHold | undefined;
   private readonly queues = new Map<string, QueueAccess>();
   private link: Link | undefined;
   private subscriptions: Subscriptions | undefined;
@@ -160,7 +164,8 @@ export class RedisBroker implements Broker {
   private closed = false;
 
   constructor(private readonly options: RedisBrokerOptions) {
-    this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs);
+    if (options.boots) this.hold = new BootHold();
+    this.connector = new Connector(options.connection, options.prefix, options.connectTimeoutMs, this.hold);
     this.scripts = inDatabase(options.scripts ?? loadScripts(), this.connector.database);
     const readers = READERS.map((name) => [name, readOnly(this.scripts[name])]);
     this.readers = Object.fromEntries(readers) as Record<Reader, Script>;
@@ -293,6 +298,10 @@ export class RedisBroker implements Broker {
     const keys = this.beatKeysOf(queue);
     const [now, lapsed, cancelling] = await this.run<[string, number, string[]]>('beat', keys, [worker, leaseMs]);
     return { now: Number(now), lapsed: lapsed === 1, cancelling };
+  }
+
+  bootEnded(): void {
+    this.hold?.end();
   }
 
   startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
