@@ -11,12 +11,14 @@ const url = process.env.TEST_REDIS_URL as string;
 async function startIn(database: number, prefix: string) {
   const begun = gate();
   const release = gate();
+  const aborted = gate();
   const runs: { aborted: boolean }[] = [];
 
   @Injectable()
   class Worker {
     @Processor('mail')
     async run(job: Job): Promise<string> {
+      job.signal.addEventListener('abort', () => aborted.open());
       begun.open();
       await release.promise;
       runs.push({ aborted: job.signal.aborted });
@@ -25,7 +27,7 @@ async function startIn(database: number, prefix: string) {
   }
 
   const { app } = await startApp({ providers: [Worker] }, { connection: `${url}/${database}`, prefix });
-  return { queues: app.get(QueueService), begun: begun.promise, release: release.open, runs };
+  return { queues: app.get(QueueService), begun: begun.promise, aborted: aborted.promise, release: release.open, runs };
 }
 
 /** Blocks of job numbers begin with the clock: two databases have the same ones where nobody looks, and here always. */
@@ -64,6 +66,7 @@ describe('apps in two databases of one server', () => {
     await one.queues.pause('mail');
     await one.queues.resume('mail');
     await one.queues.cancel('mail', inOne.id);
+    await one.aborted;
     one.release();
     expect(await resultOfOne).toBe('of 1');
     expect(one.runs).toEqual([{ aborted: true }]);
