@@ -11,6 +11,7 @@ import { ReportsController } from './reports/reports.controller.js';
 import { ReportsService } from './reports/reports.service.js';
 import { readSettings, Settings } from './settings.js';
 import { TaskQueueErrorFilter } from './task-queue-error.filter.js';
+import { WelcomeController } from './welcome.controller.js';
 import { WorkerProcesses } from './worker-processes.js';
 
 @Global()
@@ -33,7 +34,7 @@ class SettingsModule {}
       }),
     }),
   ],
-  controllers: [ReportsController, DeadLettersController],
+  controllers: [WelcomeController, ReportsController, DeadLettersController],
   providers: [
     Folders,
     FileAnalyst,

@@ -5,6 +5,7 @@ import { ReportsService } from './reports/reports.service.js';
 import { readSettings, SettingsError, type Settings } from './settings.js';
 import { showFirstReport } from './terminal/first-report.js';
 import { SampleLogger } from './terminal/sample-logger.js';
+import { invitation } from './welcome.controller.js';
 
 const OPTIONS = { logger: new SampleLogger({ colors: process.stdout.isTTY ?? false }), abortOnError: false };
 
@@ -30,7 +31,7 @@ async function run(settings: Settings, once: boolean): Promise<void> {
   // It reads folders for whoever asks: only this machine may.
   await app.listen(settings.port, '127.0.0.1');
   await showFirstReport(app.get(ReportsService), settings.root);
-  invite(await app.getUrl());
+  process.stdout.write(invitation(await app.getUrl()));
 }
 
 async function runWorker(): Promise<void> {
@@ -38,18 +39,6 @@ async function runWorker(): Promise<void> {
   app.enableShutdownHooks();
   // The process that started this one is gone: nobody would end it.
   process.once('disconnect', () => void app.close().then(() => process.exit()));
-}
-
-function invite(url: string): void {
-  const lines = [
-    'Try:',
-    `  curl -X POST ${url}/reports -H 'content-type: application/json' -d '{"path":"node_modules/@nestjs"}'`,
-    `  curl ${url}/reports/ID            progress and result`,
-    `  curl -N ${url}/reports/ID/events  the same, live`,
-    `  curl ${url}/dead                  jobs that wait for a human`,
-    `  curl -X POST ${url}/dead/ID/retry`,
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function explain(error: unknown): string {

@@ -109,6 +109,16 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     return last as ReportView;
   }
 
+  it('says at / what to try', async () => {
+    const app = await startSample();
+    const url = await app.getUrl();
+    const response = await fetch(url);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);
+    const text = await response.text();
+    expect(text).toContain(`curl -X POST ${url}/reports`);
+    expect(text).toContain(`curl ${url}/dead`);
+  });
+
   it('sums up the files of a folder, a job each', async () => {
     const app = await startSample();
     const { status, body } = await startReport(app, 'src');

@@ -2,6 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
 import { announceJob, publishJob, type FinishedReport } from './publishing.jobs.js';
 
+/** Part of the demo: no defect. */
+export const NOT_APPROVED = 'Nobody has approved the report yet (the demo lets this job die on purpose)';
+
 /** Two job names of one queue, each with a handler of its own. */
 @Injectable()
 export class Publisher {
@@ -26,7 +29,7 @@ export class Publisher {
     const history = (await this.queues.getJob(publishJob, job.id))?.errors ?? [];
     if (history.length === 0) {
       this.logger.warn(`Report ${job.payload.report} waits for approval: POST /dead/${job.id}/retry`);
-      throw new UnrecoverableError('Nobody has approved the report yet');
+      throw new UnrecoverableError(NOT_APPROVED);
     }
     this.logger.log(`Report ${job.payload.report} is published`);
     return { published: job.payload.report };

@@ -1,0 +1,23 @@
+import { Controller, Get, Header, Req } from '@nestjs/common';
+
+/** @returns what to try, as lines for a terminal or a browser */
+export function invitation(url: string): string {
+  return [
+    'Try:',
+    `  curl -X POST ${url}/reports -H 'content-type: application/json' -d '{"path":"node_modules/@nestjs"}'`,
+    `  curl ${url}/reports/ID            progress and result`,
+    `  curl -N ${url}/reports/ID/events  the same, live`,
+    `  curl ${url}/dead                  jobs that wait for a human`,
+    `  curl -X POST ${url}/dead/ID/retry`,
+    '',
+  ].join('\n');
+}
+
+@Controller()
+export class WelcomeController {
+  @Get()
+  @Header('content-type', 'text/plain; charset=utf-8')
+  welcome(@Req() { headers }: { headers: { host?: string } }): string {
+    return invitation(`http://${headers.host ?? '127.0.0.1:3000'}`);
+  }
+}
