@@ -69,6 +69,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       workerOptionsOf: (queue) => this.workerOptionsOf(queue),
       processorJobOptionsOf: (handler) => registry.jobOptionsOf(handler),
       inboxOf: (queue) => registry.inboxOf(queue),
+      retentionOf: (queue) => registry.retentionOf(queue),
+      onOwnRule: (queue) => this.maintenance?.ownEnded(queue),
       logger,
     });
     this.health = new TaskQueueHealth(
@@ -95,6 +97,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
         broker,
         logger,
         queues: [],
+        ownRuleOf: (queue, state, header) => supervisor.ownRulesOf(queue)?.of(state, header),
         onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
         onScan: (queue, { nextLookAt, now }) => this.scheduler?.expect(queue, nextLookAt, now),
       });
@@ -145,6 +148,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
         name,
         leaseMs: this.workerOptionsOf(name).leaseMs,
         retention: registry.retentionOf(name),
+        hasOwnRules: registry.hasOwnRules(name),
       })),
     );
     maintenance?.start();

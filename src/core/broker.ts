@@ -106,9 +106,15 @@ export interface Broker extends ScheduleBroker {
   promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'>;
   /**
    * Deletes a job that does not run.
+   * @param quiet retention deletes it: nobody is told
    * @param seen how it looked when it was read, its state or the beginning of its settled line: one that changed since stays
    */
-  remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
+  remove(
+    queue: string,
+    id: string,
+    seen?: string,
+    quiet?: boolean,
+  ): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
   /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
   purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }>;
 

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import { InvalidValueError } from './errors.js';
 
 /** Longer ones name places that nothing was ever stored under. */
@@ -12,7 +11,7 @@ const LONGEST = 8192;
 export function sealCursor(listing: string, place: string | undefined): string | undefined {
   if (place === undefined) return undefined;
   const text = `${listing}\n${place}`;
-  return Buffer.from(`${crc32(text).toString(36)} ${text}`).toString('base64url');
+  return Buffer.from(`${checksumOf(text)} ${text}`).toString('base64url');
 }
 
 /** @returns the place; undefined for the first page @throws InvalidValueError for a broken cursor, and one of another listing */
@@ -20,7 +19,7 @@ export function openCursor(listing: string, given: unknown): string | undefined 
   if (given === undefined) return undefined;
   const [, sum, of, place] =
     (typeof given === 'string' && given.length <= LONGEST && readSealed(given)) || ([] as (string | undefined)[]);
-  if (of === undefined || place === undefined || crc32(`${of}\n${place}`).toString(36) !== sum) {
+  if (of === undefined || place === undefined || checksumOf(`${of}\n${place}`) !== sum) {
     throw new InvalidValueError('cursor', given, 'pass the cursor of the page before, or none for the first page');
   }
   if (of === listing) return place;
@@ -32,4 +31,11 @@ function readSealed(given: string): RegExpExecArray | null {
   // Node skips what is not of the alphabet.
   if (bytes.toString('base64url') !== given) return null;
   return /^([0-9a-z]+) ([^\n]*)\n([^]*)$/.exec(bytes.toString());
+}
+
+/** FNV-1a. */
+function checksumOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return (hash >>> 0).toString(36);
 }

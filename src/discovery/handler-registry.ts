@@ -3,7 +3,8 @@ import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
 import { guardLogger } from '../task-queue.guarded-logger.js';
 import type { Handler } from '../core/handler.js';
-import type { RetentionRule, RetentionRules } from '../core/job.js';
+import { SETTLED_STATES, type RetentionRule, type RetentionRules } from '../core/job.js';
+import { isOwn } from '../core/own-retention.js';
 import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
@@ -155,6 +156,17 @@ export class HandlerRegistry {
       .map(({ job }) => layerJobOptions(configured, job, this.options.defaults).retention);
     const [first = layerJobOptions(configured, this.options.defaults).retention, ...others] = asked;
     return others.reduce(moreGenerous, first);
+  }
+
+  /** A handler or a schedule keeps fewer records of its own than the queue: they may be there since before this process. */
+  hasOwnRules(queue: string): boolean {
+    const configured = this.options.queues[queue]?.job ?? {};
+    const ofQueue = this.retentionOf(queue);
+    const ofHandlers = this.shared.of(queue).map(({ job }) => layerJobOptions(configured, job, this.options.defaults));
+    return (
+      this.schedules.some((schedule) => schedule.queue === queue && schedule.job.retention !== undefined) ||
+      ofHandlers.some(({ retention }) => SETTLED_STATES.some((state) => isOwn(retention[state], ofQueue[state])))
+    );
   }
 
   inboxOf(queue: string): string | undefined {

@@ -63,13 +63,15 @@ export function remove(
   queue: MemoryQueue,
   id: string,
   seen: string | undefined,
+  quiet: boolean,
 ): 'removed' | 'active' | 'changed' | 'not-found' {
   const job = queue.find(id);
   if (!job) return 'not-found';
   if (job.state === 'active') return 'active';
   if (seen !== undefined && seen !== (isSettled(job.state) ? job.record.slice(0, seen.length) : job.state))
     return 'changed';
-  removeJob(queue, job);
+  if (quiet) queue.delete(job);
+  else removeJob(queue, job);
   return 'removed';
 }
 

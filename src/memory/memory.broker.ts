@@ -233,8 +233,13 @@ export class MemoryBroker implements Broker {
     return curator.promoteJob(this.queue(queue), id);
   }
 
-  async remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
-    return curator.remove(this.queue(queue), id, seen);
+  async remove(
+    queue: string,
+    id: string,
+    seen?: string,
+    quiet = false,
+  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+    return curator.remove(this.queue(queue), id, seen, quiet);
   }
 
   async purge(

@@ -496,7 +496,12 @@ export class RedisBroker implements Broker {
     return answer;
   }
 
-  async remove(queue: string, id: string, seen = ''): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+  async remove(
+    queue: string,
+    id: string,
+    seen = '',
+    quiet = false,
+  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
     return this.act(
@@ -504,7 +509,7 @@ export class RedisBroker implements Broker {
       ['job', id],
       'remove',
       [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
-      [id, seen],
+      [id, seen, quiet ? '1' : ''],
     );
   }
 

@@ -3,12 +3,15 @@ import type { RetentionRules } from '../core/job.js';
 import type { DutyLogger } from './duty-logger.js';
 import { Janitor } from './janitor.js';
 import { OutageLog } from './outage-log.js';
-import { PeriodicLoop } from './periodic-loop.js';
+import { OwnTrimmer, type OwnRuleOf } from './own-trimmer.js';
+import { PeriodicLoop, UNTIL_WOKEN } from './periodic-loop.js';
 import { Promoter } from './promoter.js';
 import { Reclaimer, type ReclaimedQueue, type ScanListener } from './reclaimer.js';
 
 export interface MaintainedQueue extends ReclaimedQueue {
   retention: RetentionRules;
+  /** Some of its handlers or schedules keep fewer records of their own. */
+  hasOwnRules?: boolean;
 }
 
 export interface MaintenanceOptions {
@@ -19,6 +22,8 @@ export interface MaintenanceOptions {
   onBacklog?: ScanListener;
   /** Told after every scan: tell the scheduler when the queue is to be looked at. Default nobody is. */
   onScan?: ScanListener;
+  /** Reads the retention of a job's own kind. Default there is none. */
+  ownRuleOf?: OwnRuleOf;
   outages?: OutageLog;
   /** A number in [0, 1). */
   random?: () => number;
@@ -27,10 +32,16 @@ export interface MaintenanceOptions {
 interface QueueLoops {
   scan: PeriodicLoop;
   trim: PeriodicLoop;
+  own: PeriodicLoop | undefined;
+  /** A job with such a rule may have ended. */
+  hasOwnRules: boolean;
+  wake: NodeJS.Timeout | undefined;
 }
 
 /** Processes that start together spread their first trims over this time. */
 const FIRST_TRIM_WITHIN_MS = 30_000;
+/** The settlement of what ends now is in the store by then, and others come with it. */
+const OWN_TRIM_AFTER_MS = 100;
 
 /** The background duties of a process: for each of its queues a reclaimer (with its promoter) and a janitor. */
 export class Maintenance {
@@ -47,19 +58,27 @@ export class Maintenance {
     const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog, onScan);
     const janitor = new Janitor(broker, logger);
     const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
-    this.loopsOf = (queue) => ({
-      scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)),
-      trim: loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)),
-    });
+    const { ownRuleOf } = rest;
+    this.loopsOf = (queue) => {
+      const trimmer = ownRuleOf && new OwnTrimmer(broker, queue.name, ownRuleOf);
+      return {
+        scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)),
+        trim: loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)),
+        own: trimmer && loop(`own retention of "${queue.name}"`, () => trimmer.trim(isStopping)),
+        hasOwnRules: queue.hasOwnRules === true,
+        wake: undefined,
+      };
+    };
     this.add(queues);
   }
 
   /** The first scans come at once: a restarted process is often the one that has to repair. */
   start(): void {
     this.stopping = false;
-    for (const { scan, trim } of this.loops.values()) {
+    for (const { scan, trim, own, hasOwnRules } of this.loops.values()) {
       scan.start();
       trim.start(FIRST_TRIM_WITHIN_MS * this.random());
+      own?.start(hasOwnRules ? FIRST_TRIM_WITHIN_MS * this.random() : UNTIL_WOKEN);
     }
   }
 
@@ -70,9 +89,21 @@ export class Maintenance {
     }
   }
 
+  /** A job has ended, or is about to, that keeps fewer records of its own kind than its queue does. */
+  ownEnded(queue: string): void {
+    const loops = this.loops.get(queue);
+    if (loops === undefined) return;
+    loops.hasOwnRules = true;
+    loops.wake ??= setTimeout(() => {
+      loops.wake = undefined;
+      loops.own?.wake();
+    }, OWN_TRIM_AFTER_MS).unref();
+  }
+
   /** No duty calls the store after it resolves. */
   async stop(): Promise<void> {
     this.stopping = true;
+    for (const { wake } of this.loops.values()) clearTimeout(wake);
     await Promise.all(this.all.map((loop) => loop.stop()));
   }
 
@@ -81,7 +112,10 @@ export class Maintenance {
     await Promise.all(this.all.map((loop) => loop.runOnce()));
   }
 
+  /** Without those of own rules where there are none. */
   private get all(): PeriodicLoop[] {
-    return [...this.loops.values()].flatMap(({ scan, trim }) => [scan, trim]);
+    return [...this.loops.values()].flatMap(({ scan, trim, own, hasOwnRules }) =>
+      own !== undefined && hasOwnRules ? [scan, trim, own] : [scan, trim],
+    );
   }
 }

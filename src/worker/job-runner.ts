@@ -13,7 +13,14 @@ import {
 } from '../core/envelope.js';
 import { describeValue } from '../core/errors.js';
 import { controlFlowOf } from '../core/handler.js';
-import { type DeadReason, type ErrorRecord, type RetentionRule, type SettledState } from '../core/job.js';
+import {
+  type DeadReason,
+  type ErrorRecord,
+  type RetentionRule,
+  type RetentionRules,
+  type SettledState,
+} from '../core/job.js';
+import { isOwn, keptBy } from '../core/own-retention.js';
 import { isJobName } from '../core/names.js';
 import { openScope } from '../core/own-scope.js';
 import { encodeOutput } from '../core/payload-encoder.js';
@@ -40,6 +47,10 @@ export interface RunnerContext {
   resultLimit: number;
   /** Settings for jobs that no handler takes. */
   fallback: ResolvedJobOptions;
+  /** What the queue keeps of all its jobs; by default each job's own settings. */
+  retention?: RetentionRules | undefined;
+  /** A job ends that keeps fewer records of its own kind than the queue does. */
+  onOwnRule?: (() => void) | undefined;
   now(): number;
   sink: ReportSink;
   logger: Pick<Logger, 'warn'>;
@@ -79,14 +90,14 @@ export class JobRunner {
     const { header } = envelope;
     const expiresAt = header.x ?? expiryOf(envelope, plan?.settings ?? fallback);
     if (expiresAt !== undefined && this.context.now() > expiresAt) {
-      const keep = keepOf('dead', envelope, plan?.settings ?? fallback);
+      const keep = this.keepOf('dead', envelope, plan?.settings ?? fallback);
       return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
     }
     if (plan === undefined) {
       if (isJobName(name)) return park(reserved.id, reserved.token, name);
       // No handler will ever know it: parked, it would wait for ever.
       const unknowable = new Error(`No handler can have the job name ${describeValue(name)}`);
-      return this.bury(reserved, 'unreadable', unknowable, undefined, keepOf('dead', envelope, fallback));
+      return this.bury(reserved, 'unreadable', unknowable, undefined, this.keepOf('dead', envelope, fallback));
     }
     let payload: unknown;
     try {
@@ -97,7 +108,7 @@ export class JobRunner {
         field: 'payload',
       });
     } catch (error) {
-      return this.bury(reserved, 'unreadable', error, undefined, keepOf('dead', envelope, plan.settings));
+      return this.bury(reserved, 'unreadable', error, undefined, this.keepOf('dead', envelope, plan.settings));
     }
     const { id, token, fence, crashes } = reserved;
     return new RunningJob(queue, name, id, token, fence, crashes, envelope, reserved.envelope, payload, plan, sink);
@@ -228,10 +239,10 @@ export class JobRunner {
         }
       } catch (error) {
         // The work is done: running it again would do it twice and fail the same way.
-        return this.bury(reservedOf(job), 'result', error, job, keepOf('dead', job.envelope, job.plan.settings));
+        return this.bury(reservedOf(job), 'result', error, job, this.keepOf('dead', job.envelope, job.plan.settings));
       }
     }
-    const keep = keepOf('completed', job.envelope, job.plan.settings);
+    const keep = this.keepOf('completed', job.envelope, job.plan.settings);
     const envelope = job.envelopeText.length <= RESEND_LENGTH ? job.envelopeText : undefined;
     return complete(job.number, job.token, result, envelope, keep);
   }
@@ -255,14 +266,14 @@ export class JobRunner {
     const { plan, envelope, number: id, token } = job;
     const flow = controlFlowOf(thrown);
     if (flow?.kind === 'cancel' || job.abortReason === 'cancelled') {
-      return cancel(id, token, keepOf('cancelled', envelope, plan.settings));
+      return cancel(id, token, this.keepOf('cancelled', envelope, plan.settings));
     }
     // A shutdown interrupted the run: that is no failure of the job.
     if (job.abortReason === 'shutdown' && flow === undefined) return release(id, token);
     if (flow?.kind === 'snooze') return snooze(id, token, flow.delayMs);
     const reason = flow?.kind === 'bury' ? flow.reason : job.attempt >= job.maxAttempts ? 'exhausted' : undefined;
     if (reason !== undefined) {
-      return this.bury(reservedOf(job), reason, thrown, job, keepOf('dead', envelope, plan.settings));
+      return this.bury(reservedOf(job), reason, thrown, job, this.keepOf('dead', envelope, plan.settings));
     }
     const at = this.context.now();
     const record = this.record(thrown, job, at, this.stacks.take(at));
@@ -288,6 +299,13 @@ export class JobRunner {
     });
   }
 
+  private keepOf(state: SettledState, { header }: Envelope, settings: ResolvedJobOptions): RetentionRule {
+    const { retention = settings.retention, onOwnRule } = this.context;
+    const asked = header.r?.[state] ?? settings.retention[state];
+    if (isOwn(asked, retention[state])) onOwnRule?.();
+    return keptBy(asked, retention[state]);
+  }
+
   private bury(
     reserved: { id: string; token: string },
     reason: DeadReason,
@@ -309,15 +327,6 @@ export class JobRunner {
 
 function reservedOf(job: RunningJob): { id: string; token: string } {
   return { id: job.number, token: job.token };
-}
-
-function keepOf(state: SettledState, envelope: Envelope, settings: ResolvedJobOptions): RetentionRule {
-  const own = envelope.header.r?.[state];
-  const queue = settings.retention[state];
-  if (own === undefined) return queue;
-  // A job says whether it is kept; how many are kept is the queue's to say, or one job would delete the records of others.
-  if (own === false || own.count === 0) return false;
-  return queue === false ? own : queue;
 }
 
 /** Where the job itself carries no expiry, its queue's or processor's counts from when it was meant to run. */

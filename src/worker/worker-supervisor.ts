@@ -10,8 +10,10 @@ import {
   type ResolvedOptions,
   type ResolvedWorkerOptions,
 } from '../task-queue.options.js';
+import type { RetentionRules } from '../core/job.js';
 import { HandlerTable, settingsOf, type HandlerPlan } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';
+import { OwnRules } from './own-rules.js';
 import { StrayRejections } from './stray-rejections.js';
 import { Worker } from './worker.js';
 
@@ -21,6 +23,10 @@ export interface WorkerSupervisorContext {
   handlersOf: (queue: string) => readonly Handler<Job>[];
   workerOptionsOf: (queue: string) => ResolvedWorkerOptions;
   processorJobOptionsOf: (handler: Handler<Job>) => GivenJobOptions | undefined;
+  /** What the queue keeps of all its jobs; by default each job's own settings. */
+  retentionOf?: (queue: string) => RetentionRules;
+  /** A job of this queue ends that keeps fewer records of its own kind than the queue does. */
+  onOwnRule?: (queue: string) => void;
   /** The plain list that feeds this queue, if any. */
   inboxOf: (queue: string) => string | undefined;
   logger: Pick<Logger, 'log' | 'warn' | 'error'>;
@@ -31,6 +37,7 @@ export class WorkerSupervisor {
   /** Random per start, never a host name: two processes with one name would share leases. */
   readonly workerId = randomBytes(9).toString('base64url').replaceAll('-', '0').replaceAll('_', '1');
   private readonly workers = new Map<string, Worker>();
+  private readonly ownRules = new Map<string, OwnRules>();
   private readonly feeders: InboxFeeder[] = [];
   private readonly unsubscribes: Unsubscribe[] = [];
   private readonly strays: StrayRejections;
@@ -154,6 +161,11 @@ export class WorkerSupervisor {
     return [...this.workers.keys()];
   }
 
+  /** The own retention of jobs of a queue; undefined where no worker of it runs here. */
+  ownRulesOf(queue: string): OwnRules | undefined {
+    return this.ownRules.get(queue);
+  }
+
   /** When the store last answered the worker of a queue, performance.now(). */
   lastAnsweredAt(queue: string): number | undefined {
     return this.workers.get(queue)?.lastAnsweredAt;
@@ -189,14 +201,18 @@ export class WorkerSupervisor {
   }
 
   private createWorker(queue: string): Worker {
-    const { broker, options, logger, workerOptionsOf } = this.context;
+    const { broker, options, logger, workerOptionsOf, retentionOf, onOwnRule } = this.context;
     const handlers = new HandlerTable(this.plansOf(queue));
     this.tables.set(queue, handlers);
+    const retention = retentionOf?.(queue);
+    if (retention !== undefined) this.ownRules.set(queue, new OwnRules(handlers, retention));
     return new Worker({
       broker,
       queue,
       workerId: this.workerId,
       handlers,
+      retention,
+      onOwnRule: onOwnRule && (() => onOwnRule(queue)),
       codec: options.codec,
       redactor: options.redactor,
       backoffs: options.backoffs,
