@@ -9,7 +9,7 @@ afterEach(closeApps);
 
 /** The periodic duties of the app, once. */
 const tidy = (app: INestApplication): Promise<void> =>
-  (app.get(TaskQueueLifecycle) as unknown as { maintenance: { runOnce(): Promise<void> } }).maintenance.runOnce();
+  app.get<{ maintenance: { runOnce(): Promise<void> } }>(TaskQueueLifecycle).maintenance.runOnce();
 
 const endOf = (job: JobHandle): Promise<unknown> => job.result().catch(() => {});
 
