@@ -20,7 +20,7 @@ export async function run(trial) {
   await load.stop();
   await trial.drained();
 
-  trial.longestCallMs = 0;
+  trial.callMs.clear();
   proxy.hole();
   const holedAt = instant();
   trial.faultEnded(); // new connections work from now on

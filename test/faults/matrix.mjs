@@ -59,6 +59,22 @@ const OWN = {
     connections: '%n times all connections cut',
     replies: '%n replies lost',
   },
+  F41: { slowestPickUpMs: 'an idle worker was woken within %s', longestCallMs: 'the longest call took %s' },
+  F42: { cuts: '%n times all connections cut', longestCallMs: 'the longest call took %s' },
+  F43: {
+    promotedMs: 'replaced after %s',
+    enqueuedMs: 'the next enqueue stored %s later',
+    rejected: '%n enqueues rejected',
+    rejectedEarly: '%n of them with time left',
+    lostUnconfirmed: '%n lost that no replica had',
+  },
+  F44: {
+    rateBefore: 'queues on the others did %n jobs a second before',
+    rateDuring: '%n while it hung',
+    failedOfHealthy: '%n of their calls failed',
+    longestCallOfHealthyMs: 'the longest took %s',
+  },
+  F45: { refusedBy: 'calls that failed: %n' },
   F46: { commands: '%n commands taken and given back', refused: '%n enqueues refused' },
   F47: { refusedAlone: '%n jobs too large alone are dead' },
 };

@@ -30,8 +30,10 @@ export class Trial {
   payloads = new Map();
   /** n → when its enqueue was acknowledged. */
   ackedAt = new Map();
-  /** Of the enqueues made one by one. */
-  longestCallMs = 0;
+  /** Each enqueue that was made one by one and failed: `{ n, calledAt, at, text }`; its n may be tried again. */
+  rejections = [];
+  /** n → how long its longest call took. */
+  callMs = new Map();
 
   constructor({ systemName, system, dist, seed, full, fault }) {
     Object.assign(this, { systemName, system, dist, full });
@@ -64,8 +66,8 @@ export class Trial {
   }
 
   /** A connection past everything under test. */
-  admin() {
-    const client = new Redis(this.server.url, { maxRetriesPerRequest: null });
+  admin(server = this.server) {
+    const client = new Redis(server.url, { maxRetriesPerRequest: null });
     client.on('error', () => {});
     this.#closers.push(() => client.disconnect());
     return client;
@@ -162,10 +164,11 @@ export class Trial {
         await call();
         this.calls.set(n, 'stored');
         this.ackedAt.set(n, instant());
-        this.#settled(calledAt);
+        this.#settled(n, calledAt);
         return n;
       } catch (error) {
-        this.#settled(calledAt);
+        this.#settled(n, calledAt);
+        this.rejections.push({ n, calledAt, at: instant(), text: String(error) });
         const { outcome, retry } = producer.verdictOn(error);
         this.lastError = error;
         this.calls.set(n, outcome);
@@ -176,8 +179,19 @@ export class Trial {
     }
   }
 
-  #settled(calledAt) {
-    this.longestCallMs = Math.max(this.longestCallMs, Math.round(instant() - calledAt));
+  #settled(n, calledAt) {
+    this.callMs.set(n, Math.max(this.callMs.get(n) ?? 0, instant() - calledAt));
+  }
+
+  /** Of the enqueues made one by one. */
+  get longestCallMs() {
+    return this.longestCallOf(() => true);
+  }
+
+  longestCallOf(isWanted) {
+    let longest = 0;
+    for (const [n, ms] of this.callMs) if (isWanted(n)) longest = Math.max(longest, ms);
+    return Math.round(longest);
   }
 
   /** Enqueues at a steady rate until stopped; `stop` resolves when every call has settled, or after `patienceMs`. */
@@ -270,8 +284,8 @@ export class Trial {
   }
 
   /** Another queue of this trial counts, too. */
-  async alsoAudit(queue) {
-    const auditor = await this.system.openAuditor(this.site({ queue }));
+  async alsoAudit(queue, given) {
+    const auditor = await this.system.openAuditor(this.site({ ...given, queue }));
     this.#others.push(auditor);
     return auditor;
   }
