@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/broker.js';
-import { BrokerRefusedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import { nextTick } from '../core/real-timers.js';
 import type { JobNumbers } from './job-numbers.js';
@@ -26,8 +26,10 @@ const ANSWERABLE_MS = 9.5 * 60_000;
 
 /** Of what was asked for in one tick. It begins with the end of the tick, which may be one that blocks the loop. */
 interface Term {
-  /** performance.now() at which the calls must have settled. */
+  /** performance.now() at which the calls must have settled, if the loop has not stood still until then. */
   deadline: number;
+  /** For how long it had stood still when the term began. */
+  stoodStillMs: number;
 }
 
 interface Group {
@@ -50,7 +52,7 @@ interface Lane {
 export class Enqueuer {
   private groups: Group[] = [];
   private flushing = false;
-  private term: Term = { deadline: 0 };
+  private term: Term = { deadline: 0, stoodStillMs: 0 };
   /** A batch waits for job numbers: those behind it wait, too, so that calls keep their order. */
   private numbering = false;
   private readonly lanes: Lane[] = Array.from({ length: LANES }, newLane);
@@ -84,7 +86,7 @@ export class Enqueuer {
     return new Promise((resolve, reject) => {
       if (!this.flushing) {
         this.flushing = true;
-        this.term = { deadline: Infinity };
+        this.term = { deadline: Infinity, stoodStillMs: 0 };
         nextTick(this.flush);
       }
       this.groups.push({ jobs, term: this.term, resolve, reject });
@@ -97,7 +99,13 @@ export class Enqueuer {
   }
 
   private beginTerm(): void {
-    if (this.term.deadline === Infinity) this.term.deadline = performance.now() + this.link.timeoutMs;
+    if (this.term.deadline !== Infinity) return;
+    this.term.deadline = performance.now() + this.link.timeoutMs;
+    this.term.stoodStillMs = this.link.stoodStillMs;
+  }
+
+  private deadlineOf({ term }: Group): number {
+    return term.deadline + this.link.stoodStillMs - term.stoodStillMs;
   }
 
   private send(): void {
@@ -115,20 +123,41 @@ export class Enqueuer {
 
   /** Calls that waited behind others until their time was over were never sent. */
   private refuseLate(): void {
-    const now = performance.now();
-    let late = 0;
-    while (late < this.groups.length && this.groups[late].term.deadline <= now) late++;
+    const late = this.countUntil(this.groups, performance.now());
     for (const group of this.groups.splice(0, late)) group.reject(this.link.neverSent());
+  }
+
+  /** How many of these must have settled by then. */
+  private countUntil(groups: readonly Group[], time: number): number {
+    let count = 0;
+    while (count < groups.length && this.deadlineOf(groups[count]) <= time) count++;
+    return count;
+  }
+
+  /** Each attempt ends one of them at least, also where it failed before its time: the store was closed. */
+  private countTried(groups: readonly Group[], until: number): number {
+    return Math.max(1, this.countUntil(groups, until));
+  }
+
+  /**
+   * Nothing of it is stored. What was asked for first decided for how long the batch was tried: the others are tried again for as
+   * long as they have.
+   */
+  private refuse(batch: readonly Group[], triedUntil: number, error: unknown): void {
+    const count = error instanceof BrokerUnavailableError ? this.countTried(batch, triedUntil) : batch.length;
+    for (const group of batch.slice(0, count)) group.reject(error);
+    this.groups.unshift(...batch.slice(count));
   }
 
   private async awaitNumbers(batch: Group[], count: number): Promise<void> {
     this.numbering = true;
+    const deadline = this.deadlineOf(batch[0]);
     try {
-      this.dispatch(batch, await this.numbers.take(count, batch[0].term.deadline));
+      this.dispatch(batch, await this.numbers.take(count, deadline));
     } catch (error) {
       // Taking numbers stores no job, whatever became of it.
       const reason = error instanceof ReplyLostError ? this.link.neverSent(error) : error;
-      for (const group of batch) group.reject(reason);
+      this.refuse(batch, deadline, reason);
     } finally {
       this.numbering = false;
       this.send();
@@ -172,26 +201,34 @@ export class Enqueuer {
     const execute = async (deadline?: number) =>
       receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
     const sentAt = performance.now();
-    try {
-      const receipts = await execute(batch[0].term.deadline);
-      let first = 0;
-      for (const group of batch)
-        group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
-      return lane;
-    } catch (error) {
-      if (!(error instanceof ReplyLostError)) {
-        if (refusesRequest(error)) return this.divide(error, lane, batch, ids);
-        await this.withdraw(error, lane.caller, ids);
-        for (const group of batch) group.reject(error);
-        return lane;
+    // Groups, and their jobs, whose callers know that the outcome is open.
+    let told = 0;
+    let first = 0;
+    for (;;) {
+      const deadline = Math.min(this.deadlineOf(batch[told]), told === 0 ? Infinity : sentAt + ANSWERABLE_MS);
+      try {
+        const receipts = await execute(deadline);
+        for (const group of batch.slice(told))
+          group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
+        return told === 0 ? lane : newLane();
+      } catch (error) {
+        if (told === 0 && !(error instanceof ReplyLostError)) {
+          if (refusesRequest(error)) return this.divide(error, lane, batch, ids);
+          await this.withdraw(error, lane.caller, ids);
+          this.refuse(batch, deadline, error);
+          return lane;
+        }
+        // Those that have time left: the same call again, for as long as they have.
+        const isLast = performance.now() > sentAt + ASKABLE_MS;
+        const over = isLast ? batch.length : told + this.countTried(batch.slice(told), deadline);
+        for (; told < over; told++) {
+          const from = first;
+          first += batch[told].jobs.length;
+          batch[told].reject(this.outcomeUnknown(execute, ids, from, first, sentAt, error));
+        }
+        // The old lane remembers the open call until somebody asks again.
+        if (told === batch.length) return newLane();
       }
-      let first = 0;
-      for (const group of batch) {
-        const from = first;
-        const to = (first += group.jobs.length);
-        group.reject(this.outcomeUnknown(execute, ids, from, to, sentAt, error));
-      }
-      return newLane(); // the old one remembers the open call until somebody asks again
     }
   }
 

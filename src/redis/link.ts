@@ -36,6 +36,8 @@ export class Link {
   private replacing = false;
   /** What kept the last call from its answer; undefined since one was answered. */
   private trouble: Error | undefined;
+  /** For how long in all the loop has stood still while calls were under way: Redis could not be heard then. */
+  stoodStillMs = 0;
   /** Rises with every new connection: what was learned on an older one may be void. */
   epoch = 0;
 
@@ -243,8 +245,13 @@ export class Link {
 
   /** Not where a command is made: the timer would keep that command for as long as it runs. */
   private startSweeper(): NodeJS.Timeout {
-    // Behind the sockets: a loop that stood still finds replies there that came in time.
-    return setTimeout(() => setImmediate(() => this.sweep()), SWEEP_MS);
+    const dueAt = performance.now() + SWEEP_MS;
+    return setTimeout(() => {
+      const lateMs = performance.now() - dueAt;
+      if (lateMs > SWEEP_MS) this.stoodStillMs += lateMs;
+      // Behind the sockets: a loop that stood still finds replies there that came in time.
+      setImmediate(() => this.sweep());
+    }, SWEEP_MS);
   }
 
   private sweep(): void {

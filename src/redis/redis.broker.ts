@@ -690,8 +690,9 @@ export class RedisBroker implements Broker {
 
   private createEnqueuer(queue: string, link: Link, keys: QueueKeys, numbers: JobNumbers): Enqueuer {
     const onClock = (nowText: string) => this.clock.learn(nowText);
-    return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock, (error, caller, ids) =>
-      this.access(queue).mender.withdraw(error, caller, ids),
+    // Also of a call that ends because the store was closed.
+    return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock, async (error, caller, ids) =>
+      this.queues.get(queue)?.mender.withdraw(error, caller, ids),
     );
   }
 

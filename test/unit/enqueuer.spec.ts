@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { BrokerRefusedError, EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
 import { Enqueuer } from '../../src/redis/enqueuer.js';
 import type { JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';
@@ -29,7 +29,7 @@ async function loseReply(timeoutMs: number) {
   const numbers = { tryTake: (count: number) => Array.from({ length: count }, (_, index) => `j${index}`) };
   const enqueuer = new Enqueuer(
     'mail',
-    { run, timeoutMs } as unknown as Link,
+    { run, timeoutMs, stoodStillMs: 0 } as unknown as Link,
     new QueueKeys('t', 'mail'),
     {} as Script,
     numbers as unknown as JobNumbers,
@@ -61,4 +61,109 @@ describe('an enqueue whose reply was lost', () => {
       expect(deadlines).toHaveLength(2);
     },
   );
+});
+
+describe('enqueues that go in one script', () => {
+  const TIMEOUT_MS = 5000;
+  const job = { envelope: '1\n1' };
+
+  /** What the store and the source of job numbers do until it works again, and an enqueuer on them. */
+  function outage(away: () => Error) {
+    const store = { works: false, givesUp: true, calls: [] as string[][], numbersWork: true };
+    const untilWorks = (deadline: number, answer: () => unknown) =>
+      new Promise((resolve, reject) => {
+        const timer = setInterval(() => {
+          if (!store.works && (performance.now() < deadline || !store.givesUp)) return;
+          clearInterval(timer);
+          if (store.works) resolve(answer());
+          else reject(away());
+        }, 50);
+      });
+    const link = {
+      timeoutMs: TIMEOUT_MS,
+      stoodStillMs: 0,
+      neverSent: () => new BrokerUnavailableError('never sent'),
+      run(_script: unknown, _keys: unknown, args: string[], deadline: number) {
+        store.calls.push(args);
+        return untilWorks(deadline, () => ['1', []]);
+      },
+    };
+    const ids = (count: number) => Array.from({ length: count }, (_, index) => `j${index}`);
+    const numbers = {
+      tryTake: (count: number) => (store.numbersWork ? ids(count) : undefined),
+      take: (count: number, deadline: number) => untilWorks(deadline, () => ids(count)),
+    };
+    const enqueuer = new Enqueuer(
+      'mail',
+      link as unknown as Link,
+      new QueueKeys('t', 'mail'),
+      {} as Script,
+      numbers as unknown as JobNumbers,
+      () => {},
+      () => Promise.resolve(),
+    );
+    const add = async () => {
+      const settled = enqueuer.enqueue([job]).then(
+        () => `stored at ${performance.now() - begunAt}`,
+        (error: Error) => `${error.name} at ${performance.now() - begunAt}`,
+      );
+      await jest.advanceTimersByTimeAsync(0);
+      return { settled };
+    };
+    const begunAt = performance.now();
+    return { store, link, add };
+  }
+
+  it.each([
+    ['when no number was to be had', false, () => new BrokerUnavailableError('away'), 'BrokerUnavailableError'],
+    ['when nothing was stored', true, () => new BrokerUnavailableError('away'), 'BrokerUnavailableError'],
+    ['when the outcome is open', true, () => new ReplyLostError('lost'), 'EnqueueOutcomeUnknownError'],
+  ] as const)('have each its own time, %s', async (_, numbersWork, away, name) => {
+    const { store, add } = outage(away);
+    store.numbersWork = numbersWork;
+    const first = await add();
+    const lanes = [await add(), await add(), await add()]; // the others: what follows waits, and goes together
+    await jest.advanceTimersByTimeAsync(1000);
+    const early = await add();
+    await jest.advanceTimersByTimeAsync(3000);
+    const late = await add();
+    await jest.advanceTimersByTimeAsync(2500);
+    store.works = true;
+    await jest.advanceTimersByTimeAsync(100);
+    for (const { settled } of [first, ...lanes]) expect(await settled).toBe(`${name} at 5000`);
+    expect(await early.settled).toBe(`${name} at 6000`);
+    expect(await late.settled).toMatch(/^stored at 6[56][05]0$/);
+  });
+
+  it('repeat an open call under its number', async () => {
+    const { store, add } = outage(() => new ReplyLostError('lost'));
+    for (let lane = 0; lane < 4; lane++) await add();
+    await jest.advanceTimersByTimeAsync(1000);
+    const early = await add();
+    await jest.advanceTimersByTimeAsync(1000);
+    const late = await add();
+    await jest.advanceTimersByTimeAsync(4500);
+    store.works = true;
+    await jest.advanceTimersByTimeAsync(100);
+    expect(await early.settled).toBe('EnqueueOutcomeUnknownError at 6000');
+    expect(await late.settled).toMatch(/^stored at 65[05]0$/);
+    const [batch, again, ...more] = store.calls.slice(4);
+    expect(again).toEqual(batch);
+    expect(more).toEqual([]);
+  });
+
+  it.each([
+    [8000, /^stored at 8[01][05]0$/],
+    [0, /^BrokerUnavailableError at 8050$/],
+  ])('are not refused for the %d ms in which the loop stood still', async (stoodStillMs, outcome) => {
+    const { store, link, add } = outage(() => new BrokerUnavailableError('away'));
+    store.givesUp = false;
+    for (let lane = 0; lane < 4; lane++) await add();
+    const waiting = await add();
+    await jest.advanceTimersByTimeAsync(8000);
+    link.stoodStillMs += stoodStillMs;
+    store.works = true;
+    await jest.advanceTimersByTimeAsync(100);
+    expect(await waiting.settled).toMatch(outcome);
+  });
 });
