@@ -22,6 +22,8 @@ const BEATS_PER_LEASE = 4;
  */
 export class LeaseKeeper {
   private timer: NodeJS.Timeout | undefined;
+  /** Of the clock that set the timer: tests that fake timers may change it meanwhile. */
+  private clear = clearInterval;
   private heartbeat: Heartbeat | undefined;
   private holding = false;
   private beating = false;
@@ -38,11 +40,14 @@ export class LeaseKeeper {
   /** The heartbeat thread is gone: better late beats than none. */
   beatFromLoop(): void {
     this.heartbeat = undefined;
-    this.timer ??= setInterval(() => void this.beat(), this.context.leaseMs / BEATS_PER_LEASE);
+    if (this.timer !== undefined) return;
+    this.clear = clearInterval;
+    this.timer = setInterval(() => void this.beat(), this.context.leaseMs / BEATS_PER_LEASE);
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    const { clear } = this;
+    clear(this.timer);
     this.holds(false);
   }
 

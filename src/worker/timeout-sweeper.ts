@@ -6,12 +6,16 @@ const SWEEP_MS = 50;
 export class TimeoutSweeper {
   private readonly deadlines = new Map<RunningJob, number>();
   private timer: NodeJS.Timeout | undefined;
+  /** Of the clock that set the timer: tests that fake timers may change it meanwhile. */
+  private clear = clearInterval;
 
   constructor(private readonly onTimeout: (job: RunningJob) => void) {}
 
   watch(job: RunningJob, timeoutMs: number): void {
     this.deadlines.set(job, performance.now() + timeoutMs);
-    this.timer ??= setInterval(() => this.sweep(), SWEEP_MS);
+    if (this.timer !== undefined) return;
+    this.clear = clearInterval;
+    this.timer = setInterval(() => this.sweep(), SWEEP_MS);
   }
 
   forget(job: RunningJob): void {
@@ -19,7 +23,8 @@ export class TimeoutSweeper {
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    const { clear } = this;
+    clear(this.timer);
     this.timer = undefined;
     this.deadlines.clear();
   }
