@@ -26,7 +26,6 @@ describe.each(STORES)('on $name', ({ options }) => {
       ['an empty Observable', () => EMPTY, undefined],
       ['a promise of an Observable', async () => of('inner'), 'inner'],
       ['a Date', () => new Date(0), '1970-01-01T00:00:00.000Z'],
-      ['what JSON has no text for', () => () => 'function', undefined],
     ])('is %s', async (_what, handle, expected) => {
       const { app } = await startApp({ providers: [handlerOf('work', handle)] }, options());
       const queues = app.get(QueueService);
