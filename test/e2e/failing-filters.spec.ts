@@ -68,8 +68,8 @@ class Base extends BaseExceptionFilter {}
 @Catch()
 class Reporting extends BaseExceptionFilter {
   override catch(exception: unknown, host: ArgumentsHost) {
-    const request = host.switchToHttp().getRequest<{ headers: object } | undefined>();
-    if (request?.headers !== undefined) throw new Error('a job has none');
+    const request = host.switchToHttp().getRequest<{ url: string } | undefined>();
+    if (request?.url !== undefined) throw new Error('a job has none');
     // oxlint-disable-next-line promise/valid-params -- of a filter, not of a promise
     super.catch(exception, host);
   }
@@ -96,16 +96,20 @@ const FILTERS: [string, Provider][] = [
   ['a filter whose Observable fails', { provide: APP_FILTER, useClass: Erring }],
 ];
 
+// Before all others, which fail in the same way: of such lines there are ten a second at most.
+it('the log says which job had a filter that failed, and what to ask first', async () => {
+  const { logs } = await kept(new OwnError('smtp is down'), [{ provide: APP_FILTER, useClass: Rejecting }]);
+  const line = /An exception filter failed around a job of "work\/default".*host\.getType\(\) is "task"/s;
+  expect(logs.matching(line)).toHaveLength(1);
+});
+
 describe.each(STORES)('the own error of a job is kept on $name', (store) => {
   it.each(FILTERS)('within %s', async (_what, filter) => {
     const error = new OwnError('smtp is down');
     const { dead, logs } = await kept(error, [filter], store);
     expect(dead).toBeInstanceOf(JobDeadError);
     expect(dead.message).toContain('OwnError: smtp is down');
-    expect(logs.matching(/^error .*dead.*smtp is down/)).toHaveLength(1);
-    expect(
-      logs.matching(/An exception filter failed around a job of "work\/default".*host\.getType\(\) is "task"/s),
-    ).toHaveLength(1);
+    expect(logs.matching(/^error [^]*dead[^]*smtp is down/)).toHaveLength(1);
     // The filter's lies beside it, where inner errors are looked for.
     expect((error as Error & { errors?: Error[] }).errors?.map(({ name }) => name)).toEqual([
       expect.stringMatching(/TypeError|RangeError/),

@@ -347,7 +347,7 @@ describe('a payload', () => {
   function reports(payload: unknown, ...pipes: Parameters<typeof Payload>): Type {
     @Injectable()
     class Reports {
-      @Cron('@daily', { name: 'report', payload })
+      @Cron('@daily', { name: 'report', ...(payload !== undefined && { payload }) })
       report(@Payload(...pipes) report: unknown) {
         ran.push(report);
       }
