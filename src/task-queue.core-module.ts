@@ -9,6 +9,7 @@ import {
 import { ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import type { Broker } from './core/broker.js';
 import { ConfigurationError } from './core/errors.js';
+import { showMembers } from './core/shown-members.js';
 import { Explorer } from './discovery/explorer.js';
 import { HandlerInvoker } from './discovery/handler-invoker.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
@@ -102,6 +103,8 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
     await until(performance.now() + CLOSE_MS, this.broker.close());
   }
 }
+
+showMembers(TaskQueueCoreModule);
 
 function refuseSecondRoot(modules: ModulesContainer): void {
   const all = [...modules.values()];

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import type { Broker } from './core/broker.js';
 import { guardLogger } from './task-queue.guarded-logger.js';
+import { showMembers } from './core/shown-members.js';
 import { openScope } from './core/own-scope.js';
 import { HandlerRegistry } from './discovery/handler-registry.js';
 import { ListenerDispatcher } from './discovery/listener-dispatcher.js';
@@ -237,6 +238,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     this.hooksCheck.unref();
   }
 }
+
+showMembers(TaskQueueLifecycle);
 
 /** Waits for `work`, but no longer than the given instant (performance.now()). */
 export async function until(instant: number, work: Promise<unknown>): Promise<void> {

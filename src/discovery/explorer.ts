@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
+import { showMembers } from '../core/shown-members.js';
 import { guardLogger } from '../task-queue.guarded-logger.js';
 import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
@@ -156,6 +157,8 @@ export class Explorer {
     });
   }
 }
+
+showMembers(Explorer);
 
 /** A factory may hand on the instance of another provider (`useFactory: (h) => h`): the one that Nest made of a class stays. */
 function oncePerInstance(recognized: readonly Recognized[], before: readonly Recognized[]): Recognized[] {

@@ -10,6 +10,7 @@ import {
 } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 import { ConfigurationError } from '../core/errors.js';
+import { showMembers } from '../core/shown-members.js';
 import type { Job } from '../core/job-view.js';
 import { validate, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
@@ -86,6 +87,8 @@ export class HandlerInvoker {
     };
   }
 }
+
+showMembers(HandlerInvoker);
 
 /** @param standsIn Nest finds guards and parameters by the class, and the instance is of another one */
 function around(

@@ -7,6 +7,7 @@ import { SETTLED_STATES, type RetentionRule, type RetentionRules } from '../core
 import { isOwn } from '../core/own-retention.js';
 import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import { showMembers } from '../core/shown-members.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
 import {
   DEFAULTS,
@@ -237,6 +238,8 @@ export class HandlerRegistry {
     claims.set(option, claim);
   }
 }
+
+showMembers(HandlerRegistry);
 
 function moreGenerous(one: RetentionRules, other: RetentionRules): RetentionRules {
   return {

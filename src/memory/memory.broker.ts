@@ -36,6 +36,7 @@ import type { Clock } from '../core/clock.js';
 import type { Durability } from '../core/durability.js';
 import { BrokerUnavailableError, UnsupportedError } from '../core/errors.js';
 import type { JobState, RetentionRule, SettledState } from '../core/job.js';
+import { showMembers } from '../core/shown-members.js';
 import type { StoreReport } from '../core/store-report.js';
 import * as curator from './curator.js';
 import type { MemoryQueue } from './memory-queue.js';
@@ -350,3 +351,5 @@ export class MemoryBroker implements Broker {
     }
   }
 }
+
+showMembers(MemoryBroker);

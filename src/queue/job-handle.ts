@@ -13,6 +13,7 @@ import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import { retryDeadJob } from './dead-letter-retrier.js';
@@ -372,5 +373,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#record;
   }
 }
+
+showMembers(JobHandle, (handle) => handle.toJSON());
 
 limitArguments(JobHandle, { refresh: 0, cancel: 0, retry: 0, promote: 0, remove: 0, result: 1, logs: 0 });

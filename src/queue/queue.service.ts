@@ -7,6 +7,7 @@ import { InvalidValueError, JobNotFoundError, UnknownQueueError } from '../core/
 import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { encodePayload } from '../core/payload-encoder.js';
+import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
 import type { Uninferred } from '../core/uninferred.js';
@@ -352,6 +353,8 @@ export class QueueService implements OnApplicationShutdown {
     return scope;
   }
 }
+
+showMembers(QueueService);
 
 limitArguments(
   QueueService,

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { CancelAnswer, QueueCounts } from '../core/broker.js';
+import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
 import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
@@ -86,6 +87,8 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.events(this.name);
   }
 }
+
+showMembers(Queue, ({ name }) => ({ name }));
 
 limitArguments(
   Queue,

@@ -9,6 +9,7 @@ import { storeRule } from '../core/rule-replacer.js';
 import { Schedule, type JobMaking } from '../core/schedule.js';
 import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
 import { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from '../core/schedule-errors.js';
+import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
 import { CRON_QUEUE } from '../task-queue.constants.js';
@@ -262,6 +263,8 @@ export class ScheduleService {
     return this.queues.scopeOf(queue);
   }
 }
+
+showMembers(ScheduleService);
 
 limitArguments(ScheduleService, {
   ...{ upsert: 2, get: 2, list: 1, pause: 2, resume: 2, runNow: 2, remove: 2, next: 3, history: 3 },

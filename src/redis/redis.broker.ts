@@ -41,6 +41,7 @@ import type { Durability } from '../core/durability.js';
 import { decodeEnvelope } from '../core/envelope.js';
 import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
+import { showMembers } from '../core/shown-members.js';
 import type { StoreReport } from '../core/store-report.js';
 import { untilConnected } from './connection-wait.js';
 import { BootHold } from './boot-hold.js';
@@ -881,6 +882,8 @@ export class RedisBroker implements Broker {
     return Array.isArray(known) ? all.filter((_, index) => known[index] !== 1) : all;
   }
 }
+
+showMembers(RedisBroker);
 
 function turnKeysOf(k: QueueKeys): string[] {
   return [

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { showMembers } from '../core/shown-members.js';
 import { TaskQueueHealth, type ReadinessOptions } from '../worker/task-queue-health.js';
 
 /** What `@nestjs/terminus` takes of an indicator: one entry, under the key that was asked for. */
@@ -43,3 +44,5 @@ export class TaskQueueHealthIndicator {
     return { [key]: entry } as TaskQueueIndicatorResult<K>;
   }
 }
+
+showMembers(TaskQueueHealthIndicator);

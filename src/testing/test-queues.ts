@@ -3,6 +3,7 @@ import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import type { Broker } from '../core/broker.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import { MovableClock } from '../memory/memory-clock.js';
 import { MemoryStore } from '../memory/memory-store.js';
@@ -116,6 +117,8 @@ export class TestQueues {
     return coming.length === 0 ? undefined : Math.min(...coming);
   }
 }
+
+showMembers(TestQueues);
 
 limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['install', 'now']);
 

@@ -1,4 +1,5 @@
 import type { JobHeaders } from '../core/job-headers.js';
+import { showMembers } from '../core/shown-members.js';
 import type { Job } from '../core/job-view.js';
 
 /** The run behind it. */
@@ -58,3 +59,5 @@ export class HandledJob implements Job {
     return { ...(this as object), payload: show(this.payload), headers: show(this.headers) };
   }
 }
+
+showMembers(HandledJob, (job) => job.toJSON());

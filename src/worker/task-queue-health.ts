@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Broker } from '../core/broker.js';
 import type { Duration } from '../core/duration.js';
 import { readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { showMembers } from '../core/shown-members.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import type { WorkerSupervisor } from './worker-supervisor.js';
 
@@ -95,6 +96,8 @@ export class TaskQueueHealth {
     }
   }
 }
+
+showMembers(TaskQueueHealth);
 
 function ageOf(at: number | undefined, now: number): number | undefined {
   return at === undefined ? undefined : Math.round(now - at);

@@ -22,7 +22,10 @@ function serviceOn(broker: Broker): QueueService {
 /** Public methods of a class. */
 function verbsOf(Class: { prototype: object }, ...others: string[]): string[] {
   return Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))
-    .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor' && !others.includes(name))
+    .filter(
+      ([name, { value }]) =>
+        typeof value === 'function' && !['constructor', 'toJSON'].includes(name) && !others.includes(name),
+    )
     .map(([name]) => name);
 }
 
@@ -75,7 +78,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       ).rejects.toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_OPTION', place: `the last argument of Queue.${verb}` });
     });
 
-    it.each(verbsOf(JobHandle, 'toJSON'))('JobHandle.%s', async (verb) => {
+    it.each(verbsOf(JobHandle))('JobHandle.%s', async (verb) => {
       const handle = await mail.enqueue({ to: 'a' });
       const given = verb === 'result' ? [{ timeout: 0 }] : [];
       await expect(outcomeOf(() => (handle as unknown as Verbs)[verb](...given, { for: '1h' }))).rejects.toMatchObject({
