@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { DECLARED_METADATA } from '../task-queue.constants.js';
+import { rememberClass } from './decorated-classes.js';
 import { refuseStandardDecorator } from './decorator-mode.js';
 
 /**
@@ -13,6 +14,7 @@ export function appendMetadata(key: string, entry: unknown, decorator: string): 
     // Read back by the explorer: a decorator above this one may have put another function in this one's place, and much
     // else that carries a decorator never becomes a handler; all of it has to be told, not ignored.
     const declared: DeclaredDecorator = { method, decorator, place: placeOf(method, descriptor), decorated };
+    if (!Reflect.hasOwnMetadata(DECLARED_METADATA, target)) rememberClass(target);
     const others = (Reflect.getOwnMetadata(DECLARED_METADATA, target) ?? []) as DeclaredDecorator[];
     Reflect.defineMetadata(DECLARED_METADATA, [...others, declared], target);
 

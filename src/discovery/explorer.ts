@@ -5,6 +5,7 @@ import { showMembers } from '../core/shown-members.js';
 import { guardLogger } from '../task-queue.guarded-logger.js';
 import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
+import { findHiddenProducts } from './hidden-products.js';
 import { MetadataAccessor } from './metadata-accessor.js';
 import { ProviderRecognizer, type Recognized } from './provider-recognizer.js';
 
@@ -39,6 +40,7 @@ export class Explorer {
     const found = this.oncePerProvider(oncePerInstance(recognized, this.found));
     this.refuseHeldInstances(providers, [...this.found, ...recognized]);
     this.refuseMereEnhancers(providers, [...this.found, ...recognized]);
+    this.tellHiddenProducts(providers, [...this.found, ...recognized]);
     const methods = found.flatMap((one) => this.methodsOf(one));
     this.found = [...this.found, ...found];
     return methods;
@@ -116,6 +118,19 @@ export class Explorer {
             `never run: add ${one.classRef.name} to the providers of ${host.name}.`,
         );
       }
+    }
+  }
+
+  private tellHiddenProducts(providers: readonly ProviderWrapper[], found: readonly Recognized[]): void {
+    const recognized = new Set(found.map(({ wrapper }) => wrapper));
+    const known = new Set(found.map(({ classRef }) => classRef.name));
+    const unknown = providers.filter((wrapper) => !recognized.has(wrapper));
+    for (const { wrapper, className } of findHiddenProducts(unknown, known)) {
+      this.logger.warn(
+        `${className} has decorated methods and is made by "${describeToken(wrapper.token)}" of ${wrapper.host?.name}, a ` +
+          `${wrapper.isTransient ? 'transient' : 'request-scoped'} factory: what such a factory makes is not known at boot, so nothing ` +
+          `calls these methods for jobs, ticks or events. Provide it under its class: { provide: ${className}, useFactory: … }.`,
+      );
     }
   }
 

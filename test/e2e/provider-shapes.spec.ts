@@ -13,7 +13,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, ContextIdFactory } from '@nestjs/core';
+import { APP_GUARD, ContextIdFactory, REQUEST } from '@nestjs/core';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { Cron, OnQueueEvent, Processor, QueueService, TaskQueueModule, type Job } from 'nestjs-task-queue';
 import { bootError, closeApps, LogBook, startApp, trackApp, type RunningApp } from '../support/apps.js';
@@ -84,6 +84,7 @@ function guardedBy(guard: Type<CanActivate>): Type {
   return Guarded;
 }
 class Plain {}
+class HiddenTreasure {}
 const Mixed = mixin(Plain, 'work');
 
 describe('every shape of provider runs its handlers, once', () => {
@@ -258,6 +259,66 @@ describe('what can not run is told at boot', () => {
       told() {}
     }
     expect((await bootError({ providers: [Listener] })).message).toContain('Listen in a default-scoped provider');
+  });
+
+  describe('a class that only a scoped factory makes', () => {
+    const SYMBOL = Symbol('hidden');
+    abstract class Port {}
+    class Hidden {
+      @Processor('work')
+      run() {}
+      static create() {
+        return new Hidden();
+      }
+    }
+    const mail = { Hidden };
+    const makeHidden = () => new Hidden();
+    it.each<[string, Provider, RegExp]>([
+      [
+        'of scope REQUEST',
+        { provide: 'mail', useFactory: () => new Hidden(), scope: Scope.REQUEST },
+        /"mail" of .*request-scoped/,
+      ],
+      [
+        'of scope TRANSIENT',
+        { provide: SYMBOL, useFactory: makeHidden, scope: Scope.TRANSIENT },
+        /"Symbol\(hidden\)" of .*transient/,
+      ],
+      [
+        'by a member',
+        { provide: 'mail', useFactory: async () => new mail.Hidden(), scope: Scope.REQUEST },
+        /"mail" of/,
+      ],
+      ['by a static method', { provide: 'mail', useFactory: () => Hidden.create(), scope: Scope.REQUEST }, /"mail" of/],
+      [
+        'under a class without decorators',
+        { provide: Port, useFactory: makeHidden, scope: Scope.REQUEST },
+        /"Port" of/,
+      ],
+      [
+        'that needs the request',
+        { provide: 'mail', inject: [REQUEST], useFactory: makeHidden },
+        /"mail" of .*request-scoped/,
+      ],
+    ])('%s', async (_what, provider, place) => {
+      const { logs } = await startApp({ providers: [provider] });
+      const [line, ...others] = logs.matching(/Hidden has decorated methods and is made by/);
+      expect(others).toEqual([]);
+      expect(line).toMatch(place);
+      expect(line).toContain(
+        'nothing calls these methods for jobs, ticks or events. Provide it under its class: { provide: Hidden, ',
+      );
+    });
+
+    it.each<[string, Provider[]]>([
+      ['is provided beside it', [Hidden, { provide: 'mail', useFactory: makeHidden, scope: Scope.REQUEST }]],
+      ['is no part of this app', [{ provide: 'tenant', useFactory: () => ({ name: 'Hidden' }), scope: Scope.REQUEST }]],
+      ['has a namesake', [{ provide: 'x', useFactory: () => new HiddenTreasure(), scope: Scope.TRANSIENT }]],
+      ['is found by its token', [{ provide: Hidden, useFactory: makeHidden, scope: Scope.REQUEST }]],
+    ])('is not told of one that %s', async (_what, providers) => {
+      const { logs } = await startApp({ providers });
+      expect(logs.matching(/is made by/)).toEqual([]);
+    });
   });
 
   it('a method that a subclass wrote anew without its decorator', async () => {
