@@ -48,7 +48,8 @@ async function fireStored(
   const fire = fireOf(stored, stored.nextTick, queue, now, making);
   if (fire === undefined) return false;
   const [answer] = await broker.fireSchedules(queue, [{ ...fire, atOnce: true }]);
-  return answer !== 'held' && answer !== 'early';
+  // A tick whose job the server refuses goes with its rule: the new one may be what mends that.
+  return typeof answer === 'string' && answer !== 'held' && answer !== 'early';
 }
 
 /** Undefined where this process cannot fire it: another version stored it, or the codec, which is the user's code, fails. */

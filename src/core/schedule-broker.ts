@@ -1,4 +1,5 @@
 import type { EnqueueReceipt } from './enqueue-receipt.js';
+import type { BrokerRefusedError } from './errors.js';
 
 /** A paused or ended schedule has no tick to come; only `active` ones fire. */
 export type ScheduleStatus = 'active' | 'paused' | 'ended';
@@ -35,10 +36,10 @@ export interface ScheduleBroker {
   /**
    * Each fire by itself is all or nothing, and repeated it is `stale`. At most 50 a call, at most 500 jobs and 4 MiB of
    * envelopes in one fire: a scheduler that has more to make up for fires a part, with the first tick left out as `nextTick`.
-   * @returns one answer per fire, in order
+   * @returns one answer per fire, in order; an error for one that the server refuses by itself, mostly for its size
    * @throws StoreFullError, BrokerUnavailableError: of a long call some may have been fired, all others keep their ticks
    */
-  fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]>;
+  fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]>;
   /** Until somebody resumes it, whatever a deployment says. An ended one stays ended. @returns whether it exists */
   pauseSchedule(queue: string, name: string): Promise<boolean>;
   /**

@@ -3,11 +3,11 @@ import type { EnqueueReceipt, NewJob } from '../core/broker.js';
 import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import { nextTick } from '../core/real-timers.js';
+import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Link } from './link.js';
 import type { Script, ScriptCall } from './script-library.js';
-import { describeRefusal, refusesRequest } from './request-refusal.js';
 import { ReplyLostError } from './store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */

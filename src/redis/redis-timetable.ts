@@ -15,7 +15,8 @@ import type {
   ScheduleStatus,
   StoredSchedule,
 } from '../core/broker.js';
-import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
+import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
+import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Subject } from './numbered-caller.js';
@@ -85,9 +86,9 @@ export class RedisTimetable {
     return { now: Number(now), due, nextLookAt: next === '' ? undefined : Number(next) };
   }
 
-  async fire(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
-    const answers: FireAnswer[] = [];
-    for (const batch of batchesOf(fires)) answers.push(...(await this.fireBatch(batch)));
+  async fire(fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
+    const answers: (FireAnswer | BrokerRefusedError)[] = [];
+    for (const batch of batchesOf(fires)) answers.push(...(await this.fireInParts(batch)));
     return answers;
   }
 
@@ -169,6 +170,24 @@ export class RedisTimetable {
     );
   }
 
+  /** Refused as a whole, none of it has begun: in halves, until the one job is alone that the server does not take. */
+  private async fireInParts(fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
+    try {
+      return await this.fireBatch(fires);
+    } catch (error) {
+      if (!refusesRequest(error)) throw error;
+      if (fires.length > 1) {
+        const half = Math.ceil(fires.length / 2);
+        return [...(await this.fireInParts(fires.slice(0, half))), ...(await this.fireInParts(fires.slice(half)))];
+      }
+      const [{ jobs }] = fires;
+      if (jobs.length < 2) return [describeRefusal(error, jobs)];
+      const [first, rest] = halvesOf(fires[0]);
+      const [answer] = await this.fireInParts([first]);
+      return answer === 'fired' ? this.fireInParts([rest]) : [answer];
+    }
+  }
+
   private async fireBatch(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
     const k = this.keys;
     const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.dead];
@@ -195,6 +214,14 @@ export class RedisTimetable {
 function refuseNumbers(error: unknown): never {
   if (!(error instanceof ReplyLostError)) throw error;
   throw new BrokerUnavailableError('Redis did not answer in time; nothing was stored', { cause: error });
+}
+
+/** The ticks of a backlog, in two fires: the first tick of the second is the one that comes after the first. */
+function halvesOf(fire: ScheduleFire): [ScheduleFire, ScheduleFire] {
+  const half = Math.ceil(fire.jobs.length / 2);
+  const tick = fire.jobs[half].scheduledFor;
+  const first = { ...fire, jobs: fire.jobs.slice(0, half), nextTick: tick, lookAt: undefined };
+  return [first, { ...fire, tick, jobs: fire.jobs.slice(half), missed: 0 }];
 }
 
 /** As many fires as one script may do without keeping others waiting; at least one. */

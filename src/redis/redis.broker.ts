@@ -39,7 +39,7 @@ import type {
 } from '../core/broker.js';
 import type { Durability } from '../core/durability.js';
 import { decodeEnvelope } from '../core/envelope.js';
-import { BrokerUnavailableError, InvalidValueError } from '../core/errors.js';
+import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import { showMembers } from '../core/shown-members.js';
 import type { StoreReport } from '../core/store-report.js';
@@ -555,7 +555,7 @@ export class RedisBroker implements Broker {
     return this.access(queue).timetable.due(limit);
   }
 
-  async fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
+  async fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
     return this.access(queue).timetable.fire(fires);
   }
 

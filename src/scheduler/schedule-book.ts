@@ -17,8 +17,8 @@ export class ScheduleBook {
   unsubscribe: Unsubscribe | undefined;
   private stored = false;
   private readonly disabled = new Set<string>();
-  /** Stored rules that cannot be fired here, as `name hash`. */
-  private readonly unfit = new Set<string>();
+  /** Stored rules that cannot be fired here, as `name hash`, and until when that holds, by the store's clock. */
+  private readonly unfit = new Map<string, number>();
   private readonly told = new Set<string>();
 
   constructor(readonly queue: string) {}
@@ -54,8 +54,8 @@ export class ScheduleBook {
   }
 
   /** @returns what this process may fire; `unreadable` is answered once per rule, `left` from then on */
-  find(due: DueSchedule): Schedule | 'left' | 'unreadable' {
-    if (this.disabled.has(due.name) || this.unfit.has(ruleOf(due))) return 'left';
+  find(due: DueSchedule, now: number): Schedule | 'left' | 'unreadable' {
+    if (this.disabled.has(due.name) || (this.unfit.get(ruleOf(due)) ?? -Infinity) > now) return 'left';
     const own = this.declared.get(due.name);
     if (own?.specHash === due.specHash) return own;
     const stored = Schedule.stored(this.queue, due);
@@ -65,8 +65,8 @@ export class ScheduleBook {
   }
 
   /** This rule cannot be fired here. */
-  leave(due: DueSchedule): void {
-    this.unfit.add(ruleOf(due));
+  leave(rule: Pick<DueSchedule, 'name' | 'specHash'>, until = Infinity): void {
+    this.unfit.set(ruleOf(rule), until);
   }
 
   /** Whether this was not said of this schedule since {@link settle}. */
@@ -81,6 +81,6 @@ export class ScheduleBook {
   }
 }
 
-function ruleOf({ name, specHash }: DueSchedule): string {
+function ruleOf({ name, specHash }: Pick<DueSchedule, 'name' | 'specHash'>): string {
   return `${name} ${specHash}`;
 }

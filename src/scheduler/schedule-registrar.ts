@@ -1,6 +1,7 @@
 import type { Broker, NewSchedule } from '../core/broker.js';
 import { storeRule, type StoredRule } from '../core/rule-replacer.js';
-import type { JobMaking } from '../core/schedule.js';
+import { refusesRequest } from '../core/request-refusal.js';
+import type { JobMaking, Schedule } from '../core/schedule.js';
 import type { DutyLogger } from './duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
 
@@ -18,9 +19,26 @@ export class ScheduleRegistrar {
   async register(book: ScheduleBook): Promise<void> {
     for (const schedule of book.unregistered) {
       if (this.isStopping()) return;
-      const { answer, registration } = await storeRule(this.broker, schedule, this.makingOf(book.queue), this.app);
+      const stored = await this.store(book, schedule);
+      if (stored === undefined) continue;
       book.unregistered.delete(schedule);
-      await this.tell(book, registration, answer);
+      await this.tell(book, stored.registration, stored.answer);
+    }
+  }
+
+  /** Undefined where the server refuses this one, mostly for its size: it stays among the unregistered, and others go on. */
+  private async store(book: ScheduleBook, schedule: Schedule): Promise<StoredRule | undefined> {
+    try {
+      return await storeRule(this.broker, schedule, this.makingOf(book.queue), this.app);
+    } catch (error) {
+      if (!refusesRequest(error)) throw error;
+      if (book.isNews(schedule.name, 'refused')) {
+        this.logger.error(
+          `Schedule "${schedule.name}" of queue "${book.queue}" cannot be stored: ${error.message} It does not fire until it ` +
+            'is; other schedules go on. Make its payload smaller, or raise the limit of the server.',
+        );
+      }
+      return undefined;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Broker, DueSchedule, DueSchedules, FireAnswer, ScheduleFire } from '../core/broker.js';
+import type { BrokerRefusedError } from '../core/errors.js';
 import type { JobMaking } from '../core/schedule.js';
 import type { DutyLogger } from './duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
@@ -8,6 +9,8 @@ const MOST_FIRES = 50;
 const ENOUGH_JOBS = 100;
 /** A tick that waits for a run to end, or whose time the store takes for not come, is looked at again after this. */
 const AGAIN_MS = 1000;
+/** A rule whose jobs the server refuses is tried again after this: somebody may have raised its limit. */
+const REFUSED_AGAIN_MS = 10 * 60_000;
 
 /** What became of a page of due schedules. */
 export interface FiredPage {
@@ -86,7 +89,7 @@ export class TickFirer {
 
   /** Undefined where this process cannot fire it. */
   private fireOf(book: ScheduleBook, due: DueSchedule, now: number, making: JobMaking): ScheduleFire | undefined {
-    const schedule = book.find(due);
+    const schedule = book.find(due, now);
     if (schedule === 'unreadable') {
       this.logger.warn(
         `Schedule "${due.name}" was stored by another version and cannot be read here: others must fire it.`,
@@ -114,11 +117,27 @@ export class TickFirer {
     page.moved = true;
     let stale = 0;
     for (const [at, fire] of fires.entries()) {
-      if (answers[at] === 'stale') stale++;
-      page.next = Math.min(page.next, nextLookOf(fire, answers[at], now));
-      this.tell(fire, answers[at]);
+      const answer = answers[at];
+      if (typeof answer !== 'string') {
+        this.leave(book, fire, now, answer);
+        page.left = true;
+        continue;
+      }
+      if (answer === 'stale') stale++;
+      page.next = Math.min(page.next, nextLookOf(fire, answer, now));
+      this.tell(fire, answer);
     }
     return stale;
+  }
+
+  /** Its tick stays, and holds up no other. */
+  private leave(book: ScheduleBook, fire: ScheduleFire, now: number, refusal: BrokerRefusedError): void {
+    book.leave(fire, now + REFUSED_AGAIN_MS);
+    if (!book.isNews(fire.name, `refused ${fire.specHash}`)) return;
+    this.logger.error(
+      `Schedule "${fire.name}" of queue "${book.queue}" cannot be fired: ${refusal.message} Its tick is kept and tried again ` +
+        'every ten minutes; other schedules go on. Make its payload smaller, or raise the limit of the server.',
+    );
   }
 
   private tell({ name, tick, jobs, pauseOnFailure }: ScheduleFire, answer: FireAnswer): void {

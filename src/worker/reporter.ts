@@ -1,7 +1,10 @@
-import type { Broker, HeldJob, RunReport } from '../core/broker.js';
+import type { Logger } from '@nestjs/common';
+import type { Broker, RunReport } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
+import type { BrokerRefusedError } from '../core/errors.js';
 import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
+import { refusesRequest } from '../core/request-refusal.js';
 import { DEFAULTS } from '../task-queue.options.js';
 import type { ReportSink, RunningJob } from './running-job.js';
 
@@ -10,6 +13,8 @@ const FLUSH_MS = 100;
 const STEP_JOBS = 20;
 /** Text that one call makes the store read and write, in characters. */
 const STEP_LENGTH = 256 * 1024;
+/** A server that refuses even less is not asked for its limit any further. */
+const LEAST_LENGTH = 16 * 1024;
 const LONGEST_LOG = DEFAULTS.logs.lines * DEFAULTS.logs.lineBytes;
 
 interface Pending {
@@ -17,11 +22,19 @@ interface Pending {
   logs: string[];
 }
 
+interface Report extends Pending {
+  job: RunningJob;
+}
+
 /** Progress and log lines of running jobs: the last value, ten times a second at most, a few jobs in a call. */
 export class Reporter implements ReportSink {
   private readonly dirty = new Map<RunningJob, Pending>();
   /** How long the log of a run has grown in the store, in characters. */
   private readonly stored = new WeakMap<RunningJob, number>();
+  /** Text that one call may carry, in characters, once the server refused one for its size. */
+  private most = Infinity;
+  /** Jobs of which a refused report was told. */
+  private readonly told = new WeakSet<RunningJob>();
   /** Until the next round, and while it lasts. */
   private timer: NodeJS.Timeout | undefined;
 
@@ -31,7 +44,8 @@ export class Reporter implements ReportSink {
     private readonly codec: Codec,
     private readonly payloadLimit: number,
     private readonly redactor: Redactor | undefined,
-    private readonly onLost: (lost: readonly HeldJob[]) => void,
+    private readonly onLost: (lost: readonly RunReport[]) => void,
+    private readonly logger: Pick<Logger, 'warn'>,
   ) {}
 
   progress(job: RunningJob, value: unknown): void {
@@ -73,34 +87,68 @@ export class Reporter implements ReportSink {
   }
 
   /** Takes the reports of a step when it is asked for, so that those of ended runs can overtake it. */
-  private *stepsOf(jobs: readonly RunningJob[]): Generator<RunReport[]> {
-    let step: RunReport[] = [];
+  private *stepsOf(jobs: readonly RunningJob[]): Generator<Report[]> {
+    let step: Report[] = [];
     let length = 0;
+    let carried = 0;
     for (const job of jobs) {
       const pending = this.dirty.get(job);
       if (pending === undefined) continue;
       this.dirty.delete(job);
-      step.push({ id: job.number, token: job.token, ...pending });
-      length += this.weightOf(job, pending);
-      if (step.length < STEP_JOBS && length < STEP_LENGTH) continue;
-      yield step;
-      step = [];
-      length = 0;
+      for (const part of partsOf({ job, ...pending }, this.most)) {
+        if (step.length > 0 && carried + lengthOf(part) > this.most) {
+          yield step;
+          [step, length, carried] = [[], 0, 0];
+        }
+        step.push(part);
+        length += this.weightOf(part);
+        carried += lengthOf(part);
+        if (step.length < STEP_JOBS && length < STEP_LENGTH) continue;
+        yield step;
+        [step, length, carried] = [[], 0, 0];
+      }
     }
     if (step.length > 0) yield step;
   }
 
-  private weightOf(job: RunningJob, { progress = '', logs }: Pending): number {
+  private weightOf({ job, progress = '', logs }: Report): number {
     if (logs.length === 0) return progress.length;
     const written = logs.reduce((sum, line) => sum + line.length, this.stored.get(job) ?? 0);
     this.stored.set(job, Math.min(written, LONGEST_LOG));
     return progress.length + written;
   }
 
-  private send(reports: readonly RunReport[]): Promise<void> {
+  /** @param refusal of the call that these are a part of */
+  private send(step: readonly Report[], refusal?: BrokerRefusedError): Promise<void> {
+    const reports = step.map(({ job, progress, logs }) => ({ id: job.number, token: job.token, progress, logs }));
     return this.broker.report(this.queue, reports).then(
-      ({ lost }) => this.onLost(reports.filter(({ id }) => lost.includes(id))),
-      () => {}, // a report that Redis did not take is not repeated: the next one says more
+      ({ lost }) => {
+        if (refusal === undefined) return this.onLost(reports.filter(({ id }) => lost.includes(id)));
+        // The settlement of what ended came before its part.
+        for (const part of step) if (part.job.ended && lost.includes(part.job.number)) this.tellRefused(part, refusal);
+      },
+      // Of an outage is told elsewhere, and the next report says more.
+      (error: unknown) => (refusesRequest(error) ? this.divide(step, error) : undefined),
+    );
+  }
+
+  /** Nothing of it is stored: in halves, until what the server does not take is alone. */
+  private async divide(step: readonly Report[], refusal: BrokerRefusedError): Promise<void> {
+    const length = step.reduce((sum, report) => sum + lengthOf(report), 0);
+    this.most = Math.max(LEAST_LENGTH, Math.min(this.most, Math.ceil(length / 2)));
+    const [first, rest] = halvesOf(step);
+    if (rest.length === 0) return this.tellRefused(step[0], refusal);
+    await this.send(first, refusal);
+    await this.send(rest, refusal);
+  }
+
+  private tellRefused({ job, progress }: Report, { message }: BrokerRefusedError): void {
+    if (this.told.has(job)) return;
+    this.told.add(job);
+    const what = progress === undefined ? 'A log line' : 'Progress';
+    this.logger.warn(
+      `${what} of job "${job.id}" (${job.name}) in queue "${this.queue}" is not stored, and the job goes on: ${message} ` +
+        'Report less of it, or raise the limit of the server.',
     );
   }
 
@@ -122,6 +170,33 @@ export class Reporter implements ReportSink {
     }
     return entry;
   }
+}
+
+function lengthOf({ progress = '', logs }: Report): number {
+  return logs.reduce((sum, line) => sum + line.length, progress.length);
+}
+
+/** A report in as many as keep under a length, where it has as many things. */
+function* partsOf(report: Report, most: number): Generator<Report> {
+  const [[first], [rest]] = lengthOf(report) > most ? halvesOf([report]) : [[report], []];
+  if (rest === undefined) return yield first;
+  yield* partsOf(first, most);
+  yield* partsOf(rest, most);
+}
+
+/** Of several reports, or of the progress and the lines of one; the second is empty where there is only one thing. */
+function halvesOf(step: readonly Report[]): [readonly Report[], readonly Report[]] {
+  if (step.length > 1) {
+    const half = Math.ceil(step.length / 2);
+    return [step.slice(0, half), step.slice(half)];
+  }
+  const [{ job, progress, logs }] = step;
+  if (progress !== undefined && logs.length > 0) {
+    return [[{ job, progress, logs: [] }], [{ job, progress: undefined, logs }]];
+  }
+  if (logs.length < 2) return [step, []];
+  const half = Math.ceil(logs.length / 2);
+  return [[{ job, progress, logs: logs.slice(0, half) }], [{ job, progress, logs: logs.slice(half) }]];
 }
 
 /** Hides in a text what is hidden in the payload, as it is stored and as the handler got it from a schema. */

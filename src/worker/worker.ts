@@ -143,10 +143,11 @@ export class Worker {
   constructor(private readonly context: WorkerContext) {
     const { broker, queue, payloadLimit, settings, workerId } = context;
     this.queue = queue;
-    this.reporter = new Reporter(broker, queue, context.codec, payloadLimit, context.redactor, (lost) => {
+    const onLost = (lost: readonly HeldJob[]): void => {
       this.lose(lost);
       if (lost.length > 0) this.reconcile();
-    });
+    };
+    this.reporter = new Reporter(broker, queue, context.codec, payloadLimit, context.redactor, onLost, context.logger);
     this.runner = new JobRunner({ ...context, now: () => broker.now(), sink: this.reporter });
     this.timeouts = new TimeoutSweeper((job) => this.timeOut(job));
     this.deaths = new DeathLog(queue, context.logger);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FireAnswer, ScheduleFire } from '../../src/core/broker.js';
+import type { BrokerRefusedError } from '../../src/core/errors.js';
 import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
 import { fireNext, fireOf, MINUTE, rule, seedDue, storedOf, tickJob } from './schedule-seeds.js';
 
 /** Firing: what becomes of a tick. */
 export function fireContract(use: () => BrokerDriver): void {
-  async function fire(tick: number, fields: Partial<ScheduleFire> = {}): Promise<FireAnswer> {
+  async function fire(tick: number, fields: Partial<ScheduleFire> = {}): Promise<FireAnswer | BrokerRefusedError> {
     return (await use().broker.fireSchedules(QUEUE, [fireOf(use(), tick, fields)]))[0];
   }
 

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
-import type { NewSchedule, ScheduledJob, ScheduleFire, StoredSchedule } from '../../src/core/broker.js';
+import type { FireAnswer, NewSchedule, ScheduledJob, ScheduleFire, StoredSchedule } from '../../src/core/broker.js';
+import type { BrokerRefusedError } from '../../src/core/errors.js';
 import { QUEUE, type BrokerDriver } from './broker-driver.js';
 
 export const MINUTE = 60_000;
@@ -34,7 +35,10 @@ export async function seedDue(driver: BrokerDriver, fields: Partial<NewSchedule>
 }
 
 /** Fires the tick that is stored, whenever it is. */
-export async function fireNext(driver: BrokerDriver, fields: Partial<ScheduleFire> = {}): Promise<string> {
+export async function fireNext(
+  driver: BrokerDriver,
+  fields: Partial<ScheduleFire> = {},
+): Promise<FireAnswer | BrokerRefusedError> {
   const { nextTick = 0 } = await storedOf(driver);
   return (await driver.broker.fireSchedules(QUEUE, [fireOf(driver, nextTick, fields)]))[0];
 }

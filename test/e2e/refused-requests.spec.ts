@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { QueueService, type TaskQueueModuleOptions } from 'nestjs-task-queue';
 import { closeApps, startApp, STORES } from '../support/apps.js';
@@ -82,6 +83,27 @@ describe('a server that refuses large requests', () => {
     // Its payload is kept, so that somebody can retry it once the server takes more.
     const dead = await queues.getJob<{ text: string }>('work', job.id);
     expect(dead?.payload.text).toHaveLength(120_000);
+  });
+
+  it('stores progress and log lines but what it refuses alone, and names the job', async () => {
+    proxy.limit(50_000, WORDS);
+    const lines = Array.from({ length: 90 }, (_, line) => `${line} ${'x'.repeat(900)}`);
+    const { app: observer } = await startApp({}, { ...options, role: 'producer', queues: { work: {} } });
+    const report = handlerOf('work', async (job) => {
+      job.progress(1);
+      for (const line of lines) job.log(line);
+      while ((await stored(job.id))?.length !== lines.length);
+      job.progress('x'.repeat(60_000));
+    });
+    const stored = async (id: string) => (await observer.get(QueueService).getJob('work', id))?.logs();
+    const { logs } = await startApp({ providers: [report] }, { ...behind, queues: { work: {} } });
+    const job = await observer.get(QueueService).enqueue('work', {});
+    await job.result({ timeout: '60s' });
+    expect(await stored(job.id)).toEqual(lines);
+    expect(await observer.get(QueueService).getJob('work', job.id)).toMatchObject({ lastProgress: 1 });
+    const told = () => logs.matching(/Progress of job .* is not stored.*max request size/);
+    while (told().length === 0) await setImmediate();
+    expect(told()).toEqual([expect.stringContaining(job.id)]);
   });
 
   it('says so at the call that enqueues, and others of the same moment are stored', async () => {

@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Broker, HeldJob, RunReport } from '../../src/core/broker.js';
 import { jsonCodec } from '../../src/core/codec.js';
+import { BrokerRefusedError } from '../../src/core/errors.js';
 import { Reporter } from '../../src/worker/reporter.js';
 import type { RunningJob } from '../../src/worker/running-job.js';
+import { RecordingLogger } from '../support/recording-logger.js';
 
 interface OpenCall {
   reports: readonly RunReport[];
   answer(lost?: string[]): Promise<void>;
-  fail(): Promise<void>;
+  fail(error?: Error): Promise<void>;
 }
 
 beforeEach(() => {
@@ -30,15 +32,24 @@ function start() {
           resolve({ lost: ids });
           return settled();
         };
-        const fail = () => {
-          reject(new Error('no answer'));
+        const fail = (error = new Error('no answer')) => {
+          reject(error);
           return settled();
         };
         calls.push({ reports, answer, fail });
       }),
   } as unknown as Broker;
-  const reporter = new Reporter(broker, 'mail', jsonCodec, 1024 * 1024, undefined, (jobs) => lost.push(...jobs));
-  return { reporter, calls, lost };
+  const logger = new RecordingLogger();
+  const reporter = new Reporter(
+    broker,
+    'mail',
+    jsonCodec,
+    1024 * 1024,
+    undefined,
+    (jobs) => lost.push(...jobs),
+    logger,
+  );
+  return { reporter, calls, lost, logger };
 }
 
 function jobsOf(count: number): RunningJob[] {
@@ -142,6 +153,66 @@ describe('what running jobs report', () => {
     expect(idsOf(calls[3])).toEqual(jobs.slice(20, 30).map(({ id }) => id));
     await calls[3].answer();
     expect(calls).toHaveLength(4);
+  });
+
+  describe('that is refused for its size', () => {
+    const refusal = new BrokerRefusedError('ERR', 'max request size exceeded');
+
+    it('goes in parts until what is refused is alone: that is told once for its job, and the rest is stored', async () => {
+      const { reporter, calls, logger, lost } = start();
+      const jobs = jobsOf(3);
+      for (const job of jobs) reporter.log(job, 'a');
+      reporter.progress(jobs[1], 'x'.repeat(60_000));
+      const isTooLarge = ({ reports }: OpenCall) => reports.some(({ progress = '' }) => progress.length > 1000);
+      await pass();
+      for (let at = 0; at < calls.length; at++)
+        await (isTooLarge(calls[at]) ? calls[at].fail(refusal) : calls[at].answer());
+      const stored = calls.filter((call) => !isTooLarge(call)).flatMap(({ reports }) => reports);
+      expect(stored.map(({ id, logs }) => [id, logs])).toEqual(['j0', 'j1', 'j2'].map((id) => [id, ['a']]).toSorted());
+      reporter.progress(jobs[1], 'y'.repeat(60_000));
+      await pass();
+      await calls.at(-1)?.fail(refusal);
+      expect(logger.lines).toEqual([
+        expect.stringMatching(
+          /Progress of job "j1" \(default\) in queue "mail" is not stored.*max request size exceeded/,
+        ),
+      ]);
+      expect(lost).toEqual([]);
+    });
+
+    it('divides many lines in order, and begins smaller from then on, so that they come before the end of their run', async () => {
+      const { reporter, calls, logger } = start();
+      const [first, second] = jobsOf(2);
+      const lines = Array.from({ length: 60 }, (_, line) => `${line} ${'x'.repeat(950)}`);
+      const size = ({ reports }: OpenCall) => reports.reduce((sum, { logs }) => sum + logs.join('').length, 0);
+      for (const line of lines) reporter.log(first, line);
+      await pass();
+      for (let at = 0; at < calls.length; at++)
+        await (size(calls[at]) > 40_000 ? calls[at].fail(refusal) : calls[at].answer());
+      const stored = calls.filter((call) => size(call) <= 40_000).flatMap(({ reports }) => reports);
+      expect(stored.flatMap(({ logs }) => logs)).toEqual(lines);
+      for (const line of lines) reporter.log(second, line);
+      second.ended = true;
+      calls.length = 0;
+      reporter.flush();
+      expect(Math.max(...calls.map(size))).toBeLessThanOrEqual(40_000);
+      expect(calls.flatMap(({ reports }) => reports.flatMap(({ logs }) => logs))).toEqual(lines);
+      expect(logger.lines).toEqual([]);
+    });
+
+    it('is told where its run was settled before its parts came', async () => {
+      const { reporter, calls, logger, lost } = start();
+      const [job] = jobsOf(1);
+      reporter.log(job, 'a');
+      reporter.progress(job, 1);
+      job.ended = true;
+      reporter.flush();
+      await calls[0].fail(refusal);
+      await calls[1].answer(['j0']);
+      await calls[2].answer(['j0']);
+      expect(logger.lines).toEqual([expect.stringMatching(/job "j0".*is not stored/)]);
+      expect(lost).toEqual([]);
+    });
   });
 
   it('ends with the worker', async () => {

@@ -1,5 +1,4 @@
-import type { NewJob } from '../core/broker.js';
-import { BrokerRefusedError } from '../core/errors.js';
+import { BrokerRefusedError } from './errors.js';
 
 /**
  * A server or a proxy refused the request as such, mostly because it is too large: no script has begun, and a smaller request
@@ -10,7 +9,7 @@ export function refusesRequest(error: unknown): error is BrokerRefusedError {
 }
 
 /** The same refusal for the caller whose jobs were refused alone: how much they are, and which of them is the largest. */
-export function describeRefusal(error: BrokerRefusedError, jobs: readonly NewJob[]): BrokerRefusedError {
+export function describeRefusal(error: BrokerRefusedError, jobs: readonly { envelope: string }[]): BrokerRefusedError {
   const sizes = jobs.map(({ envelope }) => Buffer.byteLength(envelope));
   const most = Math.max(...sizes);
   const index = sizes.indexOf(most);
