@@ -3,6 +3,7 @@ import type { Settlement } from '../core/broker.js';
 import { newestErrorOf } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { LogBudget } from '../core/log-budget.js';
+import { LogLine } from '../core/log-line.js';
 import type { RunningJob } from './running-job.js';
 
 /** Of the error that ended the job, as its history has it: masked and cut. */
@@ -23,17 +24,36 @@ export class DeathLog {
   tell(settlement: Settlement & { op: 'bury' }, job: RunningJob | undefined): void {
     const unsaid = this.budget.take(performance.now());
     if (unsaid === undefined) return;
-    if (unsaid > 0) this.logger.error(`Queue "${this.queue}": ${unsaid} more jobs are dead`);
+    const { queue } = this;
+    if (unsaid > 0)
+      this.logger.error(
+        new LogLine('error', `Queue "${queue}": ${unsaid} more jobs are dead`, { queue, jobs: unsaid }),
+      );
     const { reason, name, message } = JSON.parse(settlement.detail) as {
       reason: string;
       name: string;
       message: string;
     };
+    const jobId = job?.id ?? settlement.id;
+    const error = `${name}: ${message}`;
     const where =
       job === undefined ? '' : ` in ${job.plan.handler.label}, attempt ${job.attempt} of ${job.maxAttempts}`;
+    const run =
+      job === undefined
+        ? {}
+        : {
+            jobName: job.name,
+            handler: job.plan.handler.label,
+            attempt: job.attempt,
+            maxAttempts: job.maxAttempts,
+          };
     this.logger.error(
-      `Queue "${this.queue}": job "${job?.id ?? settlement.id}" is dead (${reason})${where}: ${name}: ${message}`,
-      stackOf(settlement),
+      new LogLine(
+        'error',
+        `Queue "${queue}": job "${jobId}" is dead (${reason})${where}: ${error}`,
+        { queue, jobId, number: settlement.id, ...run, reason, error },
+        stackOf(settlement),
+      ),
     );
   }
 }

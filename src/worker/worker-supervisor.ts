@@ -3,6 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { Broker, Heartbeat, QueueSignal, ReservedJob, Unsubscribe } from '../core/broker.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
+import { LogLine } from '../core/log-line.js';
 import { inOwnScope } from '../core/own-scope.js';
 import {
   DEFAULTS,
@@ -126,9 +127,14 @@ export class WorkerSupervisor {
     if (await settlesWithin(drained, graceMs)) return;
     const left = workers
       .filter((worker) => !worker.isIdle)
-      .map((worker) => `${worker.queue}${listOf(worker.runningIds)}`);
+      .map(({ queue, runningIds }) => ({ queue, jobs: runningIds.length, jobIds: runningIds.slice(0, IDS_TOLD) }));
+    const named = left.map(({ queue, jobs, jobIds }) => `${queue}${listOf(jobIds, jobs)}`);
     this.context.logger.warn(
-      `Shutdown grace of ${graceMs} ms is over: running jobs of ${left.join(', ')} are released`,
+      new LogLine('warn', `Shutdown grace of ${graceMs} ms is over: running jobs of ${named.join(', ')} are released`, {
+        reason: 'shutdown',
+        graceMs,
+        queues: left,
+      }),
     );
     for (const worker of workers) worker.releaseAll('shutdown');
     // With the store away there is nobody to tell: the leases will say it.
@@ -258,10 +264,10 @@ const RELEASE_MS = 700;
 const IDS_TOLD = 10;
 
 /** The first ids in brackets, and how many others there are. */
-function listOf(ids: readonly string[]): string {
-  if (ids.length === 0) return '';
-  const more = ids.length > IDS_TOLD ? `, +${ids.length - IDS_TOLD} more` : '';
-  return ` (${ids.slice(0, IDS_TOLD).join(', ')}${more})`;
+function listOf(ids: readonly string[], jobs: number): string {
+  if (jobs === 0) return '';
+  const more = jobs > ids.length ? `, +${jobs - ids.length} more` : '';
+  return ` (${ids.join(', ')}${more})`;
 }
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
