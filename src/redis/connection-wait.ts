@@ -5,6 +5,9 @@ import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';
 import { wordsOnArrival } from './unheard-replies.js';
 
+/** No timer of Node's waits longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Wait {
   connectTimeoutMs: number;
   /** Go on after `connectTimeoutMs`; what waiting does not mend fails at once all the same. */
@@ -24,7 +27,10 @@ export async function untilConnected(client: Client, wait: Wait): Promise<void> 
   let detail: Error | undefined;
   await new Promise<void>((resolve, reject) => {
     if (client.status === 'ready') return resolve();
-    const timer = wait.waitForRedis ? undefined : setTimeout(giveUp, wait.connectTimeoutMs);
+    // Until the app has started its sockets keep no process alive, but this wait does.
+    const timer = wait.waitForRedis
+      ? setInterval(() => {}, LONGEST_TIMER_MS)
+      : setTimeout(giveUp, wait.connectTimeoutMs);
     const onDetail = (error: Error) => (detail = error);
     const onError = (error: Error) => {
       const vague = /^All sentinels|^Connection is closed/.test(wordsOf(error));

@@ -30,12 +30,13 @@ function hearServer(client: Redis): void {
   client.on('close', () => {
     if (told) return;
     if (words !== '') tell(client, replyError(words));
-    else if (silent) tell(client, new Error('the connection was closed without a word'));
+    else if (silent)
+      tell(client, Object.assign(new Error('the connection was closed without a word'), { code: 'ECONNRESET' }));
     told = true;
   });
 }
 
-const LISTEN_MS = 500;
+const LISTEN_MS = 2000;
 
 /**
  * What a server says to whoever connects, before it is asked: a connection that it ended while the handshake was written has lost

@@ -93,6 +93,18 @@ describe.each(STORES)('a process on $name', ({ options }) => {
     60_000,
   );
 
+  it('starts where it is to wait for its store, whatever keeps the process alive beside it', async () => {
+    const { code, stdout, stderr } = await run(`
+      const patient = TaskQueueModule.forRoot({ ...JSON.parse(process.env.TEST_OPTIONS), waitForRedis: true });
+      const start = async () => {
+        const app = await boot({ imports: [patient], providers: [Work] });
+        await app.close();
+        console.log('closed');
+      };
+      void start();`);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'started\nclosed\n', stderr: '' });
+  });
+
   it('lives while its app does, runs jobs, warns of nothing, and ends when it is closed', async () => {
     const { code, stdout, stderr } = await run(`
       const app = await boot({ imports: [root], providers: [Work] });
