@@ -24,7 +24,7 @@ import {
   type TaskQueueModuleOptions,
 } from './task-queue.options.js';
 
-const MODULE_KEYS = [
+export const MODULE_KEYS = [
   'connection',
   'prefix',
   'app',
@@ -55,7 +55,7 @@ const DEFINITE_MODULE_KEYS = [
   'redact',
 ] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
 
-const QUEUE_KEYS = [
+export const QUEUE_KEYS = [
   ...GIVEN_JOB_KEYS,
   ...GIVEN_WORKER_KEYS,
   'inbox',

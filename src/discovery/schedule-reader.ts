@@ -18,9 +18,9 @@ import {
   refuseUnknownScheduleKeys,
 } from '../task-queue.schedule-options-reader.js';
 
-const DECLARED_KEYS = ['name', 'queue', 'payload', 'disabled', 'scope', 'job'] as const;
+export const DECLARED_KEYS = ['name', 'queue', 'payload', 'disabled', 'scope', 'job'] as const;
 const ZONE_KEYS: readonly string[] = ['timeZone', 'utcOffset'];
-const CRON_KEYS = [...DECLARED_KEYS, ...SCHEDULE_TIMING_KEYS] as const satisfies readonly (keyof CronOptions)[];
+export const CRON_KEYS = [...DECLARED_KEYS, ...SCHEDULE_TIMING_KEYS] as const satisfies readonly (keyof CronOptions)[];
 
 const KNOWN_KEYS: Record<ScheduleMetadata['decorator'], readonly string[]> = {
   '@Cron': CRON_KEYS,

@@ -44,7 +44,7 @@ export interface EnqueueRequest {
   job: GivenJobOptions;
 }
 
-const REQUEST_KEYS = new Set<string>(['name', 'id', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
+export const REQUEST_KEYS = new Set<string>(['name', 'id', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
 /** Without a value each of them means: another handler, a second job, at once. */
 const DEFINITE_KEYS = new Set<string>(['name', 'id', 'delay', 'runAt']);
 /** Milliseconds have 13 digits until the year 2286. */
