@@ -6,6 +6,7 @@ import { loadScripts, type ScriptName } from '../../src/redis/script-library.js'
 import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
 import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
+import { MessageLog } from '../support/message-log.js';
 import { RedisDriver } from './redis-driver.js';
 import { callTorn, withTears } from './tear.js';
 
@@ -489,4 +490,81 @@ describe('a script that stops in the middle', () => {
       }
     });
   });
+});
+
+describe('a turn that stops in the middle', () => {
+  let driver: RedisDriver;
+
+  const open = async () => {
+    driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+  };
+  afterEach(() => driver?.close());
+
+  it.each(['completes', 'completes, long', 'buries'])('tells who waits for the end: %s', async (how) => {
+    for (let writes = 0; ; writes++) {
+      await open();
+      const [job] = await running(driver, {});
+      const observer = await driver.connect();
+      const ends = new MessageLog<string>();
+      await observer.onSettled(QUEUE, (end) => ends.listener(end === 'resync' ? end : end.id));
+      await observer.awaitSettled(QUEUE, job.id, 60_000);
+      const settlement =
+        how === 'buries' ? bury(job) : driver.complete(how === 'completes' ? job : { id: job.id, token: job.token });
+      const turn = driver.turn('w1', { settlements: [settlement] });
+      const call = () => driver.broker.settleAndReserve(QUEUE, turn);
+      const torn = await callTorn(driver, 'settle-and-reserve', writes, call);
+      if (torn) await call();
+      await ends.has(job.id);
+      if (!torn) return expect(writes).toBeGreaterThan(2);
+      await driver.close();
+    }
+  });
+
+  it.each(['completes', 'retries', 'buries'] as const)(
+    'is mended by another process where its own could not and has died: %s',
+    async (how) => {
+      for (let writes = 0; ; writes++) {
+        await open();
+        const jobs = await running(driver, {}, { priority: 2 }, { userId: 'a' });
+        const settlements = jobs.map((job): Settlement => {
+          if (how === 'completes') return driver.complete(job);
+          if (how === 'buries') return bury(job);
+          return { op: 'retry', id: job.id, token: job.token, delayMs: 0, envelope: job.envelope };
+        });
+        const other = await driver.connect();
+        const turn = driver.turn('w1', { settlements });
+        // The permission that the turn lacks is one that mends need, too: all but the note of it is refused.
+        const { run } = Link.prototype;
+        let mends = 0;
+        Link.prototype.run = async function (this: Link, ...args) {
+          if (args[0].name !== 'mend' || mends++ > 0) return run.apply(this, args);
+          await driver.client.set(`${driver.prefix}-tear`, 'mend 1');
+          return run.apply(this, args);
+        };
+        let torn: boolean;
+        try {
+          torn = await callTorn(driver, 'settle-and-reserve', writes, () =>
+            driver.broker.settleAndReserve(QUEUE, turn),
+          );
+        } finally {
+          Link.prototype.run = run;
+        }
+        if (!torn) return expect(writes).toBeGreaterThan(1);
+        expect(mends).toBe(1);
+        // Its worker is gone for good: the scans of another process find what it left.
+        for (let scans = 0; scans < 12; scans++) {
+          await driver.advance(LEASE_MS / 4 + 1);
+          await other.reclaim(QUEUE, LEASE_MS);
+        }
+        try {
+          await expectConservation(driver);
+          expect(Object.keys(await driver.hash('inflight'))).toEqual([]);
+          await expectEachRunsOnce(driver);
+        } catch (error) {
+          throw new Error(`Stopped after ${writes} writes: ${(error as Error).message}`, { cause: error });
+        }
+        await driver.close();
+      }
+    },
+  );
 });

@@ -49,8 +49,8 @@ redis.call('HINCRBY', meta, 'cancelledBytes', #kept)
 finish()
 local until_ = redis.call('HGET', waiters, id)
 if until_ then
-  redis.call('HDEL', waiters, id)
   publish(base .. 'settled', id .. ' ' .. line)
+  redis.call('HDEL', waiters, id)
 end
 local listen = redis.call('HGET', meta, 'listen')
 -- include news

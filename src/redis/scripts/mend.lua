@@ -5,13 +5,15 @@
 --
 -- KEYS  1 meta HASH        2 jobs HASH       3 ready LIST        4 priority ZSET   5 scheduled ZSET   6 inflight HASH
 --       7 completed LIST   8 cancelled ZSET  9 dead ZSET        10 ids HASH       11 levels HASH     12 crashes HASH
---      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 bundles HASH
+--      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 bundles HASH  18 workers ZSET
+--      19 waiters HASH
 -- ARGV  1 crashes until dead   2 worker whose turn stopped, or ''   3… id, token of each job that this turn was to settle;
 --       '-' for a token: of an enqueue that was refused, its jobs, and '@caller' for the record of its call
 -- returns { now, how many jobs were looked at }
 local meta, jobs, ready, priority, scheduled, inflight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local completed, cancelled, dead, ids, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local cancelling, notes, suspects, parked, bundles = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local workers, waiters = KEYS[18], KEYS[19]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include each-word
 
@@ -30,7 +32,21 @@ if ARGV[2] ~= '' then
     for id in string.gmatch(reserved or '', '[^,]+') do add(id) end
   end
 end
-for id in string.gmatch(redis.call('HGET', meta, 'torn') or '', '%S+') do add(id) end
+for word in string.gmatch(redis.call('HGET', meta, 'torn') or '', '%S+') do
+  local id, token = string.match(word, '^([^=]+)=(.*)$')
+  add(id or word, token)
+end
+-- Should this stop as well, whoever mends next knows as much, also if the worker has died by then.
+local begun = {}
+for i = 1, #list do
+  local token = tokenOf[list[i]]
+  begun[i] = token and not string.find(token, '%s') and list[i] .. '=' .. token or list[i]
+end
+redis.call('HSET', meta, 'torn', table.concat(begun, ' '))
+-- A worker without a lease settles nothing any more.
+for id, token in pairs(tokenOf) do
+  if token ~= '-' and not redis.call('ZSCORE', workers, string.match(token, '^(.*):') or '') then tokenOf[id] = nil end
+end
 
 -- Visits a list in pages.
 local function eachOf(key, visit)
@@ -71,6 +87,13 @@ local function leaveLine(id, record)
   redis.call('HDEL', levels, id)
   redis.call('HDEL', crashes, id)
   if record then redis.call('ZREM', parked, nameOf(record) .. ' ' .. id) end
+end
+
+-- Who waits for the end may not have been told of it.
+local function tellEnd(id, record)
+  if redis.call('HEXISTS', waiters, id) == 0 then return end
+  redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'settled', id .. ' ' .. string.match(record, '^[^\n]*'))
+  redis.call('HDEL', waiters, id)
 end
 
 local function placeLive(id, record)
@@ -117,7 +140,10 @@ end
 -- An end that was not listed: by a turn, it comes once more; else it is listed now.
 local function placeEnded(id, record, head)
   local store = head == 88 and cancelled or head == 68 and dead
-  if store and redis.call('ZSCORE', store, id) or not store and listed[id] then return leaveLine(id, envelopeOf(record)) end
+  if store and redis.call('ZSCORE', store, id) or not store and listed[id] then
+    leaveLine(id, envelopeOf(record))
+    return tellEnd(id, record)
+  end
   if tokenOf[id] then
     redis.call('HSET', jobs, id, envelopeOf(record))
     return placeLive(id, envelopeOf(record))
@@ -131,6 +157,7 @@ local function placeEnded(id, record, head)
     listed[id] = true
     completedBytes = completedBytes + #record
   end
+  tellEnd(id, record)
 end
 
 for i = 1, #list do
@@ -140,6 +167,7 @@ for i = 1, #list do
   if from and listed[id] then
     redis.call('HDEL', jobs, id)
     leaveLine(id, record)
+    tellEnd(id, string.sub(bundle, from + 2, to))
   else
     if from then
       -- It stands in the bundle and is not listed: as a record of its own it comes, or is listed, once more.

@@ -22,14 +22,14 @@ local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanW
 local listening = state[2] and tonumber(state[2]) > now
 -- include looked-up-news
 local inFlightCount = redis.call('HLEN', inflight) - redis.call('HEXISTS', inflight, '-') -- '-' keeps the hash a table
-local reclaimed, poisoned, events, notices = {}, {}, {}, {}
+local reclaimed, poisoned, events = {}, {}, {}
 local more = 0
 
 local function tell(id, line)
   local until_ = redis.call('HGET', waiters, id)
   if until_ then
-    redis.call('HDEL', waiters, id)
-    if tonumber(until_) >= now then notices[#notices + 1] = id .. ' ' .. line end
+    if tonumber(until_) >= now then redis.call('PUBLISH', base .. 'settled', id .. ' ' .. line) end
+    redis.call('HDEL', waiters, id) -- last: whoever mends tells the others
   end
 end
 
@@ -116,7 +116,6 @@ if #reclaimed > 0 and not state[1] then
     if not worker or redis.call('PUBLISH', prefix .. ':wake:' .. worker, queue) > 0 then break end
   end
 end
-if #notices > 0 then redis.call('PUBLISH', base .. 'settled', table.concat(notices, '\n')) end
 if #events > 0 then
   redis.call('PUBLISH', base .. 'events', nowText .. '\n' .. table.concat(events, '\n'))
 end

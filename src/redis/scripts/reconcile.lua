@@ -47,8 +47,8 @@ local function endCancelled(id)
   end
   local until_ = redis.call('HGET', waiters, id)
   if until_ then
-    redis.call('HDEL', waiters, id)
     if tonumber(until_) >= now then redis.call('PUBLISH', base .. 'settled', id .. ' ' .. line) end
+    redis.call('HDEL', waiters, id) -- last: whoever mends tells the others
   end
   if listening then events[#events + 1] = newsOf('cancelled', id, text, '{"reason":"cancelled"}') end
 end

@@ -112,7 +112,7 @@ end
 
 -- ---------------------------------------------------------------- settle
 local lost = {}
-local notices = {}
+local notices, told = {}, {}
 local trimmedDead = 0
 local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
@@ -183,7 +183,7 @@ local function tools()
     if hasWaiters then
       local until_ = redisCall('HGET', waiters, id)
       if until_ then
-        redisCall('HDEL', waiters, id)
+        told[#told + 1] = id
         if tonumber(until_) >= now then notices[#notices + 1] = id .. ' ' .. line end
       end
     end
@@ -762,6 +762,7 @@ if got < want then
   nextDue = nextDueOf()
 end
 if #notices > 0 then redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'settled', concat(notices, '\n')) end
+if #told > 0 then redisCall('HDEL', waiters, unpack(told)) end -- last: whoever mends tells the others
 if #events > 0 then
   redisCall('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. concat(events, '\n'))
 end
