@@ -24,6 +24,8 @@ export interface Broker extends ScheduleBroker {
   examine(): Promise<StoreReport>;
   /** Ends every connection; calls after it reject with `BrokerUnavailableError`. */
   close(): Promise<void>;
+  /** Whether the store has told of the outage that a call failed with: then its caller adds no line to the log. */
+  hasTold?(error: unknown): boolean;
   /** Best knowledge of the store's clock, ms since the epoch: for information and timers, never for decisions. */
   now(): number;
 

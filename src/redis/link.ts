@@ -3,8 +3,8 @@ import { awakeTimeout } from './awake-timer.js';
 import { Bag, type Baggable } from '../core/bag.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors.js';
 import { connectionTo, nodeOfKey, nodeOfSlot } from './cluster-nodes.js';
-import type { OutageReport } from './outage-report.js';
-import type { Script, ScriptCall } from './script-library.js';
+import { Need, type OutageReport } from './outage-report.js';
+import { needsMemory, type Script, type ScriptCall } from './script-library.js';
 import { replyCode, verdictOf, wordsOf } from './refusals.js';
 import { callInScript, forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
 
@@ -138,7 +138,7 @@ export class Link {
   /** The server behind this connection takes no writes any more: what it said is told to who calls meanwhile. */
   leave(error: Error): void {
     this.trouble = error;
-    this.outages?.refused('', error, true);
+    this.outages?.refused('', error, Need.Write);
     this.replace();
   }
 
@@ -174,7 +174,8 @@ export class Link {
       try {
         // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
         const reply = await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
-        if (this.trouble !== undefined || this.outages?.isOpen === true) this.answered(call?.keys[0], writes);
+        if (this.trouble !== undefined || this.outages?.isOpen === true)
+          this.answered(call?.keys[0], needOf(writes, call));
         return reply;
       } catch (error) {
         lastError = error;
@@ -186,7 +187,7 @@ export class Link {
           const verdict = verdictOf(code);
           if (verdict !== 'send-text') {
             if (verdict !== 'refuse') this.trouble = error as Error;
-            this.outages?.refused(nodeOfKey(this.client, call?.keys[0]), error as Error, writes);
+            this.outages?.refused(nodeOfKey(this.client, call?.keys[0]), error as Error, needOf(writes, call));
             if (!held) held = this.hold();
           }
           if (verdict === 'refuse') {
@@ -214,8 +215,8 @@ export class Link {
     return true;
   }
 
-  private answered(key: string | undefined, write: boolean): void {
-    if (this.outages?.isOpen === true) this.outages.answered(nodeOfKey(this.client, key), write);
+  private answered(key: string | undefined, need: Need): void {
+    if (this.outages?.isOpen === true) this.outages.answered(nodeOfKey(this.client, key), need);
     if (this.outages?.isOpen !== true) this.trouble = undefined;
   }
 
@@ -331,6 +332,11 @@ export class Link {
     }
     return this.trouble === undefined ? why : `${why}: ${wordsOf(this.trouble)}`;
   }
+}
+
+function needOf(writes: boolean, call: { script: Script } | undefined): Need {
+  if (!writes) return Need.Read;
+  return call !== undefined && needsMemory(call.script) ? Need.Memory : Need.Write;
 }
 
 function sentence(text: string): string {

@@ -1,3 +1,4 @@
+import { BrokerRefusedError, BrokerUnavailableError, CallOutcomeUnknownError, StoreFullError } from '../core/errors.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 
 /** Words of a server that cannot serve anybody, or takes no writes. What only one call meets is its caller's alone. */
@@ -9,6 +10,16 @@ const IDLE_CLOSE_MS = 1000;
 /** Of one that was used: what the next attempt to connect meets, says why it went. */
 const USED_CLOSE_MS = 200;
 
+/** What was refused as an outage begins may reach its caller when it has just ended. */
+const REACHES_CALLERS_MS = 1000;
+
+/** What a call needs of a server; one that is at maxmemory takes writes that need none. */
+export enum Need {
+  Read,
+  Write,
+  Memory,
+}
+
 export type OutageEvent = 'lost' | 'refused' | 'unreachable' | 'restored';
 
 /**
@@ -16,9 +27,10 @@ export type OutageEvent = 'lost' | 'refused' | 'unreachable' | 'restored';
  * and how many calls had waited or failed. In a cluster it lasts until each node that was ill has answered.
  */
 export class OutageReport {
-  /** Nodes that are ill; true where one refused writes alone, so that an answer to a read says nothing. */
-  private readonly ill = new Map<string, boolean>();
+  /** Nodes that are ill, with what was refused there: an answer to a call that needs less says nothing. */
+  private readonly ill = new Map<string, Need>();
   private begunAt = 0;
+  private endedAt = -Infinity;
   private heldBack = 0;
   private connectedBefore = false;
   private down: NodeJS.Timeout | undefined;
@@ -44,18 +56,31 @@ export class OutageReport {
   }
 
   /** The server refused a call. */
-  refused(node: string, error: Error, writes: boolean): void {
-    if (OUTAGES.has(replyCode(error) ?? '')) this.begin(node, writes, 'refused', textOf(error));
+  refused(node: string, error: Error, need: Need): void {
+    const code = replyCode(error) ?? '';
+    if (!OUTAGES.has(code)) return;
+    this.begin(node, code === 'OOM' ? Need.Memory : Math.min(need, Need.Write), 'refused', textOf(error));
+  }
+
+  /** Whether what a call failed with is of an outage that was told: its caller adds nothing to the log. */
+  covers(error: unknown): boolean {
+    if (!this.isOpen && this.down === undefined && this.now() - this.endedAt > REACHES_CALLERS_MS) return false;
+    if (error instanceof BrokerRefusedError) return OUTAGES.has(error.reply);
+    return (
+      error instanceof BrokerUnavailableError ||
+      error instanceof CallOutcomeUnknownError ||
+      error instanceof StoreFullError
+    );
   }
 
   /** A node did not answer in time. */
   silent(node: string, why: string): void {
-    this.begin(node, false, 'lost', why);
+    this.begin(node, Need.Read, 'lost', why);
   }
 
-  answered(node: string, write: boolean): void {
-    const writesOnly = this.ill.get(node);
-    if (writesOnly === undefined || (writesOnly && !write)) return;
+  answered(node: string, need: Need): void {
+    const refused = this.ill.get(node);
+    if (refused === undefined || need < refused) return;
     this.ill.delete(node);
     this.endIfWell();
   }
@@ -63,7 +88,8 @@ export class OutageReport {
   /** The client cannot connect, or the boot cannot work with what it found. What waiting does not mend the boot throws. */
   failed(error: Error): void {
     if (this.down !== undefined) this.lose(textOf(error));
-    else if (!this.connectedBefore && !readRefusal(error)?.lasting) this.begin('', false, 'unreachable', textOf(error));
+    else if (!this.connectedBefore && !readRefusal(error)?.lasting)
+      this.begin('', Need.Read, 'unreachable', textOf(error));
   }
 
   /** @param waiting calls that were under way */
@@ -76,7 +102,7 @@ export class OutageReport {
   ready(): void {
     this.stop();
     if (!this.connectedBefore) return;
-    if (this.ill.get('') === false) this.ill.delete('');
+    if (this.ill.get('') === Need.Read) this.ill.delete('');
     if (this.begunAt > 0) this.endIfWell();
     else this.heldBack = 0;
   }
@@ -88,12 +114,12 @@ export class OutageReport {
 
   private lose(why: string): void {
     this.stop();
-    this.begin('', false, 'lost', why);
+    this.begin('', Need.Read, 'lost', why);
   }
 
-  private begin(node: string, writesOnly: boolean, event: OutageEvent, text: string): void {
+  private begin(node: string, need: Need, event: OutageEvent, text: string): void {
     const isFirst = this.ill.size === 0;
-    this.ill.set(node, (this.ill.get(node) ?? false) || writesOnly);
+    this.ill.set(node, Math.max(this.ill.get(node) ?? Need.Read, need));
     if (!isFirst) return;
     this.begunAt = this.now();
     this.tell(event, node === '' ? text : `${node}${text === '' ? '' : `: ${text}`}`);
@@ -105,6 +131,7 @@ export class OutageReport {
     const held =
       this.heldBack === 0 ? '' : `; ${this.heldBack} ${this.heldBack === 1 ? 'call was' : 'calls were'} held back`;
     this.begunAt = 0;
+    this.endedAt = this.now();
     this.heldBack = 0;
     this.tell('restored', `after ${seconds} s${held}`);
   }

@@ -155,6 +155,7 @@ export class RedisBroker implements Broker {
   private readonly hold: BootHold | undefined;
   private readonly queues = new Map<string, QueueAccess>();
   private link: Link | undefined;
+  private outages: OutageReport | undefined;
   private subscriptions: Subscriptions | undefined;
   private watch: PrimaryWatch | undefined;
   private inboxWatch: InboxWatch | undefined;
@@ -183,6 +184,7 @@ export class RedisBroker implements Broker {
       const separator = event === 'restored' ? ' ' : ': ';
       if (!this.closed) this.options.onConnection?.(event, text === '' ? place : `${place}${separator}${text}`);
     });
+    this.outages = outages;
     const link = new Link(client, this.options.commandTimeoutMs, outages);
     this.link = link;
     try {
@@ -245,6 +247,10 @@ export class RedisBroker implements Broker {
     this.durable?.close();
     this.link?.close();
     await this.bootedThread?.stop();
+  }
+
+  hasTold(error: unknown): boolean {
+    return this.outages?.covers(error) === true;
   }
 
   now(): number {

@@ -18,6 +18,11 @@ export interface ScriptCall {
   args: readonly string[];
 }
 
+/** A server at maxmemory refuses it. */
+export function needsMemory({ text }: Script): boolean {
+  return !/^#!lua .*\ballow-oom\b/.test(text);
+}
+
 export type ScriptName =
   | 'announce-schedules'
   | 'beat'

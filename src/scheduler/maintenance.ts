@@ -53,7 +53,7 @@ export class Maintenance {
   constructor({ broker, queues, logger, onBacklog = () => {}, onScan, ...rest }: MaintenanceOptions) {
     const { random = Math.random } = rest;
     this.random = random;
-    const outages = rest.outages ?? new OutageLog(logger);
+    const outages = rest.outages ?? new OutageLog(logger, broker);
     const isStopping = () => this.stopping;
     const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog, onScan);
     const janitor = new Janitor(broker, logger);

@@ -1,3 +1,4 @@
+import type { Broker } from '../core/broker.js';
 import type { DutyLogger } from './duty-logger.js';
 
 /** Different errors of one outage that are told; more would only repeat that the store is ill. */
@@ -11,9 +12,14 @@ export class OutageLog {
   private readonly failing = new Set<string>();
   private readonly told = new Set<string>();
 
-  constructor(private readonly logger: DutyLogger) {}
+  constructor(
+    private readonly logger: DutyLogger,
+    /** Where the store itself tells of its outages, these are its own to tell. */
+    private readonly store?: Pick<Broker, 'hasTold'>,
+  ) {}
 
   failed(loop: string, error: unknown): void {
+    if (this.store?.hasTold?.(error)) return;
     this.failing.add(loop);
     const message = textOf(error);
     if (this.told.has(message) || this.told.size >= MOST_MESSAGES) return;

@@ -86,7 +86,7 @@ export class Scheduler {
     this.registrar = new ScheduleRegistrar(broker, app, logger, makingOf, isStopping);
     this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
     this.firer = new TickFirer(broker, logger, makingOf, isStopping, random);
-    this.outages = options.outages ?? new OutageLog(logger);
+    this.outages = options.outages ?? new OutageLog(logger, broker);
     const { payloadLimit = DEFAULTS.payloadLimit } = options;
     this.declare = ({ book }, declaration) => book.declare(declaration, codec, payloadLimit);
     this.add(options.declarations, options.queues);

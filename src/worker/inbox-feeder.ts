@@ -37,10 +37,15 @@ export class InboxFeeder {
         if (moved < STEP && !this.stopped) await this.broker.awaitInbox(this.inbox, WAIT_MS);
       } catch (error) {
         if (this.stopped) return;
-        if (!this.outage) this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);
-        this.outage = true;
+        this.tell(error);
         await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
       }
     }
+  }
+
+  private tell(error: unknown): void {
+    if (this.outage || this.broker.hasTold?.(error)) return;
+    this.outage = true;
+    this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);
   }
 }

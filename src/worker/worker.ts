@@ -513,14 +513,19 @@ export class Worker {
         refusal = undefined; // an empty turn is refused as well: it is the store
         // What it may have reserved goes back as the worker leaves, or by its lease.
         if (!this.reserving && turn.settlements.length === 0 && this.hasNothingToTell) return undefined;
-        if (!this.outage)
-          this.context.logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
-        this.outage = true;
+        this.tellOutage(error);
         await this.pauseFor(backoffMs * (0.5 + Math.random() / 2));
         backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
       }
     }
     return undefined;
+  }
+
+  private tellOutage(error: unknown): void {
+    const { broker, logger } = this.context;
+    if (this.outage || broker.hasTold?.(error)) return;
+    this.outage = true;
+    logger.error(`Queue "${this.queue}": ${messageOf(error)} Trying again until it works.`);
   }
 
   private divide({ settlements }: WorkerTurn, batch: Batch | undefined, refusal: unknown): void {
