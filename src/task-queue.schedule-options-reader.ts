@@ -40,10 +40,11 @@ export const DEFINITE_SCHEDULE_KEYS: readonly string[] = [
   'limit',
 ];
 
-/** Options that `@nestjs/schedule` has, and what says the same here. */
+/** Options that `@nestjs/schedule` and the `cron` package have, and what says the same here. */
 const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   threshold: "say how late a tick may run: { missed: 'skip', window: '10s' }",
   initialDelay: 'say from when on it ticks: { startAt: … }, or wait in the handler for what it needs',
+  runOnInit: 'put @Timeout(0, { name: "…" }) above the method as well',
   unrefTimeout: 'leave it out: a process that works runs until app.close(), whatever its schedules',
 };
 

@@ -89,16 +89,20 @@ export class UnknownOptionError extends TaskQueueError {
     known: Iterable<string>,
     /** The known option that is certainly meant. */
     meant?: string,
+    /** Where no name of an option is the answer. */
+    remedy?: string,
   ) {
     const names = [...known];
     const nearest = meant ?? names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
     super(
       `Unknown option "${option}" in ${place}. ` +
-        (names.length === 0
-          ? 'None is declared.'
-          : nearest
-            ? `Did you mean "${nearest}"?`
-            : `Known options: ${names.join(', ')}.`),
+        (remedy !== undefined
+          ? toSentence(remedy)
+          : names.length === 0
+            ? 'None is declared.'
+            : nearest
+              ? `Did you mean "${nearest}"?`
+              : `Known options: ${names.join(', ')}.`),
     );
     this.nearest = nearest;
   }

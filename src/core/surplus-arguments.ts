@@ -1,21 +1,30 @@
 import { InvalidValueError, UnknownOptionError } from './errors.js';
 
+/** Other queues take the name of the job first. */
+export const NAME_IS_AN_OPTION =
+  'pass the payload, then the options: the name of the job is one of them, { name: "welcome" }';
+
 type Verb = (...args: unknown[]) => unknown;
 
 /**
  * What a call gave behind the arguments that it takes: from JavaScript, or by a cast. Dropped in silence, it would be an
  * option that somebody trusts in.
+ * @param remedy what to write instead
  * @throws UnknownOptionError for options, InvalidValueError for anything else
  */
-export function refuseSurplus(surplus: readonly unknown[], place: string): void {
+export function refuseSurplus(
+  surplus: readonly unknown[],
+  place: string,
+  remedy = 'this call takes fewer arguments: leave it out',
+): void {
   for (const given of surplus) {
     if (given === undefined) continue;
     if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
       const [option] = Object.keys(given);
       if (option === undefined) continue;
-      throw new UnknownOptionError(option, `the last argument of ${place}`, []);
+      throw new UnknownOptionError(option, `the last argument of ${place}`, [], undefined, remedy);
     }
-    throw new InvalidValueError(`last argument of ${place}`, given, 'this call takes fewer arguments: leave it out');
+    throw new InvalidValueError(`last argument of ${place}`, given, remedy);
   }
 }
 

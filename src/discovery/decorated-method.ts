@@ -42,3 +42,16 @@ export function tellNamesakes(one: DecoratedMethod, other: DecoratedMethod): str
   const { name } = one.classRef;
   return `These are two classes that are both called ${name}: one in ${one.place}, one in ${other.place}. `;
 }
+
+/** The class that both have their method from; undefined where each has one of its own. */
+export function baseOfBoth(one: DecoratedMethod, other: DecoratedMethod): string | undefined {
+  if (one.method !== other.method || one.classRef === other.classRef) return undefined;
+  const owner = ownerOf(one);
+  return owner !== undefined && owner === ownerOf(other) ? (owner.constructor as Type<object>).name : undefined;
+}
+
+function ownerOf({ classRef, method }: DecoratedMethod): object | undefined {
+  let owner: object | null = classRef.prototype as object;
+  while (owner !== null && !Object.hasOwn(owner, method)) owner = Object.getPrototypeOf(owner) as object | null;
+  return owner ?? undefined;
+}

@@ -3,7 +3,7 @@ import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions } from '../task-queue.options.js';
-import { nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
+import { baseOfBoth, nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** One handler and the method it came from, so that an error can show both. */
 export interface BookedHandler {
@@ -75,13 +75,19 @@ function isOneMethod(one: DecoratedMethod, other: DecoratedMethod): boolean {
   return one.wrapper === other.wrapper && one.method === other.method;
 }
 
+function twinRemedy(one: DecoratedMethod, other: DecoratedMethod): string {
+  const base = baseOfBoth(one, other);
+  if (base === undefined) return 'Give each a name of its own, { name: "…" }, or remove one.';
+  return (
+    `It is one method of ${base}, with one decorator for all that inherit it: decorate a method in each class, or let a ` +
+    'function that takes the name of the queue make the base class.'
+  );
+}
+
 function twinMessage(twin: DecoratedMethod, { method, handler: { queue, name } }: BookedHandler): string {
   const jobs = `${name === undefined ? 'every job name' : `job name "${name}"`} of queue "${queue}"`;
   if (isOneMethod(twin, method))
     return `${method.label} takes ${jobs} twice: it has two decorators that say so. Remove one.`;
   const [one, other] = nameBoth(twin, method);
-  return (
-    `Two handlers take ${jobs}: ${one} and ${other}. ${tellNamesakes(twin, method)}` +
-    'Give each a name of its own, { name: "…" }, or remove one.'
-  );
+  return `Two handlers take ${jobs}: ${one} and ${other}. ${tellNamesakes(twin, method)}${twinRemedy(twin, method)}`;
 }

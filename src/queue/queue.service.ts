@@ -8,7 +8,7 @@ import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { showMembers } from '../core/shown-members.js';
-import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
+import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
 import type { Uninferred } from '../core/uninferred.js';
 import { layerJobOptions } from '../task-queue.job-options-reader.js';
@@ -104,7 +104,7 @@ export class QueueService implements OnApplicationShutdown {
     options?: EnqueueOptions,
   ): Promise<JobHandle<P, R>>;
   async enqueue(target: Target, payload: unknown, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle> {
-    if (surplus !== undefined) refuseSurplus([surplus], 'QueueService.enqueue');
+    if (surplus !== undefined) refuseSurplus([surplus], 'QueueService.enqueue', NAME_IS_AN_OPTION);
     const scope = typeof target === 'string' ? (this.scopes.get(target) ?? this.scopeOf(target)) : this.scopeOf(target);
     // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
     if (options === undefined && scope.plain && typeof target === 'string') {

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { CancelAnswer, QueueCounts } from '../core/broker.js';
 import { showMembers } from '../core/shown-members.js';
-import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
+import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
 import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
 import type { JobEvent } from './job-event.js';
@@ -22,7 +22,7 @@ export class Queue<P = unknown, R = UntypedResult> {
 
   enqueue(payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>>;
   async enqueue(payload: P, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle<P, R>> {
-    if (surplus !== undefined) refuseSurplus([surplus], 'Queue.enqueue');
+    if (surplus !== undefined) refuseSurplus([surplus], 'Queue.enqueue', NAME_IS_AN_OPTION);
     return this.queues.enqueue<P, R>(this.name, payload, options);
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Redis, Cluster } from 'ioredis';
 import { withinAwake } from './awake-timer.js';
 import type { Unsubscribe } from '../core/broker.js';
@@ -39,6 +40,7 @@ export class Subscriptions {
     /** After a reconnect the server refused the subscriptions, or takes them again. */
     private readonly tell: (event: 'deaf' | 'restored' | 'replica', reason: string) => void = () => {},
   ) {
+    setMaxListeners(0, this.ended.signal); // every queue subscribes at once
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
     });

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Broker, RunReport } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
-import type { BrokerRefusedError } from '../core/errors.js';
+import { InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
 import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { refusesRequest } from '../core/request-refusal.js';
@@ -60,7 +60,8 @@ export class Reporter implements ReportSink {
 
   log(job: RunningJob, line: string): void {
     if (job.ended) return;
-    if (typeof line !== 'string') throw new TypeError('job.log() takes a string');
+    if (typeof line !== 'string')
+      throw new InvalidValueError('line of job.log()', line, 'pass a text, such as JSON.stringify(value)');
     const { logs } = this.entryOf(job);
     const text = this.redactor === undefined ? line : maskText(this.redactor, line, job);
     for (const part of text.split('\n')) if (part !== '') logs.push(clipBytes(part));

@@ -78,6 +78,17 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       ).rejects.toMatchObject({ code: 'TASK_QUEUE_UNKNOWN_OPTION', place: `the last argument of Queue.${verb}` });
     });
 
+    it('say where the name of a job belongs that is given as elsewhere', async () => {
+      for (const verbs of [mail, { enqueue: service.enqueue.bind(service, QUEUE) }] as unknown as Verbs[]) {
+        await expect(verbs.enqueue('welcome', {}, { delay: 1000 })).rejects.toThrow(
+          'Unknown option "delay" in the last argument of',
+        );
+        await expect(verbs.enqueue('welcome', {}, { delay: 1000 })).rejects.toThrow(
+          'Pass the payload, then the options: the name of the job is one of them, { name: "welcome" }.',
+        );
+      }
+    });
+
     it.each(verbsOf(JobHandle))('JobHandle.%s', async (verb) => {
       const handle = await mail.enqueue({ to: 'a' });
       const given = verb === 'result' ? [{ timeout: 0 }] : [];

@@ -105,6 +105,24 @@ describe.each(STORES)('a process on $name', ({ options }) => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'started\nclosed\n', stderr: '' });
   });
 
+  it('warns of nothing where it has many queues', async () => {
+    const { code, stdout, stderr } = await run(`
+      const names = Array.from({ length: 25 }, (_, at) => 'queue' + at);
+      class Many {}
+      for (const name of names) {
+        Many.prototype[name] = ({ queue }) => queue;
+        Processor(name)(Many.prototype, name, Object.getOwnPropertyDescriptor(Many.prototype, name));
+      }
+      const app = await boot({ imports: [root], providers: [Many] });
+      const queues = app.get(QueueService);
+      const told = names.map((name) => queues.events(name).subscribe());
+      const jobs = await Promise.all(names.map((name) => queues.enqueue(name, {})));
+      console.log((await Promise.all(jobs.map((job) => job.result()))).join() === names.join());
+      for (const each of told) each.unsubscribe();
+      await app.close();`);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'started\ntrue\n', stderr: '' });
+  });
+
   it('lives while its app does, runs jobs, warns of nothing, and ends when it is closed', async () => {
     const { code, stdout, stderr } = await run(`
       const app = await boot({ imports: [root], providers: [Work] });

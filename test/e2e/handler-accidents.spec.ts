@@ -301,6 +301,13 @@ describe.each(STORES)('on $name', ({ options }) => {
     }
   });
 
+  it('a log line that is no text says what to pass', async () => {
+    const { error } = await afterAccident((job) => job.log({ sent: 3 } as never));
+    expect(String(error)).toContain(
+      'Invalid line of job.log(): {"sent":3}. Pass a text, such as JSON.stringify(value).',
+    );
+  });
+
   it.each<[string, () => unknown]>([
     ['a promise', () => new Promise(() => {})],
     ['a thenable', () => ({ then: () => {} })],

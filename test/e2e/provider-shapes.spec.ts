@@ -374,6 +374,33 @@ describe('two classes of one name', () => {
   });
 });
 
+describe('a method that two subclasses inherit', () => {
+  class Exports {
+    @Processor('work')
+    run() {}
+  }
+  @Injectable()
+  class Pdf extends Exports {}
+  @Injectable()
+  class Csv extends Exports {}
+
+  it('is one handler, and the boot says where it comes from', async () => {
+    const { message } = await bootError({ providers: [Pdf, Csv] });
+    expect(message).toContain('Two handlers take every job name of queue "work": Pdf.run and Csv.run.');
+    expect(message).toContain('It is one method of Exports, with one decorator for all that inherit it');
+  });
+
+  it('is told apart from one that a subclass decorates anew', async () => {
+    @Injectable()
+    class Xml extends Exports {
+      @Processor('work')
+      override run() {}
+    }
+    const { message } = await bootError({ providers: [Pdf, Xml] });
+    expect(message).toContain('Give each a name of its own');
+  });
+});
+
 describe('dynamic modules', () => {
   @Module({})
   class Feature {

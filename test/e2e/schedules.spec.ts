@@ -328,6 +328,12 @@ describe.each(STORES)('on $name', ({ options }) => {
       'TASK_QUEUE_CONFIGURATION',
       /window/,
     ],
+    [
+      'an option of the cron package',
+      Cron('@daily', { runOnInit: true } as CronOptions),
+      'TASK_QUEUE_CONFIGURATION',
+      /there is no runOnInit; put @Timeout\(0/,
+    ],
     ['an unknown option', Cron('@daily', { jiter: 5 } as CronOptions), 'TASK_QUEUE_UNKNOWN_OPTION', /"jitter"/],
     ['a name with a space', Cron('@daily', { name: 'my digest' }), 'TASK_QUEUE_INVALID_VALUE', /my digest/],
     ['an unknown scope', Cron('@daily', { scope: 'process' as 'instance' }), 'TASK_QUEUE_INVALID_VALUE', /cluster/],
