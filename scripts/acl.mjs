@@ -50,6 +50,7 @@ const SERVICES = [
   'remove-schedule',
   // Puts in order what any of them leaves that stops in the middle.
   'mend',
+  'withdraw',
 ];
 const ROLES = {
   producer: { scripts: SERVICES, direct: ['wait', 'waitaof'], writes: true },

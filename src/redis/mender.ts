@@ -2,10 +2,12 @@ import type { HeldJob } from '../core/broker.js';
 import { BrokerRefusedError } from '../core/errors.js';
 import type { QueueKeys } from './keys.js';
 
-/** Stands for the token of a job that is to go. */
-const WITHDRAWN = '-';
+/** After a repair that was refused as well, the next one waits this long. */
+const PAUSE_MS = 1000;
+/** Most calls that wait to be repaired or withdrawn: beyond these the oldest is forgotten, and a scan finds what others noted. */
+const MOST_STOPPED = 100;
 
-type Run = (keys: readonly string[], args: (string | number)[]) => Promise<unknown>;
+type Run = (script: 'mend' | 'withdraw', keys: readonly string[], args: (string | number)[]) => Promise<unknown>;
 
 /** Of a turn that stopped: what it was to settle goes back to its worker, whose next attempt settles it. */
 export interface StoppedTurn {
@@ -13,15 +15,27 @@ export interface StoppedTurn {
   settlements: readonly HeldJob[];
 }
 
+/** An enqueue that stopped: its jobs are taken back, where they have no place yet, and so is the record of its call. */
+interface StoppedEnqueue {
+  caller: string;
+  ids: readonly string[];
+}
+
+/** Undefined: of another call, which noted in the store what it began. */
+type Stopped = StoppedTurn | StoppedEnqueue | undefined;
+
 /** A command of a script was refused: its user lacks it, a key has another type. What it wrote before stays written. */
 function stoppedInside(error: unknown): boolean {
   if (!(error instanceof BrokerRefusedError)) return false;
   return error.cause instanceof Error && /script/i.test(error.cause.message);
 }
 
-/** Puts one queue in order after a script that stopped in the middle, at once or before the next call. */
+/** Puts one queue in order after a script that stopped in the middle: at once, or before one of the next calls. */
 export class Mender {
-  private readonly stopped: (StoppedTurn | undefined)[] = [];
+  private stopped: Stopped[] = [];
+  private repair: Promise<void> | undefined;
+  /** performance.now() before which no repair is tried for a call that does not depend on it. */
+  private pausedUntil = 0;
 
   constructor(
     private readonly keys: QueueKeys,
@@ -29,31 +43,62 @@ export class Mender {
     private readonly run: Run,
   ) {}
 
-  /** Something stopped, and nobody could put it in order yet: {@link mend} comes before any other call. */
+  /** Something stopped that is not in order yet: {@link before} comes before the next call. */
   get isDue(): boolean {
-    return this.stopped.length > 0;
+    return this.stopped.length > 0 || this.repair !== undefined;
   }
 
-  /** Where this fails, the queue is put in order before the next call, or by the scan of any worker. */
-  async after(refusal: unknown, turn?: StoppedTurn): Promise<void> {
+  /**
+   * Repairs what is due. A repair that is refused holds up no call but the turns of the worker whose own turn had stopped: what
+   * that one settles must be in its hands first.
+   * @throws BrokerRefusedError of such a turn, while the server refuses the repair
+   */
+  async before(worker?: string): Promise<void> {
+    await this.repair?.catch(() => {});
+    const isOwn = this.stopped.some((stopped) => stopped && 'worker' in stopped && stopped.worker === worker);
+    if (isOwn) return this.mend();
+    if (this.stopped.length > 0 && performance.now() >= this.pausedUntil) await this.mend().catch(() => {});
+  }
+
+  /** Where this fails, the queue is put in order before one of the next calls, or by the scan of any worker. */
+  async after(refusal: unknown, stopped?: Stopped): Promise<void> {
     if (!stoppedInside(refusal)) return;
-    this.stopped.push(turn);
-    await this.mend().catch(() => {});
-  }
-
-  /** The jobs of an enqueue that stopped are taken back, where they have no place yet, and so is the record of its call. */
-  withdraw(refusal: unknown, caller: string, ids: readonly string[]): Promise<void> {
-    const settlements = [`@${caller}`, ...ids].map((id) => ({ id, token: WITHDRAWN }));
-    return this.after(refusal, { worker: '', settlements });
+    this.remember(stopped);
+    await this.before();
   }
 
   /** @throws BrokerRefusedError while the server refuses this, too */
-  async mend(): Promise<void> {
-    if (this.stopped.length === 0) this.stopped.push(undefined);
-    for (let turn = this.stopped[0]; this.stopped.length > 0; turn = this.stopped[0]) {
-      await this.mendAfter(turn);
-      this.stopped.splice(this.stopped.indexOf(turn), 1);
+  mend(): Promise<void> {
+    this.repair ??= this.mendAll().finally(() => (this.repair = undefined));
+    return this.repair;
+  }
+
+  private remember(stopped: Stopped): void {
+    this.stopped.push(stopped);
+    if (this.stopped.length > MOST_STOPPED) this.stopped.shift();
+  }
+
+  private async mendAll(): Promise<void> {
+    const due = this.stopped.length === 0 ? [undefined] : this.stopped;
+    this.stopped = [];
+    const failures: unknown[] = [];
+    for (const stopped of due) {
+      try {
+        await (stopped && 'caller' in stopped ? this.withdraw(stopped) : this.mendAfter(stopped));
+      } catch (error) {
+        failures.push(error);
+        this.remember(stopped);
+      }
     }
+    if (failures.length === 0) return;
+    this.pausedUntil = performance.now() + PAUSE_MS;
+    throw failures[0];
+  }
+
+  private async withdraw({ caller, ids }: StoppedEnqueue): Promise<void> {
+    const { keys: k } = this;
+    const keys = [k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.ids, k.levels, k.suspects, k.parked];
+    await this.run('withdraw', keys, [caller, ...ids]);
   }
 
   private async mendAfter(turn: StoppedTurn | undefined): Promise<void> {
@@ -61,6 +106,6 @@ export class Mender {
     const keys = [k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.completed, k.cancelled, k.dead];
     keys.push(k.ids, k.levels, k.crashes, k.cancelling, k.notes, k.suspects, k.parked, k.bundles, k.workers, k.waiters);
     const pairs = (turn?.settlements ?? []).flatMap(({ id, token }) => [id, token]);
-    await this.run(keys, [this.maxCrashes, turn?.worker ?? '', ...pairs]);
+    await this.run('mend', keys, [this.maxCrashes, turn?.worker ?? '', ...pairs]);
   }
 }

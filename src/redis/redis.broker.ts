@@ -284,7 +284,7 @@ export class RedisBroker implements Broker {
     const handsOver = this.link?.client.isCluster !== true;
     const { maxCrashes, fewestShared } = this.options;
     const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared, heard: access.heard });
-    if (access.mender.isDue) await access.mender.mend();
+    if (access.mender.isDue) await access.mender.before(turn.worker);
     let reply: TurnReply;
     try {
       reply = await this.run<TurnReply>('settle-and-reserve', access.turnKeys, args);
@@ -676,7 +676,7 @@ export class RedisBroker implements Broker {
         command: (name, args) => link.command(name, args),
       });
       const caller = new NumberedCaller(queue, link, keys);
-      const mender = new Mender(keys, this.options.maxCrashes, (...call) => this.run('mend', ...call));
+      const mender = new Mender(keys, this.options.maxCrashes, (script, keys, args) => this.run(script, keys, args));
       const format = undefined;
       access = {
         keys,
@@ -699,7 +699,7 @@ export class RedisBroker implements Broker {
     const onClock = (nowText: string) => this.clock.learn(nowText);
     // Also of a call that ends because the store was closed.
     return new Enqueuer(queue, link, keys, this.scripts.enqueue, numbers, onClock, async (error, caller, ids) =>
-      this.queues.get(queue)?.mender.withdraw(error, caller, ids),
+      this.queues.get(queue)?.mender.after(error, { caller, ids }),
     );
   }
 
@@ -758,7 +758,7 @@ export class RedisBroker implements Broker {
   /** A call whose script may stop in the middle: what it leaves is put in order. */
   private async mending<T>(queue: string, call: () => Promise<T>): Promise<T> {
     const { mender } = this.access(queue);
-    if (mender.isDue) await mender.mend();
+    if (mender.isDue) await mender.before();
     try {
       return await call();
     } catch (error) {

@@ -55,7 +55,8 @@ export type ScriptName =
   | 'settle-and-reserve'
   | 'take-ids'
   | 'take-inbox'
-  | 'trim';
+  | 'trim'
+  | 'withdraw';
 
 export type ScriptLibrary = Readonly<Record<string, Script>>;
 

@@ -27,7 +27,7 @@ end
 const WITHOUT_NUMBER: Record<string, readonly string[]> = {
   'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-schedules'],
   'keeps a record of its own': ['enqueue', 'settle-and-reserve', 'take-inbox'],
-  'compares with what is stored': ['fire-schedules', 'leave', 'mend'],
+  'compares with what is stored': ['fire-schedules', 'leave', 'mend', 'withdraw'],
   'goes on from what is there': ['beat', 'listen', 'promote', 'reclaim', 'reconcile', 'take-ids', 'trim'],
 };
 
@@ -154,6 +154,9 @@ describe('the broker', () => {
     await broker.leave(QUEUE, 'w1');
     await driver.client.hset(driver.keys.meta, 'torn', jobs[0].id); // as a script that stopped leaves it
     await broker.reclaim(QUEUE, 8000);
+    await driver.client.del(driver.keys.ready);
+    await driver.client.set(driver.keys.ready, 'foreign');
+    await expect(driver.put({})).rejects.toThrow('WRONGTYPE');
   });
 
   afterAll(async () => {

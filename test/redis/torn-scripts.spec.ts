@@ -437,8 +437,8 @@ CASES['remove-schedule'] = [
 ];
 /** They write nothing, or what waits for an end and ends with it. */
 const READ = ['counts', 'list', 'read', 'read-schedules'];
-/** It is what repairs: stopped, it begins anew. */
-const MENDS = ['mend'];
+/** They are what repairs: stopped, they begin anew. */
+const MENDS = ['mend', 'withdraw'];
 
 describe('a script that stops in the middle', () => {
   let driver: RedisDriver;
@@ -451,7 +451,7 @@ describe('a script that stops in the middle', () => {
 
   beforeEach(() => {
     Link.prototype.run = function (this: Link, ...args) {
-      if (args[0].name !== 'mend') lastCall = () => run.apply(this, args);
+      if (!MENDS.includes(args[0].name)) lastCall = () => run.apply(this, args);
       return run.apply(this, args);
     };
   });

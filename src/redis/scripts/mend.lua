@@ -7,8 +7,7 @@
 --       7 completed LIST   8 cancelled ZSET  9 dead ZSET        10 ids HASH       11 levels HASH     12 crashes HASH
 --      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 bundles HASH  18 workers ZSET
 --      19 waiters HASH
--- ARGV  1 crashes until dead   2 worker whose turn stopped, or ''   3… id, token of each job that this turn was to settle;
---       '-' for a token: of an enqueue that was refused, its jobs, and '@caller' for the record of its call
+-- ARGV  1 crashes until dead   2 worker whose turn stopped, or ''   3… id, token of each job that this turn was to settle
 -- returns { now, how many jobs were looked at }
 local meta, jobs, ready, priority, scheduled, inflight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local completed, cancelled, dead, ids, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -45,7 +44,7 @@ end
 redis.call('HSET', meta, 'torn', table.concat(begun, ' '))
 -- A worker without a lease settles nothing any more.
 for id, token in pairs(tokenOf) do
-  if token ~= '-' and not redis.call('ZSCORE', workers, string.match(token, '^(.*):') or '') then tokenOf[id] = nil end
+  if not redis.call('ZSCORE', workers, string.match(token, '^(.*):') or '') then tokenOf[id] = nil end
 end
 
 -- Visits a list in pages.
@@ -115,12 +114,7 @@ local function placeLive(id, record)
   elseif not redis.call('ZSCORE', scheduled, id) and not redis.call('ZSCORE', parked, nameOf(record) .. ' ' .. id) then
     local crashed = tonumber(redis.call('HGET', crashes, id) or 0)
     local level = tonumber(redis.call('HGET', levels, id) or 0) or 0
-    if tokenOf[id] == '-' then
-      local userId = string.match(record, '^1%w* ([^ {\n]+)')
-      if userId and redis.call('HGET', ids, userId) == id .. '?' then redis.call('HDEL', ids, userId) end
-      redis.call('HDEL', levels, id)
-      redis.call('HDEL', jobs, id)
-    elseif tokenOf[id] then
+    if tokenOf[id] then
       redis.call('HSET', inflight, id, tokenOf[id]) -- the turn, repeated, settles it
     elseif crashed > 0 and crashed >= tonumber(ARGV[1]) - 1 then
       redis.call('LPUSH', suspects, id)
@@ -181,9 +175,7 @@ for i = 1, #list do
       end
     end
     local head = record and string.byte(record)
-    if string.byte(id) == 64 and tokenOf[id] == '-' then
-      redis.call('HDEL', meta, id)
-    elseif not record then
+    if not record then
       leaveLine(id)
       redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
     elseif head == 67 or head == 88 or head == 68 then
