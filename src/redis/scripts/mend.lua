@@ -55,15 +55,23 @@ local function eachOf(key, visit)
   end
 end
 
--- Completed jobs that are listed, and the bytes of their elements.
-local listed, completedBytes = {}, 0
-eachOf(completed, function(element)
-  completedBytes = completedBytes + tonumber(string.match(element, '^%d+ (%d+)'))
-  eachWord(element, function(word, prefix, suffixes)
-    if not prefix then listed[word] = true end
-    for suffix in string.gmatch(suffixes or '', '.') do listed[prefix .. suffix] = true end
+-- Completed jobs that are listed, and the bytes of their elements: read when the first of them is asked for.
+local listed, completedBytes
+local function readCompleted()
+  if listed then return end
+  listed, completedBytes = {}, 0
+  eachOf(completed, function(element)
+    completedBytes = completedBytes + tonumber(string.match(element, '^%d+ (%d+)'))
+    eachWord(element, function(word, prefix, suffixes)
+      if not prefix then listed[word] = true end
+      for suffix in string.gmatch(suffixes or '', '.') do listed[prefix .. suffix] = true end
+    end)
   end)
-end)
+end
+local function isListed(id)
+  readCompleted()
+  return listed[id]
+end
 
 -- Where the entry of a bundle begins and ends, and the bundle.
 local function entryOf(id)
@@ -134,7 +142,7 @@ end
 -- An end that was not listed: by a turn, it comes once more; else it is listed now.
 local function placeEnded(id, record, head)
   local store = head == 88 and cancelled or head == 68 and dead
-  if store and redis.call('ZSCORE', store, id) or not store and listed[id] then
+  if store and redis.call('ZSCORE', store, id) or not store and isListed(id) then
     leaveLine(id, envelopeOf(record))
     return tellEnd(id, record)
   end
@@ -148,8 +156,10 @@ local function placeEnded(id, record, head)
     redis.call('ZADD', store, at, id)
   else
     redis.call('LPUSH', completed, at .. ' ' .. #record .. ' 1 ' .. id)
+    readCompleted()
     listed[id] = true
-    completedBytes = completedBytes + #record
+    redis.call('HINCRBY', meta, 'completedBytes', #record)
+    redis.call('HINCRBY', meta, 'completedCount', 1)
   end
   tellEnd(id, record)
 end
@@ -158,7 +168,7 @@ for i = 1, #list do
   local id = list[i]
   local record = redis.call('HGET', jobs, id)
   local from, to, bundle = entryOf(id)
-  if from and listed[id] then
+  if from and isListed(id) then
     redis.call('HDEL', jobs, id)
     leaveLine(id, record)
     tellEnd(id, string.sub(bundle, from + 2, to))
@@ -186,8 +196,10 @@ for i = 1, #list do
   end
 end
 
--- What is kept, and its bytes; an id without its record goes.
-local function bytesOf(store)
+-- What is kept, and its bytes; an id without its record goes. Of many, what is counted stays as it is, and may be off by what
+-- stopped: to look at each would hold everybody up.
+local function countAgain(store, counter)
+  if redis.call('ZCARD', store) > 1000 then return end
   local bytes = 0
   for from = 0, redis.call('ZCARD', store), 500 do
     local page = redis.call('ZRANGE', store, from, from + 499)
@@ -197,14 +209,19 @@ local function bytesOf(store)
       if size == 0 then redis.call('ZREM', store, page[i]) end
     end
   end
-  return bytes
+  redis.call('HSET', meta, counter, bytes)
 end
-local completedCount = 0
-for id in pairs(listed) do
-  if redis.call('HEXISTS', jobs, id) == 1 or entryOf(id) then completedCount = completedCount + 1 end
+countAgain(cancelled, 'cancelledBytes')
+countAgain(dead, 'deadBytes')
+if tonumber(redis.call('HGET', meta, 'completedCount') or 0) <= 1000 and redis.call('LLEN', completed) <= 1000 then
+  listed = nil
+  readCompleted()
+  local count = 0
+  for id in pairs(listed) do
+    if redis.call('HEXISTS', jobs, id) == 1 or entryOf(id) then count = count + 1 end
+  end
+  redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', count)
 end
-redis.call('HSET', meta, 'cancelledBytes', bytesOf(cancelled), 'deadBytes', bytesOf(dead),
-  'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
 -- Holes of a long list are counted again when it is empty: to look at each would hold everybody up.
 if redis.call('LLEN', ready) <= 1000 then
   local holes = 0
