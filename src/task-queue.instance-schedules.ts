@@ -31,7 +31,7 @@ export class InstanceSchedules {
     readonly broker: Broker,
     private readonly registry: HandlerRegistry,
     options: ResolvedOptions,
-    logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+    logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>,
   ) {
     const { ofInstance: handlers } = registry;
     this.supervisor = new WorkerSupervisor({

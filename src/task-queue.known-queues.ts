@@ -4,6 +4,7 @@ import type { GivenJobOptions, ResolvedOptions, ResolvedQueueOptions } from './t
 /** What the app's handlers say of their queues. */
 interface KnownHandlers {
   readonly queues: readonly string[];
+  readonly isCollected: boolean;
   has(queue: string): boolean;
   handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined;
   handledNamesOf(queue: string): readonly string[] | '*';
@@ -25,6 +26,10 @@ export class AppQueues {
 
   names(): Iterable<string> {
     return new Set([...Object.keys(this.options.queues), ...this.handlers.queues]);
+  }
+
+  get areComplete(): boolean {
+    return this.handlers.isCollected;
   }
 
   get(name: string): ResolvedQueueOptions | undefined {

@@ -77,6 +77,22 @@ const NAMES_ELSEWHERE: Readonly<Record<string, string>> = Object.assign(Object.c
   ttl: 'expiresIn',
 });
 
+/** Shorter ones are close to any short word. */
+const LEAST_ALIAS = 5;
+
+/** The known option that is meant: another queue's name for it, or a typo of either. */
+function nearestOption(option: string, names: readonly string[]): string | undefined {
+  const exact = NAMES_ELSEWHERE[option];
+  if (exact !== undefined && names.includes(exact)) return exact;
+  const own = nearestName(option, names);
+  if (own !== undefined) return own;
+  const aliases = Object.keys(NAMES_ELSEWHERE).filter(
+    (alias) => alias.length >= LEAST_ALIAS && names.includes(NAMES_ELSEWHERE[alias]),
+  );
+  const alias = nearestName(option, aliases);
+  return alias === undefined ? undefined : NAMES_ELSEWHERE[alias];
+}
+
 /** An option that does not exist, or not there. */
 export class UnknownOptionError extends TaskQueueError {
   override readonly name = 'UnknownOptionError';
@@ -93,7 +109,7 @@ export class UnknownOptionError extends TaskQueueError {
     remedy?: string,
   ) {
     const names = [...known];
-    const nearest = meant ?? names.find((name) => name === NAMES_ELSEWHERE[option]) ?? nearestName(option, names);
+    const nearest = meant ?? nearestOption(option, names);
     super(
       `Unknown option "${option}" in ${place}. ` +
         (remedy !== undefined
@@ -116,14 +132,19 @@ export class UnknownQueueError extends TaskQueueError {
   constructor(
     readonly queue: string,
     known: Iterable<string>,
+    /** Whether the app has looked for its handlers: before, no queue of theirs is known. */
+    hasStarted = false,
   ) {
     const names = [...known];
     const nearest = nearestName(queue, names);
+    const none = hasStarted
+      ? `none; is the class with @Processor("${queue}") in the providers of an imported module?`
+      : 'none, until app.init() or app.listen() has started the app.';
     super(
       `Unknown queue "${queue}". ` +
         (nearest ? `Did you mean "${nearest}"? ` : '') +
         `${nearest ? 'Or, if it is a new one, register' : 'Register'} it with TaskQueueModule.registerQueue({ name: "${queue}" }). ` +
-        `Known queues: ${names.join(', ') || 'none, until app.init() or app.listen() has started the app'}.`,
+        `Known queues: ${names.length === 0 ? none : `${names.join(', ')}.`}`,
     );
     this.nearest = nearest;
   }

@@ -31,7 +31,7 @@ const INSTEAD: Readonly<Record<string, string>> = Object.assign(Object.create(nu
   bytes: "pass a text: Buffer.from(bytes).toString('base64')",
 });
 
-/** Which doubts count: all, or only what would be stored as {} without a word. */
+/** Which doubts count: all, or only what JSON refuses in words of its own and what would be stored as {} without a word. */
 export type Strictness = 'all' | 'emptied';
 
 /**
@@ -73,10 +73,10 @@ export function findIssues(value: unknown, strictness: Strictness = 'all'): Sche
   const visit = (item: unknown, path: string, place: 'top' | 'item' | 'property'): void => {
     if (issues.length >= MAX_ISSUES) return;
     const message = typeof item === 'object' && item !== null ? undefined : refusalOfPrimitive(item, place);
-    if (message !== undefined && strictness === 'all') issues.push({ path, message });
+    if (message !== undefined && (strictness === 'all' || typeof item === 'bigint')) issues.push({ path, message });
     if (typeof item !== 'object' || item === null) return;
     if (ancestors.has(item)) {
-      if (strictness === 'all') issues.push({ path, message: 'a cycle cannot be stored as JSON' });
+      issues.push({ path, message: 'a cycle cannot be stored as JSON' });
     } else if (ancestors.size >= MAX_PAYLOAD_DEPTH) {
       if (strictness === 'all') issues.push({ path, message: `nested deeper than ${MAX_PAYLOAD_DEPTH} levels` });
     } else {

@@ -8,9 +8,13 @@ const SCHEDULE_NAME = /^(?!.*[:{}*?[\]\\`])[\x21-\x7e]{1,109}$/;
 // No quotes and backslashes: a job name must stand in JSON as it is, so that scripts can find it.
 const JOB_NAME = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 
+export function isKeyName(value: unknown): value is string {
+  return typeof value === 'string' && KEY_NAME.test(value);
+}
+
 /** Queue names and prefixes become part of Redis keys. @throws InvalidValueError */
 export function checkKeyName(value: unknown, what: string): string {
-  if (typeof value === 'string' && KEY_NAME.test(value)) return value;
+  if (isKeyName(value)) return value;
   throw new InvalidValueError(
     what,
     value,

@@ -54,12 +54,13 @@ function encodeJson(value: unknown, queue: string, jobName: string): string {
 }
 
 /**
- * Text of a result or of progress. What JSON would empty without a word is refused; other losses are the handler's.
+ * Text of a result or of progress. What JSON refuses or would empty without a word is refused with its path; other losses are the handler's.
  * @returns undefined for what JSON has no text for
  * @throws InvalidPayloadError
  */
 export function encodeOutput(codec: Codec, value: unknown, context: CodecContext): string | undefined {
-  if (codec === jsonCodec && typeof value === 'object' && value !== null && !isSurelyFaithful(value)) {
+  const isDoubtful = (typeof value === 'object' && value !== null) || typeof value === 'bigint';
+  if (codec === jsonCodec && isDoubtful && !isSurelyFaithful(value)) {
     const { queue, jobName = '?', field } = context;
     const issues = findIssues(value, 'emptied');
     if (issues.length > 0) throw new InvalidPayloadError(queue, jobName, issues, field);

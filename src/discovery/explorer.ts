@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
 import { showMembers } from '../core/shown-members.js';
@@ -7,6 +7,7 @@ import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
 import { findHiddenProducts } from './hidden-products.js';
 import { MetadataAccessor } from './metadata-accessor.js';
+import { missingInjection } from './missing-injection.js';
 import { ProviderRecognizer, type Recognized } from './provider-recognizer.js';
 
 /** Finds every decorated method of every provider and controller of the app. */
@@ -134,11 +135,19 @@ export class Explorer {
     }
   }
 
+  /** Nest injects nothing where it finds no types, and says nothing: the first job would fail on `undefined`. */
+  private tellUninjected(wrapper: ProviderWrapper, classRef: Type<object>): void {
+    if (wrapper.isNotMetatype || wrapper.metatype !== classRef) return; // a factory gives what the constructor takes
+    const missing = missingInjection(classRef);
+    if (missing !== undefined) this.logger.warn(missing);
+  }
+
   private methodsOf({ wrapper, host, classRef, kind, standsIn }: Recognized): DecoratedMethod[] {
     const token = wrapper.token as unknown;
     const place = token === classRef ? host.name : `"${describeToken(token)}" of ${host.name}`;
     const isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
     const { methods, dropped } = this.reader.read(classRef);
+    if (methods.length > 0) this.tellUninjected(wrapper, classRef);
     for (const { name, by, from, decorators } of dropped) {
       this.logger.warn(
         `${by}.${name} replaces ${from}.${name} without its ${decorators.join(' and ')}, so nothing calls it for jobs, ticks or events. ` +

@@ -1,6 +1,6 @@
 import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
 import { DEFINITION } from '../task-queue.constants.js';
-import { checkJobName, checkKeyName } from '../core/names.js';
+import { checkJobName, checkKeyName, isKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processor.decorator.js';
@@ -60,13 +60,24 @@ export function readProcessor(
 
 /** @returns undefined for the name of a queue @throws InvalidValueError for an object that `defineJob` did not make */
 export function readDefinition<D extends object>(target: string | D, place: string): D | undefined {
+  if (target === undefined) {
+    const remedy = `the queue name is missing: write ${callOf(place, 'mail')}, with the name of your queue`;
+    throw new InvalidValueError(`queue of ${place}`, target, remedy);
+  }
   if (typeof target !== 'object' || target === null) return undefined;
   if (DEFINITION in target) return target;
+  const { name, queue } = target as { name?: unknown; queue?: unknown };
   throw new InvalidValueError(
     `queue of ${place}`,
     target,
-    'pass the name of a queue, with options behind it, or a definition by defineJob',
+    isKeyName(name) && queue === undefined
+      ? `write ${callOf(place, name)}: the name of the queue comes first, options behind it`
+      : 'pass the name of a queue, with options behind it, or a definition by defineJob',
   );
+}
+
+function callOf(place: string, queue: string): string {
+  return place.startsWith('@Processor') ? `@Processor('${queue}')` : `@OnQueueEvent('${queue}', …)`;
 }
 
 /** The definition wins wherever its jobs come from: what is said twice would be said to nobody. */

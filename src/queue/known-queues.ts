@@ -4,6 +4,8 @@ import type { GivenJobOptions, ResolvedQueueOptions } from '../task-queue.option
 export interface KnownQueues {
   has(name: string): boolean;
   names(): Iterable<string>;
+  /** Whether the handlers of the app were found already. */
+  readonly areComplete: boolean;
   /** The queue's own configuration; undefined where it has none. */
   get(name: string): ResolvedQueueOptions | undefined;
   /** Job names that handlers of this process take; `'*'`: one of them takes every name. */

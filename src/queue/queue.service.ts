@@ -321,7 +321,8 @@ export class QueueService implements OnApplicationShutdown {
     if (known !== undefined) return known;
     // A definition that somebody uses makes its queue known.
     if (typeof target === 'string' && !this.queues.has(queue)) {
-      throw new UnknownQueueError(queue, new Set([...this.queues.names(), ...this.scopes.keys()]));
+      const names = new Set([...this.queues.names(), ...this.scopes.keys()]);
+      throw new UnknownQueueError(queue, names, this.queues.areComplete);
     }
     const own = this.queues.get(queue);
     const configured = own?.job ?? {};

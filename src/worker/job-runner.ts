@@ -29,6 +29,7 @@ import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
 import type { ResolvedJobOptions } from '../task-queue.options.js';
 import { recordError, writeHistory } from './error-history.js';
+import { FailureLog } from './failure-log.js';
 import type { HandlerTable } from './handler-plan.js';
 import { maskText } from './reporter.js';
 import { RunningJob, type ReportSink } from './running-job.js';
@@ -53,7 +54,7 @@ export interface RunnerContext {
   onOwnRule?: (() => void) | undefined;
   now(): number;
   sink: ReportSink;
-  logger: Pick<Logger, 'warn'>;
+  logger: Pick<Logger, 'warn' | 'debug'>;
 }
 
 type End = (job: RunningJob, settlement: Settlement) => void;
@@ -71,10 +72,13 @@ const RESEND_LENGTH = 4096;
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
   private readonly stacks = new StackBudget();
+  private readonly failures: FailureLog;
   /** Strategies that were complained of. */
   private readonly toldStrategies = new Set<string>();
 
-  constructor(private readonly context: RunnerContext) {}
+  constructor(private readonly context: RunnerContext) {
+    this.failures = new FailureLog(context.queue, context.logger);
+  }
 
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
   prepare(reserved: ReservedJob): RunningJob | Settlement {
@@ -135,7 +139,7 @@ export class JobRunner {
       try {
         returned = job.start();
       } catch (error) {
-        this.settle(job, this.failed(job, error), end);
+        this.fail(job, error, end);
         continue;
       }
       this.awaitEnd(job, returned, end);
@@ -148,7 +152,7 @@ export class JobRunner {
       if (returned instanceof Promise) promise = returned;
       else if (isThenable(returned)) promise = job.inScope(() => Promise.resolve(returned));
     } catch (error) {
-      this.settle(job, this.failed(job, error), end);
+      this.fail(job, error, end);
       return;
     }
     if (promise === undefined) {
@@ -157,7 +161,7 @@ export class JobRunner {
     }
     promise.then(
       (value) => this.settleValue(job, value, end),
-      (error) => this.settle(job, this.failed(job, error), end),
+      (error) => this.fail(job, error, end),
     );
   }
 
@@ -174,7 +178,7 @@ export class JobRunner {
       if (isObservable(value)) this.follow(job, value, end);
       else this.settle(job, this.completed(job, value), end);
     } catch (error) {
-      this.settle(job, this.failed(job, error), end); // a value that throws when it is looked at
+      this.fail(job, error, end); // a value that throws when it is looked at
     }
   }
 
@@ -202,19 +206,24 @@ export class JobRunner {
         try {
           if (any) job.progress(last);
         } catch (error) {
-          this.settle(job, this.failed(job, stop(error)), end);
+          this.fail(job, stop(error), end);
           return;
         }
         last = item;
         any = true;
       },
-      error: (error: unknown) => this.settle(job, this.failed(job, error), end),
+      error: (error: unknown) => this.fail(job, error, end),
       complete: () => this.settle(job, this.completed(job, last), end),
     };
     subscription.add(job.inScope(() => source.subscribe(observer)));
     if (job.ended) return;
-    const onAbort = () => this.settle(job, this.failed(job, stop(job.signal.reason)), end);
+    const onAbort = () => this.fail(job, stop(job.signal.reason), end);
     job.signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  /** What a run throws after its end is nothing to judge. */
+  private fail(job: RunningJob, thrown: unknown, end: End): void {
+    if (!job.ended) this.settle(job, this.failed(job, thrown), end);
   }
 
   private settle(
@@ -278,7 +287,9 @@ export class JobRunner {
     const at = this.context.now();
     const record = this.record(thrown, job, at, this.stacks.take(at));
     const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
-    return retry(id, token, this.delayOf(job, thrown), failed);
+    const delayMs = this.delayOf(job, thrown);
+    this.failures.tell(job, record, delayMs);
+    return retry(id, token, delayMs, failed);
   }
 
   private record(thrown: unknown, job: RunningJob | undefined, at = this.context.now(), withStack = true): ErrorRecord {

@@ -30,7 +30,7 @@ export interface WorkerSupervisorContext {
   onOwnRule?: (queue: string) => void;
   /** The plain list that feeds this queue, if any. */
   inboxOf: (queue: string) => string | undefined;
-  logger: Pick<Logger, 'log' | 'warn' | 'error'>;
+  logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
 }
 
 /** The workers of this process, one a queue, from the app's start to its end. */

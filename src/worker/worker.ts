@@ -31,7 +31,7 @@ export interface WorkerContext extends Omit<RunnerContext, 'sink' | 'handlers' |
   handlers: HandlerTable;
   settings: ResolvedWorkerOptions;
   payloadLimit: number;
-  logger: Pick<Logger, 'log' | 'warn' | 'error'>;
+  logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
 }
 
 /** One sequence of turns: the store remembers the last one of each. */
@@ -284,27 +284,22 @@ export class Worker {
   }
 
   get isIdle(): boolean {
-    return (
-      this.closed ||
-      (this.running.size === 0 &&
-        this.held.length === 0 &&
-        this.settlements.length === 0 &&
-        this.divider.size === 0 &&
-        !this.isTurning)
-    );
+    return this.closed || (this.hasNothingToTell && !this.isTurning);
   }
 
   /** Nothing runs here, and nothing waits to be settled: a drain need not wait for a store that is away. */
   private get hasNothingToTell(): boolean {
-    return this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0;
+    return (
+      this.running.size === 0 && this.held.length === 0 && this.settlements.length === 0 && this.divider.size === 0
+    );
   }
 
-  /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
   /** Ids of the jobs that run now, the longest first. */
   get runningIds(): string[] {
     return [...this.running].sort((a, b) => a.startedAt - b.startedAt).map(({ id }) => id);
   }
 
+  /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
   private runsByNumber(): Map<string, RunningJob> {
     const runs = new Map<string, RunningJob>();
     for (const job of this.running) {

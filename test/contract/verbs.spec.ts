@@ -13,6 +13,7 @@ function serviceOn(broker: Broker): QueueService {
   return new QueueService(broker, readModuleOptions({ connection: 'memory://' }), {
     has: (name) => name === QUEUE,
     names: () => [QUEUE],
+    areComplete: true,
     get: () => undefined,
     handledOptionsOf: () => undefined,
     handledNamesOf: () => [],

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, Module, Scope, type Type } from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, Scope, type Type } from '@nestjs/common';
 import {
   Cron,
   defineJob,
@@ -179,6 +179,63 @@ describe('handlers are found', () => {
   });
 });
 
+describe('a constructor that Nest injects nothing into', () => {
+  class Plain {
+    constructor(readonly queues: QueueService) {}
+    @Processor('mail')
+    send() {
+      return this.queues === undefined;
+    }
+  }
+
+  it('is warned of at boot', async () => {
+    const app = await startApp({ providers: [Plain] });
+    expect(app.logs.matching(/nothing into the constructor of Plain.*@Injectable\(\) is missing/)).toHaveLength(1);
+    expect(await run(app, 'mail')).toBe(true);
+  });
+
+  it('because the compiler writes no types, is told of that', async () => {
+    class Typeless {
+      constructor(
+        readonly given: QueueService,
+        readonly other: QueueService,
+      ) {}
+      @Processor('mail')
+      send() {}
+    }
+    Injectable()(Typeless);
+    Inject(QueueService)(Typeless, undefined, 0);
+    const { logs } = await startApp({ providers: [Typeless] });
+    expect(logs.matching(/constructor of Typeless.*"emitDecoratorMetadata": true/)).toHaveLength(1);
+  });
+
+  it('is not found where a factory makes the instance, @Inject names all, the parent has the types, or nothing is decorated', async () => {
+    @Injectable()
+    class Parent {
+      constructor(readonly queues: QueueService) {}
+    }
+    class Child extends Parent {
+      constructor(queues: QueueService) {
+        super(queues);
+      }
+      @Processor('other')
+      work() {}
+    }
+    class Undecorated {
+      constructor(readonly queues: unknown) {}
+    }
+    class Named {
+      constructor(readonly queues: QueueService) {}
+      @Processor('more')
+      work() {}
+    }
+    Inject(QueueService)(Named, undefined, 0);
+    const made = { provide: Plain, inject: [QueueService], useFactory: (queues: QueueService) => new Plain(queues) };
+    const { logs } = await startApp({ providers: [made, Named, Child, Undecorated] });
+    expect(logs.matching(/injects nothing/)).toEqual([]);
+  });
+});
+
 describe('the app does not start', () => {
   it('with two handlers for one queue and name, and shows both', async () => {
     @Injectable()
@@ -258,6 +315,17 @@ describe('the app does not start', () => {
       /Invalid timeout in @Processor on One\.work: "soon"/,
     ],
     ['a bad queue name', () => Processor('my mail'), /Invalid queue of @Processor on One\.work: "my mail"/],
+    [
+      'no queue name',
+      () => Processor(undefined as never),
+      /Processor on One\.work: undefined\. The queue name is missing/,
+    ],
+    [
+      'the queue name among the options',
+      () => Processor({ name: 'a', concurrency: 2 } as never),
+      /Processor on One\.work: .*Write @Processor\('a'\): the name of the queue comes first/,
+    ],
+    ['no queue name', () => OnQueueEvent(undefined as never, 'dead'), /write @OnQueueEvent\('mail', …\)/],
     ['a bad job name', () => Processor('mail', { name: 'my mail' }), /Invalid name in @Processor on One\.work/],
     ['a bad cron expression', () => Cron('61 * * * *'), /cron expression in @Cron on One\.work: "61 \* \* \* \*"/],
     ['an unknown time zone', () => Cron('0 0 * * *', { timeZone: 'Europe/Berln' }), /Europe\/Berlin/],

@@ -3,6 +3,7 @@ import {
   Body,
   Catch,
   Controller,
+  Inject,
   createParamDecorator,
   Injectable,
   ParseIntPipe,
@@ -41,7 +42,7 @@ import {
   type Job,
   type TaskQueueModuleOptions,
 } from 'nestjs-task-queue';
-import { ENHANCER_METADATA } from '../../src/discovery/nest-metadata.js';
+import { CLASS_MARKS, ENHANCER_METADATA, INJECTED_PARAMETERS } from '../../src/discovery/nest-metadata.js';
 import { bootError, closeApps, startApp, type RunningApp } from '../support/apps.js';
 
 afterEach(closeApps);
@@ -118,6 +119,12 @@ it('reads the very keys that Nest writes', () => {
   UseFilters({ catch: () => undefined })(Probe);
   const keys = Object.values(ENHANCER_METADATA);
   expect(keys.map((key) => (Reflect.getMetadata(key, Probe) as unknown[]).length)).toEqual([1, 1, 1, 1]);
+  Inject('token')(Probe, undefined, 0);
+  Injectable()(Probe);
+  expect(Reflect.getMetadata(INJECTED_PARAMETERS, Probe)).toEqual([{ index: 0, param: 'token' }]);
+  expect(CLASS_MARKS.map((mark) => Reflect.hasMetadata(mark, Probe))).toEqual([true, false]);
+  Controller()(Probe);
+  expect(CLASS_MARKS.map((mark) => Reflect.hasMetadata(mark, Probe))).toEqual([true, true]);
 });
 
 describe('parameters', () => {

@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { BadRequestException, Controller, Get, Param } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { BadRequestException, Controller, Get, Logger, Param } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { z } from 'zod';
 import {
@@ -11,11 +11,11 @@ import {
   StoreFullError,
   TaskQueueExceptionFilter,
 } from 'nestjs-task-queue';
-import { closeApps, startApp } from '../support/apps.js';
+import { closeApps, LogBook, startApp } from '../support/apps.js';
 
 afterEach(closeApps);
 
-const memory = { connection: 'memory://' };
+const memory = { connection: 'memory://', queues: { 'payroll-internal': {} } };
 const strict = defineJob({ queue: 'work', name: 'strict', schema: z.object({ to: z.string() }) });
 const secret = 'redis://:hunter2@cache';
 
@@ -43,7 +43,7 @@ class Api {
 
   @Processor('work', { maxAttempts: 1 })
   work() {
-    throw new Error('no');
+    throw Object.assign(new Error('connect ECONNREFUSED 10.1.2.3:5432 user=svc'), { name: 'QueryFailedError' });
   }
 }
 
@@ -75,8 +75,42 @@ describe('TaskQueueExceptionFilter', () => {
     const answer = await ask(what);
     expect(answer).toMatchObject({ status, retryAfter, body: { statusCode: status, code } });
     expect(JSON.stringify(answer.body)).not.toContain('hunter2');
-    expect(answer.logs.matching(/TaskQueueExceptionFilter/)).toHaveLength(status === 500 ? 1 : 0);
     if (what === 'payload') expect(answer.body).toMatchObject({ issues: [{ path: 'to' }] });
+    if (what === 'dead') expect(answer.body).toMatchObject({ id: expect.any(String), reason: 'exhausted' });
+    if (what === 'missing') expect(answer.body).toMatchObject({ id: 'nothing' });
+    if (what === 'large') expect(answer.body).toMatchObject({ limit: 262_144 });
+    const words = JSON.stringify({ ...(answer.body as object), issues: undefined });
+    expect(words).not.toMatch(/work|payroll|ECONNREFUSED|10\.1\.2\.3|svc/);
+  });
+
+  it.each([
+    ['queue', /^warn .*404 TASK_QUEUE_UNKNOWN_QUEUE: Unknown queue "wrok"\. Did you mean "work"/],
+    ['dead', /^debug .*409 TASK_QUEUE_JOB_DEAD: .*ECONNREFUSED 10\.1\.2\.3:5432 user=svc/],
+    ['away', /^warn .*503 TASK_QUEUE_BROKER_UNAVAILABLE: .* does not answer/],
+    ['setup', /^error [^]* 500 TASK_QUEUE_CONFIGURATION: wrong/],
+  ])('says in the log what it hides from clients: %s', async (what, line) => {
+    const { logs } = await ask(what);
+    const lines = [...logs.lines, ...logs.debugLines].filter((text) => text.includes('TaskQueueExceptionFilter'));
+    expect(lines).toEqual([expect.stringMatching(line)]);
+  });
+
+  it('logs ten lines a second of a flood', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(5000);
+    const logs = new LogBook();
+    Logger.overrideLogger(logs);
+    try {
+      const adapter = { isHeadersSent: () => false, setHeader: () => {}, reply: () => {} };
+      const host = { getType: () => 'http', getArgByIndex: () => 'response' } as never;
+      const filter = new TaskQueueExceptionFilter(adapter as never);
+      for (let request = 0; request < 25; request++) filter.catch(new StoreFullError(), host);
+      expect(logs.matching(/503/)).toHaveLength(10);
+      clock.mockReturnValue(6000);
+      filter.catch(new StoreFullError(), host);
+      expect(logs.matching(/15 more answers of 503/)).toHaveLength(1);
+    } finally {
+      clock.mockRestore();
+      Logger.overrideLogger(new LogBook());
+    }
   });
 
   it.each([

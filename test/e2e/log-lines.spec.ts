@@ -22,6 +22,35 @@ describe.each(STORES)('log lines on $name', ({ options }) => {
     expect(line).toContain('connect ECONNREFUSED');
     expect(line).toMatch(/\n\s+at .*log-lines\.spec/);
     expect(line).not.toContain('hunter22');
+    expect(line.match(/refused/g)).toHaveLength(1);
+  });
+
+  it('warn of the first failed attempt of a handler and of each name of error, and tell the others at debug', async () => {
+    const fail = ({ payload, attempt }: Job<{ password: string }>) => {
+      const message = `refused ${payload.password}`;
+      throw attempt < 3 ? new TypeError(message) : new RangeError(message);
+    };
+    const work = handlerOf('work', fail, { maxAttempts: 4, backoff: '2ms' });
+    const { app, logs } = await startApp({ providers: [work] }, { ...options(), redact: ['password'] });
+    const queues = app.get(QueueService);
+    const job = await queues.enqueue('work', { password: 'hunter22' }, { id: 'mail-7' });
+    await job.result().catch(() => {});
+    const other = await queues.enqueue('work', { password: 'hunter22' }, { id: 'mail-8' });
+    await other.result().catch(() => {});
+    const failed = /job "mail-\d" failed in Work\.run/;
+    const told = 'Queue "work": job "mail-7" failed in Work.run, attempt';
+    expect(logs.matching(failed)).toEqual([
+      expect.stringMatching(
+        `^warn .*${told} 1 of 4, and is tried again in 2 ms: TypeError: refused .*\n +at .*log-lines`,
+      ),
+      expect.stringMatching(`^warn .*${told} 3 of 4, and is tried again in 2 ms: RangeError: refused`),
+    ]);
+    const debug = logs.debugLines.filter((line) => failed.test(line));
+    expect(debug.map((line) => /"(mail-\d)".*attempt (\d)/.exec(line)?.slice(1).join(' '))).toEqual([
+      ...['mail-7 2', 'mail-8 1', 'mail-8 2', 'mail-8 3'],
+    ]);
+    expect([...logs.lines, ...logs.debugLines].join()).not.toContain('hunter22');
+    expect(logs.matching(/is dead/)).toHaveLength(2);
   });
 
   it('of a shutdown that cannot wait name the first ten jobs, and how many more', async () => {
@@ -103,7 +132,7 @@ describe('log lines have their fields', () => {
   it.each([false, true])('and are the same line as text, with colors: %s', async (colors) => {
     const text = (await written(new ConsoleLogger({ colors }))).join('');
     const [red, yellow, none] = colors ? ['\u001B[31m', '\u001B[33m', '\u001B[39m'] : ['', '', ''];
-    expect(text).toContain(`${red}${DEAD.msg}${none}\nTypeError: no mail\n    at `);
+    expect(text).toContain(`${red}${DEAD.msg}${none}\n    at `);
     expect(text).toContain(`${yellow}${RELEASED.msg}${none}\n`);
     expect(text).not.toMatch(/LogLine|jobName/);
   });

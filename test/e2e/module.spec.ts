@@ -244,6 +244,22 @@ describe('queues', () => {
     await expect(queues.counts('report')).rejects.toThrow('Did you mean "reports"?');
     expect((await queues.enqueue('reports', {})).created).toBe(true);
   });
+
+  it('where there are none: before the start, and after it', async () => {
+    let before: Promise<unknown> | undefined;
+    @Injectable()
+    class Early {
+      constructor(queues: QueueService) {
+        before = queues.enqueue('mail', {}).catch((error: unknown) => error);
+      }
+    }
+    const { app } = await startApp({ providers: [Early] }, memory);
+    expect(String(await before)).toContain('none, until app.init() or app.listen() has started the app.');
+    const after = app.get(QueueService).enqueue('mail', {});
+    const words = 'Known queues: none; is the class with @Processor("mail") in the providers of an imported module?';
+    await expect(after).rejects.toThrow(words);
+    await expect(after).rejects.not.toThrow('until');
+  });
 });
 
 describe('start', () => {

@@ -8,10 +8,12 @@ import { TaskQueueModule, type TaskQueueModuleOptions } from 'nestjs-task-queue'
 /** Every line that Nest and this package log, as `level context | message`. */
 export class LogBook implements LoggerService {
   readonly lines: string[] = [];
+  /** Apart from what an operator sees. */
+  readonly debugLines: string[] = [];
   log = (message: unknown, ...rest: unknown[]): void => this.write('log', message, rest);
   warn = (message: unknown, ...rest: unknown[]): void => this.write('warn', message, rest);
   error = (message: unknown, ...rest: unknown[]): void => this.write('error', message, rest);
-  debug = (): void => {};
+  debug = (message: unknown, ...rest: unknown[]): void => void this.debugLines.push(lineOf('debug', message, rest));
   verbose = (): void => {};
 
   matching(pattern: RegExp): string[] {
@@ -19,8 +21,12 @@ export class LogBook implements LoggerService {
   }
 
   private write(level: string, message: unknown, rest: unknown[]): void {
-    this.lines.push(`${level} ${[...rest, message].join(' | ')}`);
+    this.lines.push(lineOf(level, message, rest));
   }
+}
+
+function lineOf(level: string, message: unknown, rest: readonly unknown[]): string {
+  return `${level} ${[...rest, message].join(' | ')}`;
 }
 
 /** A store to run an e2e suite on. */

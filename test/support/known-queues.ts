@@ -5,6 +5,7 @@ export function knownQueues(names: readonly string[], known: Partial<KnownQueues
   return {
     has: (name) => names.includes(name),
     names: () => names,
+    areComplete: true,
     get: () => undefined,
     handledOptionsOf: () => undefined,
     handledNamesOf: () => [],

@@ -100,6 +100,12 @@ describe('readModuleOptions', () => {
       { ...memory, queues: { mail: { concurency: 1 } } },
       'Unknown option "concurency" in queues.mail. Did you mean "concurrency"?',
     ],
+    ...['attempts', 'atempts', 'attemps', 'retrys', 'Retries'].map((option): [object, string] => [
+      { ...memory, defaults: { [option]: 1 } },
+      `Unknown option "${option}" in defaults. Did you mean "maxAttempts"?`,
+    ]),
+    [{ ...memory, defaults: { removeOnCompleted: true } }, 'Did you mean "retention"?'],
+    [{ ...memory, defaults: { xyz: 1 } }, 'Unknown option "xyz" in defaults. Known options: maxAttempts'],
     [{ ...memory, shutdown: { grce: 1 } }, 'Unknown option "grce" in shutdown. Did you mean "grace"?'],
     [
       { ...memory, defaults: { backoff: { type: 'fixed', dealy: 1 } } },

@@ -98,10 +98,15 @@ describe('encodePayload', () => {
     expect(encode(value)).toBe(text);
   });
 
-  it('refuses results and progress that would be emptied, and leaves other losses to the handler', () => {
+  it('refuses results and progress that JSON refuses or would empty, and leaves other losses to the handler', () => {
     const context = { queue: 'mail', jobName: 'welcome', jobId: '1', field: 'result' as const };
     expect(() => encodeOutput(jsonCodec, { seen: new Map() }, context)).toThrow(/^Invalid result for "mail\/welcome": seen: a Map/); // prettier-ignore
     expect(() => encodeOutput(jsonCodec, Buffer.from('a'), { ...context, field: 'progress' })).toThrow(/^Invalid progress/); // prettier-ignore
+    const cyclic: Record<string, unknown> = { list: [1] };
+    cyclic.list = [cyclic];
+    expect(() => encodeOutput(jsonCodec, cyclic, context)).toThrow('Invalid result for "mail/welcome": list[0]: a cycle cannot be stored as JSON'); // prettier-ignore
+    expect(() => encodeOutput(jsonCodec, { id: 5n }, context)).toThrow(/id: a BigInt cannot be stored as JSON: pass a string/); // prettier-ignore
+    expect(() => encodeOutput(jsonCodec, 5n, context)).toThrow(/a BigInt cannot be stored as JSON: pass a string/);
     expect(encodeOutput(jsonCodec, { a: Number.NaN, b: () => 1, c: [undefined] }, context)).toBe(
       '{"a":null,"c":[null]}',
     );

@@ -47,7 +47,7 @@ function start() {
     payloadLimit: 1000,
     fallback: DEFAULTS.job,
     settings: { concurrency: 10, prefetch: 0, leaseMs: LEASE_MS },
-    logger: { log: () => {}, warn: () => {}, error: () => {} },
+    logger: { log: () => {}, warn: () => {}, error: () => {}, debug: () => {} },
   });
   /** Answers the open turn: these jobs, at this time of the store. */
   const answer = async (now: number, ...ids: string[]) => {

@@ -31,7 +31,7 @@ class Runs {
       fallback: DEFAULTS.job,
       now: () => this.now,
       sink: { progress() {}, log() {}, show: (value) => value },
-      logger: { warn() {} },
+      logger: { warn() {}, debug() {} },
     });
   }
 
