@@ -83,6 +83,14 @@ export interface Broker extends ScheduleBroker {
     retention: Record<SettledState, RetentionRule>,
   ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }>;
 
+  /**
+   * What retention of one's own needs of the jobs that ended behind a place (of the page before, or of an earlier look), oldest
+   * first. Without a place from the oldest on. One that ended in the millisecond of the place may come twice.
+   */
+  readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage>;
+  /** Deletes ended jobs, some 100 at most, that are still as they were read; nobody is told. @returns how many */
+  dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number>;
+
   /** The stored jobs of these ids (the store's own, or else a user's), in order; undefined where nothing is kept. */
   read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]>;
   logs(queue: string, id: string): Promise<string[]>;
@@ -108,15 +116,9 @@ export interface Broker extends ScheduleBroker {
   promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'>;
   /**
    * Deletes a job that does not run.
-   * @param quiet retention deletes it: nobody is told
    * @param seen how it looked when it was read, its state or the beginning of its settled line: one that changed since stays
    */
-  remove(
-    queue: string,
-    id: string,
-    seen?: string,
-    quiet?: boolean,
-  ): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
+  remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
   /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
   purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }>;
 
@@ -329,6 +331,27 @@ export interface JobPage {
   jobs: StoredJob[];
   /** Pass it on for the next page; undefined at the end. */
   cursor: string | undefined;
+}
+
+/** An ended job without its payload. */
+export interface JobEnd {
+  id: string;
+  /** The beginning of its settled line, letter and instant: a job that was retried since has another. */
+  seen: string;
+  /** Of its record. */
+  bytes: number;
+  /** First line of its envelope without its errors, which `readHead` reads. */
+  head: string;
+}
+
+export interface EndPage {
+  /** Store time, ms. */
+  now: number;
+  ends: JobEnd[];
+  /** Behind this page; undefined where none has ended yet. */
+  place: string | undefined;
+  /** Further ones wait for the next call. */
+  more: boolean;
 }
 
 export type CancelAnswer = 'cancelled' | 'requested' | 'finished';

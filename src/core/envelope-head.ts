@@ -4,17 +4,22 @@ import { openEnvelope, SETTLED_LETTERS, type EnvelopeHeader } from './envelope.j
 const LONGEST = 8192;
 const ERRORS = '"e":[{"attempt":';
 
-/** As scripts/shared/news.lua: the first line of the envelope in a record, without its errors; '' where it is too long to be told. */
+/** As scripts/shared/news.lua: the head of a record; '' where it is too long to be told. */
 export function headOf(record: string): string {
-  const from = SETTLED_LETTERS.includes(record.charAt(0)) ? record.indexOf('\n') + 1 : 0;
-  const to = record.indexOf('\n', from);
-  let line = record.slice(from, to < 0 ? undefined : to);
-  const errors = line.indexOf(ERRORS);
-  if (errors >= 0) line = line.slice(0, errors).replace(/,$/, '') + '}';
+  const line = wholeHeadOf(record);
   return line.length > LONGEST || line.includes('\t') ? '' : line;
 }
 
-/** What {@link headOf} gave, taken apart; undefined where it cannot be read. */
+/** As scripts/shared/head-of.lua: the first line of the envelope in a record, without its errors. */
+export function wholeHeadOf(record: string): string {
+  const from = SETTLED_LETTERS.includes(record.charAt(0)) ? record.indexOf('\n') + 1 : 0;
+  const to = record.indexOf('\n', from);
+  const line = record.slice(from, to < 0 ? undefined : to);
+  const errors = line.indexOf(ERRORS);
+  return errors < 0 ? line : line.slice(0, errors).replace(/,$/, '') + '}';
+}
+
+/** What {@link headOf} or {@link wholeHeadOf} gave, taken apart; undefined where it cannot be read. */
 export function readHead(head: string): { userId: string | undefined; header: EnvelopeHeader } | undefined {
   if (head === '') return undefined;
   try {

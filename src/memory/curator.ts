@@ -1,4 +1,4 @@
-import type { CancelAnswer } from '../core/broker.js';
+import type { CancelAnswer, JobEnd } from '../core/broker.js';
 import { decodeEnvelope, UnreadableEnvelopeError } from '../core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import type { KeptJob } from './kept-job.js';
@@ -63,16 +63,23 @@ export function remove(
   queue: MemoryQueue,
   id: string,
   seen: string | undefined,
-  quiet: boolean,
 ): 'removed' | 'active' | 'changed' | 'not-found' {
   const job = queue.find(id);
   if (!job) return 'not-found';
   if (job.state === 'active') return 'active';
   if (seen !== undefined && seen !== (isSettled(job.state) ? job.record.slice(0, seen.length) : job.state))
     return 'changed';
-  if (quiet) queue.delete(job);
-  else removeJob(queue, job);
+  removeJob(queue, job);
   return 'removed';
+}
+
+export function dropEnds(queue: MemoryQueue, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): number {
+  const kept = ends.flatMap(({ id, seen }) => {
+    const job = queue.find(id);
+    return job !== undefined && isSettled(job.state) && job.record.startsWith(seen) ? [job] : [];
+  });
+  for (const job of kept) queue.delete(job);
+  return kept.length;
 }
 
 export function purge(

@@ -7,9 +7,11 @@ import type {
   CancelAnswer,
   ComingTick,
   DueSchedules,
+  EndPage,
   EnqueueReceipt,
   FireAnswer,
   HeldJob,
+  JobEnd,
   JobPage,
   NewJob,
   NewSchedule,
@@ -186,6 +188,14 @@ export class MemoryBroker implements Broker {
     return curator.trim(this.queue(queue), retention);
   }
 
+  async readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
+    return reader.readEnds(this.queue(queue), state, place, limit);
+  }
+
+  async dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
+    return curator.dropEnds(this.queue(queue), ends);
+  }
+
   async read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]> {
     return reader.read(this.queue(queue), ids);
   }
@@ -234,13 +244,8 @@ export class MemoryBroker implements Broker {
     return curator.promoteJob(this.queue(queue), id);
   }
 
-  async remove(
-    queue: string,
-    id: string,
-    seen?: string,
-    quiet = false,
-  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
-    return curator.remove(this.queue(queue), id, seen, quiet);
+  async remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+    return curator.remove(this.queue(queue), id, seen);
   }
 
   async purge(

@@ -1,6 +1,7 @@
-import type { JobPage, StoredJob } from '../core/broker.js';
+import type { EndPage, JobPage, StoredJob } from '../core/broker.js';
+import { wholeHeadOf } from '../core/envelope-head.js';
 import { InvalidValueError } from '../core/errors.js';
-import { isSettled, type JobState } from '../core/job.js';
+import { isSettled, type JobState, type SettledState } from '../core/job.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import type { Ranked } from './ranking.js';
@@ -96,6 +97,18 @@ function firstOf(jobs: Iterable<KeptJob>, limit: number): { jobs: KeptJob[]; mor
     page.push(job);
   }
   return { jobs: page, more: false };
+}
+
+export function readEnds(queue: MemoryQueue, state: SettledState, place: string | undefined, limit: number): EndPage {
+  const split = place?.indexOf(':') ?? 0;
+  const behind = place === undefined ? undefined : { rank: Number(place.slice(0, split)), id: place.slice(split + 1) };
+  const { jobs, more } = queue.ended[state].order.pageBehind(behind, limit);
+  const last = jobs.at(-1) ?? behind;
+  const ends = jobs.map(({ id, record }) => {
+    return { id, seen: record.slice(0, 14), bytes: Buffer.byteLength(record), head: wholeHeadOf(record) };
+  });
+  // Where all were read, others may end in the same millisecond.
+  return { now: queue.now(), ends, place: last && `${last.rank}:${more ? last.id : ''}`, more };
 }
 
 /** Reads a job and, while it goes on, registers interest in its end: no end may fall between the two. */

@@ -9,11 +9,13 @@ import type {
   CancelAnswer,
   ComingTick,
   DueSchedules,
+  EndPage,
   EnqueueReceipt,
   FireAnswer,
   Heartbeat,
   HeartbeatPlan,
   HeldJob,
+  JobEnd,
   JobPage,
   NewJob,
   NewSchedule,
@@ -111,7 +113,7 @@ const LISTEN_REFRESH_MS = 10_000;
 const REPLICA_RETRY_MS = 1000;
 
 /** Scripts that have calls which only read. */
-const READERS = ['counts', 'list', 'read', 'read-schedules'] as const satisfies readonly ScriptName[];
+const READERS = ['counts', 'list', 'read', 'read-ends', 'read-schedules'] as const satisfies readonly ScriptName[];
 type Reader = (typeof READERS)[number];
 
 /** Score and member of a sorted set. */
@@ -409,6 +411,23 @@ export class RedisBroker implements Broker {
     return { trimmed, trimmedDead, more: more === 1 };
   }
 
+  async readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
+    const { keys: k } = this.access(queue);
+    const keys = [k.jobs, k.completed, k.cancelled, k.dead, k.bundles];
+    const args = [state, place ?? '', Math.min(limit, STEP)];
+    const [now, next, more, lines] = await this.look<[string, string, number, string]>('read-ends', keys, args);
+    const ends = lines === '' ? [] : lines.split('\n').map(readEnd);
+    return { now: Number(now), ends, place: next === '' ? undefined : next, more: more === 1 };
+  }
+
+  async dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
+    if (ends.length === 0) return 0;
+    const { keys: k } = this.access(queue);
+    const keys = [k.meta, k.jobs, k.ids, k.notes, k.cancelled, k.dead, k.bundles];
+    const args = ends.flatMap(({ id, seen }) => [id, seen]);
+    return this.mending(queue, () => this.run<number>('drop-ends', keys, args));
+  }
+
   async read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]> {
     return ids.length === 0 ? [] : this.readWaiting(queue, ids, '');
   }
@@ -503,12 +522,7 @@ export class RedisBroker implements Broker {
     return answer;
   }
 
-  async remove(
-    queue: string,
-    id: string,
-    seen = '',
-    quiet = false,
-  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+  async remove(queue: string, id: string, seen = ''): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
     return this.act(
@@ -516,7 +530,7 @@ export class RedisBroker implements Broker {
       ['job', id],
       'remove',
       [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
-      [id, seen, quiet ? '1' : ''],
+      [id, seen],
     );
   }
 
@@ -908,6 +922,19 @@ function readPairs(reply: unknown): Map<string, string> {
 
 function limitArgs(rule: RetentionRule): number[] {
   return rule === false ? [-1, 0, 0] : [rule.count, rule.ageMs, rule.bytes];
+}
+
+/** A line of `read-ends.lua`. */
+function readEnd(line: string): JobEnd {
+  const id = line.indexOf(' ');
+  const seen = line.indexOf(' ', id + 1);
+  const bytes = line.indexOf(' ', seen + 1);
+  return {
+    id: line.slice(0, id),
+    seen: line.slice(id + 1, seen),
+    bytes: Number(line.slice(seen + 1, bytes)),
+    head: line.slice(bytes + 1),
+  };
 }
 
 function instantOf(text: string): number | undefined {

@@ -40,8 +40,8 @@ interface QueueLoops {
 
 /** Processes that start together spread their first trims over this time. */
 const FIRST_TRIM_WITHIN_MS = 30_000;
-/** The settlement of what ends now is in the store by then, and others come with it. */
-const OWN_TRIM_AFTER_MS = 100;
+/** Records over an own rule may wait a few seconds; what ends meanwhile is read and removed in the same calls. */
+const OWN_TRIM_AFTER_MS = 2000;
 
 /** The background duties of a process: for each of its queues a reclaimer (with its promoter) and a janitor. */
 export class Maintenance {

@@ -1,43 +1,46 @@
-import type { Broker, StoredJob } from '../core/broker.js';
-import { decodeEnvelope, splitRecord } from '../core/envelope.js';
+import type { Broker, JobEnd } from '../core/broker.js';
+import { readHead } from '../core/envelope-head.js';
+import type { EnvelopeHeader } from '../core/envelope.js';
 import { SETTLED_STATES, type RetentionLimit, type SettledState } from '../core/job.js';
 import type { OwnRule } from '../core/own-retention.js';
 
 /** Reads the own rule of a record, by the first line of its envelope. */
-export type OwnRuleOf = (
-  queue: string,
-  state: SettledState,
-  header: ReturnType<typeof decodeEnvelope>['header'],
-) => OwnRule | undefined;
+export type OwnRuleOf = (queue: string, state: SettledState, header: EnvelopeHeader) => OwnRule | undefined;
 
 /** Own rules have an age, too, and other processes end jobs of the same scopes. */
 const AGAIN_MS = 30_000;
-const PAGE = 100;
-/** Ends of one moment come into the store in any order. */
-const SLACK_MS = 10_000;
+const READ_PAGE = 100;
+/** What one call removes: some half a millisecond of Redis, of long records fewer. */
+const DROP_STEP = 100;
+const DROP_BYTES = 524_288;
 
-interface Kept {
-  id: string;
-  /** The beginning of its settled line: a job that was retried since is not the one that was read. */
-  seen: string;
+interface Kept extends Pick<JobEnd, 'id' | 'seen' | 'bytes'> {
   at: number;
-  bytes: number;
   rule: RetentionLimit;
+}
+
+/** The records of one scope by their ids, oldest first: they are read in that order. */
+interface Scope {
+  kept: Map<string, Kept>;
+  bytes: number;
+}
+
+/** What is known of one state: up to where its ends were read, and those that have own rules. */
+interface Ledger {
+  place: string | undefined;
+  scopes: Map<string, Scope>;
 }
 
 /**
  * Trims the records of those schedules, job names and handlers that keep fewer than their queue does. It runs where such a job
- * has ended, reads each end once, newest first, and deletes nothing of others. A queue without such rules costs nothing.
+ * has ended, reads the first line of each end once, and deletes nothing of others. A queue without such rules costs nothing.
  */
 export class OwnTrimmer {
-  /** By scope; newest first. */
-  private readonly kept: Record<SettledState, Map<string, Kept[]>> = {
-    completed: new Map(),
-    cancelled: new Map(),
-    dead: new Map(),
+  private readonly ledgers: Record<SettledState, Ledger> = {
+    completed: { place: undefined, scopes: new Map() },
+    cancelled: { place: undefined, scopes: new Map() },
+    dead: { place: undefined, scopes: new Map() },
   };
-  /** Up to where the ends of a state were read, ms. */
-  private readonly readTo: Partial<Record<SettledState, number>> = {};
 
   constructor(
     private readonly broker: Broker,
@@ -47,67 +50,70 @@ export class OwnTrimmer {
 
   /** @returns the delay before the next turn, ms */
   async trim(isStopping: () => boolean): Promise<number> {
-    const { now } = await this.broker.dueSchedules(this.queue, 1);
     for (const state of SETTLED_STATES) {
-      await this.read(state, isStopping);
-      for (const [scope, kept] of this.kept[state]) {
-        if (isStopping()) return AGAIN_MS;
-        const left = await this.trimScope(kept, now);
-        if (left.length > 0) this.kept[state].set(scope, left);
-        else this.kept[state].delete(scope);
+      if (isStopping()) break;
+      const now = await this.read(state, isStopping);
+      const { scopes } = this.ledgers[state];
+      for (const [name, scope] of scopes) {
+        await this.drop(scope, overOf(scope, now), isStopping);
+        if (scope.kept.size === 0) scopes.delete(name);
       }
     }
     return AGAIN_MS;
   }
 
-  /** Adds the ends since the last look. */
-  private async read(state: SettledState, isStopping: () => boolean): Promise<void> {
-    const readTo = this.readTo[state] ?? -Infinity;
-    let newest = readTo;
-    let cursor: string | undefined;
-    do {
-      const page = await this.broker.list(this.queue, state, cursor, PAGE);
-      cursor = page.cursor;
-      for (const stored of page.jobs) {
-        const at = Number(stored.record.slice(1, 14));
-        newest = Math.max(newest, at);
-        if (at < readTo - SLACK_MS) cursor = undefined;
-        else this.add(state, stored, at);
-      }
-    } while (cursor !== undefined && !isStopping());
-    if (!isStopping()) this.readTo[state] = newest;
+  /** Adds the ends since the last look. @returns store time, ms */
+  private async read(state: SettledState, isStopping: () => boolean): Promise<number> {
+    const ledger = this.ledgers[state];
+    for (;;) {
+      const page = await this.broker.readEnds(this.queue, state, ledger.place, READ_PAGE);
+      for (const end of page.ends) this.add(state, ledger, end);
+      ledger.place = page.place;
+      if (!page.more || isStopping()) return page.now;
+    }
   }
 
-  private add(state: SettledState, stored: StoredJob, at: number): void {
-    const own = this.ruleOf(state, stored);
+  private add(state: SettledState, { scopes }: Ledger, { id, seen, bytes, head }: JobEnd): void {
+    const header = readHead(head)?.header; // where it cannot be read, the queue's limits hold for it
+    const own = header && this.ownRuleOf(this.queue, state, header);
     if (own === undefined) return;
-    const kept = this.kept[state].get(own.scope) ?? [];
-    const seen = stored.record.slice(0, 14);
-    if (kept.some((other) => other.id === stored.id && other.seen === seen)) return;
-    kept.push({ id: stored.id, seen, at, bytes: Buffer.byteLength(stored.record), rule: own.rule });
-    kept.sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
-    this.kept[state].set(own.scope, kept);
+    let scope = scopes.get(own.scope);
+    if (scope === undefined) scopes.set(own.scope, (scope = { kept: new Map(), bytes: 0 }));
+    const known = scope.kept.get(id);
+    if (known?.seen === seen) return;
+    if (known !== undefined) forget(scope, known); // it was retried, and ended once more
+    scope.kept.set(id, { id, seen, bytes, at: Number(seen.slice(1)), rule: own.rule });
+    scope.bytes += bytes;
   }
 
-  private ruleOf(state: SettledState, { record }: StoredJob): OwnRule | undefined {
-    try {
-      return this.ownRuleOf(this.queue, state, decodeEnvelope(splitRecord(record).envelope).header);
-    } catch {
-      return undefined; // it cannot be read: the queue's limits hold for it
+  /** What was removed is forgotten call by call: where one fails, the next turn goes on from there. */
+  private async drop(scope: Scope, over: readonly Kept[], isStopping: () => boolean): Promise<void> {
+    for (let first = 0, next = 0; first < over.length && !isStopping(); first = next) {
+      let bytes = 0;
+      do bytes += over[next++].bytes;
+      while (next < over.length && next - first < DROP_STEP && bytes + over[next].bytes <= DROP_BYTES);
+      const step = over.slice(first, next);
+      await this.broker.dropEnds(this.queue, step);
+      for (const each of step) forget(scope, each);
     }
   }
+}
 
-  /** A job stays while fewer than it allows of its own kind ended later. @returns those that stay */
-  private async trimScope(kept: readonly Kept[], now: number): Promise<Kept[]> {
-    let bytes = 0;
-    const over = kept.filter((each, newer) => {
-      bytes += each.bytes;
-      return newer >= each.rule.count || bytes > each.rule.bytes || now - each.at > each.rule.ageMs;
-    });
-    for (let first = 0; first < over.length; first += PAGE) {
-      const step = over.slice(first, first + PAGE);
-      await Promise.all(step.map(({ id, seen }) => this.broker.remove(this.queue, id, seen, true)));
-    }
-    return over.length === 0 ? [...kept] : kept.filter((each) => !over.includes(each));
+/** A job stays while fewer than it allows of its own kind ended later. */
+function overOf({ kept, bytes }: Scope, now: number): Kept[] {
+  const over: Kept[] = [];
+  let newer = kept.size;
+  let left = bytes;
+  for (const each of kept.values()) {
+    newer--;
+    const { rule } = each;
+    if (newer >= rule.count || left > rule.bytes || now - each.at > rule.ageMs) over.push(each);
+    left -= each.bytes;
   }
+  return over;
+}
+
+function forget(scope: Scope, { id, bytes }: Kept): void {
+  scope.kept.delete(id);
+  scope.bytes -= bytes;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { JobEnd, Settlement } from '../../src/core/broker.js';
+import { readHead } from '../../src/core/envelope-head.js';
 import type { RetentionRule, SettledState } from '../../src/core/job.js';
-import { DAY_MS, KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import { DAY_MS, KEEP, QUEUE, type BrokerDriver, type Seed } from './broker-driver.js';
 
 const ENDS = ['completed', 'cancelled', 'dead'] as const;
 const ALL_KEPT: Record<SettledState, RetentionRule> = { completed: KEEP, cancelled: KEEP, dead: KEEP };
@@ -106,6 +108,138 @@ export function retentionContract(use: () => BrokerDriver): void {
       expect(await driver.idsIn(state)).toEqual([ids[5], ids[4], ids[2], ids[0]]);
       ids.push(...(await driver.putEnded(state, 1, rule)));
       expect(await driver.idsIn(state)).toEqual([ids[6], ids[5], ids[4], ids[2]]);
+    });
+  });
+
+  describe.each(ENDS)('own retention of what is %s', (state) => {
+    /** Ends so many jobs in one turn. */
+    async function endTogether(count: number, seed: Seed = {}): Promise<string[]> {
+      const driver = use();
+      await driver.put(...Array.from({ length: count }, () => seed));
+      const { jobs } = await driver.reserve('w1', count);
+      const detail = '{"reason":"exhausted","message":"no"}';
+      const settlements = jobs.map((job): Settlement => {
+        if (state === 'completed') return driver.complete(job, '1', KEEP);
+        const { id, token } = job;
+        if (state === 'cancelled') return { op: 'cancel', id, token, keep: KEEP };
+        return { op: 'bury', id, token, detail, envelope: undefined, keep: KEEP };
+      });
+      await driver.settle('w1', ...settlements);
+      return jobs.map(({ id }) => id);
+    }
+
+    /** Behind a place, page by page. */
+    async function readAll(place: string | undefined, limit: number) {
+      const ends: JobEnd[] = [];
+      for (let pages = 0; pages < 1000; pages++) {
+        const page = await use().broker.readEnds(QUEUE, state, place, limit);
+        expect(page.now).toBe(use().now());
+        ends.push(...page.ends);
+        place = page.place;
+        if (!page.more) return { ends, place };
+      }
+      throw new Error('the ends do not end');
+    }
+    const idsOf = (ends: readonly JobEnd[]) => ends.map(({ id }) => id);
+
+    it.each([1, 3, 100])('reads each end once, oldest first, by pages of %i', async (limit) => {
+      const driver = use();
+      const ids: string[] = [];
+      expect(await readAll(undefined, limit)).toEqual({ ends: [], place: undefined });
+      for (const count of [1, 5, 1, 40]) {
+        ids.push(...(await endTogether(count)).sort());
+        await driver.advance(1);
+      }
+      const first = await readAll(undefined, limit);
+      expect(idsOf(first.ends)).toHaveLength(47);
+      expect(idsOf(first.ends).sort()).toEqual([...ids].sort());
+      expect(idsOf(first.ends).slice(0, 1)).toEqual(ids.slice(0, 1));
+      expect(idsOf(first.ends).slice(1, 6).sort()).toEqual(ids.slice(1, 6));
+      const later = (await endTogether(7)).sort();
+      const next = await readAll(first.place, limit);
+      expect(idsOf(next.ends).slice(-7).sort()).toEqual(later);
+      // The last millisecond of some states is read once more: others may end in it.
+      for (const { seen } of next.ends.slice(0, -7)) expect(seen).toBe(first.ends.at(-1)?.seen);
+    });
+
+    it('misses none that ends in the millisecond that was read last', async () => {
+      const met = new Set<string>();
+      const ids: string[] = [];
+      let place: string | undefined;
+      for (const count of [3, 30, 1, 2]) {
+        ids.push(...(await endTogether(count)));
+        const read = await readAll(place, 2);
+        place = read.place;
+        for (const id of idsOf(read.ends)) met.add(id);
+      }
+      expect([...met].sort()).toEqual(ids.sort());
+    });
+
+    it('reads the first line of an envelope, no payload, and tells the bytes of the record', async () => {
+      const driver = use();
+      const [id] = await endTogether(1, { name: 'resize', payload: JSON.stringify('é'.repeat(50)) });
+      const [stored] = await driver.broker.read(QUEUE, [id]);
+      const { ends } = await readAll(undefined, 10);
+      expect(ends).toEqual([
+        {
+          id,
+          seen: stored?.record.slice(0, 14),
+          bytes: Buffer.byteLength(stored?.record ?? ''),
+          head: stored?.record.split('\n')[1],
+        },
+      ]);
+      expect(readHead(ends[0].head)?.header.n).toBe('resize');
+    });
+
+    it('goes on where it was when what it read is gone', async () => {
+      const driver = use();
+      const ids = await driver.putEnded(state, 6);
+      const { place } = await driver.broker.readEnds(QUEUE, state, undefined, 3);
+      await driver.advance(1);
+      ids.push(...(await driver.putEnded(state, 2)));
+      await driver.broker.dropEnds(QUEUE, (await readAll(undefined, 100)).ends.slice(0, 3));
+      expect(idsOf((await readAll(place, 2)).ends)).toEqual(ids.slice(3));
+      await driver.broker.purge(QUEUE, state, 4);
+      expect(idsOf((await readAll(place, 2)).ends)).toEqual(ids.slice(7));
+      await driver.broker.purge(QUEUE, state, 7);
+      expect((await readAll(place, 2)).ends).toEqual([]);
+    });
+
+    it('removes many in one call, and everything beside them', async () => {
+      const driver = use();
+      const named = await driver.putEnded(state, 1, KEEP, { userId: 'a' });
+      const ids = [...named, ...(await endTogether(40))];
+      const events: string[] = [];
+      await driver.broker.onEvents(QUEUE, (batch) => events.push(...batch.map(({ event }) => event)));
+      const { ends } = await readAll(undefined, 100);
+      const gone = ends.filter((_, index) => index === 0 || index % 3 === 1);
+      expect(await driver.broker.dropEnds(QUEUE, gone)).toBe(gone.length);
+      expect(await driver.broker.dropEnds(QUEUE, gone)).toBe(0);
+      const left = ids.filter((id) => !idsOf(gone).includes(id));
+      await driver.expectCounts({ [state]: left.length });
+      expect((await driver.idsIn(state)).sort()).toEqual([...left].sort());
+      expect(idsOf((await readAll(undefined, 100)).ends).sort()).toEqual([...left].sort());
+      expect((await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]))[0].created).toBe(true);
+      await trimAll({ ...ALL_KEPT, [state]: { ...KEEP, count: 5 } });
+      expect((await driver.idsIn(state)).length).toBeGreaterThanOrEqual(5);
+      await trimAll({ ...ALL_KEPT, [state]: false });
+      await driver.expectCounts({ ready: 1 });
+      await driver.barrier();
+      expect(events).toEqual(['enqueued']);
+    });
+
+    it('spares what is no longer as it was read, and what has not ended', async () => {
+      const driver = use();
+      const [id] = await endTogether(1);
+      const waiting = await driver.putOne();
+      const others = [
+        { id, seen: 'C1600000000000' },
+        { id, seen: 'D1600000000000' },
+        { id: waiting, seen: 'C1600000000000' },
+        { id: 'zzz9', seen: 'X1600000000000' },
+      ];
+      expect(await driver.broker.dropEnds(QUEUE, others)).toBe(0);
+      await driver.expectCounts({ [state]: 1, ready: 1 });
     });
   });
 

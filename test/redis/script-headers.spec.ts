@@ -25,9 +25,9 @@ end
 `;
 /** These need no such record, or keep one of their own. */
 const WITHOUT_NUMBER: Record<string, readonly string[]> = {
-  'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-schedules'],
+  'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-ends', 'read-schedules'],
   'keeps a record of its own': ['enqueue', 'settle-and-reserve', 'take-inbox'],
-  'compares with what is stored': ['fire-schedules', 'leave', 'mend', 'withdraw'],
+  'compares with what is stored': ['drop-ends', 'fire-schedules', 'leave', 'mend', 'withdraw'],
   'goes on from what is there': ['beat', 'listen', 'promote', 'reclaim', 'reconcile', 'take-ids', 'trim'],
 };
 
@@ -132,6 +132,8 @@ describe('the broker', () => {
     await broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
     await broker.read(QUEUE, [jobs[0].id]);
     await broker.list(QUEUE, 'ready', undefined, 10);
+    await broker.readEnds(QUEUE, 'dead', undefined, 10);
+    await broker.dropEnds(QUEUE, [{ id: 'gone', seen: 'D1' }]);
     await broker.counts(QUEUE);
     await broker.setPaused(QUEUE, true);
     await broker.cancel(QUEUE, jobs[0].id);

@@ -243,6 +243,21 @@ CASES.remove = [
     }),
   ),
 ];
+CASES['drop-ends'] = [
+  ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
+    verb(`${state} jobs`, async (driver) => {
+      await driver.putEnded(state, 3, KEEP, {});
+      const { ends } = await driver.broker.readEnds(QUEUE, state, undefined, 2);
+      return () => driver.broker.dropEnds(QUEUE, ends);
+    }),
+  ),
+  verb('jobs that share fields', async (driver) => {
+    const jobs = await running(driver, ...Array.from({ length: 24 }, () => ({})));
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+    const { ends } = await driver.broker.readEnds(QUEUE, 'completed', undefined, 100);
+    return () => driver.broker.dropEnds(QUEUE, ends.slice(3, 9));
+  }),
+];
 CASES['retry-dead'] = [
   ...[0, 3].map((priority) =>
     verb(`priority ${priority}`, async (driver) => {
@@ -436,7 +451,7 @@ CASES['remove-schedule'] = [
   }),
 ];
 /** They write nothing, or what waits for an end and ends with it. */
-const READ = ['counts', 'list', 'read', 'read-schedules'];
+const READ = ['counts', 'list', 'read', 'read-ends', 'read-schedules'];
 /** They are what repairs: stopped, they begin anew. */
 const MENDS = ['mend', 'withdraw'];
 

@@ -7,7 +7,6 @@
 --      15 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 --       4 how it looked when it was read: its state, of an ended one the beginning of its settled line; '' any
---       5 '1' retention deletes it, and nobody is told | ''
 -- returns 'removed' | 'active' | 'changed' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -77,7 +76,7 @@ if redis.call('HDEL', waiters, id) == 1 then
 end
 local listen = redis.call('HGET', meta, 'listen')
 -- include news
-if ARGV[5] ~= '1' and listen and tonumber(listen) > now then
+if listen and tonumber(listen) > now then
   publish(base .. 'events', nowText .. '\n' .. newsOf('removed', id, envelope, ''))
 end
 return answer('removed')
