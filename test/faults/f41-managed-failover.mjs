@@ -39,6 +39,7 @@ export async function run(trial) {
   await trial.pause(6000); // no server tells its subscribers that it is another one now
   let slowestPickUpMs = 0;
   for (let index = 0; index < 10; index++) slowestPickUpMs = Math.max(slowestPickUpMs, await pickUpMs(trial, producer));
+  await trial.drained();
   const figures = await trial.figures();
   Object.assign(figures, { slowestPickUpMs: Math.round(slowestPickUpMs), longestCallMs: trial.longestCallMs });
   trial.judge(figures, { recoveryMs: 6000 });
