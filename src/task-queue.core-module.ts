@@ -83,6 +83,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   constructor(
     private readonly registry: HandlerRegistry,
     @Inject(BROKER) private readonly broker: Broker,
+    @Inject(QUEUE_SERVICE) private readonly queues: QueueService,
   ) {
     super();
   }
@@ -100,6 +101,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
 
   /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */
   async onApplicationShutdown(): Promise<void> {
+    this.queues.endWaits();
     await until(performance.now() + CLOSE_MS, this.broker.close());
   }
 }

@@ -5,7 +5,13 @@ import { readBoolean, refuseUnknownKeys, requireObject } from './core/option-che
 import { Queue } from './queue/queue.js';
 import { QueueService } from './queue/queue.service.js';
 import { ScheduleService } from './queue/schedule.service.js';
-import { getQueueToken, QUEUE_REGISTRATIONS, QUEUE_SERVICE, SCHEDULE_SERVICE } from './task-queue.constants.js';
+import {
+  getQueueToken,
+  QUEUE_REGISTRATIONS,
+  QUEUE_SERVICE,
+  SCHEDULE_SERVICE,
+  TASK_QUEUE_OPTIONS,
+} from './task-queue.constants.js';
 import { TaskQueueCoreModule } from './task-queue.core-module.js';
 import { INNERMOST, placeInHookOrder } from './task-queue.hook-order.js';
 import { TaskQueueLifecycle } from './task-queue.lifecycle.js';
@@ -26,6 +32,23 @@ const ASYNC_KEYS = [
   'useExisting',
 ] as const satisfies readonly (keyof TaskQueueModuleAsyncOptions)[];
 
+const MISSING =
+  'TaskQueueModule is not configured: imports has the bare class, or a registerQueue, and nowhere its options. Call ' +
+  'TaskQueueModule.forRoot({ connection }) once, in the imports of the root module.';
+
+/**
+ * Of the bare class, so that whoever injects a service through it is told what is missing, not that Nest does not know it. Where
+ * the app has a root, it is the app's service.
+ */
+const standIn = (provide: unknown, token: symbol): Provider => ({
+  provide: provide as symbol,
+  inject: [{ token, optional: true }],
+  useFactory: (service?: object) => {
+    if (service === undefined) throw new ConfigurationError(MISSING);
+    return service;
+  },
+});
+
 /** Stops the boot of an app that imports the class, or a queue, and nowhere `forRoot`. */
 const ROOT = Symbol('TASK_QUEUE_ROOT');
 const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
@@ -41,17 +64,11 @@ const HOOK_PLACE = Symbol('TASK_QUEUE_HOOK_PLACE');
  */
 @Module({
   providers: [
-    {
-      provide: ROOT,
-      inject: [{ token: QUEUE_SERVICE, optional: true }],
-      useFactory: (service?: QueueService) => {
-        if (service === undefined)
-          throw new ConfigurationError(
-            'TaskQueueModule is not configured. Import TaskQueueModule.forRoot({ connection }) once, in the root module.',
-          );
-      },
-    },
+    standIn(ROOT, TASK_QUEUE_OPTIONS),
+    standIn(QueueService, QUEUE_SERVICE),
+    standIn(ScheduleService, SCHEDULE_SERVICE),
   ],
+  exports: [QueueService, ScheduleService],
 })
 export class TaskQueueModule {
   /**

@@ -5,7 +5,7 @@ import { ReportsService } from './reports/reports.service.js';
 import { readSettings, SettingsError, type Settings } from './settings.js';
 import { showFirstReport } from './terminal/first-report.js';
 import { SampleLogger } from './terminal/sample-logger.js';
-import { invitation } from './welcome.controller.js';
+import { announcement } from './welcome.controller.js';
 
 const OPTIONS = { logger: new SampleLogger({ colors: process.stdout.isTTY ?? false }), abortOnError: false };
 
@@ -31,7 +31,7 @@ async function run(settings: Settings, once: boolean): Promise<void> {
   // It reads folders for whoever asks: only this machine may.
   await app.listen(settings.port, '127.0.0.1');
   await showFirstReport(app.get(ReportsService), settings.root);
-  process.stdout.write(invitation(await app.getUrl()));
+  process.stdout.write(announcement(await app.getUrl()));
 }
 
 async function runWorker(): Promise<void> {

@@ -13,6 +13,11 @@ export function invitation(url: string): string {
   ].join('\n');
 }
 
+/** @returns the last words of the start, for a terminal */
+export function announcement(url: string): string {
+  return `${invitation(url)}\nThe app is at ${url}/, where a browser shows these lines. Ctrl+C stops it.\n`;
+}
+
 @Controller()
 export class WelcomeController {
   @Get()

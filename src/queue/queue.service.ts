@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
 import type { Broker, CancelAnswer, EnqueueReceipt, NewJob, QueueCounts } from '../core/broker.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
@@ -72,7 +72,7 @@ type Target = string | JobDefinition;
  * came, is an `EnqueueOutcomeUnknownError` or `CallOutcomeUnknownError`.
  */
 @Injectable()
-export class QueueService implements OnApplicationShutdown {
+export class QueueService {
   private readonly scopes = new Map<string, QueueScope>();
   private readonly streams = new Map<string, Observable<JobEvent>>();
   private readonly backoffNames: readonly string[];
@@ -308,8 +308,11 @@ export class QueueService implements OnApplicationShutdown {
     return this.broker.examine();
   }
 
-  /** Fails what still awaits a result. Nest calls it after the workers have drained, before the store is left. */
-  onApplicationShutdown(): void {
+  /**
+   * Fails what still awaits a result; no hook, because Nest calls the hooks of a service for each module that hands it on.
+   * @internal
+   */
+  endWaits(): void {
     // Not awaited: with Redis frozen an unsubscribe is never answered, and the broker closes right after this.
     for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
   }

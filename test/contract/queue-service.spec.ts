@@ -32,7 +32,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
   });
 
   afterEach(async () => {
-    service.onApplicationShutdown();
+    service.endWaits();
     await driver.store.close();
   });
 
@@ -355,7 +355,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
       expect(await Promise.all(asked)).toEqual([{ sent: 1 }, { sent: 1 }]);
       expect(await job.result()).toEqual({ sent: 1 });
       expect(await (await mail.getJob(job.id))?.result({ timeout: 0 })).toEqual({ sent: 1 });
-      elsewhere.onApplicationShutdown();
+      elsewhere.endWaits();
     });
 
     it('may be undefined', async () => {

@@ -45,7 +45,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
   });
 
   afterEach(async () => {
-    service.onApplicationShutdown();
+    service.endWaits();
     await driver.store.close();
   });
 
@@ -57,7 +57,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       ...{ purge: [{ state: 'dead' }], events: [], doctor: [] },
     };
 
-    it.each(verbsOf(QueueService, 'onApplicationShutdown', 'scopeOf'))('QueueService.%s', async (verb) => {
+    it.each(verbsOf(QueueService, 'endWaits', 'scopeOf'))('QueueService.%s', async (verb) => {
       const verbs = service as unknown as Verbs;
       const given = verb === 'doctor' ? [] : [QUEUE, ...FIRST[verb]];
       await expect(outcomeOf(() => verbs[verb](...given, { for: '1h' }))).rejects.toMatchObject({

@@ -11,7 +11,7 @@ import { namesOf, readTable, textOf } from './table-reader.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = join(root, 'docs', 'guides', 'reference.md');
 /** Of Nest, or for this package alone. */
-const NOT_FOR_USERS = ['constructor', 'onApplicationShutdown', 'scopeOf'];
+const NOT_FOR_USERS = ['constructor', 'endWaits', 'onApplicationShutdown', 'scopeOf'];
 
 const first = (path: string, heading: string): string[] => readTable(path, heading).flatMap(([cell]) => namesOf(cell));
 const reasons = (path: string): string[] => readTable(path, '| reason ').map(([cell]) => textOf(cell));

@@ -6,6 +6,7 @@ import {
   OnQueueEvent,
   Processor,
   QueueService,
+  ScheduleService,
   TaskQueueModule,
   type Job,
   type Queue,
@@ -101,6 +102,43 @@ describe('forRoot', () => {
     await expect(startModule({ imports: [TaskQueueModule] })).rejects.toMatchObject({
       code: 'TASK_QUEUE_CONFIGURATION',
     });
+  });
+
+  it('says where it is missing to who injects its services through the bare class', async () => {
+    @Injectable()
+    class Producer {
+      constructor(readonly queues: QueueService) {}
+    }
+    @Injectable()
+    class Planner {
+      constructor(readonly schedules: ScheduleService) {}
+    }
+    for (const provider of [Producer, Planner]) {
+      await expect(startModule({ imports: [TaskQueueModule], providers: [provider] })).rejects.toMatchObject({
+        code: 'TASK_QUEUE_CONFIGURATION',
+        message: expect.stringContaining('Call TaskQueueModule.forRoot({ connection }) once'),
+      });
+    }
+  });
+
+  it('gives its services to a module that imports the bare class, and a result is waited for until the end', async () => {
+    const waits: string[] = [];
+    @Injectable()
+    class Producer {
+      constructor(readonly queues: QueueService) {}
+      async onApplicationShutdown() {
+        const job = await this.queues.enqueue('mail', {}, { delay: '1h' });
+        await job.result({ timeout: 5 }).catch(({ code }: { code: string }) => waits.push(code));
+      }
+    }
+    @Module({ imports: [TaskQueueModule], providers: [Producer] })
+    class Feature {}
+    const { app } = await startModule({
+      imports: [Feature, TaskQueueModule.forRoot({ ...memory, isGlobal: false, queues: { mail: {} } })],
+    });
+    expect(app.get(Producer).queues).toBe(app.get(QueueService));
+    await app.close();
+    expect(waits).toEqual(['TASK_QUEUE_RESULT_TIMEOUT']);
   });
 
   it('may be imported twice as one dynamic module', async () => {

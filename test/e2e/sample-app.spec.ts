@@ -18,6 +18,7 @@ import { reportJob } from '../../sample-app/src/reports/report.job.js';
 import { ReportsService, type ReportView } from '../../sample-app/src/reports/reports.service.js';
 import { readSettings, Settings } from '../../sample-app/src/settings.js';
 import { showFirstReport } from '../../sample-app/src/terminal/first-report.js';
+import { announcement } from '../../sample-app/src/welcome.controller.js';
 import { LogBook } from '../support/apps.js';
 
 const STORES = [
@@ -82,6 +83,13 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     });
     return { status: response.status, body: await response.json() };
   }
+
+  it('says where its page is, which shows what to try, and how to stop', async () => {
+    const url = await (await startSample()).getUrl();
+    expect(announcement(url)).toContain(`The app is at ${url}/, where a browser shows these lines. Ctrl+C stops it.`);
+    const page = await fetch(`${url}/`);
+    expect(announcement(url)).toContain(await page.text());
+  });
 
   const startReport = (app: INestApplication, path: unknown) => call(app, 'POST', '/reports', { path });
 

@@ -153,7 +153,7 @@ describe('lost replies', () => {
       schedules = new ScheduleService(queues, [], () => undefined);
     });
 
-    afterEach(() => queues.onApplicationShutdown());
+    afterEach(() => queues.endWaits());
 
     /** Makes a call and loses the replies to the first attempts at this script. */
     async function losing<T>(script: string, call: () => Promise<T>, replies = 1): Promise<T> {

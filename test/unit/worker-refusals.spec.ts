@@ -103,3 +103,23 @@ describe('a turn that is refused for what it carries', () => {
     expect(scripted.worker.isIdle).toBe(true);
   });
 });
+
+it('halves that still have to travel are something to tell, so a drain waits for them', async () => {
+  const open = await runTogether('a', 'b');
+  const { worker } = scripted;
+  worker.stopReserving();
+  const drained = worker.drained();
+  const empty = next();
+  open.fail(TOO_LARGE);
+  await (await empty).answer(); // divided: one half travels, and the other waits
+  let at = scripted.turns.messages.length;
+  const half = await scripted.nth(at);
+  expect(half.turn.settlements).toHaveLength(1);
+  expect(Reflect.get(worker, 'hasNothingToTell')).toBe(false);
+  for (let current = half; ; current = await scripted.nth(++at)) {
+    await current.answer();
+    if (worker.isIdle) break;
+  }
+  await drained;
+  expect(Reflect.get(worker, 'hasNothingToTell')).toBe(true);
+});
