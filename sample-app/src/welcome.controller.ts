@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Req } from '@nestjs/common';
 
 /** @returns what to try, as lines for a terminal or a browser */
-export function invitation(url: string): string {
+function invitation(url: string): string {
   return [
     'Try:',
     `  curl -X POST ${url}/reports -H 'content-type: application/json' -d '{"path":"node_modules/@nestjs"}'`,
