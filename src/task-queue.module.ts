@@ -15,10 +15,12 @@ import {
 import { TaskQueueCoreModule } from './task-queue.core-module.js';
 import { INNERMOST, placeInHookOrder } from './task-queue.hook-order.js';
 import { TaskQueueLifecycle } from './task-queue.lifecycle.js';
-import type {
-  QueueRegistration,
-  TaskQueueModuleAsyncOptions,
-  TaskQueueModuleExtras,
+import {
+  GIVEN_OPTIONS,
+  type TaskQueueOptionsFactory,
+  type QueueRegistration,
+  type TaskQueueModuleAsyncOptions,
+  type TaskQueueModuleExtras,
 } from './task-queue.module-definition.js';
 import type { TaskQueueModuleOptions } from './task-queue.options.js';
 import { TaskQueueHealth } from './worker/task-queue-health.js';
@@ -90,8 +92,9 @@ export class TaskQueueModule {
     if (sources.length !== 1) {
       throw new ConfigurationError('forRootAsync takes exactly one of useFactory, useClass and useExisting.');
     }
+    const core = TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]);
     return rootModule(
-      TaskQueueCoreModule.forRootAsync(given as Parameters<typeof TaskQueueCoreModule.forRootAsync>[0]),
+      given.useFactory === undefined ? checkFactory(core) : core,
       readBoolean(isGlobal, 'isGlobal in forRootAsync'),
     );
   }
@@ -110,6 +113,21 @@ export class TaskQueueModule {
       exports: queues.map(({ name }) => getQueueToken(name)),
     };
   }
+}
+
+/** Nest says of a class without the method only that something is not a function. */
+function checkFactory(core: DynamicModule): DynamicModule {
+  for (const provider of core.providers as Provider[]) {
+    if (!('useFactory' in provider) || provider.provide !== GIVEN_OPTIONS) continue;
+    const make = provider.useFactory as (...given: unknown[]) => unknown;
+    provider.useFactory = (factory: Partial<TaskQueueOptionsFactory> | undefined) => {
+      if (typeof factory?.createTaskQueueOptions === 'function') return make(factory);
+      throw new ConfigurationError(
+        `${factory?.constructor.name ?? 'What useExisting names'} in forRootAsync has no method createTaskQueueOptions(). Let it implement TaskQueueOptionsFactory.`,
+      );
+    };
+  }
+  return core;
 }
 
 function rootModule(core: DynamicModule, isGlobal = true): DynamicModule {

@@ -8,7 +8,10 @@ export class ScheduleNotFoundError extends TaskQueueError {
     readonly queue: string,
     readonly schedule: string,
   ) {
-    super(`No schedule "${schedule}" is stored in queue "${queue}". Is it in another queue? Pass { queue: "…" }.`);
+    super(
+      `No schedule "${schedule}" is stored in queue "${queue}". Is it in another queue? Pass { queue: "…" }. What decorators ` +
+        "declare is stored at the end of the start, behind every onApplicationBootstrap; with scope: 'instance' it never is.",
+    );
   }
 }
 

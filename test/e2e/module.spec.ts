@@ -184,6 +184,17 @@ describe('forRootAsync', () => {
   class FactoryModule {}
 
   it.each([
+    ['useClass', { imports: [ConfigModule], useClass: Config as never }],
+    ['useExisting', { imports: [ConfigModule], useExisting: Config as never }],
+  ])('says which method the class of %s lacks', async (_source, source) => {
+    const boot = startModule({ imports: [TaskQueueModule.forRootAsync(source)], providers: [Mailer] });
+    await expect(boot).rejects.toMatchObject({
+      code: 'TASK_QUEUE_CONFIGURATION',
+      message: expect.stringMatching(/Config in forRootAsync has no method createTaskQueueOptions\(\)/),
+    });
+  });
+
+  it.each([
     [
       'useFactory',
       TaskQueueModule.forRootAsync({
