@@ -57,6 +57,7 @@ export class Link {
     });
     // A cluster is ready once; its nodes come and go with every failover.
     client.on('+node', renew).on('-node', renew);
+    client.on('-node', ({ options: { host, port } }: Redis) => outages?.gone(`${host}:${port}`));
     client.on('close', () => {
       if (!this.closed) outages?.closed(this.pending.size + this.waiting.length);
       this.rejectPending('the connection was closed');

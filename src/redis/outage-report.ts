@@ -78,11 +78,17 @@ export class OutageReport {
     this.begin(node, Need.Read, 'lost', why);
   }
 
+  /** An answer also speaks for the slots that no node served: their calls come to one again. */
   answered(node: string, need: Need): void {
-    const refused = this.ill.get(node);
-    if (refused === undefined || need < refused) return;
-    this.ill.delete(node);
-    this.endIfWell();
+    for (const ill of [node, '']) {
+      const refused = this.ill.get(ill);
+      if (refused !== undefined && need >= refused) this.gone(ill);
+    }
+  }
+
+  /** The node is well, or no node of the cluster any more: another one serves its slots. */
+  gone(node: string): void {
+    if (this.ill.delete(node)) this.endIfWell();
   }
 
   /** The client cannot connect, or the boot cannot work with what it found. What waiting does not mend the boot throws. */
