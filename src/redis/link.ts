@@ -2,7 +2,7 @@ import { Command, type Cluster, type Redis } from 'ioredis';
 import { awakeTimeout } from './awake-timer.js';
 import { Bag, type Baggable } from '../core/bag.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors.js';
-import { connectionTo, nodeOfKey, nodeOfSlot } from './cluster-nodes.js';
+import { connectionTo, nodeOfKey, nodeOfSlot, servesSlots } from './cluster-nodes.js';
 import { Need, type OutageReport } from './outage-report.js';
 import { needsMemory, type Script, type ScriptCall } from './script-library.js';
 import { replyCode, verdictOf, wordsOf } from './refusals.js';
@@ -57,7 +57,7 @@ export class Link {
     });
     // A cluster is ready once; its nodes come and go with every failover.
     client.on('+node', renew).on('-node', renew);
-    client.on('-node', ({ options: { host, port } }: Redis) => outages?.gone(`${host}:${port}`));
+    client.on('refresh', () => outages?.left((node) => !servesSlots(client as Cluster, node)));
     client.on('close', () => {
       if (!this.closed) outages?.closed(this.pending.size + this.waiting.length);
       this.rejectPending('the connection was closed');

@@ -82,13 +82,13 @@ export class OutageReport {
   answered(node: string, need: Need): void {
     for (const ill of [node, '']) {
       const refused = this.ill.get(ill);
-      if (refused !== undefined && need >= refused) this.gone(ill);
+      if (refused !== undefined && need >= refused) this.end(ill);
     }
   }
 
-  /** The node is well, or no node of the cluster any more: another one serves its slots. */
-  gone(node: string): void {
-    if (this.ill.delete(node)) this.endIfWell();
+  /** The cluster has changed: of a node that serves no slot any more no answer comes. */
+  left(hasLeft: (node: string) => boolean): void {
+    for (const node of [...this.ill.keys()]) if (node !== '' && hasLeft(node)) this.end(node);
   }
 
   /** The client cannot connect, or the boot cannot work with what it found. What waiting does not mend the boot throws. */
@@ -129,6 +129,10 @@ export class OutageReport {
     if (!isFirst) return;
     this.begunAt = this.now();
     this.tell(event, node === '' ? text : `${node}${text === '' ? '' : `: ${text}`}`);
+  }
+
+  private end(node: string): void {
+    if (this.ill.delete(node)) this.endIfWell();
   }
 
   private endIfWell(): void {

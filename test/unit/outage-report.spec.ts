@@ -23,7 +23,7 @@ describe('OutageReport', () => {
     report.answered('10.0.0.2:6379', Need.Memory);
     expect(lines).toEqual(['lost 10.0.0.1:6379: it did not answer in time']);
     now = 3000;
-    report.gone('10.0.0.1:6379');
+    report.left((node) => node === '10.0.0.1:6379');
     expect(lines[1]).toBe('restored after 3.0 s');
     report.refused('10.0.0.2:6379', refusal('OOM command not allowed'), Need.Memory);
     expect(lines).toHaveLength(3);
@@ -35,9 +35,9 @@ describe('OutageReport', () => {
     report.silent('b:1', 'mute');
     report.answered('a:1', Need.Write);
     expect(report.isOpen).toBe(true);
-    report.gone('b:1');
+    report.left((node) => node === 'b:1');
     expect(report.isOpen).toBe(false);
-    report.gone('c:1');
+    report.left((node) => node === 'c:1');
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['lost', 'restored']);
   });
 
