@@ -29,6 +29,7 @@ export async function run(trial) {
     await trial.pause(perCommandMs);
   }
   trial.faultEnded();
+  await trial.pause(1000); // what is enqueued now shows whether work goes on
   await load.stop();
   await trial.drained();
   await trial.pause(500);
