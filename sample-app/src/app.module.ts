@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { TaskQueueModule } from 'nestjs-task-queue';
+import { TaskQueueExceptionFilter, TaskQueueModule } from 'nestjs-task-queue';
 import { Digest } from './digest.js';
 import { FileAnalyst } from './files/file-analyst.js';
 import { Folders } from './files/folders.js';
@@ -10,7 +10,6 @@ import { ReportWriter } from './reports/report-writer.js';
 import { ReportsController } from './reports/reports.controller.js';
 import { ReportsService } from './reports/reports.service.js';
 import { readSettings, Settings } from './settings.js';
-import { TaskQueueErrorFilter } from './task-queue-error.filter.js';
 import { WelcomeController } from './welcome.controller.js';
 import { WorkerProcesses } from './worker-processes.js';
 
@@ -43,7 +42,7 @@ class SettingsModule {}
     Publisher,
     Digest,
     WorkerProcesses,
-    { provide: APP_FILTER, useClass: TaskQueueErrorFilter },
+    { provide: APP_FILTER, useClass: TaskQueueExceptionFilter },
   ],
 })
 export class AppModule {}
