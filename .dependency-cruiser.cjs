@@ -1,25 +1,25 @@
-// Who may import whom. The picture is in CONTRIBUTING.md: `core` ← every folder ← the module file.
-const FOLDERS = ['redis', 'memory', 'queue', 'worker', 'scheduler', 'discovery', 'decorators'];
-
-// Beside its own files and core, a folder may import these.
-const ALSO = {
-  redis: ['task-queue\\.given-client\\.ts$'],
-  queue: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
-  worker: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
-  scheduler: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
-  discovery: ['decorators/', 'task-queue\\.(constants|guarded-logger|options|((job|schedule)-)?options-reader)\\.ts$'],
-  decorators: ['task-queue\\.(constants|options|((job|schedule)-)?options-reader)\\.ts$'],
+// Who may import whom. The picture is in CONTRIBUTING.md: core ← schedules/rule ← options ← the rooms ← module.
+/** Beside its own files, each folder may import these. A folder that is not listed here may import all. */
+const MAY_IMPORT = {
+  core: [],
+  'schedules/rule': ['core'],
+  options: ['core', 'schedules/rule'],
+  decorators: ['core', 'schedules/rule', 'options'],
+  redis: ['core'],
+  memory: ['core'],
+  queue: ['core', 'options'],
+  worker: ['core', 'options'],
+  duties: ['core', 'options'],
+  schedules: ['core', 'options', 'duties', 'queue'],
+  discovery: ['core', 'schedules/rule', 'options', 'decorators'],
 };
 
-const zone = (folder) => ({
-  name: `zone-${folder}`,
-  comment: `src/${folder} knows src/core, and no other folder. Let the module file bring them together.`,
+const zone = ([folder, others]) => ({
+  name: `zone-${folder.replace('/', '-')}`,
+  comment: `src/${folder} imports ${['its own files', ...others].join(', ')}. Let src/module bring the rooms together.`,
   severity: 'error',
   from: { path: `^src/${folder}/` },
-  to: {
-    path: '^src/',
-    pathNot: [`^src/(core|${folder})/`, ...(ALSO[folder] ?? []).map((path) => `^src/${path}`)],
-  },
+  to: { path: '^src/', pathNot: [folder, ...others].map((path) => `^src/${path}/`) },
 });
 
 module.exports = {
@@ -47,7 +47,7 @@ module.exports = {
         ],
       },
     },
-    ...FOLDERS.map(zone),
+    ...Object.entries(MAY_IMPORT).map(zone),
     {
       name: 'only-redis-imports-ioredis',
       comment: 'The client stays behind one narrow folder. Options may name its types.',
@@ -61,18 +61,6 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/index\\.ts$' },
       to: { path: '^src/index\\.ts$' },
-    },
-    {
-      name: 'only-the-module-knows-all',
-      comment:
-        'Files beside the folders are constants and options, except the module file, its definition and the index.',
-      severity: 'error',
-      from: {
-        path: '^src/[^/]+\\.ts$',
-        pathNot:
-          '^src/(task-queue\\.(module|core-module|module-definition|lifecycle|broker-opener|instance-schedules)|index)\\.ts$',
-      },
-      to: { path: `^src/(${FOLDERS.join('|')}|testing)/` },
     },
     {
       name: 'src-imports-no-tests',

@@ -30,14 +30,14 @@ export function embedScripts(dist) {
   const folder = pathToFileURL(join(dist, 'redis/scripts/'));
   const texts = Object.fromEntries(scriptNames(folder).map((name) => [name, scriptText(name, folder)]));
   replaceModule(
-    join(dist, 'redis/script-texts.js'),
+    join(dist, 'redis/wire/script-texts.js'),
     `const TEXTS = ${JSON.stringify(texts, undefined, 2)};\nexport const scriptTexts = () => TEXTS;\n`,
   );
 }
 
 /** A thread begins with a text: one that imports nothing but Node's own modules. */
 export function embedHeartbeat(dist) {
-  const entry = join(dist, 'redis/heartbeat.worker.js');
+  const entry = join(dist, 'redis/wire/heartbeat.worker.js');
   const { outputFiles, metafile } = buildSync({
     entryPoints: [entry],
     bundle: true,
@@ -51,7 +51,7 @@ export function embedHeartbeat(dist) {
     logLevel: 'warning',
   });
   replaceModule(
-    join(dist, 'redis/heartbeat-code.js'),
+    join(dist, 'redis/wire/heartbeat-code.js'),
     `export const HEARTBEAT_CODE = ${JSON.stringify(outputFiles[0].text)};\n`,
   );
   for (const end of ['.js', '.js.map', '.d.ts']) rmSync(entry.replace(/\.js$/, end), { force: true });
@@ -74,7 +74,7 @@ function licensesOf(files) {
     const text = file === undefined ? `License: ${license}` : readFileSync(join(ROOT, folder, file), 'utf8').trim();
     return `${name} ${version}\n\n${text}\n`;
   });
-  return `redis/heartbeat-code.js holds code of these packages.\n\n${texts.join('\n----\n\n')}`;
+  return `redis/wire/heartbeat-code.js holds code of these packages.\n\n${texts.join('\n----\n\n')}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build(join(ROOT, 'dist'));

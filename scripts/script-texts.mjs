@@ -1,4 +1,4 @@
-// The Lua scripts of src/redis/scripts, complete: a line `-- include name` is replaced by shared/name.lua.
+// The Lua scripts of src/redis/scripts, complete: a line `-- include name` is replaced by name.lua, a part in lib/ or turn/.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const SOURCE = new URL('../src/redis/scripts/', import.meta.url);
@@ -14,5 +14,5 @@ export function scriptNames(folder = SOURCE) {
 /** @returns {string} */
 export function scriptText(name, folder = SOURCE) {
   const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
-  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => scriptText(`shared/${part}`, folder));
+  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => scriptText(part, folder));
 }

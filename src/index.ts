@@ -1,11 +1,11 @@
-export { TaskQueueModule } from './task-queue.module.js';
-export { TaskQueueExceptionFilter } from './task-queue.exception-filter.js';
+export { TaskQueueModule } from './module/task-queue.module.js';
+export { TaskQueueExceptionFilter } from './module/exception-filter.js';
 export type {
   QueueRegistration,
   TaskQueueModuleAsyncOptions,
   TaskQueueModuleExtras,
   TaskQueueOptionsFactory,
-} from './task-queue.module-definition.js';
+} from './module/module-definition.js';
 export type {
   Backoff,
   Connection,
@@ -24,8 +24,8 @@ export type {
   TaskQueueModuleOptions,
   TimeoutOptions,
   WorkerOptions,
-} from './task-queue.options.js';
-export { getQueueToken } from './task-queue.constants.js';
+} from './options/options.js';
+export { getQueueToken } from './core/constants.js';
 
 export { Cron, Interval, Timeout } from './decorators/cron.decorator.js';
 export { CronExpression } from './decorators/cron-expression.js';
@@ -44,9 +44,9 @@ export {
   type ScheduleAddress,
   type SchedulesPage,
   type SchedulesQuery,
-} from './queue/schedule.service.js';
-export type { ScheduleInfo, ScheduleRunInfo } from './queue/schedule-info.js';
-export type { DefinedSchedule, RuntimeSchedule } from './queue/schedule-request.js';
+} from './schedules/schedule.service.js';
+export type { ScheduleInfo, ScheduleRunInfo } from './schedules/schedule-info.js';
+export type { DefinedSchedule, RuntimeSchedule } from './schedules/schedule-request.js';
 export { JobHandle } from './queue/job-handle.js';
 export { defineJob, type JobDefinition, type JobDefinitionSpec } from './queue/job-definition.js';
 export type { BulkJob, DefinedEnqueueOptions, EnqueueOptions } from './queue/enqueue-options.js';
@@ -61,12 +61,12 @@ export type { CancelAnswer, Overlap, PauseReason, ScheduleStatus } from './core/
 export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
 export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
 export type { Duration } from './core/duration.js';
-export { every, type EveryOptions } from './core/every.js';
+export { every, type EveryOptions } from './schedules/rule/every.js';
 export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
 export type { JobHeaders } from './core/job-headers.js';
 export type { CronTick, Job } from './core/job-view.js';
-export type { MissedRule, ScheduleRule } from './core/schedule-declaration.js';
-export type { Instant } from './core/schedule-timing-reader.js';
+export type { MissedRule, ScheduleRule } from './schedules/rule/declaration.js';
+export type { Instant } from './schedules/rule/timing-reader.js';
 export type { StoreReport } from './core/store-report.js';
 export {
   BrokerRefusedError,
@@ -97,4 +97,4 @@ export {
   UnreadableRecordError,
   UnsupportedError,
 } from './core/errors.js';
-export { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from './core/schedule-errors.js';
+export { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from './schedules/rule/schedule-errors.js';

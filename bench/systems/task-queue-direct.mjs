@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { jsonCodec } from '../../dist/core/codec.js';
 import { encodeEnvelope } from '../../dist/core/envelope.js';
 import { RedisBroker } from '../../dist/redis/redis.broker.js';
-import { DEFAULTS } from '../../dist/task-queue.options.js';
+import { DEFAULTS } from '../../dist/options/options.js';
 import { HandlerTable } from '../../dist/worker/handler-plan.js';
 import { Worker } from '../../dist/worker/worker.js';
 

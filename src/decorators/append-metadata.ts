@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { DECLARED_METADATA } from '../task-queue.constants.js';
+import { DECLARED_METADATA } from '../core/constants.js';
 import { rememberClass } from './decorated-classes.js';
 import { refuseStandardDecorator } from './decorator-mode.js';
 

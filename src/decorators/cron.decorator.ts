@@ -1,6 +1,6 @@
 import type { Duration } from '../core/duration.js';
-import { SCHEDULE_METADATA } from '../task-queue.constants.js';
-import type { CronOptions, IntervalOptions, TimeoutOptions } from '../task-queue.options.js';
+import { SCHEDULE_METADATA } from '../core/constants.js';
+import type { CronOptions, IntervalOptions, TimeoutOptions } from '../options/options.js';
 import { appendMetadata } from './append-metadata.js';
 import { checkDecoratorCall } from './decorator-mode.js';
 

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { ConfigurationError } from '../core/errors.js';
 import { checkKeyName } from '../core/names.js';
-import { getQueueToken } from '../task-queue.constants.js';
+import { getQueueToken } from '../core/constants.js';
 import { checkDecoratorCall, describeMember, refuseStandardDecorator } from './decorator-mode.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { BrokerEventName } from '../core/broker.js';
-import { QUEUE_EVENT_METADATA } from '../task-queue.constants.js';
+import { QUEUE_EVENT_METADATA } from '../core/constants.js';
 import { appendMetadata } from './append-metadata.js';
 import { checkDecoratorCall } from './decorator-mode.js';
 import type { ProcessedDefinition } from './processor.decorator.js';

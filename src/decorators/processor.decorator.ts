@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
-import { PROCESSOR_METADATA } from '../task-queue.constants.js';
-import type { GivenJobOptions, HandledJobOptions, WorkerOptions } from '../task-queue.options.js';
+import { PROCESSOR_METADATA } from '../core/constants.js';
+import type { GivenJobOptions, HandledJobOptions, WorkerOptions } from '../options/options.js';
 import { appendMetadata } from './append-metadata.js';
 import { checkDecoratorCall } from './decorator-mode.js';
 

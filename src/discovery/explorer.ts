@@ -2,7 +2,7 @@ import { Injectable, Logger, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
 import { showMembers } from '../core/shown-members.js';
-import { guardLogger } from '../task-queue.guarded-logger.js';
+import { guardLogger } from './guarded-logger.js';
 import { ClassReader } from './class-reader.js';
 import type { DecoratedMethod, HostModule, ProviderWrapper } from './decorated-method.js';
 import { findHiddenProducts } from './hidden-products.js';

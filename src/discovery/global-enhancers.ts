@@ -1,7 +1,7 @@
 import { ValidationPipe } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
-import type { GlobalEnhancerKind } from '../task-queue.options.js';
+import type { GlobalEnhancerKind } from '../options/options.js';
 
 /**
  * A configuration with only those global enhancers that `globalEnhancers` asks for: guards and interceptors written for

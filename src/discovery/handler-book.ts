@@ -2,7 +2,7 @@ import { ConfigurationError } from '../core/errors.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';
-import type { GivenJobOptions } from '../task-queue.options.js';
+import type { GivenJobOptions } from '../options/options.js';
 import { baseOfBoth, nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** One handler and the method it came from, so that an error can show both. */

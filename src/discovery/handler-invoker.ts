@@ -14,7 +14,7 @@ import { showMembers } from '../core/shown-members.js';
 import type { Job } from '../core/job-view.js';
 import { validate, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
-import type { GlobalEnhancerKind } from '../task-queue.options.js';
+import type { GlobalEnhancerKind } from '../options/options.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { EnhancerInspector } from './enhancer-inspector.js';
 import { hasGlobalEnhancers, selectGlobalEnhancers } from './global-enhancers.js';

@@ -1,20 +1,20 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ConfigurationError } from '../core/errors.js';
-import { guardLogger } from '../task-queue.guarded-logger.js';
+import { guardLogger } from './guarded-logger.js';
 import type { Handler } from '../core/handler.js';
 import { SETTLED_STATES, type RetentionRule, type RetentionRules } from '../core/job.js';
 import { isOwn } from '../core/own-retention.js';
 import type { Job } from '../core/job-view.js';
-import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { showMembers } from '../core/shown-members.js';
-import { layerJobOptions } from '../task-queue.job-options-reader.js';
+import { layerJobOptions } from '../options/job-options-reader.js';
 import {
   DEFAULTS,
   type GivenJobOptions,
   type ResolvedOptions,
   type ResolvedWorkerOptions,
-} from '../task-queue.options.js';
+} from '../options/options.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { nameBoth, type DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';

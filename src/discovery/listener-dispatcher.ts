@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, Subscription, type Observable } from 'rxjs';
-import { guardLogger } from '../task-queue.guarded-logger.js';
+import { guardLogger } from './guarded-logger.js';
 import { LogBudget } from '../core/log-budget.js';
 import { inOwnScope } from '../core/own-scope.js';
 import { isThenable } from '../core/thenable.js';

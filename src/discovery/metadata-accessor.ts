@@ -7,12 +7,7 @@ import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.
 import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
 import { PayloadSchemaPipe } from '../decorators/payload-schema.pipe.js';
 import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
-import {
-  DECLARED_METADATA,
-  PROCESSOR_METADATA,
-  QUEUE_EVENT_METADATA,
-  SCHEDULE_METADATA,
-} from '../task-queue.constants.js';
+import { DECLARED_METADATA, PROCESSOR_METADATA, QUEUE_EVENT_METADATA, SCHEDULE_METADATA } from '../core/constants.js';
 import { ENHANCER_METADATA, type EnhancerKind } from './nest-metadata.js';
 
 /** One parameter of a method, as its decorator left it. */

@@ -1,4 +1,4 @@
-import { guardLogger } from '../task-queue.guarded-logger.js';
+import { guardLogger } from './guarded-logger.js';
 import { Logger } from '@nestjs/common';
 import { controlFlowOf } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';

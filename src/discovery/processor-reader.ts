@@ -1,5 +1,5 @@
 import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
-import { DEFINITION } from '../task-queue.constants.js';
+import { DEFINITION } from '../core/constants.js';
 import { checkJobName, checkKeyName, isKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
@@ -10,9 +10,9 @@ import {
   readBackoffType,
   readGivenJobOptions,
   readGivenWorkerOptions,
-} from '../task-queue.job-options-reader.js';
-import { readInbox } from '../task-queue.options-reader.js';
-import type { GivenJobOptions, ResolvedWorkerOptions } from '../task-queue.options.js';
+} from '../options/job-options-reader.js';
+import { readInbox } from '../options/options-reader.js';
+import type { GivenJobOptions, ResolvedWorkerOptions } from '../options/options.js';
 
 const PROCESSOR_KEYS = [
   ...HANDLED_JOB_KEYS,

@@ -1,6 +1,6 @@
 import { ConfigurationError, InvalidPayloadError, UnknownOptionError } from '../core/errors.js';
 import type { CronTick } from '../core/job-view.js';
-import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
 import { nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
 

@@ -1,22 +1,22 @@
 import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
 import { checkJobName, checkKeyName, checkScheduleName } from '../core/names.js';
 import { readBoolean, readOneOf, requireObject } from '../core/option-checks.js';
-import type { ScheduleDeclaration } from '../core/schedule-declaration.js';
+import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import {
   readScheduleTiming,
   SCHEDULE_TIMING_KEYS,
   type ScheduleTimingOptions,
   type TickSource,
-} from '../core/schedule-timing-reader.js';
+} from '../schedules/rule/timing-reader.js';
 import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
-import { CRON_QUEUE } from '../task-queue.constants.js';
-import type { CronOptions, ScheduleOverrides } from '../task-queue.options.js';
+import { CRON_QUEUE } from '../core/constants.js';
+import type { CronOptions, ScheduleOverrides } from '../options/options.js';
 import {
   DEFINITE_SCHEDULE_KEYS,
   readScheduleJob,
   readTickSource,
   refuseUnknownScheduleKeys,
-} from '../task-queue.schedule-options-reader.js';
+} from '../options/schedule-options-reader.js';
 
 export const DECLARED_KEYS = ['name', 'queue', 'payload', 'disabled', 'scope', 'job'] as const;
 const ZONE_KEYS: readonly string[] = ['timeZone', 'utcOffset'];

@@ -3,8 +3,8 @@ import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
 import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
 import { refuseUndefined, requireObject } from '../core/option-checks.js';
-import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
-import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
+import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../options/job-options-reader.js';
+import type { GivenJobOptions, JobOptions } from '../options/options.js';
 
 /** Options of one job of a definition, which brings its name along. */
 export interface DefinedEnqueueOptions extends JobOptions {

@@ -3,9 +3,9 @@ import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
-import { DEFINITION } from '../task-queue.constants.js';
-import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../task-queue.job-options-reader.js';
-import type { GivenJobOptions, JobOptions } from '../task-queue.options.js';
+import { DEFINITION } from '../core/constants.js';
+import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../options/job-options-reader.js';
+import type { GivenJobOptions, JobOptions } from '../options/options.js';
 
 /**
  * What both sides of a job agree on; made by {@link defineJob}.

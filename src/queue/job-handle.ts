@@ -15,7 +15,7 @@ import type { Job } from '../core/job-view.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
-import { DEFAULTS } from '../task-queue.options.js';
+import { DEFAULTS } from '../options/options.js';
 import { retryDeadJob } from './dead-letter-retrier.js';
 import { cancelJob, promoteJob, removeJob } from './job-curator.js';
 import { JobRecord, readEndDetail } from './job-record.js';

@@ -1,4 +1,4 @@
-import type { GivenJobOptions, ResolvedQueueOptions } from '../task-queue.options.js';
+import type { GivenJobOptions, ResolvedQueueOptions } from '../options/options.js';
 
 /** The queues this application knows: registered, configured, processed, or named by a definition that it uses. */
 export interface KnownQueues {

@@ -2,7 +2,7 @@ import type { AttemptLimits } from '../core/attempt-limit.js';
 import type { Broker } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
-import type { ResolvedJobOptions } from '../task-queue.options.js';
+import type { ResolvedJobOptions } from '../options/options.js';
 import type { JobNameChecker } from './job-name-checker.js';
 import type { ResultWaiter } from './result-waiter.js';
 

@@ -11,8 +11,8 @@ import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
 import type { Uninferred } from '../core/uninferred.js';
-import { layerJobOptions } from '../task-queue.job-options-reader.js';
-import { DEFAULTS, type ResolvedOptions } from '../task-queue.options.js';
+import { layerJobOptions } from '../options/job-options-reader.js';
+import { DEFAULTS, type ResolvedOptions } from '../options/options.js';
 import {
   prepareBulk,
   readChunk,

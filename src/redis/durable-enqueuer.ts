@@ -4,8 +4,8 @@ import { confirmationsOf, type Durability } from '../core/durability.js';
 import { BrokerUnavailableError, DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import { nextTick } from '../core/real-timers.js';
 import type { Enqueuer } from './enqueuer.js';
-import type { Link } from './link.js';
-import { replyCode } from './refusals.js';
+import type { Link } from './wire/link.js';
+import { replyCode } from './wire/refusals.js';
 
 /** One caller's jobs, on their way to be stored and confirmed. */
 interface Request {

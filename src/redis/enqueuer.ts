@@ -6,9 +6,9 @@ import { nextTick } from '../core/real-timers.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
-import type { Link } from './link.js';
-import type { Script, ScriptCall } from './script-library.js';
-import { ReplyLostError } from './store-errors.js';
+import type { Link } from './wire/link.js';
+import type { Script, ScriptCall } from './wire/script-library.js';
+import { ReplyLostError } from './wire/store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
-import type { Link } from './link.js';
-import type { Script } from './script-library.js';
+import type { Link } from './wire/link.js';
+import type { Script } from './wire/script-library.js';
 
 /** Calls on one list, one after the other, each under a number of its own. */
 interface Lane {

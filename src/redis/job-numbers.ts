@@ -1,6 +1,6 @@
 import type { QueueKeys } from './keys.js';
-import type { Link } from './link.js';
-import type { Script } from './script-library.js';
+import type { Link } from './wire/link.js';
+import type { Script } from './wire/script-library.js';
 import { IncompatibleStoreError } from '../core/errors.js';
 
 /** Numbers of a block: two base-36 digits behind the block's own eight. */

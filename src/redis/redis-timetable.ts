@@ -19,9 +19,9 @@ import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } fr
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
-import type { Subject } from './numbered-caller.js';
-import type { ScriptName } from './script-library.js';
-import { ReplyLostError } from './store-errors.js';
+import type { Subject } from './wire/numbered-caller.js';
+import type { ScriptName } from './wire/script-library.js';
+import { ReplyLostError } from './wire/store-errors.js';
 
 type Arguments = (string | number)[];
 

@@ -45,21 +45,21 @@ import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } fr
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
 import { showMembers } from '../core/shown-members.js';
 import type { StoreReport } from '../core/store-report.js';
-import { untilConnected } from './connection-wait.js';
-import { BootHold } from './boot-hold.js';
-import { Connector, describeConnection, type RedisConnection } from './connector.js';
+import { untilConnected } from './wire/connection-wait.js';
+import { BootHold } from './wire/boot-hold.js';
+import { Connector, describeConnection, type RedisConnection } from './wire/connector.js';
 import { DurableEnqueuer } from './durable-enqueuer.js';
 import { Enqueuer } from './enqueuer.js';
 import { InboxMover } from './inbox-mover.js';
-import { HeartbeatThread } from './heartbeat.js';
-import { InboxWatch } from './inbox-watch.js';
+import { HeartbeatThread } from './wire/heartbeat.js';
+import { InboxWatch } from './wire/inbox-watch.js';
 import { JobNumbers, STORE_FORMAT, wrongFormat } from './job-numbers.js';
 import { QueueKeys, wakeChannel } from './keys.js';
-import { Link } from './link.js';
+import { Link } from './wire/link.js';
 import { Mender } from './mender.js';
-import { NumberedCaller, type Subject } from './numbered-caller.js';
-import { OutageReport, type OutageEvent } from './outage-report.js';
-import { PrimaryWatch } from './primary-watch.js';
+import { NumberedCaller, type Subject } from './wire/numbered-caller.js';
+import { OutageReport, type OutageEvent } from './wire/outage-report.js';
+import { PrimaryWatch } from './wire/primary-watch.js';
 import { RedisTimetable } from './redis-timetable.js';
 import {
   inDatabase,
@@ -68,12 +68,19 @@ import {
   type Script,
   type ScriptLibrary,
   type ScriptName,
-} from './script-library.js';
-import { DOCTOR_PARAMETERS, examineServer } from './server-doctor.js';
-import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './server-facts.js';
-import { StoreClock } from './store-clock.js';
-import { Subscriptions } from './subscriptions.js';
-import { decodeReservation, decodeWakeUp, encodeTurn, isHeard, reservedOf, type TurnReply } from './turn-encoder.js';
+} from './wire/script-library.js';
+import { DOCTOR_PARAMETERS, examineServer } from './wire/doctor.js';
+import { isReplica, misfitOf, readServerFacts, refuseMissingFsync, refuseUnsafeServer } from './wire/server-facts.js';
+import { StoreClock } from './wire/store-clock.js';
+import { Subscriptions } from './wire/subscriptions.js';
+import {
+  decodeReservation,
+  decodeWakeUp,
+  encodeTurn,
+  isHeard,
+  reservedOf,
+  type TurnReply,
+} from './turns/turn-encoder.js';
 
 export interface RedisBrokerOptions {
   connection: RedisConnection;
@@ -959,7 +966,7 @@ function readSignal(message: string): QueueSignal | undefined {
   }
 }
 
-/** First line: the time; then one line per event, as `scripts/shared/news.lua` writes it. */
+/** First line: the time; then one line per event, as `scripts/lib/news.lua` writes it. */
 function readEvents(message: string): BrokerEvent[] {
   const [at, ...lines] = message.split('\n');
   return lines.map((line) => {

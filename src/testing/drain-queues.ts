@@ -5,7 +5,7 @@ import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { realNow, setImmediate, setTimeout } from '../core/real-timers.js';
 import { refuseSurplus } from '../core/surplus-arguments.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
-import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
+import { BROKER, INSTANCE_BROKER } from '../core/constants.js';
 
 export interface DrainOptions {
   /** Real time after which the promise rejects, naming what is left. Default 5 s. */

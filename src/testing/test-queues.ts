@@ -8,8 +8,8 @@ import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import { MovableClock } from '../memory/memory-clock.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { MemoryBroker } from '../memory/memory.broker.js';
-import { BROKER, INSTANCE_BROKER } from '../task-queue.constants.js';
-import { TaskQueueLifecycle } from '../task-queue.lifecycle.js';
+import { BROKER, INSTANCE_BROKER } from '../core/constants.js';
+import { TaskQueueLifecycle } from '../module/lifecycle.js';
 import { drainQueues, type DrainOptions } from './drain-queues.js';
 
 /** What of Nest's `TestingModuleBuilder` is used here. */

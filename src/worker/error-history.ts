@@ -1,7 +1,7 @@
 import { ERROR_START, type OpenEnvelope } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { isError, readThrown } from '../core/thrown-reader.js';
-import { DEFAULTS } from '../task-queue.options.js';
+import { DEFAULTS } from '../options/options.js';
 import { ownStackOf } from './own-stack.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;

@@ -1,7 +1,7 @@
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
-import { layerJobOptions } from '../task-queue.job-options-reader.js';
-import type { GivenJobOptions, ResolvedJobOptions, ResolvedOptions } from '../task-queue.options.js';
+import { layerJobOptions } from '../options/job-options-reader.js';
+import type { GivenJobOptions, ResolvedJobOptions, ResolvedOptions } from '../options/options.js';
 
 /** A handler with the job options that hold where the job itself says nothing. */
 export interface HandlerPlan {

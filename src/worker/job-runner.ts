@@ -27,7 +27,7 @@ import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
-import type { ResolvedJobOptions } from '../task-queue.options.js';
+import type { ResolvedJobOptions } from '../options/options.js';
 import { recordError, writeHistory } from './error-history.js';
 import { FailureLog } from './failure-log.js';
 import type { HandlerTable } from './handler-plan.js';

@@ -1,4 +1,4 @@
-import { DEFAULTS } from '../task-queue.options.js';
+import { DEFAULTS } from '../options/options.js';
 
 /**
  * Says which runs that will be repeated get their stack written. V8 takes longer to write one than to run a short handler,

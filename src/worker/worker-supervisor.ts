@@ -10,7 +10,7 @@ import {
   type GivenJobOptions,
   type ResolvedOptions,
   type ResolvedWorkerOptions,
-} from '../task-queue.options.js';
+} from '../options/options.js';
 import type { RetentionRules } from '../core/job.js';
 import { HandlerTable, settingsOf, type HandlerPlan } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';

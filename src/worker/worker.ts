@@ -12,7 +12,7 @@ import type {
 } from '../core/broker.js';
 import { inOwnScope } from '../core/own-scope.js';
 import { nextTick, setImmediate } from '../core/real-timers.js';
-import type { ResolvedWorkerOptions } from '../task-queue.options.js';
+import type { ResolvedWorkerOptions } from '../options/options.js';
 import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
 import type { HandlerTable } from './handler-plan.js';

@@ -6,7 +6,7 @@ import { defineJob } from '../../src/queue/job-definition.js';
 import type { JobEvent } from '../../src/queue/job-event.js';
 import { Queue } from '../../src/queue/queue.js';
 import { QueueService } from '../../src/queue/queue.service.js';
-import { readModuleOptions } from '../../src/task-queue.options-reader.js';
+import { readModuleOptions } from '../../src/options/options-reader.js';
 import { memoryKind, redisKind } from '../support/brokers.js';
 import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
 import { Logger } from '@nestjs/common';
 import ts from 'typescript';
-import { CronExpression } from '../../src/core/cron-expression.js';
-import { layerJobOptions } from '../../src/task-queue.job-options-reader.js';
-import { readModuleOptions } from '../../src/task-queue.options-reader.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
+import { layerJobOptions } from '../../src/options/job-options-reader.js';
+import { readModuleOptions } from '../../src/options/options-reader.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { ExampleFolder, listPages, readBlocks, readLinks } from './example-collector.js';
 import { readTable, textOf } from './table-reader.js';
 

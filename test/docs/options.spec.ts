@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CRON_KEYS, DECLARED_KEYS } from '../../src/discovery/schedule-reader.js';
 import { REQUEST_KEYS } from '../../src/queue/enqueue-options.js';
-import { GIVEN_JOB_KEYS } from '../../src/task-queue.job-options-reader.js';
-import { MODULE_KEYS, QUEUE_KEYS } from '../../src/task-queue.options-reader.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { GIVEN_JOB_KEYS } from '../../src/options/job-options-reader.js';
+import { MODULE_KEYS, QUEUE_KEYS } from '../../src/options/options-reader.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { namesOf, textOf } from './table-reader.js';
 
 const readPage = (name: string) =>

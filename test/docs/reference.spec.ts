@@ -41,7 +41,7 @@ describe('The reference has every', () => {
     const names = Object.entries(exported)
       .filter(([, value]) => typeof value === 'function' && value.prototype instanceof TaskQueueError)
       .map(([name]) => name);
-    const codes = new Map(['errors.ts', 'schedule-errors.ts'].flatMap((file) => readCodes(file)));
+    const codes = new Map(['core/errors.ts', 'schedules/rule/schedule-errors.ts'].flatMap((file) => readCodes(file)));
     const rows = readTable(page, '| error').map(([name, code]) => [textOf(name), textOf(code)]);
     expect(rows.sort()).toEqual(names.map((name) => [name, codes.get(name)]).sort());
   });
@@ -56,6 +56,6 @@ it.each(['lifecycle.md', join('guides', 'retries-and-dead-letters.md')])(
 
 /** A code is a field of each error, and so on no prototype. */
 function readCodes(file: string): [string, string][] {
-  const source = readFileSync(join(root, 'src', 'core', file), 'utf8');
+  const source = readFileSync(join(root, 'src', file), 'utf8');
   return [...source.matchAll(/^export class (\w+)[^]*?\bcode\b[^=]*= '(\w+)'/gm)].map(([, name, code]) => [name, code]);
 }

@@ -12,7 +12,7 @@ import {
   type ProcessorOptions,
 } from 'nestjs-task-queue';
 import type { Broker } from '../../src/core/broker.js';
-import { BROKER } from '../../src/task-queue.constants.js';
+import { BROKER } from '../../src/core/constants.js';
 import { closeApps, startApp, STORES, type RunningApp } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Processor, QueueService, type Job } from 'nestjs-task-queue';
-import { BROKER } from '../../src/task-queue.constants.js';
+import { BROKER } from '../../src/core/constants.js';
 import type { Broker } from '../../src/core/broker.js';
 import { closeApps, gate, startApp, STORES } from '../support/apps.js';
 import { EventLog } from '../support/event-log.js';

@@ -14,8 +14,8 @@ import {
   type TaskQueueOptionsFactory,
 } from 'nestjs-task-queue';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
-import { TASK_QUEUE_OPTIONS } from '../../src/task-queue.constants.js';
-import type { ResolvedOptions } from '../../src/task-queue.options.js';
+import { TASK_QUEUE_OPTIONS } from '../../src/core/constants.js';
+import type { ResolvedOptions } from '../../src/options/options.js';
 import { closeApps, gate, startApp, startModule, STORES } from '../support/apps.js';
 
 afterEach(closeApps);

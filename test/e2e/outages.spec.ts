@@ -5,9 +5,9 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Cron, Processor, QueueService, type Job, type TaskQueueModuleOptions } from 'nestjs-task-queue';
-import type { Link } from '../../src/redis/link.js';
+import type { Link } from '../../src/redis/wire/link.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { BROKER } from '../../src/task-queue.constants.js';
+import { BROKER } from '../../src/core/constants.js';
 import { closeApps, gate, startApp, type RunningApp } from '../support/apps.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 

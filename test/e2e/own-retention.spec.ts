@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { CancelledError, QueueService, ScheduleService, type JobHandle, type JobState } from 'nestjs-task-queue';
-import { TaskQueueLifecycle } from '../../src/task-queue.lifecycle.js';
+import { TaskQueueLifecycle } from '../../src/module/lifecycle.js';
 import { closeApps, startApp, STORES } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 

@@ -3,7 +3,7 @@ import { Injectable, type INestApplication, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Cron, Interval, ScheduleService, TaskQueueModule, type Job } from 'nestjs-task-queue';
 import { TestQueues } from 'nestjs-task-queue/testing';
-import { TaskQueueLifecycle } from '../../src/task-queue.lifecycle.js';
+import { TaskQueueLifecycle } from '../../src/module/lifecycle.js';
 import { LogBook } from '../support/apps.js';
 
 let app: INestApplication | undefined;

@@ -13,7 +13,7 @@ export async function run(trial) {
   const crashes = trial.full ? 20 : 3;
   await trial.redis();
   const producer = await trial.producer();
-  const { loadScripts } = await import(`${trial.dist}/redis/script-library.js`);
+  const { loadScripts } = await import(`${trial.dist}/redis/wire/script-library.js`);
   const { sha } = loadScripts()['settle-and-reserve'];
   const pointOf = new Map();
   let deaths = 0;

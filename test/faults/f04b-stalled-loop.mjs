@@ -9,7 +9,7 @@ export async function run(trial) {
   const { leaseMs } = trial;
   const stallLimitMs = 3000;
   const change = {
-    file: 'task-queue.options.js',
+    file: 'options/options.js',
     from: 'stallLimitMs: 60 * SECOND',
     to: `stallLimitMs: ${stallLimitMs}`,
   };

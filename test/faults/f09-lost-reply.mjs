@@ -60,7 +60,7 @@ export async function run(trial) {
 }
 
 async function settlingTurn(trial) {
-  const { loadScripts } = await import(`${trial.dist}/redis/script-library.js`);
+  const { loadScripts } = await import(`${trial.dist}/redis/wire/script-library.js`);
   const { sha } = loadScripts()['settle-and-reserve'];
   return (bytes) => bytes.includes(sha) && /\r\n\$1\r\n[CK]\r\n/.test(bytes);
 }

@@ -40,7 +40,7 @@ export const mutants = [
     name: 'a loop that stands still keeps its leases for ever',
     fault: 'F04B',
     because: /^taken over after/,
-    changes: [{ file: 'redis/heartbeat.worker.js', from: 'now - tickedAt > stallLimitMs', to: 'false' }],
+    changes: [{ file: 'redis/wire/heartbeat.worker.js', from: 'now - tickedAt > stallLimitMs', to: 'false' }],
   },
   {
     name: 'leases run out while Redis is away',
@@ -52,7 +52,7 @@ export const mutants = [
     name: 'commands have no deadline',
     fault: 'F08',
     because: /everything has ended|still open|was taken after/,
-    changes: [{ file: 'redis/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
+    changes: [{ file: 'redis/wire/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
   },
   {
     name: 'a repeated enqueue is taken for a new one',
@@ -78,7 +78,7 @@ export const mutants = [
     name: 'a script that Redis forgot is not sent again',
     fault: 'F12',
     because: /everything has ended|calls failed|bulk calls failed|NOSCRIPT/,
-    changes: [{ file: 'redis/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
+    changes: [{ file: 'redis/wire/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
   },
   {
     name: 'too few confirmations are enough',
@@ -98,7 +98,7 @@ export const mutants = [
     because: /ran early/,
     changes: [
       {
-        file: 'redis/script-library.js',
+        file: 'redis/wire/script-library.js',
         from: 'clockKey === undefined ? source :',
         to: "clockKey === undefined ? source.replaceAll(TIME_LINE, TIME_LINE + ' now = now + ' + Math.round(Date.now() - performance.timeOrigin - performance.now())) :",
       },
@@ -114,7 +114,7 @@ export const mutants = [
     name: 'a server that evicts is accepted',
     fault: 'F19',
     because: /^allkeys-lru: accepted/,
-    changes: [{ file: 'redis/server-facts.js', from: "startsWith('allkeys-')", to: "startsWith('never')" }],
+    changes: [{ file: 'redis/wire/server-facts.js', from: "startsWith('allkeys-')", to: "startsWith('never')" }],
   },
   {
     name: 'a shutdown leaves its jobs to the lease',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { CronExpression } from '../../src/core/cron-expression.js';
+import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
 import { InvalidCronError } from '../../src/core/errors.js';
 import { offsetsOf, ticksByMinute, type MinuteRule } from '../support/minute-oracle.js';
 

@@ -7,7 +7,7 @@ import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { loadScripts, type ScriptName } from '../../src/redis/script-library.js';
+import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
 import { KeyAudit } from './key-audit.js';
 import type { QueueModel } from './queue-model.js';
 

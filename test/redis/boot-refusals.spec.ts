@@ -4,10 +4,10 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { Connector, type RedisConnection } from '../../src/redis/connector.js';
-import { Link } from '../../src/redis/link.js';
+import { Connector, type RedisConnection } from '../../src/redis/wire/connector.js';
+import { Link } from '../../src/redis/wire/link.js';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
-import { readRefusal, wordsOf } from '../../src/redis/refusals.js';
+import { readRefusal, wordsOf } from '../../src/redis/wire/refusals.js';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { startRedisServer } from '../support/redis-server.js';
 

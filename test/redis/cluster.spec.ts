@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import type { WorkerTurn } from '../../src/core/broker.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
-import type { RedisConnection } from '../../src/redis/connector.js';
+import type { RedisConnection } from '../../src/redis/wire/connector.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { RedisConnection } from '../../src/redis/connector.js';
+import type { RedisConnection } from '../../src/redis/wire/connector.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 

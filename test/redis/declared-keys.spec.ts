@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { loadScripts } from '../../src/redis/script-library.js';
+import { loadScripts } from '../../src/redis/wire/script-library.js';
 import { describeBroker } from '../contract/broker.contract.js';
 import { RedisDriver } from './redis-driver.js';
 import { withKeyCheck } from './script-header.js';

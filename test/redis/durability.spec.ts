@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import type { Durability } from '../../src/core/durability.js';
 import { DurabilityUnconfirmedError, UnsupportedError } from '../../src/core/errors.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { refuseMissingFsync } from '../../src/redis/server-facts.js';
+import { refuseMissingFsync } from '../../src/redis/wire/server-facts.js';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Link } from '../../src/redis/link.js';
+import { Link } from '../../src/redis/wire/link.js';
 import { QUEUE } from '../contract/broker-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { BrokerEvent, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
 import { wakeChannel } from '../../src/redis/keys.js';
-import { Link } from '../../src/redis/link.js';
+import { Link } from '../../src/redis/wire/link.js';
 import { MessageLog } from '../support/message-log.js';
 import { replicaInSync } from '../support/replica.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';

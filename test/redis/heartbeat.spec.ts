@@ -44,7 +44,7 @@ const BROKER = `
 
 /** A thread whose code is that of the test. */
 const THREAD = `
-  const { HeartbeatThread } = await import('./broken/heartbeat.js');
+  const { HeartbeatThread } = await import('./src/redis/broken/heartbeat.js');
   const data = { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 };`;
 
 // The thread is a text of its own: it is there only where the sources are built.
@@ -55,11 +55,11 @@ describe('the heartbeat thread', () => {
     folder = await mkdtemp(join(tmpdir(), 'task-queue-heartbeat-'));
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    for (const part of ['core', 'redis']) await build(part);
+    for (const part of ['core', 'options', 'schedules/rule', 'redis', 'redis/wire', 'redis/turns']) await build(part);
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
     embedHeartbeat(join(folder, 'src'));
-    await mkdir(join(folder, 'broken'));
-    await cp(join(folder, 'src/redis/heartbeat.js'), join(folder, 'broken/heartbeat.js'));
+    await mkdir(join(folder, 'src/redis/broken'));
+    await cp(join(folder, 'src/redis/wire/heartbeat.js'), join(folder, 'src/redis/broken/heartbeat.js'));
   });
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -76,7 +76,7 @@ describe('the heartbeat thread', () => {
 
   function breakThread(code: string): Promise<void> {
     const text = `export const HEARTBEAT_CODE = ${JSON.stringify(code)};`;
-    return writeFile(join(folder, 'broken/heartbeat-code.js'), text);
+    return writeFile(join(folder, 'src/redis/broken/heartbeat-code.js'), text);
   }
 
   async function found(code: string, flags: readonly string[] = [], nodeOptions = ''): Promise<unknown[]> {
@@ -251,7 +251,7 @@ describe('the heartbeat thread', () => {
       found.push(heartbeat, heartbeatForbidden, broker.startHeartbeat(planOf()) === undefined);
       count();
       await broker.close();
-      const { HeartbeatThread } = await import('./src/redis/heartbeat.js');
+      const { HeartbeatThread } = await import('./src/redis/wire/heartbeat.js');
       const thread = new HeartbeatThread(); // whatever forbids it
       thread.begin(planOf(), { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 });
       await turn();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { InboxWatch } from '../../src/redis/inbox-watch.js';
+import { InboxWatch } from '../../src/redis/wire/inbox-watch.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
 import { QUEUE } from '../contract/broker-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';

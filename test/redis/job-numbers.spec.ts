@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { BLOCK_SIZE, JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';
-import type { Link } from '../../src/redis/link.js';
+import type { Link } from '../../src/redis/wire/link.js';
 import { QUEUE } from '../contract/broker-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Broker } from '../../src/core/broker.js';
-import type { ScheduleDeclaration } from '../../src/core/schedule-declaration.js';
+import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
 import { BrokerRefusedError } from '../../src/core/errors.js';
 import type { RedisBroker } from '../../src/redis/redis.broker.js';
-import { Scheduler } from '../../src/scheduler/scheduler.js';
+import { Scheduler } from '../../src/schedules/scheduler.js';
 import { QUEUE } from '../contract/broker-driver.js';
 import { fireOf, MINUTE, rule, storedOf, tickJob } from '../contract/schedule-seeds.js';
 import { RecordingLogger } from '../support/recording-logger.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Link } from '../../src/redis/link.js';
+import { Link } from '../../src/redis/wire/link.js';
 import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 

@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors.js';
-import { Connector } from '../../src/redis/connector.js';
-import { Link } from '../../src/redis/link.js';
-import { ReplyLostError } from '../../src/redis/store-errors.js';
+import { Connector } from '../../src/redis/wire/connector.js';
+import { Link } from '../../src/redis/wire/link.js';
+import { ReplyLostError } from '../../src/redis/wire/store-errors.js';
 import { RESET, startFakeRedis, type FakeRedis } from '../support/fake-redis.js';
 
 const SCRIPT = { name: 'x', text: 'return 1', sha: 'f'.repeat(40) };

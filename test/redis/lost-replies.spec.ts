@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallOutcomeUnknownError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
 import { QueueService } from '../../src/queue/queue.service.js';
-import { ScheduleService } from '../../src/queue/schedule.service.js';
+import { ScheduleService } from '../../src/schedules/schedule.service.js';
 import type { RedisBroker } from '../../src/redis/redis.broker.js';
-import { loadScripts, readOnly } from '../../src/redis/script-library.js';
-import { readModuleOptions } from '../../src/task-queue.options-reader.js';
+import { loadScripts, readOnly } from '../../src/redis/wire/script-library.js';
+import { readModuleOptions } from '../../src/options/options-reader.js';
 import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { TaskQueueError } from '../../src/core/errors.js';
 import { QueueKeys } from '../../src/redis/keys.js';
-import { Link } from '../../src/redis/link.js';
-import { NumberedCaller, type Subject } from '../../src/redis/numbered-caller.js';
-import type { ScriptName } from '../../src/redis/script-library.js';
-import { ReplyLostError } from '../../src/redis/store-errors.js';
+import { Link } from '../../src/redis/wire/link.js';
+import { NumberedCaller, type Subject } from '../../src/redis/wire/numbered-caller.js';
+import type { ScriptName } from '../../src/redis/wire/script-library.js';
+import { ReplyLostError } from '../../src/redis/wire/store-errors.js';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
 import { APP, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import type { RedisDriver } from './redis-driver.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
-import { loadScripts, type ScriptLibrary } from '../../src/redis/script-library.js';
+import { loadScripts, type ScriptLibrary } from '../../src/redis/wire/script-library.js';
 import { BrokerDriver, QUEUE } from '../contract/broker-driver.js';
 
 const START_AT = 1_800_000_000_000;

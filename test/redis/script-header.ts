@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Script, ScriptLibrary } from '../../src/redis/script-library.js';
+import type { Script, ScriptLibrary } from '../../src/redis/wire/script-library.js';
 
 export interface HeaderKey {
   name: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { encodeEnvelope } from '../../src/core/envelope.js';
-import { Link } from '../../src/redis/link.js';
-import { inDatabase, loadScripts, TIME_LINE, type Script } from '../../src/redis/script-library.js';
+import { Link } from '../../src/redis/wire/link.js';
+import { inDatabase, loadScripts, TIME_LINE, type Script } from '../../src/redis/wire/script-library.js';
 import { KEEP, QUEUE } from '../contract/broker-driver.js';
 import { fireOf, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { readServerFacts, refuseUnsafeServer } from '../../src/redis/server-facts.js';
+import { readServerFacts, refuseUnsafeServer } from '../../src/redis/wire/server-facts.js';
 import { startFakeRedis, type FakeRedis } from '../support/fake-redis.js';
 
 const info = (fields: Record<string, string>) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { ReservedJob, Settlement } from '../../src/core/broker.js';
 import type { RetentionRule } from '../../src/core/job.js';
-import { Link } from '../../src/redis/link.js';
+import { Link } from '../../src/redis/wire/link.js';
 import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';

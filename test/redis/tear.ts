@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ScriptLibrary } from '../../src/redis/script-library.js';
+import type { ScriptLibrary } from '../../src/redis/wire/script-library.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /** Commands of the scripts that change something. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReservedJob, Settlement, WorkerTurn } from '../../src/core/broker.js';
 import type { RetentionLimit } from '../../src/core/job.js';
-import { Link } from '../../src/redis/link.js';
-import { loadScripts, type ScriptName } from '../../src/redis/script-library.js';
+import { Link } from '../../src/redis/wire/link.js';
+import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
 import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
 import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';

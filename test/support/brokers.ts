@@ -5,7 +5,7 @@ import { MovableClock } from '../../src/memory/memory-clock.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { loadScripts } from '../../src/redis/script-library.js';
+import { loadScripts } from '../../src/redis/wire/script-library.js';
 
 /** A store of one test, with a clock that stands still until the test moves it. */
 export interface TestStore {

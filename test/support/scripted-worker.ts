@@ -2,7 +2,7 @@ import type { Broker, HeldJob, Reconciliation, Reservation, ReservedJob, WorkerT
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
-import { DEFAULTS, type ResolvedWorkerOptions } from '../../src/task-queue.options.js';
+import { DEFAULTS, type ResolvedWorkerOptions } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from './empty-reservation.js';

@@ -5,9 +5,9 @@ import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { describeValue } from '../../src/core/errors.js';
 import { maskPassword } from '../../src/core/mask-password.js';
-import { CLUSTER_OPTIONS, REDIS_OPTIONS, SAME_ANYWAY } from '../../src/task-queue.connection-options.js';
-import { readConnection } from '../../src/task-queue.connection-reader.js';
-import type { Connection } from '../../src/task-queue.options.js';
+import { CLUSTER_OPTIONS, REDIS_OPTIONS, SAME_ANYWAY } from '../../src/options/connection-options.js';
+import { readConnection } from '../../src/options/connection-reader.js';
+import type { Connection } from '../../src/options/options.js';
 
 const SECRET = 'hunter2';
 const BUILT = fileURLToPath(new URL('../../node_modules/ioredis/built/', import.meta.url));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CronExpression } from '../../src/core/cron-expression.js';
+import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
 import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
 
 const iso = (ms: number | undefined) =>

@@ -7,8 +7,8 @@ import { readProcessor } from '../../src/discovery/processor-reader.js';
 import { defineJob } from '../../src/queue/job-definition.js';
 import { JobHandle } from '../../src/queue/job-handle.js';
 import { QueueService } from '../../src/queue/queue.service.js';
-import { readModuleOptions } from '../../src/task-queue.options-reader.js';
-import type { DurabilityOption, TaskQueueModuleOptions } from '../../src/task-queue.options.js';
+import { readModuleOptions } from '../../src/options/options-reader.js';
+import type { DurabilityOption, TaskQueueModuleOptions } from '../../src/options/options.js';
 
 /** What a broker is asked to wait for, call by call. */
 function make(options: Partial<TaskQueueModuleOptions> = {}) {

@@ -3,9 +3,9 @@ import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError 
 import { Enqueuer } from '../../src/redis/enqueuer.js';
 import type { JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';
-import type { Link } from '../../src/redis/link.js';
-import type { Script } from '../../src/redis/script-library.js';
-import { ReplyLostError } from '../../src/redis/store-errors.js';
+import type { Link } from '../../src/redis/wire/link.js';
+import type { Script } from '../../src/redis/wire/script-library.js';
+import { ReplyLostError } from '../../src/redis/wire/store-errors.js';
 
 const MINUTE = 60_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { CronExpression } from '../../src/core/cron-expression.js';
+import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
 import { InvalidValueError, UnknownOptionError } from '../../src/core/errors.js';
-import { every, type EveryOptions } from '../../src/core/every.js';
+import { every, type EveryOptions } from '../../src/schedules/rule/every.js';
 
 describe('every()', () => {
   it.each<[string, EveryOptions | undefined, string]>([

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Broker, ReclaimReply } from '../../src/core/broker.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
-import { Janitor } from '../../src/scheduler/janitor.js';
-import { Maintenance } from '../../src/scheduler/maintenance.js';
-import { Promoter } from '../../src/scheduler/promoter.js';
-import { Reclaimer } from '../../src/scheduler/reclaimer.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { Janitor } from '../../src/duties/janitor.js';
+import { Maintenance } from '../../src/duties/maintenance.js';
+import { Promoter } from '../../src/duties/promoter.js';
+import { Reclaimer } from '../../src/duties/reclaimer.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = 1_000_000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { maskPassword } from '../../src/core/mask-password.js';
-import { layerJobOptions, readJobOptions } from '../../src/task-queue.job-options-reader.js';
-import { readModuleOptions, readQueueOptions } from '../../src/task-queue.options-reader.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { layerJobOptions, readJobOptions } from '../../src/options/job-options-reader.js';
+import { readModuleOptions, readQueueOptions } from '../../src/options/options-reader.js';
+import { DEFAULTS } from '../../src/options/options.js';
 
 const memory = { connection: 'memory://' };
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Need, OutageReport } from '../../src/redis/outage-report.js';
+import { Need, OutageReport } from '../../src/redis/wire/outage-report.js';
 
 const refusal = (text: string) => Object.assign(new Error(text), { name: 'ReplyError' });
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EndPage, JobEnd } from '../../src/core/broker.js';
 import type { RetentionLimit } from '../../src/core/job.js';
-import { Maintenance } from '../../src/scheduler/maintenance.js';
-import { OwnTrimmer } from '../../src/scheduler/own-trimmer.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { Maintenance } from '../../src/duties/maintenance.js';
+import { OwnTrimmer } from '../../src/duties/own-trimmer.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { OutageLog } from '../../src/scheduler/outage-log.js';
-import { PeriodicLoop, UNTIL_WOKEN, type PeriodicLoopOptions } from '../../src/scheduler/periodic-loop.js';
+import { OutageLog } from '../../src/duties/outage-log.js';
+import { PeriodicLoop, UNTIL_WOKEN, type PeriodicLoopOptions } from '../../src/duties/periodic-loop.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 beforeEach(() => {

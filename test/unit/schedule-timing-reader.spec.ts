@@ -4,7 +4,7 @@ import {
   readScheduleTiming,
   type ScheduleTimingOptions,
   type TickSource,
-} from '../../src/core/schedule-timing-reader.js';
+} from '../../src/schedules/rule/timing-reader.js';
 
 const read = (source: TickSource, options: ScheduleTimingOptions = {}) =>
   readScheduleTiming(source, options, 'digest', '@Cron on MailService.digest');

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope } from '../../src/core/envelope.js';
-import { MOST_MADE_UP, Schedule } from '../../src/core/schedule.js';
-import type { ScheduleDeclaration } from '../../src/core/schedule-declaration.js';
-import { decodeSpec } from '../../src/core/schedule-spec.js';
+import { MOST_MADE_UP, Schedule } from '../../src/schedules/rule/schedule.js';
+import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
+import { decodeSpec } from '../../src/schedules/rule/spec.js';
 
 const NOON = Date.parse('2026-06-01T12:00:00Z');
 const SECOND = 1000;

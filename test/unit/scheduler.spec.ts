@@ -8,11 +8,11 @@ import {
   InvalidValueError,
   PayloadTooLargeError,
 } from '../../src/core/errors.js';
-import { Schedule } from '../../src/core/schedule.js';
-import type { ScheduleDeclaration } from '../../src/core/schedule-declaration.js';
+import { Schedule } from '../../src/schedules/rule/schedule.js';
+import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
-import { Scheduler, type SchedulerOptions } from '../../src/scheduler/scheduler.js';
+import { Scheduler, type SchedulerOptions } from '../../src/schedules/scheduler.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOON = Date.parse('2026-06-01T12:00:00Z');

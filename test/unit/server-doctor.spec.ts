@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { examineServer } from '../../src/redis/server-doctor.js';
-import { readServerFacts } from '../../src/redis/server-facts.js';
-import { vulnerabilitiesOf } from '../../src/redis/server-vulnerabilities.js';
+import { examineServer } from '../../src/redis/wire/doctor.js';
+import { readServerFacts } from '../../src/redis/wire/server-facts.js';
+import { vulnerabilitiesOf } from '../../src/redis/wire/server-vulnerabilities.js';
 
 const INFO = {
   redis_version: '8.2.2',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { InvalidValueError } from '../../src/core/errors.js';
-import type { ScheduleRule } from '../../src/core/schedule-declaration.js';
-import { MOST_MISSED, tickCounterOf } from '../../src/core/tick-counter.js';
+import type { ScheduleRule } from '../../src/schedules/rule/declaration.js';
+import { MOST_MISSED, tickCounterOf } from '../../src/schedules/rule/tick-counter.js';
 
 const at = (text: string) => Date.parse(text);
 const cron = (expression: string, timeZone = 'UTC'): { rule: ScheduleRule } => ({

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { ResolvedWorkerOptions } from '../../src/task-queue.options.js';
+import type { ResolvedWorkerOptions } from '../../src/options/options.js';
 import { ScriptedWorker, settled } from '../support/scripted-worker.js';
 
 let running: ScriptedWorker | undefined;

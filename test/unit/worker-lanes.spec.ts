@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
-import type { ResolvedWorkerOptions } from '../../src/task-queue.options.js';
+import type { ResolvedWorkerOptions } from '../../src/options/options.js';
 import { type OpenTurn, ScriptedWorker, settled } from '../support/scripted-worker.js';
 
 let running: ScriptedWorker | undefined;

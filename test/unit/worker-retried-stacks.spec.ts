@@ -4,7 +4,7 @@ import { jsonCodec } from '../../src/core/codec.js';
 
 import { decodeEnvelope, encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
 import type { ErrorRecord } from '../../src/core/job.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { UnrecoverableError } from '../../src/worker/control-flow.errors.js';
 import { isSettlement, JobRunner } from '../../src/worker/job-runner.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { StackBudget } from '../../src/worker/stack-budget.js';
 
 const LIMIT = DEFAULTS.errorHistory.retriedStacksPerSecond;

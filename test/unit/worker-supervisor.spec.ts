@@ -1,7 +1,7 @@
 import { expect, it, jest } from '@jest/globals';
 import type { Broker } from '../../src/core/broker.js';
 import { jsonCodec } from '../../src/core/codec.js';
-import { DEFAULTS, type ResolvedOptions } from '../../src/task-queue.options.js';
+import { DEFAULTS, type ResolvedOptions } from '../../src/options/options.js';
 import { WorkerSupervisor } from '../../src/worker/worker-supervisor.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 

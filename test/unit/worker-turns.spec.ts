@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Broker, Reservation, WorkerTurn } from '../../src/core/broker.js';
 import { jsonCodec } from '../../src/core/codec.js';
-import { DEFAULTS } from '../../src/task-queue.options.js';
+import { DEFAULTS } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from '../support/empty-reservation.js';

@@ -8,7 +8,7 @@
 -- returns { now, lapsed 1|0, cancelling ids }
 local meta, workers, cancelling, inflight, worker = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include witness
+-- include lib/witness
 witness(now, tonumber(ARGV[2]))
 local expiry = redis.call('ZSCORE', workers, worker)
 local lapsed = (not expiry or tonumber(expiry) <= now) and 1 or 0

@@ -10,7 +10,7 @@
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelling, cancelled, levels, waiters = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local bundles = KEYS[14]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -20,12 +20,12 @@ local function answer(text)
   return tostring(text)
 end
 local nowText = string.format('%.0f', now)
--- include find-job
+-- include lib/find-job
 local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 local head = string.byte(record)
 if head == 67 or head == 88 or head == 68 then return answer('finished') end
--- include journal
+-- include lib/journal
 local base = string.sub(meta, 1, -5)
 if redis.call('HEXISTS', inflight, id) == 1 then
   redis.call('HSET', cancelling, id, nowText)
@@ -53,7 +53,7 @@ if until_ then
   redis.call('HDEL', waiters, id)
 end
 local listen = redis.call('HGET', meta, 'listen')
--- include news
+-- include lib/news
 if listen and tonumber(listen) > now then
   publish(base .. 'events', nowText .. '\n' .. newsOf('cancelled', id, record, '{"reason":"cancelled"}'))
 end

@@ -6,8 +6,8 @@
 -- ARGV  1… id, and how its record began when it was read: letter and ms of its end. One that changed since stays
 -- returns how many were deleted
 local meta, jobs, ids, notes, cancelled, dead, bundles = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
--- include each-entry
--- include journal
+-- include lib/each-entry
+-- include lib/journal
 local asked, wanted, prefixes = {}, {}, {}
 for i = 1, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
 local records = redis.call('HMGET', jobs, unpack(asked))

@@ -23,7 +23,7 @@ local redisCall = redis.call
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 
--- As scripts/shared/publish.lua, which is not included: producers in other languages run this file as it is.
+-- As scripts/lib/publish.lua, which is not included: producers in other languages run this file as it is.
 local function publish(channel, text)
   local heard = redis.pcall('PUBLISH', channel, text)
   return type(heard) == 'number' and heard or 0
@@ -50,7 +50,7 @@ end
 
 local listening = state[2] and tonumber(state[2]) > now
 local events, envelopeOf = {}, {}
--- As scripts/shared/news.lua.
+-- As scripts/lib/news.lua.
 local function tellEvent(event, id)
   local line = string.match(envelopeOf[id], '^[^\n]*')
   if #line > 8192 or string.find(line, '\t', 1, true) then line = '' end
@@ -92,7 +92,7 @@ if ARGV[3] == 'plain' then
 else
   local ids, levels, bundles = KEYS[11], KEYS[12], KEYS[13]
 
-  -- As scripts/shared/record-of.lua.
+  -- As scripts/lib/record-of.lua.
   local bundle, bundlePrefix = '', nil
   local function recordOf(id)
     local record = redisCall('HGET', jobs, id)

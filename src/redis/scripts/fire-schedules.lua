@@ -20,10 +20,10 @@ local answers, placed, events = {}, {}, {}
 -- What is written once for all fires.
 local headers, scores, gone, histories, envelopes, pushed, levelled, ranked = {}, {}, {}, {}, {}, {}, {}, {}
 local earlier = false
--- include journal
+-- include lib/journal
 
--- include record-of
--- include news
+-- include lib/record-of
+-- include lib/news
 
 local function isOpen(id)
   if placed[id] or redis.call('HEXISTS', inflight, id) == 1 then return true end

@@ -13,7 +13,7 @@ local completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9]
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
--- include rank-of
+-- include lib/rank-of
 
 local function take(pairs)
   local place
@@ -68,7 +68,7 @@ if state == 'active' then
 end
 
 if state == 'completed' then
-  -- include each-word
+  -- include lib/each-word
   local function numbersOf(element)
     local numbers = {}
     eachWord(element, function(word, prefix, suffixes)

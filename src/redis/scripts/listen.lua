@@ -7,7 +7,7 @@
 -- ARGV  1 for how long, ms
 -- returns 1
 local meta = KEYS[1]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local before = redis.call('HGET', meta, 'listen')
 redis.call('HSET', meta, 'listen', string.format('%.0f', now + tonumber(ARGV[1])))

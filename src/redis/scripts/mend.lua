@@ -14,7 +14,7 @@ local completed, cancelled, dead, ids, levels, crashes = KEYS[7], KEYS[8], KEYS[
 local cancelling, notes, suspects, parked, bundles = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local workers, waiters = KEYS[18], KEYS[19]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include each-word
+-- include lib/each-word
 
 -- The jobs to look at: those of the turn, with their tokens; what it reserved; and what other scripts noted as begun.
 local list, tokenOf, known = {}, {}, {}

@@ -14,7 +14,7 @@ local function answer(text)
   redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
   return tostring(text)
 end
--- include find-job
+-- include lib/find-job
 local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 local head = string.byte(record)

@@ -11,7 +11,7 @@ local jobs = KEYS[7]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, ARGV[1])
--- include journal
+-- include lib/journal
 if #due > 0 then
   begin(due)
   redis.call('ZREMRANGEBYRANK', scheduled, 0, #due - 1)
@@ -31,7 +31,7 @@ if #due > 0 then
   finish()
   local state = redis.call('HMGET', meta, 'paused', 'listen')
   if state[2] and tonumber(state[2]) > now then
-    -- include looked-up-news
+    -- include lib/looked-up-news
     local events = {}
     for i = 1, #due do events[i] = newsOf('promoted', due[i], recordForNews(due[i]), '') end
     redis.call('PUBLISH', string.sub(meta, 1, -5) .. 'events', nowText .. '\n' .. table.concat(events, '\n'))

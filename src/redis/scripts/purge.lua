@@ -10,7 +10,7 @@
 local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local levels, crashes, notes, waiters, bundles = KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -21,8 +21,8 @@ local function answer(text)
 end
 local state, limit = ARGV[3], tonumber(ARGV[4])
 local victims, records, blanks = {}, {}, 0
--- include piece-at
--- include journal
+-- include lib/piece-at
+-- include lib/journal
 
 local function popSorted(store)
   local popped = redis.call('ZRANGE', store, 0, limit - #victims - 1)
@@ -145,7 +145,7 @@ local base = string.sub(meta, 1, -5)
 local events = {}
 local listen = redis.call('HGET', meta, 'listen')
 local listening = listen and tonumber(listen) > now
--- include news
+-- include lib/news
 for i = 1, #victims do
   local id = victims[i]
   local record = records[id] or redis.call('HGET', jobs, id)

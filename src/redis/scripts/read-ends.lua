@@ -11,10 +11,10 @@
 local jobs, completed, cancelled, dead, bundles = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local state, place, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include head-of
--- include each-entry
--- include each-word
--- include rank-of
+-- include lib/head-of
+-- include lib/each-entry
+-- include lib/each-word
+-- include lib/rank-of
 local lines, room = {}, 524288
 
 local function add(id, record)

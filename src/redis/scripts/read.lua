@@ -10,7 +10,7 @@
 local jobs, ids, inflight, scheduled, parked, cancelling = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local notes, waiters, bundles = KEYS[7], KEYS[8], KEYS[9]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include find-job
+-- include lib/find-job
 local reply = { string.format('%.0f', now) }
 for i = 3, #ARGV do
   local id, record = ARGV[i], nil

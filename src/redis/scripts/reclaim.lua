@@ -15,12 +15,12 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local base = string.sub(meta, 1, -5)
 local lease, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
--- include witness
+-- include lib/witness
 local graceUntil = witness(now, lease)
--- include journal
+-- include lib/journal
 local state = redis.call('HMGET', meta, 'paused', 'listen', 'scanCursor', 'scanWorker', 'torn')
 local listening = state[2] and tonumber(state[2]) > now
--- include looked-up-news
+-- include lib/looked-up-news
 local inFlightCount = redis.call('HLEN', inflight) - redis.call('HEXISTS', inflight, '-') -- '-' keeps the hash a table
 local reclaimed, poisoned, events = {}, {}, {}
 local more = 0

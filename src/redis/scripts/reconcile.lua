@@ -32,7 +32,7 @@ for i = 1, #found, 2 do
 end
 table.sort(orphans, function(a, b) return a > b end) -- the newest first, so that the oldest ends at the very front
 
--- include looked-up-news
+-- include lib/looked-up-news
 
 local function endCancelled(id)
   local line = 'X' .. nowText .. '{"reason":"cancelled"}'
@@ -53,7 +53,7 @@ local function endCancelled(id)
   if listening then events[#events + 1] = newsOf('cancelled', id, text, '{"reason":"cancelled"}') end
 end
 
--- include journal
+-- include lib/journal
 if #orphans > 0 then begin(orphans) end
 for _, id in ipairs(orphans) do
   redis.call('HDEL', inflight, id)

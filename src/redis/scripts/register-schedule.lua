@@ -8,7 +8,7 @@
 --       9 '1': a tick of the replaced rule that has come may be lost
 -- returns 'created' | 'unchanged' | 'replaced' | 'outdated' | 'conflict' | 'due'
 local meta, schedules, specs, ticks, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')

@@ -11,7 +11,7 @@
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local notes, waiters, bundles = KEYS[13], KEYS[14], KEYS[15]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -21,7 +21,7 @@ local function answer(text)
   return tostring(text)
 end
 local nowText = string.format('%.0f', now)
--- include find-job
+-- include lib/find-job
 local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 if redis.call('HEXISTS', inflight, id) == 1 then return answer('active') end
@@ -36,7 +36,7 @@ if ARGV[4] ~= '' then
   end
   if seen ~= ARGV[4] then return answer('changed') end
 end
--- include journal
+-- include lib/journal
 begin({ id })
 local envelope = record
 if head == 67 or head == 88 or head == 68 then
@@ -75,7 +75,7 @@ if redis.call('HDEL', waiters, id) == 1 then
   publish(base .. 'settled', id .. ' X' .. nowText .. '{"reason":"removed"}')
 end
 local listen = redis.call('HGET', meta, 'listen')
--- include news
+-- include lib/news
 if listen and tonumber(listen) > now then
   publish(base .. 'events', nowText .. '\n' .. newsOf('removed', id, envelope, ''))
 end

@@ -7,7 +7,7 @@
 --       then per report: id, token, progress or '', number of lines, lines…
 -- returns lost ids, joined by commas
 local meta, inflight, notes, jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
--- include looked-up-news
+-- include lib/looked-up-news
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')

@@ -7,7 +7,7 @@
 --       6 look at ms or ''
 -- returns 'resumed' | 'removed' (no code declares it) | 'changed' | 'not-found'
 local meta, schedules, ticks = KEYS[1], KEYS[2], KEYS[3]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')

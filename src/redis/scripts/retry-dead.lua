@@ -8,7 +8,7 @@
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local ids, bundles = KEYS[8], KEYS[9]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -18,11 +18,11 @@ local function answer(text)
   return tostring(text)
 end
 local level = tonumber(ARGV[6])
--- include find-job
+-- include lib/find-job
 local id, record = findJob(ARGV[3])
 if not record then return answer('not-found') end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
--- include journal
+-- include lib/journal
 begin({ id })
 if level > 0 then redis.call('HSET', levels, id, level) end
 redis.call('HSET', jobs, id, ARGV[5])
@@ -36,7 +36,7 @@ else
 end
 finish()
 local state = redis.call('HMGET', meta, 'paused', 'listen')
--- include news
+-- include lib/news
 if state[2] and tonumber(state[2]) > now then
   publish(string.sub(meta, 1, -5) .. 'events', string.format('%.0f', now) .. '\n' .. newsOf('enqueued', id, ARGV[5], ''))
 end

@@ -10,7 +10,7 @@
 -- returns 'created id' | 'known id' | 'changed' | 'not-found'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local inflight, schedules, runs, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
@@ -25,9 +25,9 @@ local header = redis.call('HGET', schedules, name)
 if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
 if hash ~= ARGV[4] then return answer('changed') end
--- include record-of
--- include news
--- include journal
+-- include lib/record-of
+-- include lib/news
+-- include lib/journal
 begin({ id })
 if redis.call('HSETNX', ids, userId, id) == 0 then
   local first = redis.call('HGET', ids, userId)

@@ -6,7 +6,7 @@
 -- ARGV  1 caller (a lane)   2 call number   3 '1' paused | '0' resumed
 -- returns '1' changed | '0' it was so already
 local meta, idle = KEYS[1], KEYS[2]
--- include publish
+-- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')

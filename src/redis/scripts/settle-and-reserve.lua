@@ -136,8 +136,8 @@ local earlier = false
 local rareTools
 local function tools()
   if rareTools then return rareTools end
-  -- include each-entry
-  -- include looked-up-news
+  -- include lib/each-entry
+  -- include lib/looked-up-news
   local took = {}
   local function tellEvent(event, id, record, detail)
     events[#events + 1] = newsOf(event, id, record or recordForNews(id), detail, took[id])
@@ -554,7 +554,7 @@ end
 -- The oldest ones go together: never fewer than the limit stay, unless they take too much room. Past a large limit some more
 -- may stay for a while: eight elements go at the price of one. Far more than come never go in one turn: the janitor helps.
 if completedCount > maxCompleted + (maxCompleted >= 1000 and 50 or 0) or completedBytes > maxBytes then
-  -- include drop-completed
+  -- include lib/drop-completed
   local forget = (hasIds or hasNotes) and tools().forget
   local dropped = 0
   while dropped < added + 100 and (completedCount > maxCompleted or completedBytes > maxBytes) do
@@ -580,7 +580,7 @@ end
 -- ---------------------------------------------------------------- promote
 local due = rare and redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500) or {}
 if #due > 0 then
-  redisCall('HSET', meta, 'torn', (state[11] or '') .. ' ' .. concat(due, ' ')) -- as shared/journal.lua
+  redisCall('HSET', meta, 'torn', (state[11] or '') .. ' ' .. concat(due, ' ')) -- as lib/journal.lua
   metaDirty = true
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
   tools().pushBack(due)

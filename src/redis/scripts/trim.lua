@@ -19,7 +19,7 @@ local function forget(id, record)
   if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
   redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
 end
--- include drop-completed
+-- include lib/drop-completed
 
 local function keepCountOf(text)
   return math.max(tonumber(text), 0)

@@ -33,7 +33,7 @@ const AT_ONCE_MS = 1;
 const YEARS = [1999, 2011, 2018, 2024, 2026, 2096];
 
 export async function run(trial) {
-  const { CronExpression } = await import(`${trial.dist}/core/cron-expression.js`);
+  const { CronExpression } = await import(`${trial.dist}/schedules/rule/cron-expression.js`);
   const next = [];
   let slowest = { ms: 0 };
   for (const zone of ZONES) {

@@ -1,0 +1,54 @@
+import { Logger } from '@nestjs/common';
+import type { Broker } from '../core/broker.js';
+import { guardLogger } from '../discovery/guarded-logger.js';
+import { MemoryBroker } from '../memory/memory.broker.js';
+import { RedisBroker } from '../redis/redis.broker.js';
+import { usesMemory } from '../options/connection-reader.js';
+import { DEFAULTS, type ResolvedOptions } from '../options/options.js';
+
+/**
+ * The broker of the app's connection, connected and found fit: providers that depend on it may enqueue at once.
+ * @param works whether handlers are to run in this process
+ * @throws BrokerUnavailableError, IncompatibleStoreError
+ */
+export async function openBroker(options: ResolvedOptions, works: boolean): Promise<Broker> {
+  const logger = guardLogger(new Logger('TaskQueueModule'));
+  const broker = createBroker(options, works, logger);
+  const facts = await broker.open();
+  logger.log(facts.summary);
+  for (const warning of facts.warnings) logger.warn(warning);
+  return broker;
+}
+
+function createBroker(options: ResolvedOptions, works: boolean, logger: ReturnType<typeof guardLogger>): Broker {
+  const { connection } = options;
+  if (usesMemory(connection)) {
+    const name = connection.slice('memory://'.length);
+    return new MemoryBroker(name === '' ? {} : { name });
+  }
+  return new RedisBroker({
+    connection,
+    prefix: options.prefix,
+    commandTimeoutMs: options.commandTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs,
+    waitForRedis: options.waitForRedis,
+    allowEviction: options.allowEviction,
+    maxCrashes: DEFAULTS.maxCrashes,
+    logLines: DEFAULTS.logs.lines,
+    works,
+    boots: true,
+    onConnection: (event, place) => {
+      if (event === 'restored') logger.log(`Redis answers again (${place})`);
+      else if (event === 'lost')
+        logger.error(`The connection to Redis was lost (${place}); connecting again until it works`);
+      else if (event === 'refused') logger.error(`Redis refuses calls (${place}); trying again until it works`);
+      else if (event === 'deaf')
+        logger.error(`Redis refuses to be listened to (${place}): jobs start late, results and events are not heard`);
+      else if (event === 'replica')
+        logger.warn(
+          `The address of Redis leads to a read-only replica, too (${place}); connecting again until it does not`,
+        );
+      else logger.warn(`Redis is not reachable yet (${place}); trying again`);
+    },
+  });
+}

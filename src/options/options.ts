@@ -1,0 +1,221 @@
+import type { ClusterNode, ClusterOptions, Cluster, Redis, RedisOptions } from 'ioredis';
+import type { AttemptLimits } from '../core/attempt-limit.js';
+import type { BackoffStrategy } from '../core/backoff.js';
+import type { Codec } from '../core/codec.js';
+import type { DurabilityLevel } from '../core/durability.js';
+import type { Duration } from '../core/duration.js';
+import type { BackoffSpec, RetentionRule, SettledState } from '../core/job.js';
+import type { Redactor } from '../core/redactor.js';
+import type { JobOptions } from './job-options.js';
+import type { ScheduleOverrides } from './schedule-options.js';
+
+export type { Backoff, DurabilityOption, HandledJobOptions, JobOptions, Retention } from './job-options.js';
+export type {
+  CronOptions,
+  IntervalOptions,
+  ScheduleJobSettings,
+  ScheduleOptions,
+  ScheduleOverrides,
+  ScheduleScope,
+  TimeoutOptions,
+} from './schedule-options.js';
+
+/**
+ * Which part of the work this process does. `producer` enqueues and listens; `all` does everything. `worker` is the same as
+ * `all`: it says in a deployment that has producers which process is which.
+ */
+export type Role = 'all' | 'producer' | 'worker';
+
+/** A client of another copy or version of ioredis than the one that this package has. */
+export interface OtherIoredis {
+  readonly status: string;
+  readonly options: object;
+  duplicate(...args: never[]): unknown;
+  sendCommand(...args: never[]): unknown;
+}
+
+/**
+ * Where jobs are stored: a `redis://`, `rediss://` or `memory://` URL, ioredis options, cluster nodes, or an ioredis
+ * instance of yours (its options are read, it is never closed).
+ */
+export type Connection =
+  string | URL | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster | OtherIoredis;
+
+/** Options of one worker: they belong to the queue, so two methods of one queue may not differ. */
+export interface WorkerOptions {
+  /** Handlers that run at the same time in this process, default 10. */
+  concurrency?: number;
+  /** Jobs held ready beside the running ones: `'auto'` (at most 5 ms of work and 250 jobs) or a number. */
+  prefetch?: 'auto' | number;
+  /** How long a worker that falls silent keeps its jobs, default 8 s (30 s where the process cannot beat from a thread). */
+  lease?: Duration;
+}
+
+export interface QueueOptions extends JobOptions, WorkerOptions {
+  /** A Redis list that other programs fill; each element becomes a job of this queue. */
+  inbox?: string;
+  /** As `strictNames` of the module, for this queue. */
+  strictNames?: boolean;
+}
+
+export interface TaskQueueModuleOptions {
+  /** Where jobs are stored. Absent: `redis://127.0.0.1:6379`; given but undefined is an error (an unset variable). */
+  connection?: Connection;
+  /** First part of every key, default `tq`. */
+  prefix?: string;
+  /**
+   * Which application this is, default `default`. It owns the schedules its code declares: applications that share a prefix
+   * give each its own name.
+   */
+  app?: string;
+  role?: Role;
+  /** Job options where nothing closer to the job says otherwise. */
+  defaults?: JobOptions;
+  /** Per queue, so that they can come from configuration. */
+  queues?: Record<string, QueueOptions>;
+  /** By name of a schedule that the code declares: what configuration says otherwise than its decorator. */
+  schedules?: Record<string, ScheduleOverrides>;
+  /** Strategies that `backoff.type` may name. */
+  backoffs?: Record<string, BackoffStrategy>;
+  /** Default JSON; `encryptedCodec` encrypts at rest. */
+  codec?: Codec;
+  /**
+   * Fields to hide where this package shows values: in events, in `JobHandle.toJSON()`, and by their text in stored errors
+   * and log lines of jobs. Keys joined by dots, `*` for any number of them: `['*.password', 'card.number']`. Default none.
+   */
+  redact?: readonly string[];
+  /** Largest encoded payload or result in bytes, default 262144. */
+  payloadLimit?: number;
+  /** Every call to the store settles within this, default 5 s. */
+  commandTimeout?: Duration;
+  /** Boot fails when the store is not reached within this, default 10 s. */
+  connectTimeout?: Duration;
+  /** Wait for the store at boot instead of failing, default false. */
+  waitForRedis?: boolean;
+  /** Accept a Redis that may evict keys (`allkeys-*`), default false. */
+  allowEviction?: boolean;
+  /** Accept `memory://` with NODE_ENV=production, default false. */
+  allowMemory?: boolean;
+  /** Kinds of global enhancers that also run around handlers, default none. */
+  globalEnhancers?: readonly GlobalEnhancerKind[];
+  shutdown?: { grace?: Duration };
+  /**
+   * An enqueue under a job name that no handler and no definition of this process knows is refused. Default false: it is stored,
+   * with a warning. Where nobody here names jobs of the queue, or a handler takes every name, any name is fine.
+   */
+  strictNames?: boolean;
+}
+
+export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
+
+/** Job options in the units of the engine. */
+export interface ResolvedJobOptions extends AttemptLimits {
+  backoff: BackoffSpec;
+  timeoutMs: number | undefined;
+  expiresInMs: number | undefined;
+  priority: number;
+  retention: Record<SettledState, RetentionRule>;
+  durability: DurabilityLevel;
+}
+
+/** What one level (call, definition, queue, processor, defaults) says of a job; retention is merged state by state. */
+export type GivenJobOptions = Partial<Omit<ResolvedJobOptions, 'retention' | 'maxAttemptsOfTicks'>> & {
+  retention?: Partial<Record<SettledState, RetentionRule>>;
+};
+
+export interface ResolvedWorkerOptions {
+  concurrency: number;
+  prefetch: 'auto' | number;
+  leaseMs: number;
+}
+
+/** What the module works with after boot-time validation: every unit known, every default filled in. */
+export interface ResolvedOptions {
+  connection: Exclude<Connection, URL>;
+  prefix: string;
+  app: string;
+  role: Role;
+  /** Only what the user gave, in engine units: it is merged per job with what the other levels say. */
+  defaults: GivenJobOptions;
+  queues: Record<string, ResolvedQueueOptions>;
+  /** Their values are read where they meet the decorators. */
+  schedules: Readonly<Record<string, ScheduleOverrides>>;
+  backoffs: Record<string, BackoffStrategy>;
+  codec: Codec;
+  /** Undefined: nothing is hidden. */
+  redactor: Redactor | undefined;
+  payloadLimit: number;
+  commandTimeoutMs: number;
+  connectTimeoutMs: number;
+  waitForRedis: boolean;
+  allowEviction: boolean;
+  allowMemory: boolean;
+  globalEnhancers: readonly GlobalEnhancerKind[];
+  graceMs: number;
+  strictNames: boolean;
+}
+
+export interface ResolvedQueueOptions {
+  job: GivenJobOptions;
+  worker: Partial<ResolvedWorkerOptions>;
+  inbox: string | undefined;
+  strictNames: boolean | undefined;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const MIB = 1024 * 1024;
+
+/** Every default of the package, once. */
+export const DEFAULTS = {
+  prefix: 'tq',
+  app: 'default',
+  role: 'all' as Role,
+  job: {
+    // With this backoff the ten runs take 4 to 9 minutes: a service that restarts or is deployed costs no job.
+    maxAttempts: 10,
+    maxAttemptsOfTicks: 3,
+    // Jitter: jobs that failed together must not come back together. Half of it, so that the total time is at least half, too.
+    backoff: { type: 'exponential', delayMs: SECOND, maxMs: HOUR, jitter: 0.5 },
+    timeoutMs: undefined,
+    expiresInMs: undefined,
+    priority: 0,
+    // Bounded by count, age and bytes: a default install never fills Redis.
+    retention: {
+      completed: { count: 10_000, ageMs: DAY, bytes: 64 * MIB },
+      cancelled: { count: 1000, ageMs: DAY, bytes: 64 * MIB },
+      dead: { count: 10_000, ageMs: 90 * DAY, bytes: 128 * MIB },
+    },
+    durability: 'primary',
+  } as ResolvedJobOptions,
+  /** A replica confirms within milliseconds or is in trouble. */
+  durabilityTimeoutMs: SECOND,
+  worker: {
+    /** Handlers mostly wait for I/O. */
+    concurrency: 10,
+    prefetch: 'auto',
+    /** A crash is repaired within 10 s while another worker lives. */
+    leaseMs: 8 * SECOND,
+  } as ResolvedWorkerOptions,
+  payloadLimit: 256 * 1024,
+  commandTimeoutMs: 5 * SECOND,
+  connectTimeoutMs: 10 * SECOND,
+  /** Inside the 30 s that Kubernetes gives. */
+  graceMs: 20 * SECOND,
+  resultTimeoutMs: 30 * SECOND,
+  /** An outage of this length takes the process out of service. */
+  healthWithinMs: 10 * SECOND,
+  bulk: { jobs: 1000, bytes: 4 * MIB },
+  list: { limit: 50, maxLimit: 500 },
+  /** Runs a crashing job may take its workers with it before it is dead as `poison`. */
+  maxCrashes: 3,
+  /** Where the main loop has to renew leases itself: a handler may block it for a while. */
+  leaseWithoutHeartbeatMs: 30 * SECOND,
+  /** A main loop that a handler blocked for longer loses its leases. */
+  stallLimitMs: 60 * SECOND,
+  /** The last so many errors, so many bytes together; of runs that are repeated, a queue of a process writes so many stacks. */
+  errorHistory: { count: 10, bytes: 8 * 1024, retriedStacksPerSecond: 100 },
+  logs: { lines: 100, lineBytes: 1024 },
+} as const;

@@ -1,0 +1,300 @@
+import { callerOf, type Reservation, type ReservedJob, type Settlement, type WorkerTurn } from '../../core/broker.js';
+import { LETTER_OF_STATE } from '../../core/envelope.js';
+import type { RetentionRule } from '../../core/job.js';
+
+/** Between envelopes that travel together. JSON never holds one; a text of another codec may. */
+const SEPARATOR = '\0';
+
+/**
+ * Short records of so many jobs that complete together share fields with their neighbours, so many to a field on average:
+ * that costs the store less than a field for each. With fewer it would cost more, because a bundle is written anew whenever
+ * some are added or dropped.
+ */
+const FEWEST_SHARED = 16;
+const FEWEST_IN_BUNDLE = 12;
+/** Characters of a result and its envelope. */
+const LONGEST_SHARED = 320;
+
+/** As `JobNumbers` makes them. */
+const JOB_NUMBER = /^[0-9a-z]+$/;
+
+type Completion = Settlement & { op: 'complete' };
+
+/** `count bytes` of a rule; -1 keeps nothing. */
+function keepArgs(keep: RetentionRule): [string, string] {
+  return keep === false ? ['-1', '0'] : [String(keep.count), String(keep.bytes)];
+}
+
+export interface TurnEncoding {
+  now: number;
+  maxCrashes: number;
+  handsOver: boolean;
+  /** How many at least share fields; default 16. */
+  fewestShared?: number;
+  /** Somebody listens to events: they tell how long runs took. */
+  heard?: boolean;
+}
+
+/** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
+export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
+  const { now, maxCrashes, handsOver, fewestShared = FEWEST_SHARED, heard = false } = encoding;
+  const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
+  const args = [
+    turn.worker,
+    callerOf(turn),
+    String(turn.call),
+    String(turn.leaseMs),
+    String(turn.want),
+    String((turn.alone ? 1 : 0) + (turn.listed === false ? 0 : 2) + (turn.takesHanded && handsOver ? 4 : 0)),
+    adopt,
+    String(maxCrashes),
+    String(turn.handedFence ?? 0),
+  ];
+  if (heard) pushDurations(args, turn.settlements);
+  const settlements = releasesLast(turn.settlements);
+  const completedLine = LETTER_OF_STATE.completed + String(now);
+  let begin = 0;
+  while (begin < settlements.length) {
+    // A section holds neighbours that are alike: for plain jobs that is all that was reserved together.
+    const first = settlements[begin];
+    const letter = letterOf(first);
+    let end = begin + 1;
+    while (end < settlements.length && isAlike(settlements[end], first, letter)) end++;
+    const shared =
+      letter === 'C' && end - begin >= fewestShared
+        ? shareBundles(settlements as readonly Completion[], begin, end, completedLine, fewestShared)
+        : undefined;
+    if (shared !== undefined) {
+      pushHead(args, 'B', end - begin - shared.others.length, first);
+      args.push(...shared.bundles);
+      if (shared.others.length > 0) pushHead(args, letter, shared.others.length, first);
+      for (const other of shared.others) pushItem(args, other, completedLine);
+    } else {
+      pushHead(args, letter, end - begin, first);
+      for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
+    }
+    begin = end;
+  }
+  return args;
+}
+
+function pushDurations(args: string[], settlements: readonly Settlement[]): void {
+  const items: string[] = [];
+  for (const { id, durationMs } of settlements) {
+    if (durationMs !== undefined) items.push(id, String(Math.round(durationMs)));
+  }
+  if (items.length > 0) args.push('T', String(items.length / 2), ...items);
+}
+
+function pushHead(args: string[], letter: string, count: number, first: Settlement): void {
+  args.push(letter, String(count));
+  if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
+  if (SHARES_TOKEN[first.op]) args.push(first.token);
+}
+
+/** One section of releases, behind all others: across sections the first released would not be the first to run again. */
+function releasesLast(settlements: readonly Settlement[]): readonly Settlement[] {
+  const releases = settlements.filter(({ op }) => op === 'release');
+  if (releases.length === 0) return settlements;
+  return [...settlements.filter(({ op }) => op !== 'release'), ...releases];
+}
+
+function letterOf(settlement: Settlement): string {
+  return settlement.op === 'complete' && settlement.envelope === undefined ? 'K' : LETTERS[settlement.op];
+}
+
+function isAlike(next: Settlement, first: Settlement, letter: string): boolean {
+  if (next.op !== first.op || (SHARES_TOKEN[next.op] && next.token !== first.token)) return false;
+  return (
+    ('keep' in next ? next.keep : undefined) === ('keep' in first ? first.keep : undefined) && letterOf(next) === letter
+  );
+}
+
+/** A completed job whose record may share a field: it is kept, short, and does not hold what stands between entries. */
+function isShort({ result, envelope, keep }: Completion): boolean {
+  if (envelope === undefined || keep === false || result.length + envelope.length > LONGEST_SHARED) return false;
+  return !result.includes(SEPARATOR) && !envelope.includes(SEPARATOR);
+}
+
+/** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
+const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
+
+const LETTERS: Record<Settlement['op'], string> = {
+  complete: 'C',
+  retry: 'R',
+  snooze: 'S',
+  release: 'L',
+  park: 'P',
+  cancel: 'X',
+  bury: 'D',
+};
+
+/**
+ * Those of a section whose records share fields, as arguments of a section of their own, and the others; undefined where they
+ * are too few, or their ids too far apart.
+ */
+function shareBundles(
+  settlements: readonly Completion[],
+  begin: number,
+  end: number,
+  completedLine: string,
+  fewestShared: number,
+): { bundles: string[]; others: Completion[] } | undefined {
+  const bundles: string[] = [];
+  const others: Completion[] = [];
+  const places = new Map<string, number>();
+  const most = (end - begin) / Math.min(FEWEST_IN_BUNDLE, fewestShared);
+  let prefix = '';
+  let at = 0;
+  for (let index = begin; index < end; index++) {
+    const settlement = settlements[index];
+    const { id } = settlement;
+    if (!isShort(settlement)) {
+      others.push(settlement);
+      continue;
+    }
+    if (bundles.length === 0 || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
+      prefix = id.slice(0, -1);
+      at = places.get(prefix) ?? bundles.length;
+      if (at === bundles.length) {
+        if (places.size + 1 > most) return undefined;
+        places.set(prefix, at);
+        bundles.push(prefix, '', '');
+      }
+    }
+    const suffix = id.slice(-1);
+    bundles[at + 1] += suffix;
+    bundles[at + 2] += SEPARATOR + suffix + recordOf(settlement, completedLine);
+  }
+  const short = end - begin - others.length;
+  if (short < fewestShared || places.size > short / Math.min(FEWEST_IN_BUNDLE, fewestShared)) return undefined;
+  // An id that nobody here made cannot be taken apart.
+  for (at = 0; at < bundles.length; at += 3) if (!JOB_NUMBER.test(bundles[at] + bundles[at + 1])) return undefined;
+  return { bundles, others };
+}
+
+function pushItem(args: string[], settlement: Settlement, completedLine: string): void {
+  switch (settlement.op) {
+    case 'complete':
+      args.push(settlement.id, recordOf(settlement, completedLine));
+      return;
+    case 'retry':
+    case 'snooze':
+      args.push(settlement.id, String(settlement.delayMs), settlement.envelope ?? '');
+      return;
+    case 'release':
+    case 'cancel':
+      args.push(settlement.id, settlement.token);
+      return;
+    case 'park':
+      args.push(settlement.id, settlement.token, settlement.name);
+      return;
+    case 'bury':
+      args.push(settlement.id, settlement.token, oneLine(settlement.detail), settlement.envelope ?? '');
+      return;
+    default:
+      throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
+  }
+}
+
+function recordOf(settlement: Completion, completedLine: string): string {
+  const line = completedLine + settlement.result;
+  return settlement.envelope === undefined ? line : line + '\n' + settlement.envelope;
+}
+
+/** Details end at the newline that begins the envelope. */
+function oneLine(text: string): string {
+  return text.includes('\n') ? text.replaceAll('\n', ' ') : text;
+}
+
+/** As the header of `settle-and-reserve.lua` says. */
+export type TurnReply = [
+  now: string,
+  fence: string,
+  flags: number,
+  nextDue: string,
+  trimmedDead: number,
+  lost: string,
+  cancelling: string,
+  handedFences: string,
+  reserved: string,
+  envelopes: string | string[],
+  crashes: string,
+];
+
+const FLAGS = 2;
+const RESERVED = 8;
+const ENVELOPES = 9;
+
+/** Whether somebody listens to the events of the queue. */
+export function isHeard(reply: TurnReply): boolean {
+  return (reply[FLAGS] & 16) !== 0;
+}
+
+/** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
+export function reservedOf(reply: TurnReply): { ids: string[]; envelopes: string[] | undefined } {
+  const ids = listOf(reply[RESERVED]);
+  const texts = reply[ENVELOPES];
+  let envelopes: string[] = [];
+  if (ids.length > 0) envelopes = typeof texts === 'string' ? texts.split(SEPARATOR) : texts;
+  return { ids, envelopes: envelopes.length === ids.length ? envelopes : undefined };
+}
+
+export function decodeReservation(
+  worker: string,
+  reply: TurnReply,
+  ids: readonly string[],
+  envelopes: readonly string[],
+): Reservation {
+  const [now, fence, flags, nextDue, trimmedDead, lost, cancelling, handed, , , crashText] = reply;
+  const given = { token: `${worker}:${fence}`, fence: Number(fence) };
+  const jobs = new Array<ReservedJob>(ids.length);
+  const crashes = listOf(crashText);
+  for (let index = 0; index < ids.length; index++) {
+    const crashed = crashes.length === 0 ? 0 : Number(crashes[index]);
+    jobs[index] = {
+      id: ids[index],
+      token: given.token,
+      fence: given.fence,
+      envelope: envelopes[index],
+      crashes: crashed,
+    };
+  }
+  for (const [index, handedFence] of listOf(handed).entries()) {
+    Object.assign(jobs[index], { token: `${worker}:${handedFence}`, fence: Number(handedFence), handed: true });
+  }
+  return {
+    now: Number(now),
+    fence: given.fence,
+    jobs,
+    lost: listOf(lost),
+    cancelling: listOf(cancelling),
+    paused: (flags & 1) !== 0,
+    backlog: (flags & 2) !== 0,
+    suspects: (flags & 4) !== 0,
+    parked: (flags & 8) !== 0,
+    nextDueAt: nextDue === '' ? undefined : Number(nextDue),
+    trimmedDead,
+  };
+}
+
+function listOf(text: string): string[] {
+  return text === '' ? [] : text.split(',');
+}
+
+/** Reads what `enqueue.lua` publishes: a queue, or a queue and the job that it reserved for this worker. */
+export function decodeWakeUp(worker: string, message: string): { queue: string; handed?: ReservedJob } {
+  const lease = message.indexOf('\n');
+  if (lease < 0) return { queue: message };
+  const id = message.indexOf(' ', lease);
+  const envelope = message.indexOf('\n', id);
+  const fence = message.slice(lease + 1, id);
+  const handed = {
+    id: message.slice(id + 1, envelope),
+    token: `${worker}:${fence}`,
+    fence: Number(fence),
+    envelope: message.slice(envelope + 1),
+    crashes: 0,
+  };
+  return { queue: message.slice(0, lease), handed };
+}

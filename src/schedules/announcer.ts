@@ -1,0 +1,47 @@
+import type { Broker } from '../core/broker.js';
+import type { DutyLogger } from '../duties/duty-logger.js';
+import type { ScheduleBook } from './schedule-book.js';
+
+/** A schedule that nobody announced for 60 s is paused: two announcements may be lost. */
+export const ANNOUNCE_EVERY_MS = 20_000;
+/** Schedules of one call, the store's bound. */
+const PAGE = 100;
+
+/** Tells the store which schedules the code of this process declares, so that it knows what was removed from the code. */
+export class ScheduleAnnouncer {
+  constructor(
+    private readonly broker: Broker,
+    private readonly app: string,
+    private readonly logger: DutyLogger,
+  ) {}
+
+  /**
+   * A process without schedules in a queue that has some announces its app alone: of schedules that were removed with the
+   * last one of their queue nobody else would tell.
+   * @returns whether schedules have to be registered
+   */
+  async announce(book: ScheduleBook): Promise<boolean> {
+    if (!book.isInUse) return false;
+    const registered = [...book.declared.values()].filter((schedule) => !book.unregistered.has(schedule));
+    for (let from = 0; from === 0 || from < registered.length; from += PAGE) {
+      const page = registered.slice(from, from + PAGE).map(({ name, specHash }) => ({ name, specHash }));
+      const { outdated, unknown, removed } = await this.broker.announceSchedules(book.queue, this.app, page);
+      // An outdated one, too: after a rollback it is the one to stay, once the newer instances have gone.
+      for (const name of [...unknown, ...outdated]) {
+        const schedule = book.declared.get(name);
+        if (schedule) book.unregistered.add(schedule);
+      }
+      for (const name of removed) this.tellRemoved(book, name);
+    }
+    return book.unregistered.size > 0;
+  }
+
+  private tellRemoved(book: ScheduleBook, name: string): void {
+    this.logger.warn(
+      book.isDisabled(name)
+        ? `Schedule "${name}" of queue "${book.queue}" is paused: it is disabled in every instance of app "${this.app}".`
+        : `Schedule "${name}" of queue "${book.queue}" is paused: no instance of app "${this.app}" declares it any more. ` +
+            `Delete it with ScheduleService.remove("${name}"), or declare it again and it goes on.`,
+    );
+  }
+}
