@@ -81,7 +81,9 @@ export function commandsOf(script) {
 /** @returns {string[]} commands that the client sends beside scripts: `link.command('hget', …)` */
 export function directCommands() {
   const found = new Set();
-  for (const file of readdirSync(SOURCE, { encoding: 'utf8', recursive: true }).filter((name) => name.endsWith('.ts'))) {
+  for (const file of readdirSync(SOURCE, { encoding: 'utf8', recursive: true }).filter((name) =>
+    name.endsWith('.ts'),
+  )) {
     const source = readFileSync(new URL(file, SOURCE), 'utf8');
     for (const [, name] of source.matchAll(/\.command\(\s*'([a-z]+)'/g)) found.add(name);
   }
