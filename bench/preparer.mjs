@@ -10,8 +10,7 @@ export function installPeers() {
   if (['bullmq', 'bee-queue', 'ioredis'].every((peer) => existsSync(`${HERE}node_modules/${peer}/package.json`)))
     return;
   console.log('Installing the peers of the bench…');
-  // Not `ci`: the lock file lacks optional packages of other platforms, and `ci` refuses that.
-  npm(['install', '--no-save', '--ignore-scripts'], HERE);
+  npm(['ci', '--ignore-scripts'], HERE);
 }
 
 /** Users run what is built, so the bench does. */
