@@ -13,7 +13,6 @@ import type {
 import { inOwnScope } from '../core/own-scope.js';
 import { nextTick, setImmediate } from '../core/real-timers.js';
 import type { ResolvedWorkerOptions } from '../options/options.js';
-import { AwakeWait } from './awake-wait.js';
 import { DeathLog } from './death-log.js';
 import type { HandlerTable } from './handler-plan.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
@@ -76,7 +75,6 @@ export class Worker {
   private readonly prefetcher: Prefetcher;
   private readonly deaths: DeathLog;
   private readonly divider = new SettlementDivider();
-  private readonly awake = new AwakeWait();
   private readonly running = new Bag<RunningJob>();
   private held: ReservedJob[] = [];
   private settlements: Settlement[] = [];
@@ -454,10 +452,7 @@ export class Worker {
     this.probing = false;
     if (want > 0) this.adopt = false;
     this.asked += want;
-    const answer = this.untilAnswered(turn, batch);
-    if (want > 0 && this.running.size === 0 && this.held.length === 0) this.awake.begin();
-    const reservation = await answer;
-    this.awake.end();
+    const reservation = await this.untilAnswered(turn, batch);
     this.asked -= want;
     lane.busy = false;
     if (reservation === undefined) return this.tellIdle();
