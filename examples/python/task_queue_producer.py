@@ -46,7 +46,7 @@ class TaskQueueProducer:
         self._id_keys = key("meta", "jobs", "inflight")
         self._keys = key(
             "meta", "jobs", "ready", "idle", "priority", "inflight", "workers", "scheduled", "parked", "suspects", "ids",
-            "levels", "bundles",
+            "levels",
         )
         folder = Path(scripts)
         self._take_ids = client.register_script((folder / "take-ids.lua").read_text())

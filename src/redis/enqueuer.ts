@@ -75,7 +75,7 @@ export class Enqueuer {
   ) {
     const { meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects } = keys;
     this.plainKeys = [meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects];
-    this.fullKeys = [...this.plainKeys, keys.ids, keys.levels, keys.bundles];
+    this.fullKeys = [...this.plainKeys, keys.ids, keys.levels];
   }
 
   private readonly plainKeys: string[];

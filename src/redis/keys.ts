@@ -15,7 +15,6 @@ export class QueueKeys {
   readonly workers: string;
   readonly idle: string;
   readonly completed: string;
-  readonly bundles: string;
   readonly cancelled: string;
   readonly dead: string;
   readonly ids: string;
@@ -48,7 +47,6 @@ export class QueueKeys {
     this.workers = base + 'workers';
     this.idle = base + 'idle';
     this.completed = base + 'completed';
-    this.bundles = base + 'bundles';
     this.cancelled = base + 'cancelled';
     this.dead = base + 'dead';
     this.ids = base + 'ids';

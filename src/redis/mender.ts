@@ -104,7 +104,7 @@ export class Mender {
   private async mendAfter(turn: StoppedTurn | undefined): Promise<void> {
     const { keys: k } = this;
     const keys = [k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.completed, k.cancelled, k.dead];
-    keys.push(k.ids, k.levels, k.crashes, k.cancelling, k.notes, k.suspects, k.parked, k.bundles, k.workers, k.waiters);
+    keys.push(k.ids, k.levels, k.crashes, k.cancelling, k.notes, k.suspects, k.parked, k.workers, k.waiters);
     const pairs = (turn?.settlements ?? []).flatMap(({ id, token }) => [id, token]);
     await this.run('mend', keys, [this.maxCrashes, turn?.worker ?? '', ...pairs]);
   }

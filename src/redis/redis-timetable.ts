@@ -113,7 +113,7 @@ export class RedisTimetable {
     { envelope, userId, priority = 0, scheduledFor }: ScheduledJob,
   ): Promise<{ id: string; created: boolean } | 'changed' | 'not-found'> {
     const k = this.keys;
-    const keys = [k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs, k.bundles];
+    const keys = [k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs];
     const [numberOfJob] = await this.takeNumbers(1);
     const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
     type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
@@ -191,7 +191,7 @@ export class RedisTimetable {
   private async fireBatch(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
     const k = this.keys;
     const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.dead];
-    keys.push(k.schedules, k.ticks, k.runs, k.bundles);
+    keys.push(k.schedules, k.ticks, k.runs);
     const ids = await this.takeNumbers(fires.reduce((sum, { jobs }) => sum + jobs.length, 0));
     const args: Arguments = [];
     let taken = 0;

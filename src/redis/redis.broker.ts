@@ -96,8 +96,6 @@ export interface RedisBrokerOptions {
   works?: boolean;
   /** An app boots: until {@link RedisBroker.bootEnded} its connections keep no process alive. */
   boots?: boolean;
-  /** How many jobs at least that complete together share fields for their records; for tests. */
-  fewestShared?: number;
   /**
    * An outage began or ended: the connection for commands went, the server refuses calls, or the store can not be reached yet;
    * `deaf`: it refuses to be subscribed to any more; `replica`: the subscriber's connection was led to one.
@@ -291,8 +289,8 @@ export class RedisBroker implements Broker {
     if (access.format === undefined) await this.checkFormat(access);
     // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
     const handsOver = this.link?.client.isCluster !== true;
-    const { maxCrashes, fewestShared } = this.options;
-    const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, fewestShared, heard: access.heard });
+    const { maxCrashes } = this.options;
+    const args = encodeTurn(turn, { now: this.now(), maxCrashes, handsOver, heard: access.heard });
     if (access.mender.isDue) await access.mender.before(turn.worker);
     let reply: TurnReply;
     try {
@@ -411,7 +409,7 @@ export class RedisBroker implements Broker {
   ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
     const { keys: k } = this.access(queue);
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
-    const keys = [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters, k.bundles];
+    const keys = [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters];
     const [, trimmed, trimmedDead, more] = await this.mending(queue, () =>
       this.run<[string, number, number, number]>('trim', keys, [STEP, CALL_MEMORY_S, ...limits]),
     );
@@ -420,7 +418,7 @@ export class RedisBroker implements Broker {
 
   async readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
     const { keys: k } = this.access(queue);
-    const keys = [k.jobs, k.completed, k.cancelled, k.dead, k.bundles];
+    const keys = [k.jobs, k.completed, k.cancelled, k.dead];
     const args = [state, place ?? '', Math.min(limit, STEP)];
     const [now, next, more, lines] = await this.look<[string, string, number, string]>('read-ends', keys, args);
     const ends = lines === '' ? [] : lines.split('\n').map(readEnd);
@@ -430,7 +428,7 @@ export class RedisBroker implements Broker {
   async dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
     if (ends.length === 0) return 0;
     const { keys: k } = this.access(queue);
-    const keys = [k.meta, k.jobs, k.ids, k.notes, k.cancelled, k.dead, k.bundles];
+    const keys = [k.meta, k.jobs, k.ids, k.notes, k.cancelled, k.dead];
     const args = ends.flatMap(({ id, seen }) => [id, seen]);
     return this.mending(queue, () => this.run<number>('drop-ends', keys, args));
   }
@@ -498,7 +496,7 @@ export class RedisBroker implements Broker {
       queue,
       ['job', id],
       'cancel',
-      [...keys, k.levels, k.waiters, k.crashes, k.bundles],
+      [...keys, k.levels, k.waiters, k.crashes],
       [id],
     );
   }
@@ -514,14 +512,14 @@ export class RedisBroker implements Broker {
       queue,
       ['job', id],
       'retry-dead',
-      [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids, k.bundles],
+      [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids],
       [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0],
     );
   }
 
   async promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'> {
     const { keys: k } = this.access(queue);
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.bundles];
+    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked];
     type Answer = 'promoted' | Exclude<JobState, 'scheduled'> | 'not-found';
     const answer = await this.act<Answer>(queue, ['job', id], 'promote-job', keys, [id]);
     // It is due, and any worker or duty makes it ready: mostly this call, which also wakes a worker.
@@ -532,13 +530,7 @@ export class RedisBroker implements Broker {
   async remove(queue: string, id: string, seen = ''): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
     const { keys: k } = this.access(queue);
     const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
-    return this.act(
-      queue,
-      ['job', id],
-      'remove',
-      [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
-      [id, seen],
-    );
+    return this.act(queue, ['job', id], 'remove', [...keys, k.levels, k.crashes, k.notes, k.waiters], [id, seen]);
   }
 
   async purge(
@@ -563,7 +555,7 @@ export class RedisBroker implements Broker {
       queue,
       ['purge', state],
       'purge',
-      [...keys, k.levels, k.crashes, k.notes, k.waiters, k.bundles],
+      [...keys, k.levels, k.crashes, k.notes, k.waiters],
       [state, Math.min(limit, STEP)],
     );
     const [removed, more] = answer.split(' ').map(Number);
@@ -674,7 +666,7 @@ export class RedisBroker implements Broker {
 
   private readKeysOf(queue: string): string[] {
     const { keys: k } = this.access(queue);
-    return [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters, k.bundles];
+    return [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters];
   }
 
   private beatKeysOf(queue: string): string[] {
@@ -915,7 +907,7 @@ showMembers(RedisBroker);
 function turnKeysOf(k: QueueKeys): string[] {
   return [
     ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.idle, k.completed, k.cancelled],
-    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked, k.bundles],
+    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
   ];
 }
 

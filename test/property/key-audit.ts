@@ -16,26 +16,12 @@ export class KeyAudit {
 
   async expectFit(model: QueueModel): Promise<void> {
     const { client, keys: k } = this;
-    const hashes = [
-      'jobs',
-      'bundles',
-      'ids',
-      'levels',
-      'crashes',
-      'cancelling',
-      'notes',
-      'inflight',
-      'waiters',
-      'meta',
-    ] as const;
+    const hashes = ['jobs', 'ids', 'levels', 'crashes', 'cancelling', 'notes', 'inflight', 'waiters', 'meta'] as const;
     const pipeline = client.multi();
     for (const name of hashes) pipeline.hgetall(k[name]);
     pipeline.lrange(k.ready, 0, -1).lrange(k.completed, 0, -1).zrange(k.workers, '0', '-1', 'WITHSCORES');
     const values = ((await pipeline.exec()) as Reply).map(([, value]) => value);
-    const [jobs, bundles, ids, levels, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<
-      string,
-      string
-    >[];
+    const [jobs, ids, levels, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<string, string>[];
     const [ready, completed, workers] = values.slice(hashes.length) as string[][];
 
     const all = [...model.jobs.values()];
@@ -45,7 +31,7 @@ export class KeyAudit {
     const { '-': _jobsFiller, ...records } = jobs;
     const { '-': _inflightFiller, ...tokens } = inflight;
     expect({
-      jobs: [...Object.keys(records), ...bundledIdsOf(bundles)].sort(),
+      jobs: Object.keys(records).sort(),
       inflight: tokens,
       ids,
       levels,
@@ -83,14 +69,12 @@ export class KeyAudit {
     expect({
       readyHoles: Number(meta.readyHoles ?? 0),
       completedCount: Number(meta.completedCount ?? 0),
-      completedBlanks: Number(meta.completedBlanks ?? 0),
       cancelledBytes: Number(meta.cancelledBytes ?? 0),
       deadBytes: Number(meta.deadBytes ?? 0),
       unlisted: ends.filter(({ id }) => !listed.has(id)),
     }).toEqual({
       readyHoles: ready.filter((id) => !inLine.has(id)).length,
       completedCount: ends.length,
-      completedBlanks: Object.values(bundles).join('').split('\0 ').length - 1,
       cancelledBytes: sum(model.inState('cancelled').map(bytesOf)),
       deadBytes: sum(model.inState('dead').map(bytesOf)),
       unlisted: [],
@@ -108,19 +92,8 @@ function notesOf({ id, progress, logs }: ModelJob): [string, string][] {
   return notes;
 }
 
-/** Ids of the records that share fields; blanks are what was removed by hand. */
-function bundledIdsOf(bundles: Record<string, string>): string[] {
-  return Object.entries(bundles).flatMap(([prefix, bundle]) =>
-    [...bundle.matchAll(/\0([0-9a-z])/g)].map(([, last]) => prefix + last),
-  );
-}
-
 function idsOfElement(element: string): string[] {
-  const words = element.split(' ').slice(3);
-  return words.flatMap((word) => {
-    const [, prefix, lasts] = /^:(.*):(\w+):\d+$/.exec(word) ?? [];
-    return prefix === undefined ? [word] : lasts.split('').map((last) => prefix + last);
-  });
+  return element.split(' ').slice(3);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -80,7 +80,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
   );
   const broker = new RedisBroker({
     ...{ connection, prefix, commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, waitForRedis: false },
-    ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts, fewestShared: 2 },
+    ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
   });
   await broker.open();
   for (const worker of LISTENING) await broker.onWake(worker, () => {});

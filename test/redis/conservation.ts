@@ -22,26 +22,13 @@ async function placesOf(driver: RedisDriver): Promise<Map<string, string[]>> {
   for (const member of Object.keys(await driver.zset('parked')))
     note(member.slice(member.lastIndexOf(' ') + 1), 'parked');
   for (const element of await driver.list('completed')) {
-    for (const word of element.split(' ').slice(3)) {
-      const [, prefix, lasts] = /^:(.*):(\w+):\d+$/.exec(word) ?? [];
-      const ids = prefix === undefined ? [word] : lasts.split('').map((last) => prefix + last);
-      for (const id of ids) if (records.has(id)) note(id, 'completed'); // others were removed by hand
-    }
+    for (const id of element.split(' ').slice(3)) if (records.has(id)) note(id, 'completed'); // others were removed by hand
   }
   return places;
 }
 
 async function recordsOf(driver: RedisDriver): Promise<Map<string, string>> {
-  const records = new Map(Object.entries(await driver.hash('jobs')));
-  for (const [prefix, bundle] of Object.entries(await driver.hash('bundles'))) {
-    for (const entry of bundle.split('\0').slice(1)) {
-      if (entry.startsWith(' ')) continue;
-      const id = prefix + entry[0];
-      // Two records of one job would be two jobs.
-      records.set(records.has(id) ? `${id} twice` : id, entry.slice(1));
-    }
-  }
-  return records;
+  return new Map(Object.entries(await driver.hash('jobs')));
 }
 
 /** Every id in exactly one place, no place without a record, nothing beside records that are gone, and all counts right. */

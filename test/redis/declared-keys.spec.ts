@@ -5,13 +5,11 @@ import { describeBroker } from '../contract/broker.contract.js';
 import { RedisDriver } from './redis-driver.js';
 import { withKeyCheck } from './script-header.js';
 
-// The whole contract once more, by scripts that fail at the first key that is undeclared or of another type; and completed
-// jobs share fields from the first on, not only where many complete together.
+// The whole contract once more, by scripts that fail at the first key that is undeclared or of another type.
 describeBroker({
-  name: 'redis with checked keys and shared records',
+  name: 'redis with checked keys',
   openStore: async () => {
     const driver = await RedisDriver.open({
-      fewestShared: 1,
       scriptsOf: (clockKey) => withKeyCheck(loadScripts(clockKey), clockKey),
     });
     return driver.store;

@@ -11,7 +11,7 @@ describe('enqueue.lua', () => {
   async function call(driver: RedisDriver, caller: string, number: number, mode: 'plain' | 'full', ...jobs: string[]) {
     const k = driver.keys;
     const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
-    const more = [k.scheduled, k.ids, k.levels, k.parked, k.bundles];
+    const more = [k.scheduled, k.ids, k.levels, k.parked];
     const broker = await driver.connect();
     const { link, scripts } = broker as unknown as { link: Link; scripts: Record<string, never> };
     const args = [caller, number, mode, ...jobs];

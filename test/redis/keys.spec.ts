@@ -17,7 +17,6 @@ describe('keys', () => {
       workers: '{tq:mail}:workers',
       idle: '{tq:mail}:idle',
       completed: '{tq:mail}:completed',
-      bundles: '{tq:mail}:bundles',
       cancelled: '{tq:mail}:cancelled',
       dead: '{tq:mail}:dead',
       ids: '{tq:mail}:ids',

@@ -19,14 +19,7 @@ export async function expectOnlyResidue(driver: RedisDriver): Promise<void> {
   expect((await driver.keyNames()).filter((name) => !RESIDUE.includes(name))).toEqual([]);
   expect(await driver.hash('jobs')).toEqual({});
   expect(await driver.hash('inflight')).toEqual({});
-  for (const field of [
-    'readyHoles',
-    'completedCount',
-    'completedBytes',
-    'completedBlanks',
-    'deadBytes',
-    'cancelledBytes',
-  ]) {
+  for (const field of ['readyHoles', 'completedCount', 'completedBytes', 'deadBytes', 'cancelledBytes']) {
     expect([field, (await driver.meta(field)) ?? '0']).toEqual([field, '0']);
   }
 }

@@ -116,7 +116,7 @@ CASES['settle-and-reserve'] = [
   settling('completes and keeps nothing', async (driver) =>
     (await running(driver, {}, { userId: 'a' })).map((job) => driver.complete(job, '1', false)),
   ),
-  settling('completes many, which share fields', async (driver) =>
+  settling('completes many', async (driver) =>
     (await running(driver, ...Array.from({ length: 24 }, () => ({})))).map((job) => driver.complete(job)),
   ),
   settling('completes more than are kept', async (driver) => {
@@ -251,7 +251,7 @@ CASES['drop-ends'] = [
       return () => driver.broker.dropEnds(QUEUE, ends);
     }),
   ),
-  verb('jobs that share fields', async (driver) => {
+  verb('some of many completed jobs', async (driver) => {
     const jobs = await running(driver, ...Array.from({ length: 24 }, () => ({})));
     await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
     const { ends } = await driver.broker.readEnds(QUEUE, 'completed', undefined, 100);

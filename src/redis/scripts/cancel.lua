@@ -4,12 +4,10 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
 --       8 suspects LIST   9 cancelling HASH   10 cancelled ZSET   11 levels HASH   12 waiters HASH   13 crashes HASH
---      14 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 -- returns 'cancelled' | 'requested' | 'finished' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelling, cancelled, levels, waiters = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local bundles = KEYS[14]
 -- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.

@@ -2,13 +2,12 @@
 -- Deletes ended jobs that own retention keeps no longer, and what is kept beside them. Nobody is told.
 -- atomic because a job, its place and what is counted of it go together.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 notes HASH   5 cancelled ZSET   6 dead ZSET   7 bundles HASH
+-- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 notes HASH   5 cancelled ZSET   6 dead ZSET
 -- ARGV  1… id, and how its record began when it was read: letter and ms of its end. One that changed since stays
 -- returns how many were deleted
-local meta, jobs, ids, notes, cancelled, dead, bundles = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
--- include lib/each-entry
+local meta, jobs, ids, notes, cancelled, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 -- include lib/journal
-local asked, wanted, prefixes = {}, {}, {}
+local asked = {}
 for i = 1, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
 local records = redis.call('HMGET', jobs, unpack(asked))
 local hasNotes = redis.call('EXISTS', notes) == 1
@@ -20,18 +19,11 @@ local function forget(id, record)
 end
 
 begin(asked)
-local fields, ranked, bytes, completedOnes, blanks = {}, { [88] = {}, [68] = {} }, { [88] = 0, [68] = 0 }, 0, 0
+local fields, ranked, bytes, completedOnes = {}, { [88] = {}, [68] = {} }, { [88] = 0, [68] = 0 }, 0
 for i = 1, #asked do
   local id, seen, record = asked[i], ARGV[i * 2], records[i]
   local head = string.byte(seen)
-  if not record then
-    local prefix = string.sub(id, 1, -2)
-    if not wanted[prefix] then
-      prefixes[#prefixes + 1] = prefix
-      wanted[prefix] = {}
-    end
-    wanted[prefix][string.sub(id, -1)] = seen
-  elseif string.sub(record, 1, #seen) == seen then
+  if record and string.sub(record, 1, #seen) == seen then
     fields[#fields + 1] = id
     forget(id, record)
     if head == 67 then
@@ -43,30 +35,7 @@ for i = 1, #asked do
   end
 end
 
--- The pieces of a bundle keep their lengths until retention passes over them.
-local changed = {}
-for i = 1, #prefixes do
-  local prefix, before, parts = prefixes[i], blanks, {}
-  eachEntry(redis.call('HGET', bundles, prefix) or '', function(suffix, record)
-    local seen = wanted[prefix][suffix]
-    if seen and string.sub(record, 1, #seen) == seen then
-      blanks = blanks + 1
-      forget(prefix .. suffix, record)
-      parts[#parts + 1] = '\0' .. string.rep(' ', #record + 1)
-    else
-      parts[#parts + 1] = '\0' .. suffix .. record
-    end
-  end)
-  if blanks > before then
-    changed[#changed + 1] = prefix
-    changed[#changed + 1] = table.concat(parts)
-  end
-end
-if completedOnes + blanks > 0 then redis.call('HINCRBY', meta, 'completedCount', -completedOnes - blanks) end
-if blanks > 0 then
-  redis.call('HINCRBY', meta, 'completedBlanks', blanks)
-  redis.call('HSET', bundles, unpack(changed))
-end
+if completedOnes > 0 then redis.call('HINCRBY', meta, 'completedCount', -completedOnes) end
 if #ranked[88] > 0 then
   redis.call('ZREM', cancelled, unpack(ranked[88]))
   redis.call('HINCRBY', meta, 'cancelledBytes', -bytes[88])
@@ -77,4 +46,4 @@ if #ranked[68] > 0 then
 end
 if #fields > 0 then redis.call('HDEL', jobs, unpack(fields)) end
 finish()
-return #fields + blanks
+return #fields

@@ -9,8 +9,7 @@
 -- A few jobs for which a worker waits are not queued first: they are reserved for it and handed over as its wake-up.
 --
 -- KEYS  1 meta HASH       2 jobs HASH        3 ready LIST     4 idle SET        5 priority ZSET    6 inflight HASH
---       7 workers ZSET    8 scheduled ZSET   9 parked ZSET   10 suspects LIST  11 ids HASH       12 levels HASH
---      13 bundles HASH   (plain: 1–10)
+--       7 workers ZSET    8 scheduled ZSET   9 parked ZSET   10 suspects LIST  11 ids HASH       12 levels HASH   (plain: 1–10)
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
 --       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
@@ -90,18 +89,7 @@ if ARGV[3] == 'plain' then
   end
   if told and at > 0 and isPlaced(pushed[at]) then pushed = {} end -- they are pushed by one command
 else
-  local ids, levels, bundles = KEYS[11], KEYS[12], KEYS[13]
-
-  -- As scripts/lib/record-of.lua.
-  local bundle, bundlePrefix = '', nil
-  local function recordOf(id)
-    local record = redisCall('HGET', jobs, id)
-    if record then return record end
-    local prefix = string.sub(id, 1, -2)
-    if prefix ~= bundlePrefix then bundle, bundlePrefix = redisCall('HGET', bundles, prefix) or '', prefix end
-    local _, head = string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
-    return head and string.sub(bundle, head, (string.find(bundle, '\0', head, true) or 0) - 1)
-  end
+  local ids, levels = KEYS[11], KEYS[12]
 
   -- What became of the jobs that have these user ids, asked for together: outcomes by user id, none where nobody has it.
   local function outcomesOf(userIds)
@@ -113,7 +101,7 @@ else
       -- The mark of a call that stopped in the middle. A job that got no place is not there; one that did is, from now on.
       if id and string.byte(id, -1) == 63 then
         id = string.sub(id, 1, -2)
-        if isPlaced(id) and recordOf(id) then
+        if isPlaced(id) and redisCall('HEXISTS', jobs, id) == 1 then
           redisCall('HSET', ids, userIds[i], id)
         else
           redisCall('HDEL', levels, id)
@@ -140,7 +128,7 @@ else
       return 'ready'
     end
     for i = 1, #held do
-      local text = recordOf(held[i]) -- one at a time: payloads may be large
+      local text = redisCall('HGET', jobs, held[i]) -- one at a time: payloads may be large
       -- A job that was lost by hand leaves its id free again.
       outcomeOf[ofUser[i]] = text and stateOf(i, text) .. ' ' .. held[i]
     end

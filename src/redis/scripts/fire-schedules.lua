@@ -5,13 +5,13 @@
 -- Without allow-oom: a full Redis fires nothing, and every tick stays.
 --
 -- KEYS  1 meta HASH       2 jobs HASH    3 ready LIST   4 priority ZSET   5 levels HASH      6 ids HASH     7 idle SET
---       8 inflight HASH   9 dead ZSET   10 schedules HASH   11 ticks ZSET   12 runs HASH   13 bundles HASH
+--       8 inflight HASH   9 dead ZSET   10 schedules HASH   11 ticks ZSET   12 runs HASH
 -- ARGV  1… per fire: name, spec hash, tick ms, next tick ms or '', look at ms or '', missed, overlap,
 --       pause on failure '1'|'0', limit or '', at once '1'|'0', number of jobs,
 --       per job: id, user id, envelope, priority, scheduled for ms
 -- returns per fire 'fired' | 'stale' | 'early' | 'held' | 'overlapped' | 'paused' | 'ended'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local inflight, dead, schedules, ticks, runs, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local inflight, dead, schedules, ticks, runs = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local nowText = string.format('%.0f', now)
 local queueState = redis.call('HMGET', meta, 'paused', 'listen')
@@ -22,7 +22,6 @@ local headers, scores, gone, histories, envelopes, pushed, levelled, ranked = {}
 local earlier = false
 -- include lib/journal
 
--- include lib/record-of
 -- include lib/news
 
 local function isOpen(id)
@@ -44,7 +43,7 @@ local function enqueue(at)
   local id, userId, level = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3])
   if redis.call('HSETNX', ids, userId, id) == 0 then
     local first = redis.call('HGET', ids, userId)
-    if placed[first] or recordOf(first) then return first end
+    if placed[first] or redis.call('HEXISTS', jobs, first) == 1 then return first end
     redis.call('HSET', ids, userId, id) -- its job was lost by hand: the id is free again
   end
   placed[id] = true

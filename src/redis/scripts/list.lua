@@ -71,10 +71,7 @@ if state == 'completed' then
   -- include lib/each-word
   local function numbersOf(element)
     local numbers = {}
-    eachWord(element, function(word, prefix, suffixes)
-      if not prefix then numbers[#numbers + 1] = word end
-      for suffix in string.gmatch(suffixes or '', '.') do numbers[#numbers + 1] = prefix .. suffix end
-    end)
+    eachWord(element, function(id) numbers[#numbers + 1] = id end)
     return numbers
   end
   local function instantOf(element) return tonumber(string.match(element, '^%d+')) end

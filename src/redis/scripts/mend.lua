@@ -5,14 +5,13 @@
 --
 -- KEYS  1 meta HASH        2 jobs HASH       3 ready LIST        4 priority ZSET   5 scheduled ZSET   6 inflight HASH
 --       7 completed LIST   8 cancelled ZSET  9 dead ZSET        10 ids HASH       11 levels HASH     12 crashes HASH
---      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 bundles HASH  18 workers ZSET
---      19 waiters HASH
+--      13 cancelling HASH 14 notes HASH     15 suspects LIST    16 parked ZSET    17 workers ZSET  18 waiters HASH
 -- ARGV  1 crashes until dead   2 worker whose turn stopped, or ''   3… id, token of each job that this turn was to settle
 -- returns { now, how many jobs were looked at }
 local meta, jobs, ready, priority, scheduled, inflight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local completed, cancelled, dead, ids, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local cancelling, notes, suspects, parked, bundles = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
-local workers, waiters = KEYS[18], KEYS[19]
+local cancelling, notes, suspects, parked = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local workers, waiters = KEYS[17], KEYS[18]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/each-word
 
@@ -62,22 +61,12 @@ local function readCompleted()
   listed, completedBytes = {}, 0
   eachOf(completed, function(element)
     completedBytes = completedBytes + tonumber(string.match(element, '^%d+ (%d+)'))
-    eachWord(element, function(word, prefix, suffixes)
-      if not prefix then listed[word] = true end
-      for suffix in string.gmatch(suffixes or '', '.') do listed[prefix .. suffix] = true end
-    end)
+    eachWord(element, function(id) listed[id] = true end)
   end)
 end
 local function isListed(id)
   readCompleted()
   return listed[id]
-end
-
--- Where the entry of a bundle begins and ends, and the bundle.
-local function entryOf(id)
-  local bundle = redis.call('HGET', bundles, string.sub(id, 1, -2))
-  local from = bundle and string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
-  return from, from and (string.find(bundle, '\0', from + 1, true) or #bundle + 1) - 1, bundle
 end
 
 local function nameOf(record)
@@ -167,32 +156,14 @@ end
 for i = 1, #list do
   local id = list[i]
   local record = redis.call('HGET', jobs, id)
-  local from, to, bundle = entryOf(id)
-  if from and isListed(id) then
-    redis.call('HDEL', jobs, id)
-    leaveLine(id, record)
-    tellEnd(id, string.sub(bundle, from + 2, to))
+  local head = record and string.byte(record)
+  if not record then
+    leaveLine(id)
+    redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
+  elseif head == 67 or head == 88 or head == 68 then
+    placeEnded(id, record, head)
   else
-    if from then
-      -- It stands in the bundle and is not listed: as a record of its own it comes, or is listed, once more.
-      record = string.sub(bundle, from + 2, to)
-      redis.call('HSET', jobs, id, record)
-      bundle = string.sub(bundle, 1, from - 1) .. string.sub(bundle, to + 1)
-      if bundle == '' then
-        redis.call('HDEL', bundles, string.sub(id, 1, -2))
-      else
-        redis.call('HSET', bundles, string.sub(id, 1, -2), bundle)
-      end
-    end
-    local head = record and string.byte(record)
-    if not record then
-      leaveLine(id)
-      redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
-    elseif head == 67 or head == 88 or head == 68 then
-      placeEnded(id, record, head)
-    else
-      placeLive(id, record)
-    end
+    placeLive(id, record)
   end
 end
 
@@ -218,7 +189,7 @@ if tonumber(redis.call('HGET', meta, 'completedCount') or 0) <= 1000 and redis.c
   readCompleted()
   local count = 0
   for id in pairs(listed) do
-    if redis.call('HEXISTS', jobs, id) == 1 or entryOf(id) then count = count + 1 end
+    if redis.call('HEXISTS', jobs, id) == 1 then count = count + 1 end
   end
   redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', count)
 end

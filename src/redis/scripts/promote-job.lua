@@ -2,10 +2,10 @@
 -- A scheduled job is due now: whoever promotes next makes it ready. One write, so that nothing is ever half done.
 -- atomic because a job that ran or ended meanwhile must not be scheduled again.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 parked ZSET   7 bundles HASH
+-- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 parked ZSET
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 -- returns 'promoted' | 'ready' | 'active' | 'parked' | 'completed' | 'cancelled' | 'dead' | 'not-found'
-local meta, jobs, ids, inflight, scheduled, parked, bundles = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local meta, jobs, ids, inflight, scheduled, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
 local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')

@@ -4,12 +4,12 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 ready LIST   5 priority ZSET   6 suspects LIST   7 scheduled ZSET
 --       8 parked ZSET   9 completed LIST   10 cancelled ZSET   11 dead ZSET   12 levels HASH   13 crashes HASH
---      14 notes HASH   15 waiters HASH   16 bundles HASH
+--      14 notes HASH   15 waiters HASH
 -- ARGV  1 caller (a lane)   2 call number   3 state   4 most jobs
 -- returns 'removed more', two numbers; more is 1 or 0
 local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local levels, crashes, notes, waiters, bundles = KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local levels, crashes, notes, waiters = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 -- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
@@ -20,8 +20,8 @@ local function answer(text)
   return tostring(text)
 end
 local state, limit = ARGV[3], tonumber(ARGV[4])
-local victims, records, blanks = {}, {}, 0
--- include lib/piece-at
+local victims, records = {}, {}
+-- include lib/each-word
 -- include lib/journal
 
 local function popSorted(store)
@@ -70,56 +70,26 @@ elseif state == 'completed' then
     local element = redis.call('LINDEX', completed, 0)
     if not element then break end
     local named = {}
-    eachWord(element, function(word, prefix, suffixes)
-      if not prefix then named[#named + 1] = word end
-      for suffix in string.gmatch(suffixes or '', '.') do named[#named + 1] = prefix .. suffix end
-    end)
+    eachWord(element, function(id) named[#named + 1] = id end)
     begin(named)
     redis.call('LPOP', completed)
     local at, size = string.match(element, '^(%d+) (%d+)')
     local words, left, bytes = {}, 0, 0
-    eachWord(element, function(word, prefix, suffixes, length)
+    for i = 1, #named do
+      local id = named[i]
       if #victims >= limit then
-        words[#words + 1] = word
-        left = left + (prefix and #suffixes or 1)
-        return
-      end
-      if not prefix then
+        words[#words + 1] = id
+        left = left + 1
+      else
         looked = looked + 1
-        local record = redis.call('HGET', jobs, word)
-        if not record then return end -- removed by hand
-        victims[#victims + 1] = word
-        records[word] = record
-        bytes = bytes + #record
-        return
-      end
-      local bundle = redis.call('HGET', bundles, prefix) or ''
-      local piece = string.sub(bundle, pieceAt(bundle, 0, suffixes, length))
-      local cut, gone = 0, 0
-      eachEntry(piece, function(suffix, record)
-        if #victims >= limit then return end
-        cut = cut + 2 + #record
-        gone = gone + 1
-        bytes = bytes + #record
-        if suffix == ' ' then
-          blanks = blanks + 1
-        else
-          victims[#victims + 1] = prefix .. suffix
-          records[prefix .. suffix] = record
-          freeUserId(prefix .. suffix, record) -- it is about to lose its record
+        local record = redis.call('HGET', jobs, id)
+        if record then -- else it was removed by hand
+          victims[#victims + 1] = id
+          records[id] = record
+          bytes = bytes + #record
         end
-      end)
-      looked = looked + gone
-      if cut == #bundle then
-        redis.call('HDEL', bundles, prefix)
-      elseif cut > 0 then
-        redis.call('HSET', bundles, prefix, string.sub(bundle, cut + 1))
       end
-      if cut < #piece then
-        words[#words + 1] = ':' .. prefix .. ':' .. string.sub(suffixes, gone + 1) .. ':' .. length - cut
-        left = left + #suffixes - gone
-      end
-    end)
+    end
     if left > 0 then -- more ended together than are wanted: the others stay
       local rest = string.format('%.0f', size - bytes)
       redis.call('LPUSH', completed, at .. ' ' .. rest .. ' ' .. left .. ' ' .. table.concat(words, ' '))
@@ -169,10 +139,9 @@ for i = 1, #victims do
 end
 -- Redis refuses the number -0.
 if state == 'completed' and removed > 0 then redis.call('HINCRBY', meta, 'completedCount', -removed) end
-if blanks > 0 then redis.call('HINCRBY', meta, 'completedBlanks', -blanks) end
 if state == 'completed' and more == 0 then
   -- An empty list tells of none, whatever was done to the records by hand.
-  redis.call('HDEL', meta, 'completedCount', 'completedBytes', 'completedBlanks')
+  redis.call('HDEL', meta, 'completedCount', 'completedBytes')
 end
 if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
 if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end

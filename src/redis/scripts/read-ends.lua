@@ -3,16 +3,15 @@
 -- mebibyte of records.
 -- atomic because an element and the records that it names must fit.
 --
--- KEYS  1 jobs HASH   2 completed LIST   3 cancelled ZSET   4 dead ZSET   5 bundles HASH
+-- KEYS  1 jobs HASH   2 completed LIST   3 cancelled ZSET   4 dead ZSET
 -- ARGV  1 state   2 place ('' = from the oldest)   3 most jobs
 -- returns { now, place behind this page, more 1|0, a line per job: id, letter and ms of its end, bytes, first line of its envelope }
 -- A place of completed jobs is `ms:words`: the ms of an element, and how many words of the elements of that ms were read. Of
 -- others it is `ms:id`, without the id where all were read: more may end in that ms.
-local jobs, completed, cancelled, dead, bundles = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local jobs, completed, cancelled, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local state, place, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/head-of
--- include lib/each-entry
 -- include lib/each-word
 -- include lib/rank-of
 local lines, room = {}, 524288
@@ -51,17 +50,6 @@ end
 
 local function instantOf(element) return tonumber(string.match(element, '^%d+')) end
 
--- The records of a bundle by the last characters of their ids. Neighbours are read in a row: the last bundle is kept.
-local parsed, parsedPrefix
-local function entriesOf(prefix)
-  if prefix == parsedPrefix then return parsed end
-  parsed, parsedPrefix = {}, prefix
-  eachEntry(redis.call('HGET', bundles, prefix) or '', function(suffix, record)
-    if suffix ~= ' ' then parsed[suffix] = record end
-  end)
-  return parsed
-end
-
 local at, read = string.match(place, '^(%d+):(%d+)$')
 at, read = tonumber(at or 0), tonumber(read or 0)
 local size = redis.call('LLEN', completed)
@@ -76,7 +64,7 @@ while index < size do
   local instant = instantOf(element)
   if instant ~= at then at, skip, words = instant, 0, 0 end
   local left = false
-  eachWord(element, function(word, prefix, suffixes)
+  eachWord(element, function(id)
     if left then return end
     if words >= skip and isFull() then
       left = true
@@ -84,15 +72,8 @@ while index < size do
     end
     words = words + 1
     if words <= skip then return end
-    if not prefix then
-      local record = redis.call('HGET', jobs, word)
-      if record then add(word, record) end
-    else
-      local entries = entriesOf(prefix)
-      for suffix in string.gmatch(suffixes, '.') do
-        if entries[suffix] then add(prefix .. suffix, entries[suffix]) end
-      end
-    end
+    local record = redis.call('HGET', jobs, id)
+    if record then add(id, record) end
   end)
   place = string.format('%.0f:%d', at, math.max(words, skip))
   if left then return answer(1) end

@@ -3,18 +3,18 @@
 -- atomic because a job's place and its record must fit, and no end may fall between reading and waiting.
 --
 -- KEYS  1 jobs HASH   2 ids HASH   3 inflight HASH   4 scheduled ZSET   5 parked ZSET   6 cancelling HASH   7 notes HASH
---       8 waiters HASH   9 bundles HASH
+--       8 waiters HASH
 -- ARGV  1 waiter's time to live in ms or ''   2 '1' the ids are the store's own | '0' a user's or the store's   3… ids
 -- returns { now, per id: {} | { id, state, record, due ms or '', progress or '', cancelling '1'|'',
 --           token of its lease or '' } … }
 local jobs, ids, inflight, scheduled, parked, cancelling = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local notes, waiters, bundles = KEYS[7], KEYS[8], KEYS[9]
+local notes, waiters = KEYS[7], KEYS[8]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/find-job
 local reply = { string.format('%.0f', now) }
 for i = 3, #ARGV do
   local id, record = ARGV[i], nil
-  if ARGV[2] == '1' then record = recordOf(id) else id, record = findJob(id) end
+  if ARGV[2] == '1' then record = redis.call('HGET', jobs, id) else id, record = findJob(id) end
   if not record then
     reply[i - 1] = {}
   else

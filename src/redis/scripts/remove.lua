@@ -4,13 +4,12 @@
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 inflight HASH   5 scheduled ZSET   6 priority ZSET   7 parked ZSET
 --       8 suspects LIST   9 cancelled ZSET   10 dead ZSET   11 levels HASH   12 crashes HASH   13 notes HASH   14 waiters HASH
---      15 bundles HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
 --       4 how it looked when it was read: its state, of an ended one the beginning of its settled line; '' any
 -- returns 'removed' | 'active' | 'changed' | 'not-found'
 local meta, jobs, ids, inflight, scheduled, priority = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local parked, suspects, cancelled, dead, levels, crashes = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local notes, waiters, bundles = KEYS[13], KEYS[14], KEYS[15]
+local notes, waiters = KEYS[13], KEYS[14]
 -- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
@@ -61,14 +60,7 @@ redis.call('HDEL', crashes, id)
 redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
 local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
 if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
-if redis.call('HDEL', jobs, id) == 0 then
-  -- It was found in its bundle, whose pieces keep their lengths until retention passes over them.
-  local from = string.find(bundle, '\0' .. string.sub(id, -1) .. 'C', 1, true)
-  local blank = '\0' .. string.rep(' ', #record + 1)
-  bundle = string.sub(bundle, 1, from - 1) .. blank .. string.sub(bundle, from + #blank)
-  redis.call('HSET', bundles, bundlePrefix, bundle)
-  redis.call('HINCRBY', meta, 'completedBlanks', 1)
-end
+redis.call('HDEL', jobs, id)
 finish()
 local base = string.sub(meta, 1, -5)
 if redis.call('HDEL', waiters, id) == 1 then

@@ -3,11 +3,11 @@
 -- atomic because two people may press the button at once.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 dead ZSET   4 ready LIST   5 priority ZSET   6 levels HASH   7 idle SET
---       8 ids HASH    9 bundles HASH
+--       8 ids HASH
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's   4 settledAt ms   5 envelope   6 priority
 -- returns 'retried' | 'changed' | 'not-found'
 local meta, jobs, dead, ready, priority, levels, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local ids, bundles = KEYS[8], KEYS[9]
+local ids = KEYS[8]
 -- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.

@@ -4,12 +4,12 @@
 -- Without allow-oom: a full Redis refuses it before anything is written.
 --
 -- KEYS  1 meta HASH       2 jobs HASH        3 ready LIST   4 priority ZSET   5 levels HASH   6 ids HASH   7 idle SET
---       8 inflight HASH   9 schedules HASH  10 runs HASH   11 bundles HASH
+--       8 inflight HASH   9 schedules HASH  10 runs HASH
 -- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 id   6 user id   7 envelope   8 priority
 --       9 scheduled for ms
 -- returns 'created id' | 'known id' | 'changed' | 'not-found'
 local meta, jobs, ready, priority, levels, ids, idle = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local inflight, schedules, runs, bundles = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local inflight, schedules, runs = KEYS[8], KEYS[9], KEYS[10]
 -- include lib/publish
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- A repeated call is answered as the first; a late copy of an older one changes nothing.
@@ -25,13 +25,12 @@ local header = redis.call('HGET', schedules, name)
 if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
 if hash ~= ARGV[4] then return answer('changed') end
--- include lib/record-of
 -- include lib/news
 -- include lib/journal
 begin({ id })
 if redis.call('HSETNX', ids, userId, id) == 0 then
   local first = redis.call('HGET', ids, userId)
-  if recordOf(first) then
+  if redis.call('HEXISTS', jobs, first) == 1 then
     finish()
     return answer('known ' .. first)
   end

@@ -7,15 +7,13 @@
 -- KEYS  1 meta HASH        2 jobs HASH        3 ready LIST       4 priority ZSET    5 scheduled ZSET
 --       6 inflight HASH    7 workers ZSET     8 idle SET         9 completed LIST  10 cancelled ZSET
 --      11 dead ZSET       12 ids HASH        13 levels HASH     14 crashes HASH    15 cancelling HASH
---      16 waiters HASH    17 notes HASH      18 suspects LIST   19 parked ZSET    20 bundles HASH
+--      16 waiters HASH    17 notes HASH      18 suspects LIST   19 parked ZSET
 -- ARGV  1 worker   2 caller (a worker's lane)   3 call number   4 lease ms   5 want
 --       6 sum of: 1 alone, 2 may be listed idle, 4 may be handed jobs
 --       7 adopt: '' none, '*' any, names joined by ' '   8 crashes until dead
 --       9 fence of the last job that reached the worker by hand-over, or 0
 --       then sections until the end, each: op, number of items, then its items:
---         B  keep count, keep bytes, token, then bundles until there are as many jobs: prefix of their ids, the character behind
---            it in each, entries of a zero byte, that character and record           complete; neighbours share a field
---         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete; a field for each
+--         C  keep count (-1 keeps nothing), keep bytes, token, then id, record       complete
 --         K  keep count, keep bytes, token, then id, settled line                    complete; the script adds the envelope
 --         R  token, then id, delay ms, envelope       retry
 --         S  token, then id, delay ms, envelope or '' snooze
@@ -32,7 +30,7 @@
 local meta, jobs, ready, priority, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local inflight, workers, idle, completed, cancelled = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local dead, ids, levels, crashes, cancelling = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local waiters, notes, suspects, parked, bundles = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+local waiters, notes, suspects, parked = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
 local worker, callNumber, want = ARGV[1], ARGV[3], tonumber(ARGV[5])
 local recordField, handedField = '@' .. ARGV[2], '@' .. worker .. '!'
 local asks = tonumber(ARGV[6])
@@ -43,7 +41,7 @@ local nowText = string.format('%.0f', now)
 local byte, concat = string.byte, table.concat
 
 local state = redisCall('HMGET', meta, 'paused', 'fence', 'listen', 'completedBytes', 'completedCount', 'readyHoles',
-  recordField, handedField, 'completedBlanks', 'long', 'torn')
+  recordField, handedField, 'long', 'torn')
 local paused = state[1] ~= false
 local listening = state[3] and tonumber(state[3]) > now
 local events = {}
@@ -117,7 +115,6 @@ local trimmedDead = 0
 local completedBytes = tonumber(state[4] or 0)
 local completedCount = tonumber(state[5] or 0)
 local readyHoles = tonumber(state[6] or 0)
-local completedBlanks = tonumber(state[9] or 0)
 -- How many jobs complete in this turn; of all that did, as many may stay as the strictest of its rules allows.
 local added, maxCompleted, maxBytes = 0, math.huge, math.huge
 local metaDirty = false
@@ -136,7 +133,6 @@ local earlier = false
 local rareTools
 local function tools()
   if rareTools then return rareTools end
-  -- include lib/each-entry
   -- include lib/looked-up-news
   local took = {}
   local function tellEvent(event, id, record, detail)
@@ -286,8 +282,8 @@ local function tools()
     if hasCancelling then redisCall('HDEL', cancelling, ...) end
   end
 
-  -- Jobs that completed, by pairs of id and record, or by pieces of bundles.
-  local function afterCompletion(done, records, pieces)
+  -- Jobs that completed, by pairs of id and record.
+  local function afterCompletion(done, records)
     settleAside(unpack(done))
     if not hasWaiters and not listening then return end
     local at = 0
@@ -300,11 +296,7 @@ local function tools()
         tellEvent('completed', done[at], #line < #record and record, result)
       end
     end
-    if records then
-      for i = 2, #records, 2 do tellOf(records[i]) end
-    else
-      eachEntry(concat(pieces), function(_, record) tellOf(record) end)
-    end
+    for i = 2, #records, 2 do tellOf(records[i]) end
   end
 
   -- Those of a section that still have their lease, each once, and which of all these are.
@@ -332,22 +324,6 @@ local function tools()
       end
     end
     return picked
-  end
-
-  local function pickEntries(pieces, leased)
-    local suffixes, picked, at = {}, {}, 0
-    for i = 1, #pieces do
-      local ends, entries = {}, {}
-      eachEntry(pieces[i], function(suffix, record)
-        at = at + 1
-        if leased[at] then
-          ends[#ends + 1] = suffix
-          entries[#entries + 1] = '\0' .. suffix .. record
-        end
-      end)
-      suffixes[i], picked[i] = concat(ends), concat(entries)
-    end
-    return suffixes, picked
   end
 
   -- The newest error in the header of a job that failed, as core/envelope.ts writes it.
@@ -396,7 +372,7 @@ local function tools()
   end
 
   local made = { forget = forget, pushBack = pushBack, tellEvent = tellEvent, afterCompletion = afterCompletion, pickLeased = pickLeased,
-    pickPairs = pickPairs, pickEntries = pickEntries }
+    pickPairs = pickPairs }
 
   function made.T(count)
     for _ = 1, count do
@@ -471,24 +447,13 @@ end
 while argument <= last do
   local op, count = ARGV[argument], tonumber(ARGV[argument + 1])
   argument = argument + 2
-  if op == 'B' or op == 'C' or op == 'K' then
+  if op == 'C' or op == 'K' then
     local keepCount, keepBytes, token = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]), ARGV[argument + 2]
     argument = argument + 3
-    -- The jobs of the section, by number; their records, in pairs with the numbers or in pieces of bundles.
-    local done, records, prefixes, suffixes, pieces = {}, nil, nil, nil, nil
-    if op == 'B' then
-      prefixes, suffixes, pieces = {}, {}, {}
-      while #done < count do
-        local i, before, prefix, ends = #pieces + 1, #done, ARGV[argument], ARGV[argument + 1]
-        prefixes[i], suffixes[i], pieces[i] = prefix, ends, ARGV[argument + 2]
-        for j = 1, #ends do done[before + j] = prefix .. string.sub(ends, j, j) end
-        argument = argument + 3
-      end
-    else
-      records = { unpack(ARGV, argument, argument + count * 2 - 1) }
-      for i = 1, count do done[i] = records[i * 2 - 1] end
-      argument = argument + count * 2
-    end
+    -- The jobs of the section, by number; their records, in pairs with the numbers.
+    local done, records = {}, { unpack(ARGV, argument, argument + count * 2 - 1) }
+    for i = 1, count do done[i] = records[i * 2 - 1] end
+    argument = argument + count * 2
     local tokens = redisCall('HMGET', inflight, unpack(done))
     local stale = false
     for i = 1, count do
@@ -498,10 +463,10 @@ while argument <= last do
     if stale or redisCall('HDEL', inflight, unpack(done)) < count then
       local leased
       done, leased = tools().pickLeased(done, tokens, token)
-      if pieces then suffixes, pieces = tools().pickEntries(pieces, leased) else records = tools().pickPairs(records, leased) end
+      records = tools().pickPairs(records, leased)
     end
     if #done > 0 and (hasCrashes or hasLevels or hasCancelling or hasWaiters or listening) then
-      tools().afterCompletion(done, records, pieces)
+      tools().afterCompletion(done, records)
     end
     if #done > 0 and keepCount < 0 then
       if hasIds or hasNotes then
@@ -511,32 +476,15 @@ while argument <= last do
       end
       redisCall('HDEL', jobs, unpack(done))
     elseif #done > 0 then
-      local words, bytes = done, 0
-      if op == 'B' then
-        local before = redisCall('HMGET', bundles, unpack(prefixes))
-        local fields = {}
-        words = {}
-        for i = 1, #pieces do
-          local piece = pieces[i]
-          if piece ~= '' then
-            words[#words + 1] = ':' .. prefixes[i] .. ':' .. suffixes[i] .. ':' .. #piece
-            fields[#words * 2 - 1] = prefixes[i]
-            fields[#words * 2] = before[i] and before[i] .. piece or piece
-            bytes = bytes + #piece - 2 * #suffixes[i]
-          end
-        end
-        redisCall('HSET', bundles, unpack(fields))
-      else
-        if op == 'K' then
-          local envelopes = redisCall('HMGET', jobs, unpack(done))
-          for i = 1, #done do records[i * 2] = records[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
-        end
-        redisCall('HSET', jobs, unpack(records))
-        for i = 2, #records, 2 do bytes = bytes + #records[i] end
+      local bytes = 0
+      if op == 'K' then
+        local envelopes = redisCall('HMGET', jobs, unpack(done))
+        for i = 1, #done do records[i * 2] = records[i * 2] .. '\n' .. (envelopes[i] or '1\nnull') end
       end
+      redisCall('HSET', jobs, unpack(records))
+      for i = 2, #records, 2 do bytes = bytes + #records[i] end
       -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
-      redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(words, ' '))
-      if op == 'B' then redisCall('HDEL', jobs, unpack(done)) end
+      redisCall('RPUSH', completed, nowText .. ' ' .. bytes .. ' ' .. #done .. ' ' .. concat(done, ' '))
       completedCount = completedCount + #done
       completedBytes = completedBytes + bytes
       added = added + #done
@@ -570,17 +518,16 @@ if completedCount > maxCompleted + (maxCompleted >= 1000 and 50 or 0) or complet
       oldest[i] = heads[i]
     end
     if #oldest == 0 then break end
-    local missing, blanks = dropCompleted(oldest, forget, completedBlanks > 0)
+    local missing = dropCompleted(oldest, forget)
     redisCall('LPOP', completed, #oldest)
     completedCount = completedCount + missing
-    if blanks > 0 then completedBlanks = redisCall('HINCRBY', meta, 'completedBlanks', -blanks) end
   end
 end
 
 -- ---------------------------------------------------------------- promote
 local due = rare and redisCall('ZRANGEBYSCORE', scheduled, '-inf', nowText, 'LIMIT', 0, 500) or {}
 if #due > 0 then
-  redisCall('HSET', meta, 'torn', (state[11] or '') .. ' ' .. concat(due, ' ')) -- as lib/journal.lua
+  redisCall('HSET', meta, 'torn', (state[10] or '') .. ' ' .. concat(due, ' ')) -- as lib/journal.lua
   metaDirty = true
   redisCall('ZREMRANGEBYRANK', scheduled, 0, #due - 1) -- the due ones are the first of the set
   tools().pushBack(due)
@@ -621,7 +568,7 @@ local fromReady, fromSuspects, fromPriority, fromParked = 0, 0, nil, nil
 if want > 0 and not paused then
   -- Where payloads are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.
   local most = want
-  if state[10] then
+  if state[9] then
     local waiting = rare and redisCall('ZRANGE', priority, 0, want - 1) or {}
     if #waiting == 0 then waiting = redisCall('LRANGE', ready, 0, want - 1) end
     local bytes = 0
@@ -741,7 +688,7 @@ if fromReady > 0 then redisCall('LTRIM', ready, fromReady, -1) end
 if fromSuspects > 0 then redisCall('LPOP', suspects, fromSuspects) end
 if fromPriority then redisCall('ZREM', priority, unpack(fromPriority)) end
 if fromParked then redisCall('ZREM', parked, unpack(fromParked)) end
-if #due > 0 then redisCall('HSET', meta, 'torn', state[11] or '') end
+if #due > 0 then redisCall('HSET', meta, 'torn', state[10] or '') end
 
 -- Before others are told: it must not be told of what it leaves behind itself.
 if isListed then redisCall('SREM', idle, worker) end

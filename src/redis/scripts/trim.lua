@@ -3,12 +3,12 @@
 -- atomic because a kept job, its place in the order and the byte count must agree.
 --
 -- KEYS  1 meta HASH   2 jobs HASH   3 completed LIST   4 cancelled ZSET   5 dead ZSET   6 ids HASH   7 notes HASH
---       8 waiters HASH   9 bundles HASH
+--       8 waiters HASH
 -- ARGV  1 items a step   2 age of a forgotten call, s   then count (-1 keeps nothing), age ms, bytes
 --       for 3–5 completed, 6–8 cancelled, 9–11 dead
 -- returns { now, trimmed, trimmed dead, more 1|0 }
 local meta, jobs, completed, cancelled, dead, ids, notes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local waiters, bundles = KEYS[8], KEYS[9]
+local waiters = KEYS[8]
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local step = tonumber(ARGV[1])
 local trimmed, trimmedDead, more = 0, 0, 0
@@ -26,10 +26,8 @@ local function keepCountOf(text)
 end
 
 local count, age, bytes = keepCountOf(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor',
-  'completedBlanks')
+local state = redis.call('HMGET', meta, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor')
 local completedBytes, completedCount = tonumber(state[1] or 0), tonumber(state[2] or 0)
-local completedBlanks = tonumber(state[5] or 0)
 local elements = 0
 while trimmed < step and elements < step do
   -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
@@ -38,18 +36,16 @@ while trimmed < step and elements < step do
   local at, size, number = string.match(head, '^(%d+) (%d+) (%d+)')
   if now - tonumber(at) <= age and completedBytes <= bytes and completedCount - tonumber(number) < count then break end
   elements = elements + 1 -- one whose jobs were all removed by hand trims nothing
-  local missing, blanks = dropCompleted({ head }, forget, completedBlanks > 0)
+  local missing = dropCompleted({ head }, forget)
   redis.call('LPOP', completed)
-  completedBlanks = completedBlanks - blanks
   completedCount = completedCount - number + missing
   trimmed = trimmed + number - missing
   completedBytes = completedBytes - tonumber(size)
 end
 if trimmed >= step or elements >= step then more = 1 end
 -- An empty list tells of none, whatever was done to the records by hand.
-if redis.call('EXISTS', completed) == 0 then completedBytes, completedCount, completedBlanks = 0, 0, 0 end
-redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount,
-  'completedBlanks', completedBlanks)
+if redis.call('EXISTS', completed) == 0 then completedBytes, completedCount = 0, 0 end
+redis.call('HSET', meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
 
 local function trimSorted(store, counter, keepCount, keepAge, keepBytes)
   local kept = tonumber(redis.call('HGET', meta, counter) or 0)

@@ -5,19 +5,6 @@ import type { RetentionRule } from '../../core/job.js';
 /** Between envelopes that travel together. JSON never holds one; a text of another codec may. */
 const SEPARATOR = '\0';
 
-/**
- * Short records of so many jobs that complete together share fields with their neighbours, so many to a field on average:
- * that costs the store less than a field for each. With fewer it would cost more, because a bundle is written anew whenever
- * some are added or dropped.
- */
-const FEWEST_SHARED = 16;
-const FEWEST_IN_BUNDLE = 12;
-/** Characters of a result and its envelope. */
-const LONGEST_SHARED = 320;
-
-/** As `JobNumbers` makes them. */
-const JOB_NUMBER = /^[0-9a-z]+$/;
-
 type Completion = Settlement & { op: 'complete' };
 
 /** `count bytes` of a rule; -1 keeps nothing. */
@@ -29,15 +16,13 @@ export interface TurnEncoding {
   now: number;
   maxCrashes: number;
   handsOver: boolean;
-  /** How many at least share fields; default 16. */
-  fewestShared?: number;
   /** Somebody listens to events: they tell how long runs took. */
   heard?: boolean;
 }
 
 /** Writes a worker's turn as the arguments of `settle-and-reserve.lua`. */
 export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
-  const { now, maxCrashes, handsOver, fewestShared = FEWEST_SHARED, heard = false } = encoding;
+  const { now, maxCrashes, handsOver, heard = false } = encoding;
   const adopt = turn.adopt === undefined ? '' : turn.adopt === '*' ? '*' : turn.adopt.join(' ');
   const args = [
     turn.worker,
@@ -60,19 +45,8 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
     const letter = letterOf(first);
     let end = begin + 1;
     while (end < settlements.length && isAlike(settlements[end], first, letter)) end++;
-    const shared =
-      letter === 'C' && end - begin >= fewestShared
-        ? shareBundles(settlements as readonly Completion[], begin, end, completedLine, fewestShared)
-        : undefined;
-    if (shared !== undefined) {
-      pushHead(args, 'B', end - begin - shared.others.length, first);
-      args.push(...shared.bundles);
-      if (shared.others.length > 0) pushHead(args, letter, shared.others.length, first);
-      for (const other of shared.others) pushItem(args, other, completedLine);
-    } else {
-      pushHead(args, letter, end - begin, first);
-      for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
-    }
+    pushHead(args, letter, end - begin, first);
+    for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
     begin = end;
   }
   return args;
@@ -110,12 +84,6 @@ function isAlike(next: Settlement, first: Settlement, letter: string): boolean {
   );
 }
 
-/** A completed job whose record may share a field: it is kept, short, and does not hold what stands between entries. */
-function isShort({ result, envelope, keep }: Completion): boolean {
-  if (envelope === undefined || keep === false || result.length + envelope.length > LONGEST_SHARED) return false;
-  return !result.includes(SEPARATOR) && !envelope.includes(SEPARATOR);
-}
-
 /** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
 const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
 
@@ -128,50 +96,6 @@ const LETTERS: Record<Settlement['op'], string> = {
   cancel: 'X',
   bury: 'D',
 };
-
-/**
- * Those of a section whose records share fields, as arguments of a section of their own, and the others; undefined where they
- * are too few, or their ids too far apart.
- */
-function shareBundles(
-  settlements: readonly Completion[],
-  begin: number,
-  end: number,
-  completedLine: string,
-  fewestShared: number,
-): { bundles: string[]; others: Completion[] } | undefined {
-  const bundles: string[] = [];
-  const others: Completion[] = [];
-  const places = new Map<string, number>();
-  const most = (end - begin) / Math.min(FEWEST_IN_BUNDLE, fewestShared);
-  let prefix = '';
-  let at = 0;
-  for (let index = begin; index < end; index++) {
-    const settlement = settlements[index];
-    const { id } = settlement;
-    if (!isShort(settlement)) {
-      others.push(settlement);
-      continue;
-    }
-    if (bundles.length === 0 || id.length !== prefix.length + 1 || !id.startsWith(prefix)) {
-      prefix = id.slice(0, -1);
-      at = places.get(prefix) ?? bundles.length;
-      if (at === bundles.length) {
-        if (places.size + 1 > most) return undefined;
-        places.set(prefix, at);
-        bundles.push(prefix, '', '');
-      }
-    }
-    const suffix = id.slice(-1);
-    bundles[at + 1] += suffix;
-    bundles[at + 2] += SEPARATOR + suffix + recordOf(settlement, completedLine);
-  }
-  const short = end - begin - others.length;
-  if (short < fewestShared || places.size > short / Math.min(FEWEST_IN_BUNDLE, fewestShared)) return undefined;
-  // An id that nobody here made cannot be taken apart.
-  for (at = 0; at < bundles.length; at += 3) if (!JOB_NUMBER.test(bundles[at] + bundles[at + 1])) return undefined;
-  return { bundles, others };
-}
 
 function pushItem(args: string[], settlement: Settlement, completedLine: string): void {
   switch (settlement.op) {

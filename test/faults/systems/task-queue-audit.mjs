@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed bundles cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
@@ -41,25 +41,10 @@ export async function openAuditor({ connection, queue, prefix = 'tq' }) {
   };
 }
 
-/** What a word of an element of `completed` names: a job, or those of one bundle. */
-function idsOfWord(word) {
-  const [, prefix, lasts] = /^:(.*):(\w+):\d+$/.exec(word) ?? [];
-  return prefix === undefined ? [word] : lasts.split('').map((last) => prefix + last);
-}
-
 async function audit(redis, key, base) {
   const violations = [];
   const wrong = (text) => violations.length < 20 && violations.push(text);
   const records = await wholeHash(redis, key('jobs'));
-  let blanks = 0;
-  for (const [prefix, bundle] of await wholeHash(redis, key('bundles'))) {
-    for (const entry of bundle.split('\0').slice(1)) {
-      if (entry[0] === ' ') blanks++;
-      else if (records.has(prefix + entry[0]))
-        wrong(`${prefix + entry[0]} has a record of its own and one in a bundle`);
-      else records.set(prefix + entry[0], entry.slice(1));
-    }
-  }
   const meta = await redis.hgetall(key('meta'));
   const inflight = await wholeHash(redis, key('inflight'));
   const places = new Map();
@@ -82,14 +67,12 @@ async function audit(redis, key, base) {
   for (const id of inflight.keys()) if (id !== '-') put(id, 'inflight');
   let completed = 0;
   for (const element of await redis.lrange(key('completed'), 0, -1)) {
-    for (const id of element.split(' ').slice(3).flatMap(idsOfWord)) {
+    for (const id of element.split(' ').slice(3)) {
       if (!records.has(id)) continue; // removed by hand
       put(id, 'completed');
       completed++;
     }
   }
-  if (blanks !== Number(meta.completedBlanks ?? 0))
-    wrong(`completedBlanks says ${meta.completedBlanks ?? 0}, there are ${blanks}`);
   if (completed !== Number(meta.completedCount ?? 0))
     wrong(`completedCount says ${meta.completedCount}, there are ${completed}`);
   for (const id of await redis.zrange(key('cancelled'), 0, -1)) put(id, 'cancelled');
