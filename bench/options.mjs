@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util';
 import { createScenarios } from './scenarios.mjs';
-import { DEFAULT_SYSTEMS, SYSTEM_NAMES } from './systems/catalogue.mjs';
+import { DEFAULT_SYSTEMS, OURS, RAW, REFERENCES, SYSTEM_NAMES } from './systems/catalogue.mjs';
 
 export const USAGE = `npm run bench -- [options]
 
   --scenario a,b     which ones, or "all"; default: all but the long ones (see --list)
   --systems a,b      default: ${DEFAULT_SYSTEMS.join(',')}
   --repeats N        systems take turns inside each repeat; default 3
-  --plan NAME        several runs in one file: "goals" (what the goals need) or "full" (everything the report shows)
+  --plan NAME        several runs in one file: "goals" (what the goals need; 25 minutes at --scale 0.5 and 3 repeats) or
+                     "full" (everything the report shows)
   --aof              Redis with appendonly yes, appendfsync everysec
   --payload BYTES    100 (default), 2000 or 50000
   --rtt MS           0 (default) or 1: a proxy in front of Redis that adds this round trip, for every system
@@ -18,8 +19,9 @@ export const USAGE = `npm run bench -- [options]
   --out FILE         results; a file that exists keeps what this run does not measure; default bench/results/<time>.json
   --no-build         measure dist/ as it is
   --list             scenarios and systems
+  --goals            prints the table of goals from the newest results; exit code 1 unless all passed
   --report           writes docs/performance.md from the newest results
-  --from FILE        with --report: from these results
+  --from FILE        with --goals or --report: from these results
 `;
 
 /** What every run of a plan has unless the plan says otherwise. */
@@ -36,7 +38,7 @@ export function readOptions(argv) {
     options: {
       ...{ scenario: text, systems: text, repeats: text, plan: text, payload: text, rtt: text, queues: text },
       ...{ workers: text, scale: text, out: text, from: text, aof: flag, pin: flag, 'no-build': flag },
-      ...{ list: flag, report: flag, help: flag },
+      ...{ list: flag, goals: flag, report: flag, help: flag },
     },
   });
   const conditions = { ...CONDITIONS, aof: values.aof === true, pin: values.pin === true };
@@ -45,8 +47,8 @@ export function readOptions(argv) {
   }
   const systems = namesOf('system', values.systems, SYSTEM_NAMES);
   const repeats = values.repeats === undefined ? 3 : positive('repeats', values.repeats);
-  const options = { repeats, out: values.out, from: values.from, build: !values['no-build'] };
-  for (const mode of ['list', 'report', 'help']) options[mode] = values[mode] === true;
+  const options = { repeats, plan: values.plan, out: values.out, from: values.from, build: !values['no-build'] };
+  for (const mode of ['list', 'goals', 'report', 'help']) options[mode] = values[mode] === true;
   options.runs = values.plan === undefined ? [{ conditions, scenarios: chosen(), systems }] : planNamed(values.plan);
   return options;
 
@@ -67,55 +69,46 @@ export function readOptions(argv) {
   }
 }
 
-const RIVALS = ['bullmq', 'bullmq:rm'];
+const BESIDE_BULLMQ = [...REFERENCES, OURS];
+const BESIDE_RAW = [RAW, ...BESIDE_BULLMQ];
 const GOALS = [
-  { scenarios: ['enqueue-one'], conditions: { pin: true }, systems: [...RIVALS, 'task-queue'] },
-  {
-    scenarios: ['enqueue-loops', 'enqueue-conc', 'enqueue-bulk', 'memory', 'idle'],
-    systems: [...RIVALS, 'task-queue'],
-  },
-  {
-    scenarios: ['drain-1', 'drain-10', 'drain-100'],
-    systems: [...RIVALS, 'task-queue', 'task-queue:p0', 'task-queue:direct'],
-  },
-  { scenarios: ['latency-idle', 'latency-2000', 'delayed', 'retry'], systems: [...RIVALS, 'task-queue'] },
-  { scenarios: ['split'], systems: [...RIVALS, 'task-queue', 'task-queue:p0'] },
-  { scenarios: ['growth-waiting', 'growth-delayed'], systems: [...RIVALS, 'task-queue'] },
-  { scenarios: ['rss'], systems: ['bullmq:rm', 'task-queue'] },
-  {
-    scenarios: ['enqueue-conc', 'enqueue-bulk', 'drain-100'],
-    conditions: { aof: true },
-    systems: [...RIVALS, 'task-queue'],
-  },
-  { scenarios: ['drain-100'], conditions: { rtt: 1 }, systems: [...RIVALS, 'task-queue'] },
+  { scenarios: ['steady-100', 'steady-500', 'steady-2000', 'mixed', 'rss', 'idle'], systems: BESIDE_RAW },
+  { scenarios: ['enqueue-bulk', 'drain-100'], conditions: { payload: 50_000 }, systems: BESIDE_RAW },
+  // These are about a number of jobs: it stays.
+  { scenarios: ['sleep-10'], conditions: { scale: 1 }, systems: BESIDE_RAW },
+  { scenarios: ['delayed'], conditions: { scale: 1 }, systems: BESIDE_BULLMQ },
+  { scenarios: ['growth-waiting', 'growth-delayed'], conditions: { scale: 1 }, systems: [OURS] },
+  { scenarios: ['latency-2000', 'retry', 'memory'], systems: BESIDE_BULLMQ },
+  { scenarios: ['enqueue-loops', 'enqueue-conc', 'enqueue-bulk'], systems: BESIDE_BULLMQ },
+  { scenarios: ['drain-1', 'drain-10', 'drain-100'], systems: [...BESIDE_BULLMQ, `${OURS}:p0`] },
+  { scenarios: ['split'], systems: [OURS] },
+  { scenarios: ['enqueue-conc', 'drain-100'], conditions: { aof: true }, systems: BESIDE_BULLMQ },
+  { scenarios: ['drain-100'], conditions: { rtt: 1 }, systems: BESIDE_BULLMQ },
 ];
 
 /** Every run measures each of its scenarios under its conditions; without systems, those of a plain run. */
 const PLANS = {
   goals: GOALS,
   full: [
-    {
-      scenarios: ['enqueue-one', 'enqueue-conc', 'enqueue-loops', 'enqueue-bulk', 'drain-1', 'drain-10', 'drain-100'],
-    },
-    { scenarios: ['latency-idle', 'latency-2000', 'delayed', 'retry', 'memory', 'idle', 'split', 'queues', 'workers'] },
-    { scenarios: ['growth-waiting', 'growth-delayed'], systems: [...RIVALS, 'bee-queue', 'task-queue'] },
-    { scenarios: ['rss'], systems: ['bullmq:rm', 'bee-queue:fast', 'task-queue'] },
-    ...GOALS.filter(({ conditions }) => conditions !== undefined),
+    { scenarios: ['steady-100', 'steady-500', 'steady-2000', 'sleep-10', 'mixed', 'rss', 'idle'] },
     ...[2000, 50_000].map((payload) => ({
       scenarios: ['enqueue-conc', 'enqueue-bulk', 'drain-10', 'drain-100'],
       conditions: { payload },
-      systems: ['raw', ...RIVALS, 'bee-queue:fast', 'task-queue'],
+      systems: [...BESIDE_RAW, 'bee-queue:fast'],
     })),
+    { scenarios: ['latency-idle', 'latency-2000', 'delayed', 'retry', 'memory', 'split', 'queues', 'workers'] },
+    { scenarios: ['enqueue-loops', 'enqueue-conc', 'enqueue-bulk', 'drain-1', 'drain-10', 'drain-100'] },
+    { scenarios: ['enqueue-one'], conditions: { pin: true }, systems: BESIDE_RAW },
+    { scenarios: ['growth-waiting', 'growth-delayed'], systems: [...BESIDE_BULLMQ, 'bee-queue'] },
+    { scenarios: ['rss-growth'], systems: ['bullmq:rm', 'bee-queue:fast', OURS] },
+    ...GOALS.filter(({ conditions }) => conditions?.aof || conditions?.rtt),
     {
       scenarios: ['enqueue-loops', 'drain-10'],
       conditions: { rtt: 1 },
-      systems: [...RIVALS, 'task-queue', 'task-queue:p0'],
+      systems: [...BESIDE_BULLMQ, `${OURS}:p0`],
     },
-    {
-      scenarios: ['drain-100'],
-      systems: ['task-queue', 'task-queue:forget', 'task-queue:events', 'task-queue:direct'],
-    },
-    { scenarios: ['profile'], conditions: { pin: true }, systems: ['bullmq:rm', 'task-queue', 'task-queue:direct'] },
+    { scenarios: ['drain-100'], systems: [OURS, `${OURS}:forget`, `${OURS}:events`, `${OURS}:direct`] },
+    { scenarios: ['profile'], conditions: { pin: true }, systems: ['bullmq:rm', OURS, `${OURS}:direct`] },
   ],
 };
 

@@ -5,7 +5,21 @@ import { OURS } from './systems/catalogue.mjs';
 const SHOWN = ['raw', 'bullmq', 'bullmq:rm', 'bee-queue', 'bee-queue:fast', OURS, `${OURS}:p0`];
 const DRAINS = ['drain-1', 'drain-10', 'drain-100'];
 
+const STEADY = ['steady-100', 'steady-500', 'steady-2000'];
+
 const CHARTS = [
+  {
+    file: 'steady.svg',
+    title: 'A steady load, handlers that wait 5 ms: µs of CPU a job',
+    note: 'shorter is better; Node is producer and worker together',
+    rows: STEADY.flatMap((scenario) => ['nodeUsPerJob', 'redisUsPerJob'].map((key) => [scenario, key])),
+  },
+  {
+    file: 'steady-latency.svg',
+    title: 'A steady load: µs from enqueue to handler',
+    note: 'shorter is better; half of the jobs start sooner',
+    rows: STEADY.map((scenario) => [scenario, 'latencyUs.p50']),
+  },
   {
     file: 'enqueue.svg',
     title: 'Adding jobs: jobs per second',

@@ -3,10 +3,11 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { drawCharts } from './report-charts.mjs';
-import { GOALS, judge, measureGoal } from './goals.mjs';
+import { judgeGoals } from './goal-table.mjs';
 import { describeCosts } from './report-costs.mjs';
-import { CONDITIONS } from './options.mjs';
+import { groupOf, inOrder } from './scenario-groups.mjs';
 import { createScenarios } from './scenarios.mjs';
+import { finderOf } from './series-finder.mjs';
 import { figureOf, formatNumber, formatSummary, ratioToReference } from './statistics.mjs';
 import { describeConditions } from './table.mjs';
 import { OURS } from './systems/catalogue.mjs';
@@ -16,42 +17,28 @@ const CHARTS = fileURLToPath(new URL('../docs/charts/', import.meta.url));
 
 export async function writeReport(results) {
   const finder = finderOf(results.series);
+  const series = inOrder(results.series);
   mkdirSync(CHARTS, { recursive: true });
   for (const old of readdirSync(CHARTS)) if (old.endsWith('.svg')) rmSync(CHARTS + old);
   const charts = drawCharts(finder);
   for (const { file, svg } of charts) writeFileSync(CHARTS + file, svg);
   const page = [
     ...heading(results),
-    ...goalTable(finder),
+    ...goalTables(finder),
     '## In pictures',
     ...charts.filter(({ profile }) => !profile).map(({ file, title }) => `![${title}](charts/${file})`),
-    ...rivalsAhead(results.series),
+    ...rivalsAhead(series),
     ...describeCosts(
       finder,
       charts.filter(({ profile }) => profile),
     ),
-    ...allFigures(results.series),
+    ...Object.entries(GROUP_TITLES).flatMap(([group, title]) => figuresOf(title, series.filter(isOf(group)))),
     ...howTo(),
   ].join('\n\n');
   writeFileSync(PAGE, await format(page, { ...(await resolveConfig(PAGE)), parser: 'markdown' }));
 }
 
-/** Finds the newest series of a scenario under these conditions that has all these systems. */
-function finderOf(allSeries) {
-  return (scenario, conditions = {}, systems = []) =>
-    allSeries
-      .filter((series) => series.scenario === scenario && sameConditions(series.conditions, conditions))
-      .filter(({ rows }) =>
-        systems.every((system) => rows.some((row) => row.system === system && row.runs.some(measured))),
-      )
-      .toSorted((a, b) => b.rows.length - a.rows.length || (a.finishedAt < b.finishedAt ? 1 : -1))[0];
-}
-
-const measured = (run) => !run.error && !run.skipped;
-
-function sameConditions(conditions, wanted) {
-  return ['aof', 'payload', 'rtt', 'pin'].every((key) => conditions[key] === (wanted[key] ?? CONDITIONS[key]));
-}
+const isOf = (group) => (series) => groupOf(series) === group;
 
 function heading({ machine, versions, finishedAt, series }) {
   const repeats = [...new Set(series.flatMap(({ rows }) => rows.map(({ runs }) => runs.length)))].sort((a, b) => a - b);
@@ -62,28 +49,25 @@ function heading({ machine, versions, finishedAt, series }) {
     '<!-- Written by `npm run bench -- --report`: change bench/, not this file. -->',
     `nestjs-task-queue ${versions['nestjs-task-queue']} beside ${peers.join(', ')}, on ${machine.cpu} with ${machine.cores} cores and ${machine.memoryGb} GB (${machine.platform}), Node ${machine.node.slice(1)}, ${machine.server}; ${repeats.join(' to ')} repeats, ${finishedAt.slice(0, 10)}.`,
     ...(scaled ? ['**Part of this was measured with smaller job counts than usual: a trial run, not a result.**'] : []),
-    'This package runs as its users run it: a Nest application, a decorated method, the module at its built-in defaults. Producer, worker and Redis are processes of their own and share those cores; each run has a fresh Redis. Systems take turns inside a repeat. Figures are medians with minimum–maximum. Ratios are taken inside each repeat, to the better of `bullmq` and `bullmq:rm`, and their median is shown: machines swing, and ratios swing less than jobs per second do.',
+    'This package runs as its users run it: a Nest application, a decorated method, the module at its built-in defaults. Producer, worker and Redis are processes of their own and share those cores; each run has a fresh Redis. Systems take turns inside a repeat. Figures are medians with minimum–maximum. Ratios are taken inside each repeat, to the better of `bullmq` and `bullmq:rm`, and their median is shown: a machine that others share swings, and only ratios of runs that took turns mean something there.',
     '`bullmq` keeps completed jobs, `bullmq:rm` removes them, `bee-queue` sends events and keeps succeeded jobs, `bee-queue:fast` does neither; `raw` is one LPUSH and one BRPOP a job, `raw:pipe` the same in batches: no queue, but the floor under one. `task-queue:p0` is this package with `prefetch: 0`, `task-queue:direct` its worker class without Nest around it.',
   ];
 }
 
-function goalTable(findSeries) {
-  const verdicts = { aim: 'reached', bar: 'bar met', missed: '**missed**' };
-  const lines = GOALS.map((goal) => {
-    const summary = measureGoal(goal, findSeries);
-    const sign = goal.better === 'more' ? '≥ ' : '≤ ';
-    const times = goal.absolute && !/Growth|growth|OverPerfect/.test(goal.key) ? '' : '×';
-    const limit = (value) => `${sign}${formatRatio(value)}${times}`;
-    const verdict = summary ? verdicts[judge(goal, summary.median)] : 'not measured';
-    return [goal.what, limit(goal.bar), limit(goal.aim), summary ? formatSummary(summary) : '–', verdict];
-  });
-  return ['## Goals', table(['', 'bar', 'aim', 'ratio in this run', ''], lines)];
-}
+const GROUP_TITLES = {
+  usual: 'At the loads that users run',
+  saturated: 'Saturated: a queue that is never empty, and handlers that do nothing',
+};
 
-/** 1.1, 0.45, but 1/3. */
-function formatRatio(value) {
-  const short = Number(value.toFixed(2));
-  return short === value ? String(short) : `1/${Math.round(1 / value)}`;
+function goalTables(findSeries) {
+  const tables = Object.entries(GROUP_TITLES).flatMap(([group, title]) => {
+    const lines = judgeGoals(group, findSeries).map(({ what, bar, ratio, verdict }) => [
+      ...[what, bar, ratio],
+      verdict === 'failed' ? '**failed**' : verdict,
+    ]);
+    return [`### ${title}`, table(['', 'bar', 'ratio in this run', ''], lines)];
+  });
+  return ['## Goals', ...tables];
 }
 
 /** Where a rival's median beats ours, raw Redis included: nobody should have to find out by themselves. */
@@ -118,9 +102,9 @@ function leadOf({ system, runs }, { key, better, notFor = [] }, ours) {
   return [`${system} ${formatNumber(theirs)}${Number.isFinite(factor) ? ` (${formatNumber(factor)}×)` : ''}`];
 }
 
-function allFigures(allSeries) {
+function figuresOf(title, allSeries) {
   return [
-    '## All figures',
+    `## ${title}`,
     ...allSeries.flatMap(({ scenario: name, conditions, rows }) => {
       const scenario = createScenarios(conditions)[name];
       const figures = scenario.figures.filter(({ key }) => rows.some((row) => figureOf(row, key)));
@@ -164,7 +148,7 @@ function howTo() {
   return [
     '## How to repeat it',
     'Needed: a redis-server (or Valkey) in the path or named by `REDIS_SERVER`, Node, and a machine that does nothing else meanwhile. The rivals are installed into `bench/node_modules` on first use.',
-    '```sh\nnpm run bench                                  # all but the long scenarios, 3 repeats\nnpm run bench -- --scenario drain-10,retry --systems bullmq,bullmq:rm,task-queue --repeats 5\nnpm run bench -- --plan goals --repeats 5       # what the table of goals needs\nnpm run bench -- --plan full --repeats 5        # everything on this page\nnpm run bench -- --report                       # this page, from the newest results\nnpm run bench -- --help                         # AOF, payload size, round trip, pinning, queues, workers\n```',
+    '```sh\nnpm run bench                                  # all but the long scenarios, 3 repeats\nnpm run bench -- --scenario drain-10,retry --systems bullmq,bullmq:rm,task-queue --repeats 5\nnpm run bench -- --plan goals --scale 0.5       # what the table of goals needs, 25 minutes\nnpm run bench -- --goals                        # that table, from the newest results\nnpm run bench -- --plan full --repeats 5        # everything on this page\nnpm run bench -- --report                       # this page, from the newest results\nnpm run bench -- --help                         # AOF, payload size, round trip, pinning, queues, workers\n```',
     'Throughput with one job in flight is the time of a round trip, and on a virtual machine mostly the time a core takes to wake up: `--pin` steadies it.',
   ];
 }

@@ -1,4 +1,4 @@
-// npm run bench: measures, prints, and writes JSON; with --report it writes docs/performance.md instead.
+// npm run bench: measures, prints, and writes JSON; with --goals or --report it reads that again instead.
 import { readOptions, USAGE } from './options.mjs';
 import { buildPackage, installPeers } from './preparer.mjs';
 import { readNewestResults, readResults, ResultsFile } from './results-file.mjs';
@@ -17,6 +17,7 @@ try {
 
 if (options.help) console.log(USAGE);
 else if (options.list) list();
+else if (options.goals) await printGoals(options.from ? readResults(options.from) : readNewestResults());
 else if (options.report) await report();
 else await measure();
 
@@ -34,7 +35,13 @@ async function measure() {
     };
     await conduct(run, options.repeats, onScenario, (server) => file.describe(server));
   }
+  if (options.plan === 'goals') await printGoals(file.content);
   console.log('\nnpm run bench -- --report renders them into docs/performance.md');
+}
+
+async function printGoals(results) {
+  const { printGoals: print } = await import('./goal-table.mjs');
+  if (!print(results)) process.exitCode = 1;
 }
 
 async function report() {

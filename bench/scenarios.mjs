@@ -36,7 +36,7 @@ export function createScenarios({ payload, scale, queues, workers }) {
       figures: [less('overPerfect', '×'), less('seconds', 's')],
     },
     mixed: {
-      about: '90 % of the payloads have 2 kB, 10 % have 50 kB: 1000 adds in flight, then a drain with concurrency 100',
+      about: '90 % of the payloads have 2 kB, 10 % have 50 kB: 100 adds in flight, then a drain with concurrency 100',
       measure: 'mixed',
       params: { jobs: n(20_000), warm: n(2000), concurrency: 100, inflight: 100 },
       figures: [
@@ -46,6 +46,47 @@ export function createScenarios({ payload, scale, queues, workers }) {
         less('add.redisUsPerJob', 'µs'),
         less('drain.nodeUsPerJob', 'µs'),
         less('add.nodeUsPerJob', 'µs'),
+      ],
+    },
+    rss: {
+      about: 'resident memory of a worker that runs in a Nest application, after 100,000 jobs, concurrency 100',
+      measure: 'residentMemory',
+      params: { jobs: 100_000, portion: 10_000, concurrency: 100, chunk },
+      figures: [less('residentMb', 'MB'), less('heapMb', 'MB'), less('idleMb', 'MB')],
+    },
+    idle: {
+      about: 'ten idle workers in one process, 60 s',
+      measure: 'idle',
+      params: { workers: 10, seconds: Math.max(2, Math.round(60 * Math.min(1, scale))) },
+      figures: [
+        less('clientCommandsPerSec', '/s'),
+        less('readsPerSec', '/s'),
+        less('commandsPerSec', '/s'),
+        less('workerCpuMsPerSec', 'ms/s'),
+        less('connectionsPerWorker', ''),
+      ],
+    },
+    'latency-idle': {
+      about: 'enqueue call to handler start: 100 jobs/s, concurrency 1',
+      measure: 'latency',
+      params: { jobs: n(600), warm: 100, perSecond: 100, concurrency: 1 },
+      figures: LATENCY,
+    },
+    'latency-2000': {
+      about: 'enqueue call to handler start: 2000 jobs/s, concurrency 10',
+      measure: 'latency',
+      params: { jobs: n(8000), warm: 2000, perSecond: 2000, concurrency: 10 },
+      figures: LATENCY,
+    },
+    delayed: {
+      about: '10,000 jobs due at one instant 2 s ahead, concurrency 100: lateness of their starts',
+      measure: 'delayed',
+      params: { jobs: n(10_000), aheadMs: 2000, concurrency: 100, chunk },
+      figures: [
+        less('drainMs', 'ms'),
+        less('latenessMs.p50', 'ms'),
+        less('latenessMs.max', 'ms'),
+        less('early', 'jobs'),
       ],
     },
     'enqueue-one': {
@@ -80,46 +121,11 @@ export function createScenarios({ payload, scale, queues, workers }) {
       figures: ADDS,
     },
     ...Object.fromEntries([1, 10, 100].map((concurrency) => [`drain-${concurrency}`, drain(concurrency)])),
-    'latency-idle': {
-      about: 'enqueue call to handler start: 100 jobs/s, concurrency 1',
-      measure: 'latency',
-      params: { jobs: n(600), warm: 100, perSecond: 100, concurrency: 1 },
-      figures: LATENCY,
-    },
-    'latency-2000': {
-      about: 'enqueue call to handler start: 2000 jobs/s, concurrency 10',
-      measure: 'latency',
-      params: { jobs: n(8000), warm: 2000, perSecond: 2000, concurrency: 10 },
-      figures: LATENCY,
-    },
     memory: {
       about: 'Redis memory of a waiting job, and of a completed one kept with a 60-byte result',
       measure: 'memory',
       params: { jobs: n(20_000), concurrency: 50, chunk },
       figures: [less('waitingBytes', 'B'), { ...less('completedBytes', 'B'), notFor: KEEP_NOTHING }],
-    },
-    idle: {
-      about: 'ten idle workers in one process, 60 s',
-      measure: 'idle',
-      params: { workers: 10, seconds: Math.max(2, Math.round(60 * Math.min(1, scale))) },
-      figures: [
-        less('clientCommandsPerSec', '/s'),
-        less('readsPerSec', '/s'),
-        less('commandsPerSec', '/s'),
-        less('workerCpuMsPerSec', 'ms/s'),
-        less('connectionsPerWorker', ''),
-      ],
-    },
-    delayed: {
-      about: '10,000 jobs due at one instant 2 s ahead, concurrency 100: lateness of their starts',
-      measure: 'delayed',
-      params: { jobs: n(10_000), aheadMs: 2000, concurrency: 100, chunk },
-      figures: [
-        less('drainMs', 'ms'),
-        less('latenessMs.p50', 'ms'),
-        less('latenessMs.max', 'ms'),
-        less('early', 'jobs'),
-      ],
     },
     retry: {
       about: '10,000 jobs that fail once, no backoff, concurrency 10',
@@ -135,9 +141,9 @@ export function createScenarios({ payload, scale, queues, workers }) {
       params: { workers: 2, concurrency: 10, jobs: 200, jobMs: 50, quickJobs: 2000 },
       figures: [less('coldOverPerfect', '×'), less('warmOverPerfect', '×'), less('coldMs', 'ms'), less('warmMs', 'ms')],
     },
-    rss: {
+    'rss-growth': {
       about: 'resident memory of a worker after 1,000,000 jobs against after 100,000, concurrency 100',
-      measure: 'residentMemory',
+      measure: 'memoryGrowth',
       params: { first: n(100_000), last: n(MILLION), portion: n(50_000), concurrency: 100, chunk },
       figures: [less('growth', '×'), less('firstMb', 'MB'), less('lastMb', 'MB'), less('heapGrowth', '×')],
       limitMs: LONG_MS,
@@ -239,6 +245,7 @@ const KINDS = {
   growth: 'growth',
   split: 'split',
   residentMemory: 'rss',
+  memoryGrowth: 'rss-growth',
   queues: 'drain',
   workers: 'drain',
   profile: 'drain',

@@ -65,7 +65,8 @@ const behaviours = {
 
 const answers = {
   async start() {
-    const { host, port, queues, keepAll, hasDelays, concurrency, instances = 1 } = plan;
+    const { host, port, queues, keepAll, hasDelays, concurrency, inNest, instances = 1 } = plan;
+    if (inNest) await openEmptyApplication();
     const handle = behaviours[plan.behaviour];
     for (let opened = 0; opened < instances; opened++) {
       workers.push(await system.openWorker({ host, port, variant, queues, keepAll, hasDelays, concurrency, handle }));
@@ -89,6 +90,13 @@ const answers = {
     process.exit(0);
   },
 };
+
+async function openEmptyApplication() {
+  await import('@nestjs/common');
+  const { NestFactory } = await import('@nestjs/core');
+  class EmptyModule {}
+  await NestFactory.createApplicationContext(EmptyModule, { logger: ['error'] });
+}
 
 process.on('message', (question) => {
   answers[question]().then(

@@ -63,31 +63,47 @@ export async function idle(stage) {
   };
 }
 
+/** Users run every one of these in a Nest application, so each has one here: what Nest itself weighs is in every figure. */
 export async function residentMemory(stage) {
-  const { first, last, portion, concurrency } = stage.params;
-  const producer = await stage.openProducer();
-  const worker = stage.workerProcess({ concurrency });
-  await worker.start();
-  let handled = 0;
-  const handleUntil = async (target) => {
-    while (handled < target) {
-      const jobs = Math.min(portion, target - handled);
-      await stage.preload(producer, jobs);
-      await stage.finished(producer, 10);
-      handled += jobs;
-    }
-    return worker.ask('memory');
+  const { jobs, portion, concurrency } = stage.params;
+  const [idle, busy] = await memoryAfter(stage, { points: [0, jobs], portion, concurrency, inNest: true });
+  return {
+    residentMb: round(busy.rss / MB, 1),
+    heapMb: round(busy.heapUsed / MB, 1),
+    idleMb: round(idle.rss / MB, 1),
   };
-  const early = await handleUntil(first);
-  const late = await handleUntil(last);
-  await worker.close();
-  await producer.close();
+}
+
+export async function memoryGrowth(stage) {
+  const { first, last, portion, concurrency } = stage.params;
+  const [early, late] = await memoryAfter(stage, { points: [first, last], portion, concurrency });
   return {
     growth: round(late.rss / early.rss, 3),
     firstMb: round(early.rss / MB, 1),
     lastMb: round(late.rss / MB, 1),
     heapGrowth: round(late.heapUsed / early.heapUsed, 3),
   };
+}
+
+/** What a worker process holds after so many jobs. */
+async function memoryAfter(stage, { points, portion, ...plan }) {
+  const producer = await stage.openProducer();
+  const worker = stage.workerProcess(plan);
+  await worker.start();
+  const found = [];
+  let handled = 0;
+  for (const point of points) {
+    while (handled < point) {
+      const jobs = Math.min(portion, point - handled);
+      await stage.preload(producer, jobs);
+      await stage.finished(producer, 10);
+      handled += jobs;
+    }
+    found.push(await worker.ask('memory'));
+  }
+  await worker.close();
+  await producer.close();
+  return found;
 }
 
 export async function growth(stage) {

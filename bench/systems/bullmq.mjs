@@ -3,7 +3,7 @@
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 
-export const cannot = (variant) => (variant === '' ? ['rss'] : []); // it would keep a million completed jobs
+export const cannot = (variant) => (variant === '' ? ['rss-growth'] : []); // it would keep a million completed jobs
 
 const connect = ({ host, port }, extra) => new Redis({ host, port, maxRetriesPerRequest: null, ...extra });
 

@@ -27,6 +27,9 @@ export const REFERENCES = ['bullmq', 'bullmq:rm'];
 
 export const OURS = 'task-queue';
 
+/** The floor under every queue. */
+export const RAW = 'raw';
+
 export async function loadSystem(name) {
   if (!SYSTEM_NAMES.includes(name)) throw new Error(`Unknown system "${name}". Known: ${SYSTEM_NAMES.join(', ')}`);
   const whole = FILES[name];
