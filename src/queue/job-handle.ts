@@ -121,8 +121,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
 
   /**
    * How many failed runs are allowed. Of a job that died in a run, the number that decided; of others, what the job itself
-   * says, else its queue's configuration or its handler in this process. Undefined where none of these is known here: in a
-   * producer, the handler of another process may say anything.
+   * says, else what holds for its handler in this process. Undefined where this process has no such handler: another one may
+   * configure its queue otherwise.
    */
   get maxAttempts(): number | undefined {
     const { header, name, settled } = this.#read();
@@ -225,10 +225,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
    * @throws JobNotFoundError when it is no longer kept
    */
   async refresh(): Promise<this> {
-    const { broker, queue } = this.#scope;
-    const [stored] = await broker.read(queue, [this.#number]);
-    // An id of a user may look like the number of a job that is gone.
-    if (stored?.id !== this.#number) throw new JobNotFoundError(queue, this.id);
+    const stored = await this.#readKept();
     this.#state = stored.state;
     this.#text = stored.record;
     this.#stored = stored;
@@ -284,8 +281,9 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     return this.#resultOf(end) as T;
   }
 
-  /** What its handler logged: the last 100 lines of at most 1 KiB. */
-  logs(): Promise<string[]> {
+  /** What its handler logged: the last 100 lines of at most 1 KiB. @throws JobNotFoundError */
+  async logs(): Promise<string[]> {
+    await this.#readKept();
     return this.#scope.broker.logs(this.#scope.queue, this.#number);
   }
 
@@ -333,6 +331,14 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
       cancelling: this.cancelling,
       unreadable: this.unreadable,
     };
+  }
+
+  async #readKept(): Promise<StoredJob> {
+    const { broker, queue } = this.#scope;
+    const [stored] = await broker.read(queue, [this.#number]);
+    // An id of a user may look like the number of a job that is gone.
+    if (stored?.id !== this.#number) throw new JobNotFoundError(queue, this.id);
+    return stored;
   }
 
   async #wait(timeoutMs: number): Promise<SettledLine | 'timeout' | 'gone'> {

@@ -20,7 +20,7 @@ export interface QueueScope {
   readonly backoffNames: readonly string[];
   /** Queue configuration over module defaults over the package's: as far as a producer can know. */
   readonly settings: ResolvedJobOptions;
-  /** How many failed runs jobs of this name are allowed; undefined where only another process can know. */
+  /** How many failed runs jobs of this name are allowed; undefined where this process has no handler of them. */
   attemptLimitsOf(jobName: string): AttemptLimits | undefined;
   /** Told of each job before it is stored, but for those of definitions. */
   readonly names: JobNameChecker;

@@ -342,8 +342,7 @@ export class QueueService {
       names,
       settings,
       attemptLimitsOf: (jobName) => {
-        // The configuration of a queue wins over its handlers, wherever they are.
-        if (configured.maxAttempts !== undefined) return settings;
+        // Without the handler this process cannot know: the one that has it may configure the queue otherwise.
         const handled = this.queues.handledOptionsOf(queue, jobName);
         return handled && layerJobOptions(configured, handled, this.options.defaults);
       },

@@ -166,11 +166,11 @@ export class ScheduleService {
   /**
    * Deletes the schedule and its history; its jobs stay. One that running code declares is stored again within half a
    * minute: {@link pause} it, or disable it under `schedules` in `forRoot`.
-   * @returns false where none of this name is stored
+   * @throws ScheduleNotFoundError
    */
-  async remove(name: string, address?: ScheduleAddress): Promise<boolean> {
+  async remove(name: string, address?: ScheduleAddress): Promise<void> {
     const { broker, queue } = this.placeOf(name, address);
-    return broker.removeSchedule(queue, name);
+    if (!(await broker.removeSchedule(queue, name))) throw new ScheduleNotFoundError(queue, name);
   }
 
   /**

@@ -163,6 +163,15 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       expect(await heir.refresh()).toMatchObject({ state: 'scheduled' });
     });
 
+    it('refresh, result and logs of a handle throw where the job is not kept', async () => {
+      const gone = await mail.enqueue({ to: 'a' }, { id: 'gone' });
+      await mail.remove('gone');
+      await mail.enqueue({ to: 'b' }, { id: gone.number });
+      for (const ask of [() => gone.refresh(), () => gone.result({ timeout: 0 }), () => gone.logs()]) {
+        await expect(ask()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_NOT_FOUND', id: 'gone' });
+      }
+    });
+
     it('promote has a delayed job run now, by service, queue and handle', async () => {
       const handles = [];
       for (const id of ['a', 'b', 'c']) handles.push(await mail.enqueue({ to: id }, { id, delay: '1h' }));

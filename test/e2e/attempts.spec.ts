@@ -31,10 +31,18 @@ describe.each(STORES)('attempts on $name', ({ options }) => {
     expect((await producer.get(QueueService).retry('work', job.id)).maxAttempts).toBeUndefined();
   });
 
-  it('are told by a handle where the job, its queue or a handler of this process says them', async () => {
+  it('are told by a handle where the job says them, or a handler of this process takes it', async () => {
+    const handlers = [
+      handlerOf('work', () => 1, { maxAttempts: 5, name: 'known' }),
+      handlerOf('set', () => 1, { maxAttempts: 5 }),
+    ];
     const { app } = await startApp(
-      { providers: [handlerOf('work', () => 1, { maxAttempts: 5, name: 'known' })] },
-      { ...options(), queues: { work: {}, set: { maxAttempts: 7 } }, defaults: { maxAttempts: 4 } },
+      { providers: handlers },
+      {
+        ...options(),
+        queues: { work: {}, set: { maxAttempts: 7 }, elsewhere: { maxAttempts: 7 } },
+        defaults: { maxAttempts: 4 },
+      },
     );
     const queues = app.get(QueueService);
     const of = async (queue: string, given: object) => (await queues.enqueue(queue, {}, given)).maxAttempts;
@@ -42,6 +50,9 @@ describe.each(STORES)('attempts on $name', ({ options }) => {
     expect(await of('work', { name: 'known', maxAttempts: 9 })).toBe(9);
     expect(await of('work', { name: 'other' })).toBeUndefined();
     expect(await of('set', {})).toBe(7);
+    // The process that handles this queue may configure it otherwise.
+    expect(await of('elsewhere', {})).toBeUndefined();
+    expect(await of('elsewhere', { maxAttempts: 9 })).toBe(9);
   });
 
   it.each([

@@ -103,8 +103,8 @@ describe('on the clock of a test', () => {
     await queues.advance(app, '20m');
     expect(told()).toEqual([{ name: 'monthly', schedule: 'tenant-7', payload: { tenant: 8 } }]);
 
-    expect(await schedules.remove('tenant-7', at)).toBe(true);
-    expect(await schedules.remove('tenant-7', at)).toBe(false);
+    await schedules.remove('tenant-7', at);
+    await expect(schedules.remove('tenant-7', at)).rejects.toMatchObject({ code: 'TASK_QUEUE_SCHEDULE_NOT_FOUND' });
     expect(await schedules.get('tenant-7', at)).toBeUndefined();
     await queues.advance(app, '1h');
     expect(ran).toEqual([]);
