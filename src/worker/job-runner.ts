@@ -29,9 +29,9 @@ import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
 import type { ResolvedJobOptions } from '../options/options.js';
 import { recordError, writeHistory } from './error-history.js';
-import { FailureLog } from './failure-log.js';
 import type { HandlerTable } from './handler-plan.js';
 import { maskText } from './reporter.js';
+import type { RunObserver } from './run-observer.js';
 import { RunningJob, type ReportSink } from './running-job.js';
 import { StackBudget } from './stack-budget.js';
 import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
@@ -54,6 +54,7 @@ export interface RunnerContext {
   onOwnRule?: (() => void) | undefined;
   now(): number;
   sink: ReportSink;
+  observer: Pick<RunObserver, 'failed'>;
   logger: Pick<Logger, 'warn' | 'debug'>;
 }
 
@@ -72,13 +73,10 @@ const RESEND_LENGTH = 4096;
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
   private readonly stacks = new StackBudget();
-  private readonly failures: FailureLog;
   /** Strategies that were complained of. */
   private readonly toldStrategies = new Set<string>();
 
-  constructor(private readonly context: RunnerContext) {
-    this.failures = new FailureLog(context.queue, context.logger);
-  }
+  constructor(private readonly context: RunnerContext) {}
 
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
   prepare(reserved: ReservedJob): RunningJob | Settlement {
@@ -288,7 +286,7 @@ export class JobRunner {
     const record = this.record(thrown, job, at, this.stacks.take(at));
     const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
     const delayMs = this.delayOf(job, thrown);
-    this.failures.tell(job, record, delayMs);
+    this.context.observer.failed(job, record, delayMs);
     return retry(id, token, delayMs, failed);
   }
 

@@ -1,13 +1,11 @@
-import type { BeatReply, Broker, HeldJob, Heartbeat } from '../core/broker.js';
+import type { BeatReply, Broker, Heartbeat } from '../core/broker.js';
 
 export interface LeaseKeeperContext {
   broker: Broker;
   queue: string;
   workerId: string;
   leaseMs: number;
-  held: () => HeldJob[];
   onCancelling: (ids: readonly string[]) => void;
-  onLost: (lost: readonly HeldJob[]) => void;
   /** The lease ran out at some time: others may have what this worker holds. */
   onLapse: () => void;
 }
@@ -79,17 +77,6 @@ export class LeaseKeeper {
    */
   mayHaveLapsed(now: number): boolean {
     return now >= this.endsAt;
-  }
-
-  /** @returns the fence up to which the store looked */
-  async reconcile(): Promise<number> {
-    const { broker, queue, workerId, held, onLost } = this.context;
-    const before = held();
-    const { lost, fence } = await broker.reconcile(queue, workerId, before);
-    // What was settled meanwhile is no longer in flight either: only what is still held can be lost.
-    const now = new Map(held().map(({ id, token }) => [id, token]));
-    onLost(before.filter(({ id, token }) => lost.includes(id) && now.get(id) === token));
-    return fence;
   }
 
   private async beat(): Promise<void> {

@@ -17,13 +17,15 @@ const CLOSES_AT = 64 * 1024;
 const ROUNDS = 3;
 const LONGEST_WORDS = 500;
 
-/** Settlements that travel together because more of them were refused together. */
+/** Settlements that travel together in one turn. */
 export interface Batch {
   readonly settlements: readonly Settlement[];
   /** Of the settlement that is alone. */
   refusals: number;
   /** It ends a job whose real end was refused, with nothing in it that could be too large. */
   isLast: boolean;
+  /** Of settlements that were refused together. */
+  readonly isPart: boolean;
 }
 
 /**
@@ -81,7 +83,7 @@ export class SettlementDivider {
   }
 
   private add(settlements: readonly Settlement[], refusals: number, isLast: boolean): void {
-    this.batches.push({ settlements, refusals, isLast });
+    this.batches.push({ settlements, refusals, isLast, isPart: true });
   }
 }
 

@@ -31,6 +31,7 @@ class Runs {
       fallback: DEFAULTS.job,
       now: () => this.now,
       sink: { progress() {}, log() {}, show: (value) => value },
+      observer: { failed() {} },
       logger: { warn() {}, debug() {} },
     });
   }

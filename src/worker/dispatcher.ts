@@ -1,0 +1,198 @@
+import { Bag } from '../core/bag.js';
+import type { Broker, HeldJob, Settlement } from '../core/broker.js';
+import type { HeldJobs } from './held-jobs.js';
+import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
+import type { Prefetcher } from './prefetcher.js';
+import { Reporter } from './reporter.js';
+import type { RunObserver } from './run-observer.js';
+import type { AbortReason, RunningJob } from './running-job.js';
+import { release } from './settlements.js';
+import { TimeoutSweeper } from './timeout-sweeper.js';
+
+/** What runs need, whichever jobs they are of. */
+export interface RunContext extends Omit<RunnerContext, 'sink' | 'now' | 'observer'> {
+  broker: Broker;
+  /** Largest encoded progress in bytes. */
+  payloadLimit: number;
+}
+
+export interface DispatcherContext {
+  concurrency: number;
+  held: HeldJobs;
+  prefetcher: Prefetcher;
+  observer: RunObserver;
+  /** @param stored the envelope that the store has of the job */
+  settle: (settlement: Settlement, stored: string) => void;
+  /** Jobs ended without a run. */
+  onRefused: () => void;
+  /** A run ended, and what fits in its place has started. */
+  onEnd: () => void;
+  /** Newer leases exist on jobs that reported something. */
+  onLost: (lost: readonly HeldJob[]) => void;
+}
+
+/** Starts held jobs as far as concurrency goes, and ends their runs. */
+export class Dispatcher {
+  private readonly running = new Bag<RunningJob>();
+  private readonly runner: JobRunner;
+  private readonly reporter: Reporter;
+  private readonly timeouts = new TimeoutSweeper((job) => this.timeOut(job));
+  private starting = false;
+  /** A suspect runs: nothing else may run beside it. */
+  private quarantined = false;
+
+  private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
+
+  constructor(
+    run: RunContext,
+    private readonly context: DispatcherContext,
+  ) {
+    const { broker, codec, logger, payloadLimit, queue, redactor } = run;
+    const { observer, onLost } = context;
+    this.reporter = new Reporter(broker, queue, codec, payloadLimit, redactor, onLost, logger);
+    this.runner = new JobRunner({ ...run, now: () => broker.now(), sink: this.reporter, observer });
+  }
+
+  /** How many jobs run. */
+  get size(): number {
+    return this.running.size;
+  }
+
+  get isQuarantined(): boolean {
+    return this.quarantined;
+  }
+
+  /** Ids of the jobs that run now, the longest first. */
+  get ids(): string[] {
+    return this.longestFirst().map(({ id }) => id);
+  }
+
+  list(): HeldJob[] {
+    return [...this.runsByNumber().values()].map(({ number, token }) => ({ id: number, token }));
+  }
+
+  /** Starts what fits; handlers that end at once make room while this goes on. */
+  startHeld(): void {
+    if (this.starting) return; // a handler that ended at once: the loop below sees the room it made
+    this.starting = true;
+    try {
+      this.startWhatFits();
+    } finally {
+      this.starting = false;
+    }
+  }
+
+  /** @returns those of the jobs that do not run here */
+  cancel(numbers: readonly string[]): string[] {
+    const runs = this.runsByNumber();
+    for (const number of numbers) runs.get(number)?.abort('cancelled');
+    return numbers.filter((number) => !runs.has(number));
+  }
+
+  /** Newer leases exist on these jobs: their runs here learn it, and count for nothing. */
+  lose(lost: readonly HeldJob[]): void {
+    const runs = this.runsByNumber();
+    for (const { id: number, token } of lost) {
+      const job = runs.get(number);
+      // An answer about an older run says nothing about the one that runs now.
+      if (job?.token !== token) continue;
+      job.ended = true;
+      job.abort('lease-lost');
+      this.forget(job);
+      this.context.observer.lost([number]);
+    }
+  }
+
+  /** Signals are aborted, and what still runs goes back to the queue, no attempt burned. */
+  releaseAll(reason: AbortReason): void {
+    for (const job of this.longestFirst()) {
+      if (job.ended) continue;
+      job.abort(reason);
+      if (job.ended) continue; // an Observable settles in its abort
+      job.ended = true;
+      this.finish(job, release(job.number, job.token));
+    }
+  }
+
+  /** Sends what ended runs have reported: after their settlement they may not write any more. */
+  flushReports(): void {
+    this.reporter.flush();
+  }
+
+  stop(): void {
+    this.timeouts.stop();
+    this.reporter.close();
+  }
+
+  private startWhatFits(): void {
+    const { concurrency, held, observer, onRefused, settle } = this.context;
+    while (held.size > 0 && this.running.size < concurrency && !this.quarantined) {
+      const reserved = held.next();
+      if (reserved === undefined) return;
+      const prepared = this.runner.prepare(reserved);
+      if (isSettlement(prepared)) {
+        settle(prepared, reserved.envelope);
+        observer.ended(prepared, undefined);
+        onRefused();
+      } else {
+        this.start(prepared);
+      }
+    }
+  }
+
+  private start(job: RunningJob): void {
+    this.running.add(job);
+    if (isSuspect(job)) this.quarantined = true;
+    const timeoutMs = timeoutOf(job);
+    if (timeoutMs !== undefined) this.timeouts.watch(job, timeoutMs);
+    this.runner.run(job, this.onEnd);
+  }
+
+  private finish(job: RunningJob, settlement: Settlement): void {
+    const { observer, onEnd, prefetcher, settle } = this.context;
+    this.forget(job);
+    settlement.durationMs = performance.now() - job.startedAt;
+    prefetcher.observe(settlement.durationMs);
+    observer.ended(settlement, job);
+    settle(settlement, job.envelopeText);
+    this.startHeld();
+    onEnd();
+  }
+
+  private forget(job: RunningJob): void {
+    this.running.delete(job);
+    this.timeouts.forget(job);
+    if (isSuspect(job)) this.quarantined = false;
+  }
+
+  private timeOut(job: RunningJob): void {
+    if (job.ended) return;
+    job.abort('timeout');
+    if (job.ended) return;
+    job.ended = true;
+    this.finish(job, this.runner.timedOut(job, timeoutOf(job) ?? 0));
+  }
+
+  private longestFirst(): RunningJob[] {
+    return [...this.running].sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
+  private runsByNumber(): Map<string, RunningJob> {
+    const runs = new Map<string, RunningJob>();
+    for (const job of this.running) {
+      const other = runs.get(job.number);
+      if (other === undefined || job.fence > other.fence) runs.set(job.number, job);
+    }
+    return runs;
+  }
+}
+
+/** A job that crashed its worker twice runs alone. */
+function isSuspect({ crashes }: RunningJob): boolean {
+  return crashes >= 2;
+}
+
+function timeoutOf({ envelope, plan }: RunningJob): number | undefined {
+  return envelope.header.t ?? plan.settings.timeoutMs;
+}

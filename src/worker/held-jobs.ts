@@ -1,0 +1,91 @@
+import type { HeldJob, ReservedJob, Settlement } from '../core/broker.js';
+import type { Prefetcher } from './prefetcher.js';
+import { release } from './settlements.js';
+
+/** Held jobs that none of the running ones made room for within this go back to the queue. */
+const STALE_HOLD_MS = 25;
+
+export interface HeldJobsContext {
+  /** A number of jobs, or `auto`: the prefetcher decides. */
+  prefetch: 'auto' | number;
+  prefetcher: Prefetcher;
+  /** @param stored the envelope that the store has of the job */
+  settle: (settlement: Settlement, stored: string) => void;
+  /** Jobs went back to the queue: a turn has to carry that. */
+  onGivenBack: () => void;
+}
+
+/** Jobs that are reserved for this worker and have not started. */
+export class HeldJobs {
+  private jobs: ReservedJob[] = [];
+  private staleTimer: NodeJS.Timeout | undefined;
+  /** The first of the held jobs when the timer was set. */
+  private staleMark: ReservedJob | undefined;
+
+  constructor(private readonly context: HeldJobsContext) {}
+
+  get size(): number {
+    return this.jobs.length;
+  }
+
+  add(jobs: readonly ReservedJob[]): void {
+    for (const job of jobs) this.jobs.push(job);
+    this.context.prefetcher.weigh(jobs);
+  }
+
+  next(): ReservedJob | undefined {
+    return this.jobs.shift();
+  }
+
+  list(): HeldJob[] {
+    return this.jobs.map(({ id, token }) => ({ id, token }));
+  }
+
+  /** All of them go back to the front of the queue. */
+  giveBack(): void {
+    const { jobs } = this;
+    this.jobs = [];
+    this.release(jobs);
+  }
+
+  /** A held job that somebody cancelled: the store turns the release of a marked job into its cancellation. */
+  cancel(id: string): void {
+    this.release(this.take((job) => job.id === id));
+  }
+
+  /** A newer lease exists on this job. */
+  lose({ id, token }: HeldJob): void {
+    this.take((job) => job.id === id && job.token === token);
+  }
+
+  /** Held jobs behind handlers that turned out slow go back to the front, where another worker finds them. */
+  watch(): void {
+    if (this.jobs.length === 0 || this.context.prefetch !== 'auto' || this.staleTimer !== undefined) return;
+    [this.staleMark] = this.jobs;
+    this.staleTimer = setTimeout(() => {
+      this.staleTimer = undefined;
+      if (this.jobs.length > 0 && this.jobs[0] === this.staleMark) {
+        this.context.prefetcher.distrust(STALE_HOLD_MS);
+        this.giveBack();
+      } else {
+        this.watch();
+      }
+    }, STALE_HOLD_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.staleTimer);
+  }
+
+  private take(isMeant: (job: ReservedJob) => boolean): ReservedJob[] {
+    const taken = this.jobs.filter(isMeant);
+    if (taken.length > 0) this.jobs = this.jobs.filter((job) => !taken.includes(job));
+    return taken;
+  }
+
+  private release(jobs: readonly ReservedJob[]): void {
+    if (jobs.length === 0) return;
+    for (const { id, token, envelope } of jobs) this.context.settle(release(id, token), envelope);
+    this.context.onGivenBack();
+  }
+}

@@ -1,0 +1,107 @@
+import type { Dispatcher } from './dispatcher.js';
+import type { HeldJobs } from './held-jobs.js';
+import type { Prefetcher } from './prefetcher.js';
+import type { TurnAnswer, WorkerSession } from './worker-session.js';
+
+export interface SlotKeeperContext {
+  concurrency: number;
+  prefetcher: Prefetcher;
+  session: WorkerSession;
+  held: HeldJobs;
+  dispatcher: Dispatcher;
+}
+
+/** What one turn was to bring, and under which circumstances. */
+export interface SlotRequest {
+  readonly want: number;
+  /** The worker ran and held nothing else. */
+  readonly alone: boolean;
+  /** How often the queue was resumed before. */
+  readonly resumes: number;
+}
+
+/** How many jobs a turn may ask for: what runs, is held or was asked for already takes its slot. */
+export class SlotKeeper {
+  private paused = false;
+  /** Rises when the queue is resumed: the answer to an older turn may still say that it is paused. */
+  private resumes = 0;
+  private reserving = true;
+  /** Lets the running jobs end, so that a suspect can run alone. */
+  private clearing = false;
+  private turns = 0;
+  /** Slots promised to turns under way. */
+  private slotsRequested = 0;
+
+  constructor(private readonly context: SlotKeeperContext) {}
+
+  /** Jobs that may run and be held. */
+  get capacity(): number {
+    return this.context.concurrency + this.context.prefetcher.target;
+  }
+
+  /** Slots that a further turn may ask for. */
+  get free(): number {
+    const { dispatcher, held, session } = this.context;
+    if (!this.mayStart) return 0;
+    if (this.clearing) return this.isAlone ? 1 : 0;
+    const free = this.capacity - dispatcher.size - held.size - this.slotsRequested;
+    return Math.min(Math.max(free, 0), session.mostJobs);
+  }
+
+  /** A job that comes now may start or be held; otherwise it goes back. */
+  get mayStart(): boolean {
+    return this.takesJobs && !this.context.dispatcher.isQuarantined;
+  }
+
+  get takesJobs(): boolean {
+    return this.reserving && !this.paused;
+  }
+
+  get isTurning(): boolean {
+    return this.turns > 0;
+  }
+
+  get hasRequested(): boolean {
+    return this.slotsRequested > 0;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.resumes++;
+  }
+
+  stopReserving(): void {
+    this.reserving = false;
+  }
+
+  /** A turn goes out: it asks for all the slots that are free. */
+  request(): SlotRequest {
+    const request = { want: this.free, alone: this.isAlone, resumes: this.resumes };
+    this.turns++;
+    this.slotsRequested += request.want;
+    return request;
+  }
+
+  /** A turn was answered, or given up. */
+  end({ want }: SlotRequest): void {
+    this.turns--;
+    this.slotsRequested -= want;
+  }
+
+  /** @returns whether jobs may be taken again that the turns before this answer could not ask for */
+  heed({ alone, resumes }: SlotRequest, { paused, suspects }: TurnAnswer): boolean {
+    const { paused: wasPaused, clearing: wasClearing } = this;
+    // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
+    this.paused = paused && resumes === this.resumes;
+    this.clearing = suspects && !alone;
+    return (wasPaused && !this.paused) || (wasClearing && !this.clearing);
+  }
+
+  private get isAlone(): boolean {
+    return this.context.dispatcher.size === 0 && this.context.held.size === 0 && !this.isTurning;
+  }
+}
