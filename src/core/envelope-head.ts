@@ -1,4 +1,4 @@
-import { openEnvelope, SETTLED_LETTERS, type EnvelopeHeader } from './envelope.js';
+import { decodeEnvelope, SETTLED_LETTERS, type EnvelopeHeader } from './envelope.js';
 
 /** A longer first line is none of ours. */
 const LONGEST = 8192;
@@ -23,7 +23,7 @@ export function wholeHeadOf(record: string): string {
 export function readHead(head: string): { userId: string | undefined; header: EnvelopeHeader } | undefined {
   if (head === '') return undefined;
   try {
-    return openEnvelope(head + '\n');
+    return decodeEnvelope(head + '\n');
   } catch {
     return undefined;
   }

@@ -24,12 +24,6 @@ export interface Envelope {
   payload: string;
 }
 
-/** An envelope whose errors may be unread. */
-export interface OpenEnvelope extends Envelope {
-  /** Errors of earlier runs as the JSON list that is stored, its parts not looked at; then the header has none. */
-  history: string | undefined;
-}
-
 /** Short keys, because a queue may hold millions of them; every one is optional. */
 export interface EnvelopeHeader {
   /** job name */
@@ -59,11 +53,8 @@ export interface EnvelopeHeader {
 }
 
 const EMPTY_HEADER: EnvelopeHeader = Object.freeze(shapedHeader({}));
-/** Errors come last in what workers write. */
-const ERRORS_KEY = ',"e":';
-/** Raw quotes do not occur inside of JSON texts: this is found in no message. */
-export const ERROR_START = '{"attempt":';
-const WORKERS_ERRORS = `${ERRORS_KEY}[${ERROR_START}`;
+/** Begins an error. JSON escapes quotes inside texts, so no message contains it. */
+const ERROR_START = '{"attempt":';
 const LONGEST_SHARED = 300;
 const MOST_SHARED = 64;
 /** Instants, and what its job shows of it. */
@@ -83,15 +74,19 @@ function stampOf(at: number): string {
   return stamp;
 }
 
-/** The envelope of a job that failed: with this attempt, if any, and this JSON list of errors. */
+/** The envelope of a job that failed: with this attempt, if any, and these errors, which come last. */
 export function encodeFailed(
   { enqueuedAt, userId, header, payload }: Envelope,
   attempt: number | undefined,
-  history: string,
+  errors: ErrorRecord[],
 ): string {
-  let line = enqueuedAt > 0 ? VERSION + stampOf(enqueuedAt) : VERSION;
-  if (userId !== undefined) line += ' ' + userId;
-  return line + ' ' + failedHeaderOf(header, attempt) + history + '}\n' + payload;
+  const { e: _earlier, ...rest } = header;
+  return encodeEnvelope(
+    enqueuedAt,
+    userId,
+    { ...rest, ...(attempt !== undefined && { a: attempt }), e: errors },
+    payload,
+  );
 }
 
 /** JSON of the newest error in what {@link encodeFailed} made; `''` where there is none. */
@@ -99,19 +94,6 @@ export function newestErrorOf(envelope: string): string {
   const [line] = envelope.split('\n', 1);
   const start = line.lastIndexOf(ERROR_START);
   return start >= 0 && line.endsWith(']}') ? line.slice(start, -2) : '';
-}
-
-let failedHeader: { header: EnvelopeHeader; attempt: number | undefined; text: string } | undefined;
-
-/** Up to where the errors begin; jobs that fail together mostly share one header. */
-function failedHeaderOf(header: EnvelopeHeader, attempt: number | undefined): string {
-  if (failedHeader?.header === header && failedHeader.attempt === attempt) return failedHeader.text;
-  const { e: _errors, ...rest } = header;
-  if (attempt !== undefined) rest.a = attempt;
-  const json = JSON.stringify(rest);
-  const text = json === '{}' ? '{"e":' : json.slice(0, -1) + ERRORS_KEY;
-  failedHeader = { header, attempt, text };
-  return text;
 }
 
 export function encodeEnvelope(
@@ -137,13 +119,6 @@ export class UnreadableEnvelopeError extends Error {
 }
 
 export function decodeEnvelope(text: string): Envelope {
-  const { enqueuedAt, userId, header, payload, history } = openEnvelope(text);
-  if (history === undefined) return { enqueuedAt, userId, header, payload };
-  return { enqueuedAt, userId, header: { ...header, ...readHeader(`{"e":${history}}`) }, payload };
-}
-
-/** As {@link decodeEnvelope}, but what workers wrote about earlier runs stays unread: a run that ends well needs none of it. */
-export function openEnvelope(text: string): OpenEnvelope {
   if (text.charCodeAt(0) !== VERSION_CODE) {
     throw new UnreadableEnvelopeError(
       `Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`,
@@ -155,7 +130,7 @@ export function openEnvelope(text: string): OpenEnvelope {
   const space = text.indexOf(' ');
   if (space < 0 || space > newline) {
     const enqueuedAt = readStamp(text, newline);
-    return { enqueuedAt, userId: undefined, header: EMPTY_HEADER, payload, history: undefined };
+    return { enqueuedAt, userId: undefined, header: EMPTY_HEADER, payload };
   }
   let rest = text.slice(space + 1, newline);
   let userId: string | undefined;
@@ -164,15 +139,8 @@ export function openEnvelope(text: string): OpenEnvelope {
     userId = end < 0 ? rest : rest.slice(0, end);
     rest = end < 0 ? '' : rest.slice(end + 1);
   }
-  let history: string | undefined;
-  const start = rest.indexOf(WORKERS_ERRORS);
-  // Quotes again: no message holds the end of a list behind which more fields follow.
-  if (start > 0 && rest.endsWith('}]}') && !rest.includes('],"', start)) {
-    history = rest.slice(start + ERRORS_KEY.length, -1);
-    rest = rest.slice(0, start) + '}';
-  }
   const header = rest === '' ? EMPTY_HEADER : sharedHeaderOf(rest);
-  return { enqueuedAt: readStamp(text, space), userId, header, payload, history };
+  return { enqueuedAt: readStamp(text, space), userId, header, payload };
 }
 
 /** Headers without anything that differs from job to job, by their JSON: those of a queue are few. They are frozen. */

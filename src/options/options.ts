@@ -215,7 +215,7 @@ export const DEFAULTS = {
   leaseWithoutHeartbeatMs: 30 * SECOND,
   /** A main loop that a handler blocked for longer loses its leases. */
   stallLimitMs: 60 * SECOND,
-  /** The last so many errors, so many bytes together; of runs that are repeated, a queue of a process writes so many stacks. */
-  errorHistory: { count: 10, bytes: 8 * 1024, retriedStacksPerSecond: 100 },
+  /** Errors stored with a job: the last so many, so many bytes together. */
+  errorHistory: { count: 10, bytes: 8 * 1024 },
   logs: { lines: 100, lineBytes: 1024 },
 } as const;

@@ -3,14 +3,7 @@ import { isObservable, Subscription, type Observable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/broker.js';
 import type { Codec } from '../core/codec.js';
-import {
-  encodeFailed,
-  jobNameOf,
-  openEnvelope,
-  payloadIdOf,
-  type Envelope,
-  type OpenEnvelope,
-} from '../core/envelope.js';
+import { decodeEnvelope, encodeFailed, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
 import { describeValue } from '../core/errors.js';
 import { controlFlowOf } from '../core/handler.js';
 import {
@@ -28,12 +21,11 @@ import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';
 import { messageOfThrown } from '../core/thrown-reader.js';
 import type { ResolvedJobOptions } from '../options/options.js';
-import { recordError, writeHistory } from './error-history.js';
+import { appendError, recordError } from './error-history.js';
 import type { HandlerTable } from './handler-plan.js';
 import { maskText } from './reporter.js';
 import type { RunObserver } from './run-observer.js';
 import { RunningJob, type ReportSink } from './running-job.js';
-import { StackBudget } from './stack-budget.js';
 import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
 import { refuseUnfinished } from './unfinished-work.js';
 
@@ -72,7 +64,6 @@ const RESEND_LENGTH = 4096;
  */
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
-  private readonly stacks = new StackBudget();
   /** Strategies that were complained of. */
   private readonly toldStrategies = new Set<string>();
 
@@ -81,9 +72,9 @@ export class JobRunner {
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
   prepare(reserved: ReservedJob): RunningJob | Settlement {
     const { queue, handlers, codec, sink, fallback } = this.context;
-    let envelope: OpenEnvelope;
+    let envelope: Envelope;
     try {
-      envelope = openEnvelope(reserved.envelope);
+      envelope = decodeEnvelope(reserved.envelope);
     } catch (error) {
       return this.bury(reserved, 'unreadable', error, undefined, fallback.retention.dead);
     }
@@ -282,18 +273,17 @@ export class JobRunner {
     if (reason !== undefined) {
       return this.bury(reservedOf(job), reason, thrown, job, this.keepOf('dead', envelope, plan.settings));
     }
-    const at = this.context.now();
-    const record = this.record(thrown, job, at, this.stacks.take(at));
-    const failed = encodeFailed(envelope, job.attempt + 1, writeHistory(envelope, record));
+    const record = this.record(thrown, job);
+    const failed = encodeFailed(envelope, job.attempt + 1, appendError(envelope.header.e, record));
     const delayMs = this.delayOf(job, thrown);
     this.context.observer.failed(job, record, delayMs);
     return retry(id, token, delayMs, failed);
   }
 
-  private record(thrown: unknown, job: RunningJob | undefined, at = this.context.now(), withStack = true): ErrorRecord {
+  private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
     const { redactor } = this.context;
     const mask = redactor && job && ((text: string): string => maskText(redactor, text, job));
-    return recordError(thrown, job?.attempt ?? 1, at, mask, withStack);
+    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask);
   }
 
   private delayOf(job: RunningJob, thrown: unknown): number {
@@ -325,7 +315,8 @@ export class JobRunner {
     const record = this.record(thrown, job);
     let envelope: string | undefined;
     if (job !== undefined) {
-      envelope = encodeFailed(job.envelope, job.envelope.header.a, writeHistory(job.envelope, record));
+      const { a: attempt, e: errors } = job.envelope.header;
+      envelope = encodeFailed(job.envelope, attempt, appendError(errors, record));
     }
     // Who reads the dead letter may know nothing of the handler that decided.
     const maxAttempts = job?.maxAttempts;

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { Baggable } from '../core/bag.js';
 import type { Token } from '../core/broker.js';
-import type { OpenEnvelope } from '../core/envelope.js';
+import type { Envelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
@@ -46,7 +46,7 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
     readonly token: Token,
     readonly fence: number,
     readonly crashes: number,
-    readonly envelope: OpenEnvelope,
+    readonly envelope: Envelope,
     /** The envelope as it is stored. */
     readonly envelopeText: string,
     readonly payload: unknown,

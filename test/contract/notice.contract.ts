@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerEvent, QueueSignal, ReservedJob, SettledNotice, Settlement } from '../../src/core/broker.js';
 import { headOf, readHead } from '../../src/core/envelope-head.js';
-import { encodeEnvelope, encodeFailed, openEnvelope } from '../../src/core/envelope.js';
+import { decodeEnvelope, encodeEnvelope, encodeFailed } from '../../src/core/envelope.js';
 import type { ErrorRecord } from '../../src/core/job.js';
 import { MessageLog } from '../support/message-log.js';
 import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
@@ -13,12 +13,11 @@ function errorOf(attempt: number, message = 'no'): ErrorRecord {
 const WITH_STACK: ErrorRecord = { ...errorOf(2), stack: 'Error: no\n    at {"attempt":1]}' };
 const ODD_MESSAGES = ['{"attempt":1,"e":[', 'two\nlines', ']}', '"}]}', '}],"', '\u2028 \u0000 \ud800 ü€😀', ''];
 
-const listOf = (...errors: ErrorRecord[]): string => JSON.stringify(errors);
 const ofUser = (payload: string) => ({ enqueuedAt: 5, userId: '"attempt",("e")', header: { m: 3 }, payload });
 
 /** The envelope of a job whose runs failed so. */
 function failedOf(...errors: ErrorRecord[]): (payload: string) => string {
-  return (payload) => encodeFailed({ enqueuedAt: 5, userId: undefined, header: {}, payload }, 2, listOf(...errors));
+  return (payload) => encodeFailed({ enqueuedAt: 5, userId: undefined, header: {}, payload }, 2, errors);
 }
 
 export function noticeContract(use: () => BrokerDriver): void {
@@ -232,13 +231,13 @@ export function noticeContract(use: () => BrokerDriver): void {
       const { log } = await events();
       const { id, token, envelope } = await driver.start('w1');
       await driver.broker.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
-      const error = JSON.stringify(errorOf(1, 'no\nat x'));
+      const error = errorOf(1, 'no\nat x');
       const retry = {
         op: 'retry',
         id,
         token,
         delayMs: 0,
-        envelope: encodeFailed(openEnvelope(envelope), 2, `[${error}]`),
+        envelope: encodeFailed(decodeEnvelope(envelope), 2, [error]),
       } as const;
       const [second] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
       const snooze = { op: 'snooze', id, token: second.token, delayMs: 0, envelope: undefined } as const;
@@ -251,7 +250,7 @@ export function noticeContract(use: () => BrokerDriver): void {
         ['enqueued', id, ''],
         ['active', id, ''],
         ['progress', id, '{"p":1}'],
-        ['retrying', id, error],
+        ['retrying', id, JSON.stringify(error)],
         ['active', id, ''],
         ['snoozed', id, '0'],
         ['active', id, ''],
@@ -270,7 +269,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       expect(readHead(head)).toMatchObject({ userId: 'u1', header: { n: 'welcome' } });
       const { id } = job;
       await driver.broker.report(QUEUE, [{ id, token: job.token, progress: '1', logs: [] }]);
-      const failed = encodeFailed(openEnvelope(job.envelope), 2, listOf(errorOf(1)));
+      const failed = encodeFailed(decodeEnvelope(job.envelope), 2, [errorOf(1)]);
       const later = { op: 'retry', id, token: job.token, delayMs: 100, envelope: failed, durationMs: 41.6 } as const;
       await driver.settle('w1', later);
       await driver.advance(100);
@@ -364,7 +363,7 @@ export function noticeContract(use: () => BrokerDriver): void {
             errorOf(2, message),
           ] as [string, (payload: string) => string, ErrorRecord],
       ),
-      ['that of a job with an id', (payload) => encodeFailed(ofUser(payload), 2, listOf(errorOf(1))), errorOf(1)],
+      ['that of a job with an id', (payload) => encodeFailed(ofUser(payload), 2, [errorOf(1)]), errorOf(1)],
       ['none in a header without errors', (payload) => encodeEnvelope(5, undefined, { m: 3 }, payload), undefined],
       ['none in an empty list', (payload) => `1a {"m":3,"e":[]}\n${payload}`, undefined],
       ['none behind another list', (payload) => `1a {"m":3,"z":[{}]}\n${payload}`, undefined],
