@@ -52,27 +52,10 @@ export interface EnvelopeHeader {
   h?: readonly string[];
 }
 
-const EMPTY_HEADER: EnvelopeHeader = Object.freeze(shapedHeader({}));
 /** Begins an error. JSON escapes quotes inside texts, so no message contains it. */
 const ERROR_START = '{"attempt":';
-const LONGEST_SHARED = 300;
-const MOST_SHARED = 64;
-/** Instants, and what its job shows of it. */
-const UNSHARED = ['s', 'x', 'e', 'c', 'h'] as const;
 const VERSION = '1';
 const VERSION_CODE = 49;
-
-let stampedAt = -1;
-let stamp = '';
-
-/** Base-36 text of an instant; one conversion per millisecond serves every job of it. */
-function stampOf(at: number): string {
-  if (at !== stampedAt) {
-    stampedAt = at;
-    stamp = at.toString(36);
-  }
-  return stamp;
-}
 
 /** The envelope of a job that failed: with this attempt, if any, and these errors, which come last. */
 export function encodeFailed(
@@ -102,7 +85,7 @@ export function encodeEnvelope(
   header: EnvelopeHeader | undefined,
   payload: string,
 ): string {
-  const head = enqueuedAt > 0 ? VERSION + stampOf(enqueuedAt) : VERSION;
+  const head = enqueuedAt > 0 ? VERSION + enqueuedAt.toString(36) : VERSION;
   if (userId === undefined && header === undefined) return head + '\n' + payload;
   let line = head;
   if (userId !== undefined) line += ' ' + userId;
@@ -130,7 +113,7 @@ export function decodeEnvelope(text: string): Envelope {
   const space = text.indexOf(' ');
   if (space < 0 || space > newline) {
     const enqueuedAt = readStamp(text, newline);
-    return { enqueuedAt, userId: undefined, header: EMPTY_HEADER, payload };
+    return { enqueuedAt, userId: undefined, header: {}, payload };
   }
   let rest = text.slice(space + 1, newline);
   let userId: string | undefined;
@@ -139,31 +122,8 @@ export function decodeEnvelope(text: string): Envelope {
     userId = end < 0 ? rest : rest.slice(0, end);
     rest = end < 0 ? '' : rest.slice(end + 1);
   }
-  const header = rest === '' ? EMPTY_HEADER : sharedHeaderOf(rest);
+  const header = rest === '' ? {} : readHeader(rest);
   return { enqueuedAt: readStamp(text, space), userId, header, payload };
-}
-
-/** Headers without anything that differs from job to job, by their JSON: those of a queue are few. They are frozen. */
-const headers = new Map<string, EnvelopeHeader>();
-
-function sharedHeaderOf(json: string): EnvelopeHeader {
-  const known = headers.get(json);
-  if (known !== undefined) return known;
-  const read = readHeader(json);
-  if (json.length > LONGEST_SHARED || UNSHARED.some((key) => read[key] !== undefined)) return read;
-  if (headers.size >= MOST_SHARED) headers.clear();
-  const header = shapedHeader(read);
-  for (const part of Object.values(header)) Object.freeze(part);
-  Object.freeze(header);
-  // A part of a text would keep all of it, payload and all.
-  headers.set(Buffer.from(json, 'utf16le').toString('utf16le'), header);
-  return header;
-}
-
-/** All fields in one order, whichever a job has: V8 compiles what reads headers for the shapes it has met. */
-function shapedHeader(header: EnvelopeHeader): EnvelopeHeader {
-  const { n, a, m, b, t, x, p, s, r, e, c, h, ...unknown } = header;
-  return { n, a, m, b, t, x, p, s, r, e, c, h, ...unknown };
 }
 
 function readStamp(text: string, end: number): number {

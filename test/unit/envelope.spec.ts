@@ -93,21 +93,6 @@ describe('the envelope of a job that failed', () => {
   ])('has no newest error %s', (_which, text) => {
     expect(newestErrorOf(text)).toBe('');
   });
-
-  it('shares no header in which jobs differ, or of which a handler sees an object', () => {
-    const open = (header: EnvelopeHeader) => decodeEnvelope(encodeEnvelope(1, undefined, header, '{}')).header;
-    expect(open({ m: 3, b: BACKOFF })).toBe(open({ m: 3, b: BACKOFF }));
-    for (const header of [{ s: 5 }, { x: 5 }, { c: { name: 'tick', missed: 0 } }])
-      expect(open({ m: 3, ...header })).not.toBe(open({ m: 3, ...header }));
-  });
-});
-
-it('shares the headers of jobs that are alike, and lets nobody change them', () => {
-  const text = encodeEnvelope(5, undefined, { m: 2, b: BACKOFF }, '1');
-  const { header } = decodeEnvelope(text);
-  expect(decodeEnvelope(text).header).toBe(header);
-  expect(Object.isFrozen(header)).toBe(true);
-  expect(Object.isFrozen(header.b)).toBe(true);
 });
 
 it('keeps what it does not know of a header through a failure', () => {
