@@ -89,7 +89,7 @@ async function tryAll(workspace, tarball) {
 
 function checkFiles(paths) {
   const scripts = readdirSync(join(root, 'src/redis/scripts')).filter((file) => file.endsWith('.lua'));
-  if (scripts.length === 0) fail('src holds no .lua file: what should the Redis broker run?');
+  if (scripts.length === 0) fail('src holds no .lua file: what should the Redis store run?');
   for (const script of scripts) {
     const path = `dist/redis/scripts/${script}`;
     if (!paths.includes(path)) fail(`${path} is not in the tarball: see scripts/build.mjs.`);

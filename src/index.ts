@@ -57,7 +57,8 @@ export { currentJob } from './worker/current-job.js';
 export { CancelledError, SnoozeError, UnrecoverableError } from './worker/control-flow.errors.js';
 
 export type { BackoffStrategy } from './core/backoff.js';
-export type { CancelAnswer, Overlap, PauseReason, ScheduleStatus } from './core/broker.js';
+export type { CancelAnswer } from './core/ports/curation.js';
+export type { Overlap, PauseReason, ScheduleStatus } from './core/ports/timetable.js';
 export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
 export { jsonCodec, type Codec, type CodecContext } from './core/codec.js';
 export type { Duration } from './core/duration.js';

@@ -1,8 +1,8 @@
-//   task-queue:direct  the worker class on the Redis broker, without Nest around it: shows what Nest costs a job
+//   task-queue:direct  the worker class on the Redis store, without Nest around it: shows what Nest costs a job
 import { randomBytes } from 'node:crypto';
 import { jsonCodec } from '../../dist/core/codec.js';
 import { encodeEnvelope } from '../../dist/core/envelope.js';
-import { RedisBroker } from '../../dist/redis/redis.broker.js';
+import { RedisStore } from '../../dist/redis/redis-store.js';
 import { DEFAULTS } from '../../dist/options/options.js';
 import { HandlerTable } from '../../dist/worker/handler-plan.js';
 import { Worker } from '../../dist/worker/worker.js';
@@ -13,28 +13,28 @@ const UNFINISHED = ['scheduled', 'ready', 'active', 'parked', 'blocked'];
 const AT_ONCE = { type: 'fixed', delayMs: 0, maxMs: 0, jitter: 0 };
 
 export async function openProducer({ host, port, queues }) {
-  const broker = await openBroker(host, port);
+  const store = await openStore(host, port);
   const toJob = (payload, extra) => ({
-    envelope: encodeEnvelope(broker.now(), undefined, headerOf(extra), JSON.stringify(payload)),
+    envelope: encodeEnvelope(store.connection.now(), undefined, headerOf(extra), JSON.stringify(payload)),
     ...(extra?.dueAt !== undefined && { runAt: extra.dueAt }),
   });
   return {
-    add: (payload, extra, queue = queues[0]) => broker.enqueue(queue, [toJob(payload, extra)]),
+    add: (payload, extra, queue = queues[0]) => store.intake.enqueue(queue, [toJob(payload, extra)]),
     addMany: (payloads, extra, queue = queues[0]) =>
-      broker.enqueue(
+      store.intake.enqueue(
         queue,
         payloads.map((payload) => toJob(payload, extra)),
       ),
     async pending() {
-      const counts = await Promise.all(queues.map((queue) => broker.counts(queue)));
+      const counts = await Promise.all(queues.map((queue) => store.curation.counts(queue)));
       return counts.reduce((sum, count) => sum + UNFINISHED.reduce((part, state) => part + count[state], 0), 0);
     },
-    close: () => broker.close(),
+    close: () => store.connection.close(),
   };
 }
 
 export async function openWorker({ host, port, queues, concurrency, handle, keepAll }) {
-  const broker = await openBroker(host, port);
+  const store = await openStore(host, port);
   const workerId = randomBytes(9).toString('hex');
   const retention = { ...DEFAULTS.job.retention };
   if (keepAll) retention.completed = { ...retention.completed, count: 1_000_000 };
@@ -43,7 +43,7 @@ export async function openWorker({ host, port, queues, concurrency, handle, keep
   for (const queue of queues) {
     const handler = { queue, name: undefined, label: 'Bench.handle', invoke: (job) => handle(job.payload) };
     const worker = new Worker({
-      broker,
+      store,
       queue,
       workerId,
       handlers: new HandlerTable([{ handler, settings }]),
@@ -57,7 +57,7 @@ export async function openWorker({ host, port, queues, concurrency, handle, keep
     });
     workers.set(queue, worker);
   }
-  await broker.onWake(workerId, (queue) => workers.get(queue)?.wake());
+  await store.workers.onWake(workerId, (queue) => workers.get(queue)?.wake());
   for (const worker of workers.values()) worker.start();
   return {
     async close() {
@@ -65,14 +65,14 @@ export async function openWorker({ host, port, queues, concurrency, handle, keep
       for (const worker of open) worker.stopReserving();
       await Promise.all(open.map((worker) => worker.drained()));
       for (const worker of open) worker.close();
-      await Promise.all(queues.map((queue) => broker.leave(queue, workerId)));
-      await broker.close();
+      await Promise.all(queues.map((queue) => store.workers.leave(queue, workerId)));
+      await store.connection.close();
     },
   };
 }
 
-async function openBroker(host, port) {
-  const broker = new RedisBroker({
+async function openStore(host, port) {
+  const store = new RedisStore({
     connection: { host, port },
     prefix: DEFAULTS.prefix,
     commandTimeoutMs: DEFAULTS.commandTimeoutMs,
@@ -82,8 +82,8 @@ async function openBroker(host, port) {
     maxCrashes: DEFAULTS.maxCrashes,
     logLines: DEFAULTS.logs.lines,
   });
-  await broker.open();
-  return broker;
+  await store.connection.open();
+  return store;
 }
 
 function headerOf(extra) {

@@ -1,11 +1,11 @@
 /** Injection token of the module's `ResolvedOptions`. */
 export const TASK_QUEUE_OPTIONS = Symbol('TASK_QUEUE_OPTIONS');
 
-/** Injection token of the `Broker`. */
-export const BROKER = Symbol('TASK_QUEUE_BROKER');
+/** Injection token of the `Store`. */
+export const STORE = Symbol('TASK_QUEUE_STORE');
 
-/** Injection token of the private `Broker` of schedules with `scope: 'instance'`. */
-export const INSTANCE_BROKER = Symbol('TASK_QUEUE_INSTANCE_BROKER');
+/** Injection token of the private `Store` of schedules with `scope: 'instance'`. */
+export const INSTANCE_STORE = Symbol('TASK_QUEUE_INSTANCE_STORE');
 
 /** Injection token of the app's `QueueService`; the description is what Nest's error shows where `forRoot` is missing. */
 export const QUEUE_SERVICE = Symbol('TaskQueueModule.forRoot()');

@@ -335,7 +335,7 @@ export class StoreFullError extends BrokerRefusedError {
   }
 }
 
-/** The broker cannot do what was asked, and says so instead of pretending. */
+/** The store cannot do what was asked, and says so instead of pretending. */
 export class UnsupportedError extends TaskQueueError {
   override readonly name = 'UnsupportedError';
   readonly code = 'TASK_QUEUE_UNSUPPORTED';

@@ -1,4 +1,4 @@
-import type { BrokerEventName } from '../core/broker.js';
+import type { StoreEventName } from '../core/ports/notices.js';
 import { QUEUE_EVENT_METADATA } from '../core/constants.js';
 import { appendMetadata } from './append-metadata.js';
 import { checkDecoratorCall } from './decorator-mode.js';
@@ -7,7 +7,7 @@ import type { ProcessedDefinition } from './processor.decorator.js';
 /** What one `@OnQueueEvent` left on its method. */
 export interface QueueEventMetadata {
   target: string | Pick<ProcessedDefinition, 'queue' | 'name'>;
-  event: BrokerEventName;
+  event: StoreEventName;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface QueueEventMetadata {
  *
  * @param target a queue, or a definition made by `defineJob`: then only events of its jobs, and those of the queue itself
  */
-export function OnQueueEvent(target: QueueEventMetadata['target'], event: BrokerEventName): MethodDecorator {
+export function OnQueueEvent(target: QueueEventMetadata['target'], event: StoreEventName): MethodDecorator {
   checkDecoratorCall('@OnQueueEvent', [...arguments], 2);
   const metadata: QueueEventMetadata = { target, event };
   return appendMetadata(QUEUE_EVENT_METADATA, metadata, '@OnQueueEvent');

@@ -1,7 +1,7 @@
 import { ConfigurationError, InvalidValueError } from '../core/errors.js';
 import { checkKeyName } from '../core/names.js';
 import { nearestName } from '../core/nearest.js';
-import { BROKER_EVENT_NAMES, type BrokerEventName } from '../core/broker.js';
+import { STORE_EVENT_NAMES, type StoreEventName } from '../core/ports/notices.js';
 import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { MetadataAccessor } from './metadata-accessor.js';
@@ -15,7 +15,7 @@ export interface QueueEventListener {
   queue: string;
   /** Only of jobs of this name; undefined: of all. */
   jobName: string | undefined;
-  event: BrokerEventName;
+  event: StoreEventName;
   label: string;
   method: DecoratedMethod;
   invoke(event: unknown): unknown;
@@ -26,13 +26,13 @@ export function readListener({ target, event }: QueueEventMetadata, method: Deco
   const place = `@OnQueueEvent on ${method.label}`;
   const definition = readDefinition(target, place);
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
-  if (!(BROKER_EVENT_NAMES as readonly unknown[]).includes(event)) {
+  if (!(STORE_EVENT_NAMES as readonly unknown[]).includes(event)) {
     const given: unknown = event;
-    const nearest = typeof given === 'string' ? nearestName(given, BROKER_EVENT_NAMES) : undefined;
+    const nearest = typeof given === 'string' ? nearestName(given, STORE_EVENT_NAMES) : undefined;
     throw new InvalidValueError(
       `event of ${place}`,
       event,
-      (nearest ? `did you mean "${nearest}"? ` : '') + `events: ${BROKER_EVENT_NAMES.join(', ')}`,
+      (nearest ? `did you mean "${nearest}"? ` : '') + `events: ${STORE_EVENT_NAMES.join(', ')}`,
     );
   }
   if (!method.isStatic) {

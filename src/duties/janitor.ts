@@ -1,4 +1,4 @@
-import type { Broker } from '../core/broker.js';
+import type { Duties } from '../core/ports/duties.js';
 import type { RetentionRules } from '../core/job.js';
 import type { DutyLogger } from './duty-logger.js';
 
@@ -11,7 +11,7 @@ const REST_MS = 1000;
 /** Trims settled jobs over their limits. */
 export class Janitor {
   constructor(
-    private readonly broker: Broker,
+    private readonly duties: Duties,
     private readonly logger: DutyLogger,
   ) {}
 
@@ -21,7 +21,7 @@ export class Janitor {
     let more = true;
     try {
       for (let step = 0; more && step < STEPS && !isStopping(); step++) {
-        const reply = await this.broker.trim(queue, retention);
+        const reply = await this.duties.trim(queue, retention);
         trimmedDead += reply.trimmedDead;
         more = reply.more;
       }

@@ -1,4 +1,4 @@
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import type { RetentionRules } from '../core/job.js';
 import type { DutyLogger } from './duty-logger.js';
 import { Janitor } from './janitor.js';
@@ -15,7 +15,7 @@ export interface MaintainedQueue extends ReclaimedQueue {
 }
 
 export interface MaintenanceOptions {
-  broker: Broker;
+  store: Pick<Store, 'connection' | 'duties'>;
   queues: readonly MaintainedQueue[];
   logger: DutyLogger;
   /** Told when a scan found work that workers may have missed: tell the worker of the queue. Default nobody is. */
@@ -50,17 +50,18 @@ export class Maintenance {
   private readonly random: () => number;
   private stopping = false;
 
-  constructor({ broker, queues, logger, onBacklog = () => {}, onScan, ...rest }: MaintenanceOptions) {
+  constructor({ store, queues, logger, onBacklog = () => {}, onScan, ...rest }: MaintenanceOptions) {
+    const { connection, duties } = store;
     const { random = Math.random } = rest;
     this.random = random;
-    const outages = rest.outages ?? new OutageLog(logger, broker);
+    const outages = rest.outages ?? new OutageLog(logger, connection);
     const isStopping = () => this.stopping;
-    const reclaimer = new Reclaimer(broker, new Promoter(broker), logger, onBacklog, onScan);
-    const janitor = new Janitor(broker, logger);
+    const reclaimer = new Reclaimer(duties, new Promoter(duties), logger, onBacklog, onScan);
+    const janitor = new Janitor(duties, logger);
     const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
     const { ownRuleOf } = rest;
     this.loopsOf = (queue) => {
-      const trimmer = ownRuleOf && new OwnTrimmer(broker, queue.name, ownRuleOf);
+      const trimmer = ownRuleOf && new OwnTrimmer(duties, queue.name, ownRuleOf);
       return {
         scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)),
         trim: loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)),

@@ -1,4 +1,4 @@
-import type { Broker } from '../core/broker.js';
+import type { Connection } from '../core/ports/connection.js';
 import type { DutyLogger } from './duty-logger.js';
 
 /** Different errors of one outage that are told; more would only repeat that the store is ill. */
@@ -15,11 +15,11 @@ export class OutageLog {
   constructor(
     private readonly logger: DutyLogger,
     /** Where the store itself tells of its outages, these are its own to tell. */
-    private readonly store?: Pick<Broker, 'hasTold'>,
+    private readonly connection?: Pick<Connection, 'hasTold'>,
   ) {}
 
   failed(loop: string, error: unknown): void {
-    if (this.store?.hasTold?.(error)) return;
+    if (this.connection?.hasTold?.(error)) return;
     this.failing.add(loop);
     const message = textOf(error);
     if (this.told.has(message) || this.told.size >= MOST_MESSAGES) return;

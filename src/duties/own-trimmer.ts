@@ -1,4 +1,5 @@
-import type { Broker, JobEnd } from '../core/broker.js';
+import type { JobEnd } from '../core/ports/duties.js';
+import type { Duties } from '../core/ports/duties.js';
 import { readHead } from '../core/envelope-head.js';
 import type { EnvelopeHeader } from '../core/envelope.js';
 import { SETTLED_STATES, type RetentionLimit, type SettledState } from '../core/job.js';
@@ -43,7 +44,7 @@ export class OwnTrimmer {
   };
 
   constructor(
-    private readonly broker: Broker,
+    private readonly duties: Duties,
     private readonly queue: string,
     private readonly ownRuleOf: OwnRuleOf,
   ) {}
@@ -66,7 +67,7 @@ export class OwnTrimmer {
   private async read(state: SettledState, isStopping: () => boolean): Promise<number> {
     const ledger = this.ledgers[state];
     for (;;) {
-      const page = await this.broker.readEnds(this.queue, state, ledger.place, READ_PAGE);
+      const page = await this.duties.readEnds(this.queue, state, ledger.place, READ_PAGE);
       for (const end of page.ends) this.add(state, ledger, end);
       ledger.place = page.place;
       if (!page.more || isStopping()) return page.now;
@@ -93,7 +94,7 @@ export class OwnTrimmer {
       do bytes += over[next++].bytes;
       while (next < over.length && next - first < DROP_STEP && bytes + over[next].bytes <= DROP_BYTES);
       const step = over.slice(first, next);
-      await this.broker.dropEnds(this.queue, step);
+      await this.duties.dropEnds(this.queue, step);
       for (const each of step) forget(scope, each);
     }
   }

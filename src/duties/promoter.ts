@@ -1,4 +1,5 @@
-import type { Broker, ReclaimReply } from '../core/broker.js';
+import type { ReclaimReply } from '../core/ports/duties.js';
+import type { Duties } from '../core/ports/duties.js';
 
 /** Jobs promoted in one call, a script's bound. */
 const STEP = 1000;
@@ -7,7 +8,7 @@ const LEFT_FOR_MS = 250;
 
 /** Makes due jobs ready where no worker's turn does it: its queue is paused, or every worker is busy or gone. */
 export class Promoter {
-  constructor(private readonly broker: Broker) {}
+  constructor(private readonly duties: Duties) {}
 
   /** @returns how many jobs it made ready */
   async catchUp(
@@ -18,7 +19,7 @@ export class Promoter {
     let dueAt = nextDueAt;
     let total = 0;
     while (dueAt !== undefined && dueAt <= now - LEFT_FOR_MS && !isStopping()) {
-      const { promoted, nextDueAt: following } = await this.broker.promote(queue, STEP);
+      const { promoted, nextDueAt: following } = await this.duties.promote(queue, STEP);
       total += promoted;
       if (promoted === 0) break;
       dueAt = following;

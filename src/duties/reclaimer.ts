@@ -1,4 +1,5 @@
-import type { Broker, ReclaimReply } from '../core/broker.js';
+import type { ReclaimReply } from '../core/ports/duties.js';
+import type { Duties } from '../core/ports/duties.js';
 import type { DutyLogger } from './duty-logger.js';
 import type { Promoter } from './promoter.js';
 
@@ -19,7 +20,7 @@ export type ScanListener = (queue: string, reply: ReclaimReply) => void;
 /** Returns the jobs of workers that died, and looks after work that nobody was woken for. */
 export class Reclaimer {
   constructor(
-    private readonly broker: Broker,
+    private readonly duties: Duties,
     private readonly promoter: Promoter,
     private readonly logger: DutyLogger,
     /** The scan found work which workers may have missed. */
@@ -32,7 +33,7 @@ export class Reclaimer {
     let reclaimed = 0;
     let reply: ReclaimReply;
     do {
-      reply = await this.broker.reclaim(queue, leaseMs);
+      reply = await this.duties.reclaim(queue, leaseMs);
       reclaimed += reply.reclaimed;
       this.tellPoisoned(queue, reply.poisoned);
     } while (reply.more && !isStopping());

@@ -1,4 +1,4 @@
-import type { BrokerEvent, BrokerEventName, QueueSignal, SettledNotice } from '../core/broker.js';
+import type { QueueSignal, SettledNotice, StoreEvent, StoreEventName } from '../core/ports/notices.js';
 import { headOf } from '../core/envelope-head.js';
 import type { KeptJob } from './kept-job.js';
 
@@ -45,16 +45,16 @@ export class Announcer {
   /** By queue, as the others below. */
   readonly signals = new Channels<QueueSignal>();
   readonly ends = new Channels<SettledNotice>();
-  readonly events = new Channels<BrokerEvent[]>();
-  private readonly batches = new Map<string, BrokerEvent[]>();
+  readonly events = new Channels<StoreEvent[]>();
+  private readonly batches = new Map<string, StoreEvent[]>();
 
   /** Events of one tick travel as one batch; while nobody listens none is made. */
-  event(queue: string, event: BrokerEventName, at: number, job: KeptJob | undefined, detail: string): void {
+  event(queue: string, event: StoreEventName, at: number, job: KeptJob | undefined, detail: string): void {
     if (!this.events.has(queue)) return;
     const batch = this.batches.get(queue);
     const durationMs = job?.ranMs === undefined ? undefined : Math.round(job.ranMs);
     const head = job === undefined ? '' : headOf(job.record);
-    const entry: BrokerEvent = { event, at, id: job?.id ?? '', head, detail, durationMs };
+    const entry: StoreEvent = { event, at, id: job?.id ?? '', head, detail, durationMs };
     if (batch) {
       batch.push(entry);
       return;

@@ -3,6 +3,7 @@ export class Inboxes {
   private readonly lists = new Map<string, string[]>();
   private readonly waiting = new Map<string, Set<() => void>>();
 
+  /** Adds an element to a plain list, as another program would with LPUSH. */
   push(inbox: string, element: string): void {
     const list = this.lists.get(inbox) ?? [];
     list.push(element);

@@ -1,4 +1,4 @@
-import type { Token } from '../core/broker.js';
+import type { Token } from '../core/ports/worker-store.js';
 import type { JobState } from '../core/job.js';
 
 /** Everything the store keeps about one job. */

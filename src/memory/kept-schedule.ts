@@ -1,4 +1,4 @@
-import type { NewSchedule, PauseReason, ScheduleRun, ScheduleStatus, StoredSchedule } from '../core/broker.js';
+import type { NewSchedule, PauseReason, ScheduleRun, ScheduleStatus, StoredSchedule } from '../core/ports/timetable.js';
 
 /** Everything the store keeps about one schedule. */
 export interface KeptSchedule {

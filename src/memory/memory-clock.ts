@@ -14,7 +14,7 @@ export class WallClock implements Clock {
 
 /**
  * Time that stands still until a test moves it. Moving it ends leases; it wakes nobody: call `promote`, `reclaim` or
- * `trim` on the broker, as the maintenance loop does.
+ * `trim` of the store's duties, as the maintenance loop does.
  */
 export class MovableClock implements Clock {
   private at: number;

@@ -1,4 +1,5 @@
-import type { BrokerEventName, Token } from '../core/broker.js';
+import type { StoreEventName } from '../core/ports/notices.js';
+import type { Token } from '../core/ports/worker-store.js';
 import type { Clock } from '../core/clock.js';
 import { encodeSettledLine } from '../core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../core/job.js';
@@ -232,8 +233,22 @@ export class MemoryQueue {
     this.idle.clear();
   }
 
+  /** As scripts/lib/witness.lua: after a gap in which nobody looked, no lease counts for a whole one. */
+  witness(leaseMs: number): void {
+    const { movedMs } = this.clock;
+    const wasAway = this.seenAt === undefined || movedMs - this.seenAt > leaseMs / 2;
+    if (this.active.size > 0 && wasAway) this.graceUntil = movedMs + leaseMs;
+    this.seenAt = movedMs;
+  }
+
+  /** Active jobs of a worker, oldest first. */
+  heldBy(worker: string): KeptJob[] {
+    const held = [...this.active.values()].filter((job) => job.worker === worker);
+    return held.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   /** @param job undefined for what happens to the queue itself */
-  tell(event: BrokerEventName, job: KeptJob | undefined, detail: string): void {
+  tell(event: StoreEventName, job: KeptJob | undefined, detail: string): void {
     this.announcer.event(this.name, event, this.now(), job, detail);
   }
 

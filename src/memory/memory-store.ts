@@ -1,58 +1,57 @@
 import type { Clock } from '../core/clock.js';
-import { ConfigurationError } from '../core/errors.js';
-import { Announcer } from './announcer.js';
-import { Inboxes } from './inboxes.js';
-import { WallClock } from './memory-clock.js';
-import { MemoryQueue } from './memory-queue.js';
-import { Timetable } from './timetable.js';
+import type { Connection } from '../core/ports/connection.js';
+import type { Curation } from '../core/ports/curation.js';
+import type { Duties } from '../core/ports/duties.js';
+import type { Intake } from '../core/ports/intake.js';
+import type { Notices } from '../core/ports/notices.js';
+import type { Store } from '../core/ports/store.js';
+import type { Timetable } from '../core/ports/timetable.js';
+import type { WorkerStore } from '../core/ports/worker-store.js';
+import { showMembers } from '../core/shown-members.js';
+import { MemoryConnection } from './connection.js';
+import { MemoryCuration } from './curation.js';
+import { MemoryDuties } from './duties.js';
+import { MemoryIntake } from './intake.js';
+import { MemoryLeases } from './leases.js';
+import { MemoryServer } from './memory-server.js';
+import { MemoryNotices } from './notices.js';
+import { MemoryTimetable } from './timetable.js';
 
-const named = new Map<string, MemoryStore>();
+export interface MemoryStoreOptions {
+  /** Default: real time. */
+  clock?: Clock;
+  /** Stores of one name in one process share one server; without a name it is private. */
+  name?: string;
+  /** A server that others use, too; then clock and name are not looked at. */
+  server?: MemoryServer;
+}
 
-/** What one or more brokers of this process share. */
-export class MemoryStore {
-  readonly announcer = new Announcer();
-  readonly inboxes = new Inboxes();
-  private readonly queues = new Map<string, MemoryQueue>();
-  private readonly timetables = new Map<string, Timetable>();
+/**
+ * Jobs in the memory of this process: they end with it. The embedded default, the test mode, and the model the Redis store is
+ * compared with. Leases end when a test moves the clock or kills a worker on the {@link server}, never by real time.
+ */
+export class MemoryStore implements Store {
+  readonly server: MemoryServer;
+  readonly connection: Connection;
+  readonly intake: Intake;
+  readonly workers: WorkerStore;
+  readonly duties: Duties;
+  readonly curation: Curation;
+  readonly notices: Notices;
+  readonly timetable: Timetable;
 
-  constructor(readonly clock: Clock = new WallClock()) {}
-
-  /**
-   * The store of a name; it outlives the brokers that use it, as a server would, until {@link forget}.
-   * @throws ConfigurationError when it exists with another clock
-   */
-  static named(name: string, clock: Clock | undefined): MemoryStore {
-    const store = named.get(name) ?? new MemoryStore(clock);
-    if (clock !== undefined && store.clock !== clock) {
-      throw new ConfigurationError(
-        `memory://${name} exists in this process with another clock. Give both the same clock.`,
-      );
-    }
-    named.set(name, store);
-    return store;
-  }
-
-  /** The next broker of this name begins with nothing. */
-  static forget(name: string): void {
-    named.delete(name);
-  }
-
-  queue(name: string): MemoryQueue {
-    let queue = this.queues.get(name);
-    if (!queue) this.queues.set(name, (queue = new MemoryQueue(name, this.clock, this.announcer)));
-    return queue;
-  }
-
-  timetable(name: string): Timetable {
-    let timetable = this.timetables.get(name);
-    if (!timetable) this.timetables.set(name, (timetable = new Timetable(this.queue(name))));
-    return timetable;
-  }
-
-  kill(worker: string): void {
-    for (const queue of this.queues.values()) {
-      const lease = queue.leases.get(worker);
-      if (lease) lease.killed = true;
-    }
+  /** @throws ConfigurationError when the server of this name has another clock */
+  constructor({ name, clock, server }: MemoryStoreOptions = {}) {
+    this.server = server ?? (name === undefined ? new MemoryServer(clock) : MemoryServer.named(name, clock));
+    const connection = new MemoryConnection(this.server, name);
+    this.connection = connection;
+    this.intake = new MemoryIntake(connection, this.server.inboxes);
+    this.workers = new MemoryLeases(connection);
+    this.duties = new MemoryDuties(connection);
+    this.curation = new MemoryCuration(connection);
+    this.notices = new MemoryNotices(connection);
+    this.timetable = new MemoryTimetable(connection);
   }
 }
+
+showMembers(MemoryStore);

@@ -1,4 +1,4 @@
-import type { EnqueueReceipt, NewJob } from '../core/broker.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { encodeEnvelope } from '../core/envelope.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';

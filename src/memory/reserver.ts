@@ -1,4 +1,4 @@
-import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/broker.js';
+import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/ports/worker-store.js';
 import type { KeptJob } from './kept-job.js';
 import type { CallRecord, MemoryQueue } from './memory-queue.js';
 import { settle } from './settler.js';

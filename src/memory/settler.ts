@@ -1,4 +1,4 @@
-import type { Settlement } from '../core/broker.js';
+import type { Settlement } from '../core/ports/worker-store.js';
 import { newestErrorOf } from '../core/envelope.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';

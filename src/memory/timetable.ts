@@ -1,172 +1,75 @@
+import type { EnqueueReceipt } from '../core/ports/intake.js';
 import type {
+  AnnouncedSchedule,
+  Announcement,
   ComingTick,
   DueSchedules,
+  FireAnswer,
   NewSchedule,
-  PauseReason,
   RegisterAnswer,
   ResumeAnswer,
+  ScheduledJob,
+  ScheduleFire,
   SchedulePage,
   ScheduleRun,
   StoredSchedule,
-} from '../core/broker.js';
-import { InvalidValueError } from '../core/errors.js';
-import { newKeptSchedule, replaceRule, viewOf, type KeptSchedule } from './kept-schedule.js';
-import type { MemoryQueue } from './memory-queue.js';
-import { Ranking } from './ranking.js';
+  Timetable,
+} from '../core/ports/timetable.js';
+import type { MemoryConnection } from './connection.js';
+import { announce } from './roll-caller.js';
+import { fire, runNow } from './schedule-firer.js';
 
-/** A rule without an announcement for so long has no live instance. */
-export const SILENCE_MS = 60_000;
+/** Finds the schedules of a queue: {@link ScheduleTable} has the rules. */
+export class MemoryTimetable implements Timetable {
+  constructor(private readonly connection: MemoryConnection) {}
 
-/** The schedules of one queue. */
-export class Timetable {
-  readonly schedules = new Map<string, KeptSchedule>();
-  /** By app: its last announcement, and since when there was no gap between two of them. */
-  readonly apps = new Map<string, { last: number; since: number }>();
-  /** The active ones, by when they are to be looked at. */
-  private readonly coming = new Ranking<KeptSchedule>();
-  private lastSerial = 0;
-
-  constructor(readonly queue: MemoryQueue) {}
-
-  register(schedule: NewSchedule): RegisterAnswer {
-    const now = this.queue.now();
-    const { name, specHash, app } = schedule;
-    const stored = this.schedules.get(name);
-    if (stored === undefined) {
-      const created = newKeptSchedule(schedule, ++this.lastSerial, now);
-      if (app !== undefined) created.announcedAt = now;
-      this.schedules.set(name, created);
-      this.begin(created, schedule);
-      return 'created';
-    }
-    if ((stored.app === undefined) !== (app === undefined)) return 'conflict';
-    if (stored.app !== app && isAnnounced(stored, now)) return 'conflict';
-    const wasRemoved = stored.pauseReason === 'removed';
-    if (stored.specHash === specHash && !wasRemoved) {
-      if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
-      return 'unchanged';
-    }
-    if (app !== undefined && this.isOutdated(stored, specHash, now)) return 'outdated';
-    const staysPaused = stored.status === 'paused' && !wasRemoved;
-    if (stored.specHash !== specHash && !staysPaused && !schedule.losesTick && isDue(stored, schedule, now))
-      return 'due';
-    replaceRule(stored, schedule);
-    if (app !== undefined) Object.assign(stored, { app, announcedAt: now });
-    if (!staysPaused) this.begin(stored, schedule);
-    return 'replaced';
+  async register(queue: string, schedule: NewSchedule): Promise<RegisterAnswer> {
+    return this.connection.schedules(queue).register(schedule);
   }
 
-  /** A rule that another one replaced, whose instances live. */
-  isOutdated(schedule: KeptSchedule, specHash: string, now: number): boolean {
-    return schedule.replaced.includes(specHash) && isAnnounced(schedule, now);
+  async announce(queue: string, app: string, schedules: readonly AnnouncedSchedule[]): Promise<Announcement> {
+    return announce(this.connection.schedules(queue), app, schedules);
   }
 
-  due(limit: number): DueSchedules {
-    const now = this.queue.now();
-    const first = this.coming.slice(0, limit + 1);
-    const due = first.slice(0, limit).filter(({ rank }) => rank <= now);
-    return {
-      now,
-      due: due.map(({ id, specHash, spec, tick = 0, fired }) => ({ name: id, specHash, spec, tick, fired })),
-      nextLookAt: first[due.length]?.rank,
-    };
+  async due(queue: string, limit: number): Promise<DueSchedules> {
+    return this.connection.schedules(queue).due(limit);
   }
 
-  nextLookAt(): number | undefined {
-    return this.coming.first()?.rank;
+  async fire(queue: string, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
+    const table = this.connection.schedules(queue);
+    return fires.map((each) => fire(table, each));
   }
 
-  pause(name: string): boolean {
-    const schedule = this.schedules.get(name);
-    if (schedule && schedule.status !== 'ended') this.halt(schedule, 'user');
-    return schedule !== undefined;
+  async pause(queue: string, name: string): Promise<boolean> {
+    return this.connection.schedules(queue).pause(name);
   }
 
-  resume(name: string, specHash: string, next: ComingTick): ResumeAnswer {
-    const schedule = this.schedules.get(name);
-    if (schedule === undefined) return 'not-found';
-    if (schedule.specHash !== specHash) return 'changed';
-    if (schedule.pauseReason === 'removed') return 'removed';
-    if (schedule.status === 'paused') {
-      schedule.resumedAt = this.queue.now();
-      this.begin(schedule, next);
-    }
-    return 'resumed';
+  async resume(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer> {
+    return this.connection.schedules(queue).resume(name, specHash, next);
   }
 
-  read(names: readonly string[]): (StoredSchedule | undefined)[] {
-    return names.map((name) => {
-      const schedule = this.schedules.get(name);
-      return schedule && viewOf(schedule);
-    });
+  async runNow(
+    queue: string,
+    name: string,
+    specHash: string,
+    job: ScheduledJob,
+  ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
+    return runNow(this.connection.schedules(queue), name, specHash, job);
   }
 
-  list(cursor: string | undefined, limit: number): SchedulePage {
-    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
-      throw new InvalidValueError(
-        'cursor',
-        cursor,
-        'pass on the cursor of the page before, or none for the first page',
-      );
-    }
-    const after = Number(cursor ?? 0);
-    const page: KeptSchedule[] = [];
-    for (const schedule of this.schedules.values()) {
-      if (schedule.serial <= after) continue;
-      if (page.length === limit) return { schedules: page.map(viewOf), cursor: String(page.at(-1)?.serial) };
-      page.push(schedule);
-    }
-    return { schedules: page.map(viewOf), cursor: undefined };
+  async read(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
+    return this.connection.schedules(queue).read(names);
   }
 
-  history(name: string, limit: number): ScheduleRun[] {
-    return (this.schedules.get(name)?.runs ?? []).slice(0, limit).map((run) => ({ ...run }));
+  async list(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage> {
+    return this.connection.schedules(queue).list(cursor, limit);
   }
 
-  remove(name: string): boolean {
-    const schedule = this.schedules.get(name);
-    if (schedule) this.coming.delete(schedule);
-    return this.schedules.delete(name);
+  async history(queue: string, name: string, limit: number): Promise<ScheduleRun[]> {
+    return this.connection.schedules(queue).history(name, limit);
   }
 
-  halt(schedule: KeptSchedule, reason: PauseReason): void {
-    this.coming.delete(schedule);
-    Object.assign(schedule, { status: 'paused', pauseReason: reason, tick: undefined });
+  async remove(queue: string, name: string): Promise<boolean> {
+    return this.connection.schedules(queue).remove(name);
   }
-
-  /** It is active with this tick, or ended without one. */
-  goOn(schedule: KeptSchedule, { nextTick, lookAt = nextTick }: ComingTick): void {
-    this.coming.delete(schedule);
-    schedule.status = nextTick === undefined ? 'ended' : 'active';
-    schedule.pauseReason = undefined;
-    schedule.tick = nextTick;
-    if (lookAt !== undefined && nextTick !== undefined) this.lookAt(schedule, lookAt);
-  }
-
-  lookAt(schedule: KeptSchedule, at: number): void {
-    this.coming.delete(schedule);
-    schedule.rank = at;
-    this.coming.add(schedule);
-  }
-
-  /** As {@link goOn}; schedulers that sleep until a later time are told. */
-  private begin(schedule: KeptSchedule, next: ComingTick): void {
-    const before = this.nextLookAt() ?? Infinity;
-    this.goOn(schedule, next);
-    if (schedule.status === 'active' && schedule.rank < before) this.queue.signal({ type: 'schedules' });
-  }
-}
-
-/** An instance that lives declares it. */
-function isAnnounced({ announcedAt }: KeptSchedule, now: number): boolean {
-  return announcedAt !== undefined && announcedAt > now - SILENCE_MS;
-}
-
-/** A tick of the stored rule has come and is not fired, or the first one of its successor was fired meanwhile. */
-function isDue(
-  { status, tick = Infinity, lastTick = -Infinity }: KeptSchedule,
-  next: ComingTick,
-  now: number,
-): boolean {
-  return (status === 'active' && tick <= now) || (next.nextTick ?? Infinity) <= lastTick;
 }

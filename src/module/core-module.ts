@@ -7,18 +7,18 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import { ConfigurationError } from '../core/errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { Explorer } from '../discovery/explorer.js';
 import { HandlerInvoker } from '../discovery/handler-invoker.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { OUTERMOST, placeInHookOrder } from './hook-order.js';
-import { MemoryBroker } from '../memory/memory.broker.js';
+import { MemoryStore } from '../memory/memory-store.js';
 import { QueueService } from '../queue/queue.service.js';
 import { ScheduleService } from '../schedules/schedule.service.js';
-import { openBroker } from './store-opener.js';
-import { BROKER, INSTANCE_BROKER, QUEUE_SERVICE, SCHEDULE_SERVICE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
+import { openStore } from './store-opener.js';
+import { STORE, INSTANCE_STORE, QUEUE_SERVICE, SCHEDULE_SERVICE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
 import { until } from './lifecycle.js';
 import { ConfigurableModuleClass, GIVEN_OPTIONS } from './module-definition.js';
 import { readModuleOptions } from '../options/options-reader.js';
@@ -46,12 +46,12 @@ const CLOSE_MS = 100;
       },
     },
     {
-      provide: BROKER,
+      provide: STORE,
       inject: [TASK_QUEUE_OPTIONS, Explorer],
       useFactory: (options: ResolvedOptions, explorer: Explorer) =>
-        openBroker(options, options.role !== 'producer' && explorer.seesHandlers()),
+        openStore(options, options.role !== 'producer' && explorer.seesHandlers()),
     },
-    { provide: INSTANCE_BROKER, useFactory: () => new MemoryBroker() },
+    { provide: INSTANCE_STORE, useFactory: () => new MemoryStore() },
     {
       provide: HandlerRegistry,
       inject: [Explorer, HandlerInvoker, ApplicationConfig, TASK_QUEUE_OPTIONS],
@@ -60,9 +60,9 @@ const CLOSE_MS = 100;
     },
     {
       provide: QUEUE_SERVICE,
-      inject: [BROKER, TASK_QUEUE_OPTIONS, HandlerRegistry],
-      useFactory: (broker: Broker, options: ResolvedOptions, registry: HandlerRegistry) =>
-        new QueueService(broker, options, new AppQueues(options, registry)),
+      inject: [STORE, TASK_QUEUE_OPTIONS, HandlerRegistry],
+      useFactory: (store: Store, options: ResolvedOptions, registry: HandlerRegistry) =>
+        new QueueService(store, options, new AppQueues(options, registry)),
     },
     {
       provide: SCHEDULE_SERVICE,
@@ -71,12 +71,12 @@ const CLOSE_MS = 100;
         new ScheduleService(queues, Object.keys(options.backoffs), (queue, name) => registry.schemaOf(queue, name)),
     },
   ],
-  exports: [TASK_QUEUE_OPTIONS, BROKER, INSTANCE_BROKER, HandlerRegistry, QUEUE_SERVICE, SCHEDULE_SERVICE],
+  exports: [TASK_QUEUE_OPTIONS, STORE, INSTANCE_STORE, HandlerRegistry, QUEUE_SERVICE, SCHEDULE_SERVICE],
 })
 export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly registry: HandlerRegistry,
-    @Inject(BROKER) private readonly broker: Broker,
+    @Inject(STORE) private readonly store: Store,
     @Inject(QUEUE_SERVICE) private readonly queues: QueueService,
   ) {
     super();
@@ -88,7 +88,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
       await this.registry.collect();
       await this.registry.checkPayloads();
     } catch (error) {
-      await this.broker.close(); // an app that does not start calls no hook that would
+      await this.store.connection.close(); // an app that does not start calls no hook that would
       throw error;
     }
   }
@@ -96,7 +96,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */
   async onApplicationShutdown(): Promise<void> {
     this.queues.endWaits();
-    await until(performance.now() + CLOSE_MS, this.broker.close());
+    await until(performance.now() + CLOSE_MS, this.store.connection.close());
   }
 }
 

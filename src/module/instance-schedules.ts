@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import type { Job } from '../core/job-view.js';
 import type { Handler } from '../core/handler.js';
 import type { HandlerRegistry } from '../discovery/handler-registry.js';
@@ -26,16 +26,16 @@ export class InstanceSchedules {
   private readonly supervisor: WorkerSupervisor;
   private opened: Promise<unknown> | undefined;
 
-  /** @param broker private to this process */
+  /** @param store private to this process */
   constructor(
-    readonly broker: Broker,
+    readonly store: Store,
     private readonly registry: HandlerRegistry,
     options: ResolvedOptions,
     logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>,
   ) {
     const { ofInstance: handlers } = registry;
     this.supervisor = new WorkerSupervisor({
-      broker,
+      store,
       options,
       handlersOf: (queue) => handlers.handlersOf(queue),
       workerOptionsOf: (queue) => registry.workerOptionsOf(queue),
@@ -44,14 +44,14 @@ export class InstanceSchedules {
       logger,
     });
     this.maintenance = new Maintenance({
-      broker,
+      store,
       logger,
       queues: [],
       onBacklog: (queue, { parked }) => this.supervisor.wake(queue, parked > 0),
       onScan: (queue, { nextLookAt, now }) => this.scheduler.expect(queue, nextLookAt, now),
     });
     this.scheduler = new Scheduler({
-      broker,
+      store,
       declarations: [],
       logger,
       codec: options.codec,
@@ -62,9 +62,9 @@ export class InstanceSchedules {
 
   /** Starts what the registry knows; again, what came later. */
   async start(): Promise<void> {
-    const { broker, maintenance, registry, scheduler, supervisor } = this;
+    const { store, maintenance, registry, scheduler, supervisor } = this;
     const { queues } = registry.ofInstance;
-    this.opened ??= broker.open();
+    this.opened ??= store.connection.open();
     await this.opened;
     scheduler.add(registry.instanceSchedules);
     for (const queue of queues) supervisor.extend(queue);
@@ -91,7 +91,7 @@ export class InstanceSchedules {
 
   async close(): Promise<void> {
     await this.supervisor.close();
-    await this.broker.close();
+    await this.store.connection.close();
   }
 
   private jobOptionsOf(handler: Handler<Job>): GivenJobOptions {

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import { guardLogger } from '../discovery/guarded-logger.js';
 import { showMembers } from '../core/shown-members.js';
 import { openScope } from '../core/own-scope.js';
@@ -10,7 +10,7 @@ import type { QueueEventListener } from '../discovery/listener-reader.js';
 import { QueueService } from '../queue/queue.service.js';
 import { Maintenance } from '../duties/maintenance.js';
 import { Scheduler } from '../schedules/scheduler.js';
-import { BROKER, CRON_QUEUE, INSTANCE_BROKER, TASK_QUEUE_OPTIONS } from '../core/constants.js';
+import { STORE, CRON_QUEUE, INSTANCE_STORE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
 import { InstanceSchedules } from './instance-schedules.js';
 import { afterLazyLoads } from './late-modules.js';
 import { collectRegistrations } from './registrations.js';
@@ -53,8 +53,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 
   constructor(
     @Inject(TASK_QUEUE_OPTIONS) private readonly options: ResolvedOptions,
-    @Inject(BROKER) private readonly broker: Broker,
-    @Inject(INSTANCE_BROKER) private readonly instanceBroker: Broker,
+    @Inject(STORE) private readonly store: Store,
+    @Inject(INSTANCE_STORE) private readonly instanceStore: Store,
     private readonly registry: HandlerRegistry,
     queues: QueueService,
     loader: LazyModuleLoader,
@@ -64,7 +64,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     afterLazyLoads(loader, () => this.takeLateModules());
     this.listeners = new ListenerDispatcher((queue) => queues.events(queue), logger);
     this.supervisor = new WorkerSupervisor({
-      broker,
+      store,
       options,
       handlersOf: (queue) => registry.handlersOf(queue),
       workerOptionsOf: (queue) => this.workerOptionsOf(queue),
@@ -75,7 +75,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       logger,
     });
     this.health = new TaskQueueHealth(
-      broker,
+      store.connection,
       this.supervisor,
       () => options.role !== 'producer' && registry.queues.length > 0,
     );
@@ -83,10 +83,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 
   async onApplicationBootstrap(): Promise<void> {
     if (this.ending) return;
-    const { broker, logger, options, registry, supervisor } = this;
+    const { store, logger, options, registry, supervisor } = this;
     if (this.options.role !== 'producer') {
       this.scheduler = new Scheduler({
-        broker,
+        store,
         declarations: [],
         app: options.app,
         logger,
@@ -95,14 +95,18 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
         jobOptionsOf: (queue) => layerJobOptions(options.queues[queue]?.job ?? {}, options.defaults),
       });
       this.maintenance = new Maintenance({
-        broker,
+        store,
         logger,
         queues: [],
         ownRuleOf: (queue, state, header) => supervisor.ownRulesOf(queue)?.of(state, header),
         onBacklog: (queue, { parked }) => supervisor.wake(queue, parked > 0),
         onScan: (queue, { nextLookAt, now }) => this.scheduler?.expect(queue, nextLookAt, now),
       });
-      if (broker.capabilities.shared && !broker.capabilities.heartbeat && registry.queues.length > 0) {
+      if (
+        store.connection.capabilities.shared &&
+        !store.connection.capabilities.heartbeat &&
+        registry.queues.length > 0
+      ) {
         this.tellNoHeartbeat();
       }
     }
@@ -111,10 +115,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       await this.startNew();
     } catch (error) {
       await this.onModuleDestroy(); // an app that does not start calls no hook that would
-      await broker.close();
+      await store.connection.close();
       throw error;
     }
-    broker.bootEnded?.();
+    store.connection.bootEnded?.();
     if (options.role === 'producer') return;
     if (registry.queues.length > 0) logger.debug(`This process works as ${supervisor.workerId}`);
     this.tellMissingHooks();
@@ -155,7 +159,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     maintenance?.start();
     await scheduler?.start();
     if (registry.instanceSchedules.length === 0) return;
-    this.instanceSchedules ??= new InstanceSchedules(this.instanceBroker, registry, options, this.logger);
+    this.instanceSchedules ??= new InstanceSchedules(this.instanceStore, registry, options, this.logger);
     await this.instanceSchedules.start();
   }
 
@@ -188,7 +192,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const consequence =
       `the main loop renews leases: default lease ${DEFAULTS.leaseWithoutHeartbeatMs} ms, and a handler that blocks longer ` +
       'loses its jobs';
-    if (this.broker.capabilities.heartbeatForbidden)
+    if (this.store.connection.capabilities.heartbeatForbidden)
       this.logger.warn(
         `The permission model of Node forbids the heartbeat thread, so ${consequence}. Start Node with --allow-worker.`,
       );
@@ -202,7 +206,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   }
 
   private workerOptionsOf(queue: string): ResolvedWorkerOptions {
-    const { shared, heartbeat } = this.broker.capabilities;
+    const { shared, heartbeat } = this.store.connection.capabilities;
     return this.registry.workerOptionsOf(
       queue,
       shared && !heartbeat ? DEFAULTS.leaseWithoutHeartbeatMs : DEFAULTS.worker.leaseMs,
@@ -228,7 +232,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 
   /** Without them a SIGTERM ends the process at once, and other workers find its jobs only when their leases end. */
   private tellMissingHooks(): void {
-    if (!this.broker.capabilities.shared || this.registry.queues.length === 0) return;
+    if (!this.store.connection.capabilities.shared || this.registry.queues.length === 0) return;
     this.hooksCheck = setTimeout(() => {
       if (process.listenerCount('SIGTERM') > 0) return;
       this.logger.warn(

@@ -1,32 +1,32 @@
 import { Logger } from '@nestjs/common';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import { guardLogger } from '../discovery/guarded-logger.js';
-import { MemoryBroker } from '../memory/memory.broker.js';
-import { RedisBroker } from '../redis/redis.broker.js';
+import { MemoryStore } from '../memory/memory-store.js';
+import { RedisStore } from '../redis/redis-store.js';
 import { usesMemory } from '../options/connection-reader.js';
 import { DEFAULTS, type ResolvedOptions } from '../options/options.js';
 
 /**
- * The broker of the app's connection, connected and found fit: providers that depend on it may enqueue at once.
+ * The store of the app's connection, connected and found fit: providers that depend on it may enqueue at once.
  * @param works whether handlers are to run in this process
  * @throws BrokerUnavailableError, IncompatibleStoreError
  */
-export async function openBroker(options: ResolvedOptions, works: boolean): Promise<Broker> {
+export async function openStore(options: ResolvedOptions, works: boolean): Promise<Store> {
   const logger = guardLogger(new Logger('TaskQueueModule'));
-  const broker = createBroker(options, works, logger);
-  const facts = await broker.open();
+  const store = createStore(options, works, logger);
+  const facts = await store.connection.open();
   logger.log(facts.summary);
   for (const warning of facts.warnings) logger.warn(warning);
-  return broker;
+  return store;
 }
 
-function createBroker(options: ResolvedOptions, works: boolean, logger: ReturnType<typeof guardLogger>): Broker {
+function createStore(options: ResolvedOptions, works: boolean, logger: ReturnType<typeof guardLogger>): Store {
   const { connection } = options;
   if (usesMemory(connection)) {
     const name = connection.slice('memory://'.length);
-    return new MemoryBroker(name === '' ? {} : { name });
+    return new MemoryStore(name === '' ? {} : { name });
   }
-  return new RedisBroker({
+  return new RedisStore({
     connection,
     prefix: options.prefix,
     commandTimeoutMs: options.commandTimeoutMs,

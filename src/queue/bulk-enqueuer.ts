@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { NewJob } from '../core/broker.js';
+import type { NewJob } from '../core/ports/intake.js';
 import {
   BulkTooLargeError,
   InvalidPayloadError,

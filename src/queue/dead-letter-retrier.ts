@@ -1,4 +1,4 @@
-import type { StoredJob } from '../core/broker.js';
+import type { StoredJob } from '../core/ports/curation.js';
 import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
 import { JobNotFoundError, JobStateError } from '../core/errors.js';
 import { isStorableId } from './job-curator.js';
@@ -17,15 +17,15 @@ const TRIES = 5;
  * @throws JobNotFoundError, JobStateError
  */
 export async function retryDeadJob(scope: QueueScope, id: string): Promise<string> {
-  const { broker, queue } = scope;
+  const { store, queue } = scope;
   if (!isStorableId(id)) throw new JobNotFoundError(queue, id);
   let state = 'dead';
   for (let tries = 0; tries < TRIES; tries++) {
-    const [stored] = await broker.read(queue, [id]);
+    const [stored] = await store.curation.read(queue, [id]);
     if (stored === undefined) throw new JobNotFoundError(queue, id);
     state = stored.state;
     if (state !== 'dead') throw new JobStateError(queue, id, state, 'retry', 'Only dead jobs can be retried.');
-    const fresh = reviveRecord(stored, broker.now());
+    const fresh = reviveRecord(stored, store.connection.now());
     if (fresh === undefined) {
       throw new JobStateError(
         queue,
@@ -35,7 +35,7 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
         'Look at its raw text, enqueue it anew, and remove it.',
       );
     }
-    const answer = await broker.retryDead(queue, stored.id, fresh.settledAt, fresh.envelope);
+    const answer = await store.curation.retryDead(queue, stored.id, fresh.settledAt, fresh.envelope);
     if (answer === 'retried') return stored.id;
     if (answer === 'not-found') throw new JobNotFoundError(queue, id);
   }
@@ -46,16 +46,16 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
  * Retries every job that is dead now and fits, a page at a time; one that dies again meanwhile is left alone.
  * @returns how many were retried
  */
-export async function retryAllDead({ broker, queue }: QueueScope, fits: JobTest | undefined): Promise<number> {
+export async function retryAllDead({ store, queue }: QueueScope, fits: JobTest | undefined): Promise<number> {
   let retried = 0;
   let cursor: string | undefined;
   do {
-    const page = await broker.list(queue, 'dead', cursor, PAGE);
+    const page = await store.curation.list(queue, 'dead', cursor, PAGE);
     cursor = page.cursor;
     const answers = await Promise.all(
       (fits === undefined ? page.jobs : page.jobs.filter(fits)).map(async (stored) => {
-        const revived = reviveRecord(stored, broker.now());
-        return revived && broker.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
+        const revived = reviveRecord(stored, store.connection.now());
+        return revived && store.curation.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
       }),
     );
     retried += answers.filter((answer) => answer === 'retried').length;

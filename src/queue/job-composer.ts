@@ -1,4 +1,4 @@
-import type { NewJob } from '../core/broker.js';
+import type { NewJob } from '../core/ports/intake.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
 import { mergeHeaders, packHeaders } from '../core/job-headers.js';
@@ -38,7 +38,7 @@ export function composeJob(
   jobName: string,
   payload: string,
 ): PreparedJob {
-  const now = scope.broker.now();
+  const now = scope.store.connection.now();
   const call = request?.job;
   const defined = definition?.options;
   const header: EnvelopeHeader = {};

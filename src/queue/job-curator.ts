@@ -1,4 +1,4 @@
-import type { CancelAnswer } from '../core/broker.js';
+import type { CancelAnswer } from '../core/ports/curation.js';
 import { InvalidValueError, JobNotFoundError, JobStateError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import type { QueueScope } from './queue-scope.js';
@@ -13,15 +13,15 @@ export function isStorableId(id: unknown): id is string {
 }
 
 /** @throws JobNotFoundError, as every verb on one job does (docs/decisions/023-job-not-found.md) */
-export async function cancelJob({ broker, queue }: QueueScope, id: string): Promise<CancelAnswer> {
-  const answer = isStorableId(id) ? await broker.cancel(queue, id) : 'not-found';
+export async function cancelJob({ store, queue }: QueueScope, id: string): Promise<CancelAnswer> {
+  const answer = isStorableId(id) ? await store.curation.cancel(queue, id) : 'not-found';
   if (answer === 'not-found') throw new JobNotFoundError(queue, id);
   return answer;
 }
 
 /** @throws JobNotFoundError, JobStateError */
-export async function removeJob({ broker, queue }: QueueScope, id: string): Promise<void> {
-  const answer = isStorableId(id) ? await broker.remove(queue, id) : 'not-found';
+export async function removeJob({ store, queue }: QueueScope, id: string): Promise<void> {
+  const answer = isStorableId(id) ? await store.curation.remove(queue, id) : 'not-found';
   if (answer === 'not-found') throw new JobNotFoundError(queue, id);
   if (answer === 'active') {
     throw new JobStateError(queue, id, 'active', 'remove', 'Cancel it, and remove it once it has ended.');
@@ -40,8 +40,8 @@ const NOT_PROMOTED: Readonly<Record<Exclude<JobState, 'scheduled' | 'ready' | 'a
  * What waits for nothing any more is promoted already: repeating the call does no harm.
  * @throws JobNotFoundError, JobStateError
  */
-export async function promoteJob({ broker, queue }: QueueScope, id: string): Promise<void> {
-  const answer = isStorableId(id) ? await broker.promoteJob(queue, id) : 'not-found';
+export async function promoteJob({ store, queue }: QueueScope, id: string): Promise<void> {
+  const answer = isStorableId(id) ? await store.curation.promoteJob(queue, id) : 'not-found';
   if (answer === 'not-found') throw new JobNotFoundError(queue, id);
   if (answer === 'promoted' || answer === 'ready' || answer === 'active') return;
   throw new JobStateError(queue, id, answer, 'promote', NOT_PROMOTED[answer]);

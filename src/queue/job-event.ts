@@ -1,4 +1,4 @@
-import type { BrokerEvent } from '../core/broker.js';
+import type { StoreEvent } from '../core/ports/notices.js';
 import type { Codec } from '../core/codec.js';
 import { readHead } from '../core/envelope-head.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
@@ -51,7 +51,7 @@ export type JobEvent =
 export type JobEventName = JobEvent['event'];
 
 /** What cannot be decoded is told as undefined: an event is news, and the job holds the truth. */
-export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redactor?: Redactor): JobEvent {
+export function toJobEvent(queue: string, codec: Codec, told: StoreEvent, redactor?: Redactor): JobEvent {
   const shown = (text: string, field: 'result' | 'progress'): unknown => {
     const value = decode(queue, codec, text, field);
     return redactor === undefined ? value : redactor.redact(value);
@@ -85,7 +85,7 @@ export function toJobEvent(queue: string, codec: Codec, told: BrokerEvent, redac
 }
 
 /** What every event of a job has, as the first line of its envelope says it. */
-function jobOf(queue: string, { at, id: number, head }: BrokerEvent, redactor: Redactor | undefined) {
+function jobOf(queue: string, { at, id: number, head }: StoreEvent, redactor: Redactor | undefined) {
   const read = readHead(head);
   const headers = unpackHeaders(read?.header.h);
   return {

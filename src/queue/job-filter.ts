@@ -1,4 +1,4 @@
-import type { StoredJob } from '../core/broker.js';
+import type { StoredJob } from '../core/ports/curation.js';
 import type { Duration } from '../core/duration.js';
 import { InvalidValueError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
@@ -54,7 +54,7 @@ export async function readJobFilter(
   }
   if (name === undefined && reason === undefined && idPrefix === undefined && olderMs === undefined) return undefined;
   // This process's own guess of that time may be stale after an outage.
-  const before = olderMs === undefined ? undefined : (await scope.broker.dueSchedules(scope.queue, 1)).now - olderMs;
+  const before = olderMs === undefined ? undefined : (await scope.store.timetable.due(scope.queue, 1)).now - olderMs;
   return (stored) => {
     const record = new JobRecord(scope.queue, scope.codec, stored.id, stored.record);
     if (name !== undefined && record.name !== name) return false;

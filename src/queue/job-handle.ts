@@ -1,5 +1,6 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
-import type { CancelAnswer, EnqueueReceipt, StoredJob } from '../core/broker.js';
+import type { CancelAnswer, StoredJob } from '../core/ports/curation.js';
+import type { EnqueueReceipt } from '../core/ports/intake.js';
 import { parseDelay, type Duration } from '../core/duration.js';
 import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
 import {
@@ -284,7 +285,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   /** What its handler logged: the last 100 lines of at most 1 KiB. @throws JobNotFoundError */
   async logs(): Promise<string[]> {
     await this.#readKept();
-    return this.#scope.broker.logs(this.#scope.queue, this.#number);
+    return this.#scope.store.curation.logs(this.#scope.queue, this.#number);
   }
 
   /** The fields as a plain object: what a controller that returns a handle answers. What `redact` names is hidden. */
@@ -334,8 +335,8 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   async #readKept(): Promise<StoredJob> {
-    const { broker, queue } = this.#scope;
-    const [stored] = await broker.read(queue, [this.#number]);
+    const { store, queue } = this.#scope;
+    const [stored] = await store.curation.read(queue, [this.#number]);
     // An id of a user may look like the number of a job that is gone.
     if (stored?.id !== this.#number) throw new JobNotFoundError(queue, this.id);
     return stored;

@@ -1,4 +1,5 @@
-import type { EnqueueReceipt, NewJob, StoredJob } from '../core/broker.js';
+import type { StoredJob } from '../core/ports/curation.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { strongestOf } from '../core/durability.js';
 import {
   ConfigurationError,
@@ -100,7 +101,7 @@ export async function storeJobs<P, R>(scope: QueueScope, jobs: readonly Prepared
   let receipts: EnqueueReceipt[];
   try {
     const durability = strongestOf(jobs.map((job) => job.durability));
-    receipts = await scope.broker.enqueue(scope.queue, jobs, durability);
+    receipts = await scope.store.intake.enqueue(scope.queue, jobs, durability);
   } catch (error) {
     throw withHandles(error, (late) => handlesOf(scope, jobs, late));
   }
@@ -149,7 +150,7 @@ export async function handlesOf<P, R>(
 async function readKept(scope: QueueScope, numbers: readonly string[]): Promise<Map<string, StoredJob>> {
   const kept = new Map<string, StoredJob>();
   for (let first = 0; first < numbers.length; first += READ_STEP) {
-    const found = await scope.broker.read(scope.queue, numbers.slice(first, first + READ_STEP)).catch(() => []);
+    const found = await scope.store.curation.read(scope.queue, numbers.slice(first, first + READ_STEP)).catch(() => []);
     for (const stored of found) if (stored !== undefined) kept.set(stored.id, stored);
   }
   return kept;

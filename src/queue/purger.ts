@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { StoredJob } from '../core/broker.js';
+import type { StoredJob } from '../core/ports/curation.js';
 import { isSettled, type JobState } from '../core/job.js';
 import type { JobTest } from './job-filter.js';
 import type { QueueScope } from './queue-scope.js';
@@ -10,12 +10,12 @@ const PURGE_STEP = 1000;
 const PAGE = 100;
 
 /** Deletes the jobs that are in this state now, oldest first. @returns how many */
-export async function purgeAll({ broker, queue }: QueueScope, state: Exclude<JobState, 'active'>): Promise<number> {
+export async function purgeAll({ store, queue }: QueueScope, state: Exclude<JobState, 'active'>): Promise<number> {
   // Producers may add as fast as we delete: what comes later is not meant.
-  let left = (await broker.counts(queue))[state];
+  let left = (await store.curation.counts(queue))[state];
   let removed = 0;
   while (left > 0) {
-    const step = await broker.purge(queue, state, Math.min(left, PURGE_STEP));
+    const step = await store.curation.purge(queue, state, Math.min(left, PURGE_STEP));
     removed += step.removed;
     left -= step.removed;
     if (!step.more) break;
@@ -26,19 +26,19 @@ export async function purgeAll({ broker, queue }: QueueScope, state: Exclude<Job
 
 /** Deletes those that fit, if they still are what was looked at. @returns how many */
 export async function purgeFitting(
-  { broker, queue }: QueueScope,
+  { store, queue }: QueueScope,
   state: Exclude<JobState, 'active'>,
   fits: JobTest,
 ): Promise<number> {
-  let left = (await broker.counts(queue))[state];
+  let left = (await store.curation.counts(queue))[state];
   let removed = 0;
   let cursor: string | undefined;
   do {
-    const page = await broker.list(queue, state, cursor, PAGE);
+    const page = await store.curation.list(queue, state, cursor, PAGE);
     cursor = page.cursor;
     left -= page.jobs.length;
     const answers = await Promise.all(
-      page.jobs.filter(fits).map((stored) => broker.remove(queue, stored.id, lookOf(stored))),
+      page.jobs.filter(fits).map((stored) => store.curation.remove(queue, stored.id, lookOf(stored))),
     );
     removed += answers.filter((answer) => answer === 'removed').length;
   } while (cursor !== undefined && left > 0);

@@ -1,15 +1,18 @@
 import type { AttemptLimits } from '../core/attempt-limit.js';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
 import type { ResolvedJobOptions } from '../options/options.js';
 import type { JobNameChecker } from './job-name-checker.js';
 import type { ResultWaiter } from './result-waiter.js';
 
+/** What producers and curators need of a store: neither turns of workers nor duties. */
+export type QueueStore = Omit<Store, 'workers' | 'duties'>;
+
 /** What every verb, handle and stream of one queue shares: made once, at the first use of the queue. */
 export interface QueueScope {
   readonly queue: string;
-  readonly broker: Broker;
+  readonly store: QueueStore;
   readonly codec: Codec;
   /** Hides fields of what is shown; undefined: none. */
   readonly redactor: Redactor | undefined;

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
-import type { Broker, CancelAnswer, EnqueueReceipt, NewJob, QueueCounts } from '../core/broker.js';
+import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
 import { encodeEnvelope } from '../core/envelope.js';
 import { InvalidValueError, JobNotFoundError, UnknownQueueError } from '../core/errors.js';
@@ -38,7 +39,7 @@ import { JobNameChecker } from './job-name-checker.js';
 import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
 import { purgeAll, purgeFitting } from './purger.js';
-import type { QueueScope } from './queue-scope.js';
+import type { QueueScope, QueueStore } from './queue-scope.js';
 import { ResultWaiter } from './result-waiter.js';
 
 /** What a handler returns where nobody said it: name the type at `enqueue`, at `result`, or by a definition. */
@@ -79,7 +80,7 @@ export class QueueService {
   private readonly logger = new Logger('TaskQueueModule');
 
   constructor(
-    private readonly broker: Broker,
+    private readonly store: QueueStore,
     private readonly options: ResolvedOptions,
     private readonly queues: KnownQueues,
   ) {
@@ -109,10 +110,10 @@ export class QueueService {
     // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
     if (options === undefined && scope.plain && typeof target === 'string') {
       const text = encodePayload(scope.codec, payload, target, DEFAULT_JOB_NAME, scope.payloadLimit);
-      const job: NewJob = { envelope: encodeEnvelope(scope.broker.now(), undefined, undefined, text) };
+      const job: NewJob = { envelope: encodeEnvelope(scope.store.connection.now(), undefined, undefined, text) };
       let receipts: EnqueueReceipt[];
       try {
-        receipts = await scope.broker.enqueue(target, [job]);
+        receipts = await scope.store.intake.enqueue(target, [job]);
       } catch (error) {
         throw withHandles(error, async (late) => (await handlesOf(scope, [job], late))[0]);
       }
@@ -169,7 +170,7 @@ export class QueueService {
   async getJob(target: Target, id: string): Promise<JobHandle | undefined> {
     const scope = this.scopeOf(target);
     if (!isStorableId(id)) return undefined;
-    const [stored] = await scope.broker.read(scope.queue, [id]);
+    const [stored] = await scope.store.curation.read(scope.queue, [id]);
     return stored && JobHandle.ofStored(scope, stored);
   }
 
@@ -187,7 +188,7 @@ export class QueueService {
     const state = requireState(query.state);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     const listing = `${state} jobs of queue "${scope.queue}"`;
-    const page = await scope.broker.list(scope.queue, state, openCursor(listing, query.cursor), limit);
+    const page = await scope.store.curation.list(scope.queue, state, openCursor(listing, query.cursor), limit);
     return {
       jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)),
       cursor: sealCursor(listing, page.cursor),
@@ -196,24 +197,24 @@ export class QueueService {
 
   /** How many jobs the queue holds in each state, and whether it is paused. */
   async counts(target: Target): Promise<QueueCounts> {
-    const { broker, queue } = this.scopeOf(target);
-    return broker.counts(queue);
+    const { store, queue } = this.scopeOf(target);
+    return store.curation.counts(queue);
   }
 
   /** No process takes another job of this queue until it is resumed; running ones finish. Enqueues go on. */
   async pause(target: Target): Promise<void> {
-    const { broker, queue } = this.scopeOf(target);
-    await broker.setPaused(queue, true);
+    const { store, queue } = this.scopeOf(target);
+    await store.curation.setPaused(queue, true);
   }
 
   async resume(target: Target): Promise<void> {
-    const { broker, queue } = this.scopeOf(target);
-    await broker.setPaused(queue, false);
+    const { store, queue } = this.scopeOf(target);
+    await store.curation.setPaused(queue, false);
   }
 
   async isPaused(target: Target): Promise<boolean> {
-    const { broker, queue } = this.scopeOf(target);
-    return broker.isPaused(queue);
+    const { store, queue } = this.scopeOf(target);
+    return store.curation.isPaused(queue);
   }
 
   /**
@@ -305,7 +306,7 @@ export class QueueService {
    * say. It asks the server once; nothing is changed.
    */
   doctor(): Promise<StoreReport> {
-    return this.broker.examine();
+    return this.store.connection.examine();
   }
 
   /**
@@ -313,7 +314,7 @@ export class QueueService {
    * @internal
    */
   endWaits(): void {
-    // Not awaited: with Redis frozen an unsubscribe is never answered, and the broker closes right after this.
+    // Not awaited: with Redis frozen an unsubscribe is never answered, and the store closes right after this.
     for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
   }
 
@@ -333,11 +334,11 @@ export class QueueService {
     const settings = layerJobOptions(configured, this.options.defaults);
     const scope: QueueScope = {
       queue,
-      broker: this.broker,
+      store: this.store,
       codec: this.options.codec,
       redactor: this.options.redactor,
       payloadLimit: this.options.payloadLimit,
-      waiter: new ResultWaiter(queue, this.broker),
+      waiter: new ResultWaiter(queue, this.store.notices),
       backoffNames: this.backoffNames,
       names,
       settings,
@@ -380,7 +381,7 @@ limitArguments(
 );
 
 async function handleOf(scope: QueueScope, id: string): Promise<JobHandle> {
-  const [stored] = await scope.broker.read(scope.queue, [id]);
+  const [stored] = await scope.store.curation.read(scope.queue, [id]);
   if (stored === undefined) throw new JobNotFoundError(scope.queue, id);
   return JobHandle.ofStored(scope, stored);
 }

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { CancelAnswer, QueueCounts } from '../core/broker.js';
+import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';

@@ -1,4 +1,7 @@
-import type { Broker, SettledNotice, StoredJob, Unsubscribe } from '../core/broker.js';
+import type { Unsubscribe } from '../core/ports/connection.js';
+import type { StoredJob } from '../core/ports/curation.js';
+import type { SettledNotice } from '../core/ports/notices.js';
+import type { Notices } from '../core/ports/notices.js';
 import { decodeSettledLine, splitRecord, type SettledLine } from '../core/envelope.js';
 import { BrokerUnavailableError } from '../core/errors.js';
 import { isSettled } from '../core/job.js';
@@ -33,7 +36,7 @@ export class ResultWaiter {
 
   constructor(
     private readonly queue: string,
-    private readonly broker: Broker,
+    private readonly notices: Notices,
   ) {}
 
   /** Waits under way, for tests and metrics. */
@@ -58,7 +61,7 @@ export class ResultWaiter {
     // A failure of the call below is thrown by itself; close() may fail this promise while nobody awaits it yet.
     ended.catch(() => {});
     try {
-      const stored = await this.broker.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
+      const stored = await this.notices.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
       const end = endOf(stored, number);
       if (end !== undefined) return end;
       wait.timer = setTimeout(() => wait.end('timeout'), remainingOf(deadline));
@@ -84,7 +87,7 @@ export class ResultWaiter {
 
   private async listen(): Promise<void> {
     if (this.closed) throw closedError();
-    this.subscription ??= this.broker.onSettled(this.queue, (notice) => this.receive(notice));
+    this.subscription ??= this.notices.onSettled(this.queue, (notice) => this.receive(notice));
     const subscription = this.subscription;
     try {
       await subscription;
@@ -128,7 +131,7 @@ export class ResultWaiter {
     if (waits === undefined) return;
     const deadline = Math.max(...[...waits].map((wait) => wait.deadline));
     try {
-      const stored = await this.broker.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
+      const stored = await this.notices.awaitSettled(this.queue, number, remainingOf(deadline) + MARGIN_MS);
       const end = endOf(stored, number);
       if (end !== undefined) for (const wait of waits) wait.end(end);
     } catch {

@@ -1,5 +1,5 @@
 import type { Cluster } from 'ioredis';
-import type { EnqueueReceipt, NewJob } from '../core/broker.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { confirmationsOf, type Durability } from '../core/durability.js';
 import { BrokerUnavailableError, DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import { nextTick } from '../core/real-timers.js';

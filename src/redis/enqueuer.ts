@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { EnqueueReceipt, NewJob } from '../core/broker.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
 import type { JobState } from '../core/job.js';
 import { nextTick } from '../core/real-timers.js';

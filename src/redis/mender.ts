@@ -1,4 +1,4 @@
-import type { HeldJob } from '../core/broker.js';
+import type { HeldJob } from '../core/ports/worker-store.js';
 import { BrokerRefusedError } from '../core/errors.js';
 import type { QueueKeys } from './keys.js';
 

@@ -1,4 +1,4 @@
-import type { Broker } from '../core/broker.js';
+import type { Timetable } from '../core/ports/timetable.js';
 import type { DutyLogger } from '../duties/duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
 
@@ -10,7 +10,7 @@ const PAGE = 100;
 /** Tells the store which schedules the code of this process declares, so that it knows what was removed from the code. */
 export class ScheduleAnnouncer {
   constructor(
-    private readonly broker: Broker,
+    private readonly timetable: Timetable,
     private readonly app: string,
     private readonly logger: DutyLogger,
   ) {}
@@ -25,7 +25,7 @@ export class ScheduleAnnouncer {
     const registered = [...book.declared.values()].filter((schedule) => !book.unregistered.has(schedule));
     for (let from = 0; from === 0 || from < registered.length; from += PAGE) {
       const page = registered.slice(from, from + PAGE).map(({ name, specHash }) => ({ name, specHash }));
-      const { outdated, unknown, removed } = await this.broker.announceSchedules(book.queue, this.app, page);
+      const { outdated, unknown, removed } = await this.timetable.announce(book.queue, this.app, page);
       // An outdated one, too: after a rollback it is the one to stay, once the newer instances have gone.
       for (const name of [...unknown, ...outdated]) {
         const schedule = book.declared.get(name);

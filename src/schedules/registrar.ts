@@ -1,4 +1,4 @@
-import type { Broker, NewSchedule } from '../core/broker.js';
+import type { NewSchedule, Timetable } from '../core/ports/timetable.js';
 import { storeRule, type StoredRule } from './rule/rule-replacer.js';
 import { refusesRequest } from '../core/request-refusal.js';
 import type { JobMaking, Schedule } from './rule/schedule.js';
@@ -8,7 +8,7 @@ import type { ScheduleBook } from './schedule-book.js';
 /** Stores the schedules that the code of this process declares, and says what that changed. */
 export class ScheduleRegistrar {
   constructor(
-    private readonly broker: Broker,
+    private readonly timetable: Timetable,
     /** Undefined: nobody announces them, as in a store of this process alone. */
     private readonly app: string | undefined,
     private readonly logger: DutyLogger,
@@ -29,7 +29,7 @@ export class ScheduleRegistrar {
   /** Undefined where the server refuses this one, mostly for its size: it stays among the unregistered, and others go on. */
   private async store(book: ScheduleBook, schedule: Schedule): Promise<StoredRule | undefined> {
     try {
-      return await storeRule(this.broker, schedule, this.makingOf(book.queue), this.app);
+      return await storeRule(this.timetable, schedule, this.makingOf(book.queue), this.app);
     } catch (error) {
       if (!refusesRequest(error)) throw error;
       if (book.isNews(schedule.name, 'refused')) {
@@ -69,7 +69,7 @@ export class ScheduleRegistrar {
   }
 
   private async tellConflict(queue: string, name: string): Promise<void> {
-    const [other] = await this.broker.readSchedules(queue, [name]);
+    const [other] = await this.timetable.read(queue, [name]);
     const text = `Schedule "${name}" of queue "${queue}" is declared here, and`;
     this.logger.error(
       other?.app === undefined

@@ -1,4 +1,5 @@
-import type { DueSchedule, Unsubscribe } from '../core/broker.js';
+import type { Unsubscribe } from '../core/ports/connection.js';
+import type { DueSchedule } from '../core/ports/timetable.js';
 import type { Codec } from '../core/codec.js';
 import { Schedule } from './rule/schedule.js';
 import type { ScheduleDeclaration } from './rule/declaration.js';

@@ -1,5 +1,4 @@
-import type { PauseReason, ScheduleStatus, StoredSchedule } from '../core/broker.js';
-import type { Overlap } from '../core/schedule-broker.js';
+import type { Overlap, PauseReason, ScheduleStatus, StoredSchedule } from '../core/ports/timetable.js';
 import type { MissedRule, ScheduleJobOptions, ScheduleRule } from './rule/declaration.js';
 import { decodeSpec } from './rule/spec.js';
 import type { JobHandle } from '../queue/job-handle.js';

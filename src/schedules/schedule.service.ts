@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { StoredSchedule } from '../core/broker.js';
+import type { StoredSchedule } from '../core/ports/timetable.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
 import { InvalidPayloadError } from '../core/errors.js';
 import type { CronTick } from '../core/job-view.js';
@@ -90,7 +90,7 @@ export class ScheduleService {
     const declaration = readScheduleRequest(name, given, scope.queue, definition, this.strategies);
     await this.checkPayload(declaration, definition?.schema);
     const schedule = Schedule.declared(declaration, scope.codec, scope.payloadLimit);
-    const { answer } = await storeRule(scope.broker, schedule, makingOf(scope));
+    const { answer } = await storeRule(scope.store.timetable, schedule, makingOf(scope));
     if (answer === 'conflict') throw new ScheduleConflictError(scope.queue, name);
     const stored = await this.read(scope, name);
     return scheduleInfoOf(scope, stored);
@@ -99,7 +99,7 @@ export class ScheduleService {
   /** Undefined where none of this name is stored. */
   async get(name: string, address?: ScheduleAddress): Promise<ScheduleInfo | undefined> {
     const scope = this.placeOf(name, address);
-    const [stored] = await scope.broker.readSchedules(scope.queue, [name]);
+    const [stored] = await scope.store.timetable.read(scope.queue, [name]);
     return stored && scheduleInfoOf(scope, stored);
   }
 
@@ -113,7 +113,7 @@ export class ScheduleService {
     const scope = this.scopeOf(query.queue);
     const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
     const listing = `schedules of queue "${scope.queue}"`;
-    const page = await scope.broker.listSchedules(scope.queue, openCursor(listing, query.cursor), limit);
+    const page = await scope.store.timetable.list(scope.queue, openCursor(listing, query.cursor), limit);
     return {
       schedules: page.schedules.map((stored) => scheduleInfoOf(scope, stored)),
       cursor: sealCursor(listing, page.cursor),
@@ -125,8 +125,8 @@ export class ScheduleService {
    * @throws ScheduleNotFoundError
    */
   async pause(name: string, address?: ScheduleAddress): Promise<void> {
-    const { broker, queue } = this.placeOf(name, address);
-    if (!(await broker.pauseSchedule(queue, name))) throw new ScheduleNotFoundError(queue, name);
+    const { store, queue } = this.placeOf(name, address);
+    if (!(await store.timetable.pause(queue, name))) throw new ScheduleNotFoundError(queue, name);
   }
 
   /**
@@ -137,7 +137,7 @@ export class ScheduleService {
     const scope = this.placeOf(name, address);
     await this.onStored(scope, name, async (schedule) => {
       const { nextTick, lookAt } = schedule.registration(await storeTimeOf(scope));
-      const answer = await scope.broker.resumeSchedule(scope.queue, name, schedule.specHash, { nextTick, lookAt });
+      const answer = await scope.store.timetable.resume(scope.queue, name, schedule.specHash, { nextTick, lookAt });
       if (answer === 'not-found') throw new ScheduleNotFoundError(scope.queue, name);
       if (answer === 'removed') {
         const why = 'is paused because no live instance declares it: declare it again and it goes on, or remove it';
@@ -154,10 +154,10 @@ export class ScheduleService {
    */
   async runNow(name: string, address?: ScheduleAddress): Promise<JobHandle> {
     const scope = this.placeOf(name, address);
-    const { broker, queue } = scope;
+    const { store, queue } = scope;
     return this.onStored(scope, name, async (schedule) => {
       const job = schedule.extraJob(await storeTimeOf(scope), makingOf(scope));
-      const receipt = await broker.runScheduleNow(queue, name, schedule.specHash, job);
+      const receipt = await store.timetable.runNow(queue, name, schedule.specHash, job);
       if (receipt === 'not-found') throw new ScheduleNotFoundError(queue, name);
       return receipt === 'changed' ? receipt : JobHandle.ofEnqueued(scope, receipt, job.envelope);
     });
@@ -169,8 +169,8 @@ export class ScheduleService {
    * @throws ScheduleNotFoundError
    */
   async remove(name: string, address?: ScheduleAddress): Promise<void> {
-    const { broker, queue } = this.placeOf(name, address);
-    if (!(await broker.removeSchedule(queue, name))) throw new ScheduleNotFoundError(queue, name);
+    const { store, queue } = this.placeOf(name, address);
+    if (!(await store.timetable.remove(queue, name))) throw new ScheduleNotFoundError(queue, name);
   }
 
   /**
@@ -193,14 +193,14 @@ export class ScheduleService {
    */
   async history(name: string, count = MOST_HISTORY, address?: ScheduleAddress): Promise<ScheduleRunInfo[]> {
     const scope = this.placeOf(name, address);
-    const { broker, queue } = scope;
+    const { store, queue } = scope;
     const most = readCount(count, 'count', 1, MOST_HISTORY) ?? MOST_HISTORY;
-    const runs = await broker.scheduleHistory(queue, name, most);
+    const runs = await store.timetable.history(queue, name, most);
     if (runs.length === 0) {
       await this.read(scope, name);
       return [];
     }
-    const jobs = await broker.read(
+    const jobs = await store.curation.read(
       queue,
       runs.map(({ jobId }) => jobId),
     );
@@ -228,8 +228,8 @@ export class ScheduleService {
     );
   }
 
-  private async read({ broker, queue }: QueueScope, name: string): Promise<StoredSchedule> {
-    const [stored] = await broker.readSchedules(queue, [name]);
+  private async read({ store, queue }: QueueScope, name: string): Promise<StoredSchedule> {
+    const [stored] = await store.timetable.read(queue, [name]);
     if (stored === undefined) throw new ScheduleNotFoundError(queue, name);
     return stored;
   }
@@ -275,6 +275,6 @@ function makingOf({ codec, settings }: QueueScope): JobMaking {
 }
 
 /** What a rule counts from: this process's own guess of that time may be stale after an outage. */
-async function storeTimeOf({ broker, queue }: QueueScope): Promise<number> {
-  return (await broker.dueSchedules(queue, 1)).now;
+async function storeTimeOf({ store, queue }: QueueScope): Promise<number> {
+  return (await store.timetable.due(queue, 1)).now;
 }

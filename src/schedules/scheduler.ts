@@ -1,4 +1,5 @@
-import type { Broker, QueueSignal } from '../core/broker.js';
+import type { QueueSignal } from '../core/ports/notices.js';
+import type { Store } from '../core/ports/store.js';
 import { jsonCodec, type Codec } from '../core/codec.js';
 import type { ProducerJobOptions } from './rule/schedule.js';
 import type { ScheduleDeclaration } from './rule/declaration.js';
@@ -27,7 +28,7 @@ const SPREAD_MS = 40;
 const LEFT_FOR_MS = 250;
 
 export interface SchedulerOptions {
-  broker: Broker;
+  store: Pick<Store, 'connection' | 'notices' | 'timetable'>;
   declarations: readonly ScheduleDeclaration[];
   /** Further queues that this process serves: schedules made at run time may fire there. Default none. */
   queues?: readonly string[];
@@ -66,7 +67,7 @@ interface Desk {
  */
 export class Scheduler {
   private readonly desks = new Map<string, Desk>();
-  private readonly broker: Broker;
+  private readonly store: SchedulerOptions['store'];
   private readonly registrar: ScheduleRegistrar;
   private readonly announcer: ScheduleAnnouncer | undefined;
   private readonly firer: TickFirer;
@@ -78,15 +79,15 @@ export class Scheduler {
 
   /** @throws InvalidValueError, InvalidPayloadError, PayloadTooLargeError for a declaration */
   constructor(options: SchedulerOptions) {
-    const { broker, app, logger, codec = jsonCodec, jobOptionsOf, random = Math.random } = options;
+    const { store, app, logger, codec = jsonCodec, jobOptionsOf, random = Math.random } = options;
     const isStopping = (): boolean => this.stopping;
     const makingOf = (queue: string) => ({ codec, queueOptions: jobOptionsOf?.(queue) });
-    this.broker = broker;
+    this.store = store;
     this.random = random;
-    this.registrar = new ScheduleRegistrar(broker, app, logger, makingOf, isStopping);
-    this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(broker, app, logger);
-    this.firer = new TickFirer(broker, logger, makingOf, isStopping, random);
-    this.outages = options.outages ?? new OutageLog(logger, broker);
+    this.registrar = new ScheduleRegistrar(store.timetable, app, logger, makingOf, isStopping);
+    this.announcer = app === undefined ? undefined : new ScheduleAnnouncer(store.timetable, app, logger);
+    this.firer = new TickFirer(store.timetable, logger, makingOf, isStopping, random);
+    this.outages = options.outages ?? new OutageLog(logger, store.connection);
     const { payloadLimit = DEFAULTS.payloadLimit } = options;
     this.declare = ({ book }, declaration) => book.declare(declaration, codec, payloadLimit);
     this.add(options.declarations, options.queues);
@@ -156,10 +157,10 @@ export class Scheduler {
   private async turn(book: ScheduleBook): Promise<number> {
     book.plannedAt = -Infinity;
     // First, or what is registered elsewhere between look and subscription would wake nobody.
-    book.unsubscribe ??= await this.broker.onSignal(book.queue, (signal) => this.obey(book.queue, signal));
+    book.unsubscribe ??= await this.store.notices.onSignal(book.queue, (signal) => this.obey(book.queue, signal));
     await this.registrar.register(book);
     const limit = Math.min(PAGE + book.ignored, LONGEST_PAGE);
-    const look = await this.broker.dueSchedules(book.queue, limit);
+    const look = await this.store.timetable.due(book.queue, limit);
     if (look.due.length > 0 || look.nextLookAt !== undefined) book.seen();
     const page = await this.firer.fire(book, look);
     book.leavesDue = page.left;

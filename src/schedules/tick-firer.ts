@@ -1,4 +1,4 @@
-import type { Broker, DueSchedule, DueSchedules, FireAnswer, ScheduleFire } from '../core/broker.js';
+import type { DueSchedule, DueSchedules, FireAnswer, ScheduleFire, Timetable } from '../core/ports/timetable.js';
 import type { BrokerRefusedError } from '../core/errors.js';
 import type { JobMaking } from './rule/schedule.js';
 import type { DutyLogger } from '../duties/duty-logger.js';
@@ -25,7 +25,7 @@ export interface FiredPage {
 /** Fires due schedules in batches; the store decides about each, because other instances fire the same ones. */
 export class TickFirer {
   constructor(
-    private readonly broker: Broker,
+    private readonly timetable: Timetable,
     private readonly logger: DutyLogger,
     private readonly makingOf: (queue: string) => JobMaking,
     private readonly isStopping: () => boolean,
@@ -113,7 +113,7 @@ export class TickFirer {
     now: number,
     page: FiredPage,
   ): Promise<number> {
-    const answers = await this.broker.fireSchedules(book.queue, fires);
+    const answers = await this.timetable.fire(book.queue, fires);
     page.moved = true;
     let stale = 0;
     for (const [at, fire] of fires.entries()) {

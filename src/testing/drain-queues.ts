@@ -1,11 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { realNow, setImmediate, setTimeout } from '../core/real-timers.js';
 import { refuseSurplus } from '../core/surplus-arguments.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
-import { BROKER, INSTANCE_BROKER } from '../core/constants.js';
+import { STORE, INSTANCE_STORE } from '../core/constants.js';
 
 export interface DrainOptions {
   /** Real time after which the promise rejects, naming what is left. Default 5 s. */
@@ -47,17 +47,17 @@ export async function drainQueues(
 }
 
 async function unfinished(app: INestApplicationContext): Promise<string> {
-  const broker = app.get<Broker>(BROKER, { strict: false });
-  const own = app.get<Broker>(INSTANCE_BROKER, { strict: false });
+  const store = app.get<Store>(STORE, { strict: false });
+  const own = app.get<Store>(INSTANCE_STORE, { strict: false });
   const { queues, ofInstance } = app.get(HandlerRegistry, { strict: false });
   const left = await Promise.all([
-    ...queues.map((queue) => leftIn(broker, queue)),
+    ...queues.map((queue) => leftIn(store, queue)),
     ...ofInstance.queues.map((queue) => leftIn(own, queue)),
   ]);
   return left.filter((text) => text !== '').join(', ');
 }
 
-async function leftIn(broker: Broker, queue: string): Promise<string> {
-  const { ready, active } = await broker.counts(queue);
+async function leftIn(store: Store, queue: string): Promise<string> {
+  const { ready, active } = await store.curation.counts(queue);
   return ready + active === 0 ? '' : `"${queue}" has ${ready} ready and ${active} active`;
 }

@@ -1,14 +1,14 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
-import type { Broker } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import { MovableClock } from '../memory/memory-clock.js';
+import { MemoryServer } from '../memory/memory-server.js';
 import { MemoryStore } from '../memory/memory-store.js';
-import { MemoryBroker } from '../memory/memory.broker.js';
-import { BROKER, INSTANCE_BROKER } from '../core/constants.js';
+import { STORE, INSTANCE_STORE } from '../core/constants.js';
 import { TaskQueueLifecycle } from '../module/lifecycle.js';
 import { drainQueues, type DrainOptions } from './drain-queues.js';
 
@@ -36,9 +36,9 @@ const LIMIT = 1000;
  */
 export class TestQueues {
   private readonly clock: MovableClock;
-  private readonly store: MemoryStore;
+  private readonly server: MemoryServer;
   /** Of each app that this was installed in. */
-  private readonly brokers = new Set<unknown>();
+  private readonly stores = new Set<unknown>();
 
   /**
    * @param startAt of the clock; by default a fixed instant, so that runs repeat
@@ -50,15 +50,15 @@ export class TestQueues {
     if (startAt !== undefined && !(startAt instanceof Date && Number.isFinite(startAt.getTime())))
       throw new InvalidValueError('startAt of TestQueues', startAt, 'pass a valid Date');
     this.clock = startAt ? new MovableClock(startAt.getTime()) : new MovableClock();
-    this.store = new MemoryStore(this.clock);
+    this.server = new MemoryServer(this.clock);
   }
 
   /** Puts this store in the place of the app's own, which is never connected to. */
   install<B extends ModuleBuilder>(builder: B): B {
-    const broker = new MemoryBroker({ store: this.store });
-    this.brokers.add(broker);
-    builder.overrideProvider(BROKER).useValue(broker);
-    builder.overrideProvider(INSTANCE_BROKER).useValue(new MemoryBroker({ clock: this.clock }));
+    const store = new MemoryStore({ server: this.server });
+    this.stores.add(store);
+    builder.overrideProvider(STORE).useValue(store);
+    builder.overrideProvider(INSTANCE_STORE).useValue(new MemoryStore({ clock: this.clock }));
     return builder;
   }
 
@@ -96,9 +96,9 @@ export class TestQueues {
   }
 
   private lifecycleOf(app: INestApplicationContext): TaskQueueLifecycle {
-    // An app without the module has no broker, and Nest throws.
+    // An app without the module has no store, and Nest throws.
     try {
-      if (this.brokers.has(app.get(BROKER, { strict: false }))) return app.get(TaskQueueLifecycle, { strict: false });
+      if (this.stores.has(app.get(STORE, { strict: false }))) return app.get(TaskQueueLifecycle, { strict: false });
     } catch {}
     throw new ConfigurationError(
       'This TestQueues is not installed in this app. Import TaskQueueModule.forRoot() there, and call ' +
@@ -110,8 +110,8 @@ export class TestQueues {
   private async nextInstant(app: INestApplicationContext): Promise<number | undefined> {
     const { queues, ofInstance } = app.get(HandlerRegistry, { strict: false });
     const instants = await Promise.all([
-      ...queues.map((queue) => instantsOf(app.get(BROKER, { strict: false }), queue)),
-      ...ofInstance.queues.map((queue) => instantsOf(app.get(INSTANCE_BROKER, { strict: false }), queue)),
+      ...queues.map((queue) => instantsOf(app.get(STORE, { strict: false }), queue)),
+      ...ofInstance.queues.map((queue) => instantsOf(app.get(INSTANCE_STORE, { strict: false }), queue)),
     ]);
     const coming = instants.flat().filter((instant) => instant !== undefined);
     return coming.length === 0 ? undefined : Math.min(...coming);
@@ -123,8 +123,8 @@ showMembers(TestQueues);
 limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['install', 'now']);
 
 /** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */
-async function instantsOf(broker: Broker, queue: string): Promise<(number | undefined)[]> {
-  const { nextDueAt } = await broker.promote(queue, LIMIT);
-  const { nextLookAt } = await broker.dueSchedules(queue, LIMIT);
+async function instantsOf(store: Store, queue: string): Promise<(number | undefined)[]> {
+  const { nextDueAt } = await store.duties.promote(queue, LIMIT);
+  const { nextLookAt } = await store.timetable.due(queue, LIMIT);
   return [nextDueAt, nextLookAt];
 }

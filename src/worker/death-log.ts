@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Settlement } from '../core/broker.js';
+import type { Settlement } from '../core/ports/worker-store.js';
 import { newestErrorOf } from '../core/envelope.js';
 import type { ErrorRecord } from '../core/job.js';
 import { LogBudget } from '../core/log-budget.js';

@@ -1,5 +1,6 @@
 import { Bag } from '../core/bag.js';
-import type { Broker, HeldJob, Settlement } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
+import type { HeldJob, Settlement } from '../core/ports/worker-store.js';
 import type { HeldJobs } from './held-jobs.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
 import type { Prefetcher } from './prefetcher.js';
@@ -11,7 +12,7 @@ import { TimeoutSweeper } from './timeout-sweeper.js';
 
 /** What runs need, whichever jobs they are of. */
 export interface RunContext extends Omit<RunnerContext, 'sink' | 'now' | 'observer'> {
-  broker: Broker;
+  store: Pick<Store, 'connection' | 'workers'>;
   /** Largest encoded progress in bytes. */
   payloadLimit: number;
 }
@@ -47,10 +48,10 @@ export class Dispatcher {
     run: RunContext,
     private readonly context: DispatcherContext,
   ) {
-    const { broker, codec, logger, payloadLimit, queue, redactor } = run;
+    const { store, codec, logger, payloadLimit, queue, redactor } = run;
     const { observer, onLost } = context;
-    this.reporter = new Reporter(broker, queue, codec, payloadLimit, redactor, onLost, logger);
-    this.runner = new JobRunner({ ...run, now: () => broker.now(), sink: this.reporter, observer });
+    this.reporter = new Reporter(store.workers, queue, codec, payloadLimit, redactor, onLost, logger);
+    this.runner = new JobRunner({ ...run, now: () => store.connection.now(), sink: this.reporter, observer });
   }
 
   /** How many jobs run. */

@@ -1,4 +1,4 @@
-import type { HeldJob, ReservedJob, Settlement } from '../core/broker.js';
+import type { HeldJob, ReservedJob, Settlement } from '../core/ports/worker-store.js';
 import type { Prefetcher } from './prefetcher.js';
 import { release } from './settlements.js';
 

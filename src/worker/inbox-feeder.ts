@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import type { Broker } from '../core/broker.js';
+import type { Connection } from '../core/ports/connection.js';
+import type { Intake } from '../core/ports/intake.js';
 
 const STEP = 100;
 /** How long one look at an empty list may block its connection, which several lists share. */
@@ -15,7 +16,8 @@ export class InboxFeeder {
   private outage = false;
 
   constructor(
-    private readonly broker: Broker,
+    private readonly intake: Intake,
+    private readonly connection: Pick<Connection, 'hasTold'>,
     private readonly queue: string,
     private readonly inbox: string,
     private readonly logger: Pick<Logger, 'log' | 'error'>,
@@ -32,9 +34,9 @@ export class InboxFeeder {
   private async feed(): Promise<void> {
     while (!this.stopped) {
       try {
-        const moved = await this.broker.takeInbox(this.queue, this.inbox, STEP);
+        const moved = await this.intake.takeInbox(this.queue, this.inbox, STEP);
         this.outage = false;
-        if (moved < STEP && !this.stopped) await this.broker.awaitInbox(this.inbox, WAIT_MS);
+        if (moved < STEP && !this.stopped) await this.intake.awaitInbox(this.inbox, WAIT_MS);
       } catch (error) {
         if (this.stopped) return;
         this.tell(error);
@@ -44,7 +46,7 @@ export class InboxFeeder {
   }
 
   private tell(error: unknown): void {
-    if (this.outage || this.broker.hasTold?.(error)) return;
+    if (this.outage || this.connection.hasTold?.(error)) return;
     this.outage = true;
     this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);
   }

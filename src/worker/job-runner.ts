@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { isObservable, Subscription, type Observable } from 'rxjs';
 import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
-import type { ReservedJob, Settlement } from '../core/broker.js';
+import type { ReservedJob, Settlement } from '../core/ports/worker-store.js';
 import type { Codec } from '../core/codec.js';
 import { decodeEnvelope, encodeFailed, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
 import { describeValue } from '../core/errors.js';

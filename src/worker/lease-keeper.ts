@@ -1,7 +1,7 @@
-import type { BeatReply, Broker, Heartbeat } from '../core/broker.js';
+import type { BeatReply, Heartbeat, WorkerStore } from '../core/ports/worker-store.js';
 
 export interface LeaseKeeperContext {
-  broker: Broker;
+  workers: WorkerStore;
   queue: string;
   workerId: string;
   leaseMs: number;
@@ -80,11 +80,11 @@ export class LeaseKeeper {
   }
 
   private async beat(): Promise<void> {
-    const { broker, queue, workerId, leaseMs } = this.context;
+    const { workers, queue, workerId, leaseMs } = this.context;
     if (this.beating || !this.holding) return;
     this.beating = true;
     try {
-      this.heed(await broker.beat(queue, workerId, leaseMs));
+      this.heed(await workers.beat(queue, workerId, leaseMs));
     } catch {
       // The next beat comes by itself; while Redis is away no lease runs out.
     } finally {

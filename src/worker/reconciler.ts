@@ -1,4 +1,4 @@
-import type { HeldJob } from '../core/broker.js';
+import type { HeldJob } from '../core/ports/worker-store.js';
 import type { WorkerSession } from './worker-session.js';
 
 /** After a failure turns go first; then the comparison is tried again. */

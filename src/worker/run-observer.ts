@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Settlement } from '../core/broker.js';
+import type { Settlement } from '../core/ports/worker-store.js';
 import type { ErrorRecord } from '../core/job.js';
 import { DeathLog } from './death-log.js';
 import { FailureLog } from './failure-log.js';

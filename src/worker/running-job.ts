@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { Baggable } from '../core/bag.js';
-import type { Token } from '../core/broker.js';
+import type { Token } from '../core/ports/worker-store.js';
 import type { Envelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';

@@ -1,4 +1,4 @@
-import type { Settlement } from '../core/broker.js';
+import type { Settlement } from '../core/ports/worker-store.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors.js';
 import type { DeadReason, RetentionRule } from '../core/job.js';
 import { bury } from './settlements.js';

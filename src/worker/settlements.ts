@@ -1,4 +1,4 @@
-import type { Settlement } from '../core/broker.js';
+import type { Settlement } from '../core/ports/worker-store.js';
 import type { RetentionRule } from '../core/job.js';
 
 type Token = Settlement['token'];

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Broker } from '../core/broker.js';
+import type { Connection } from '../core/ports/connection.js';
 import type { Duration } from '../core/duration.js';
 import { readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { showMembers } from '../core/shown-members.js';
@@ -36,7 +36,7 @@ export class TaskQueueHealth {
   private asking: Promise<void> | undefined;
 
   constructor(
-    private readonly broker: Broker,
+    private readonly connection: Pick<Connection, 'examine'>,
     private readonly supervisor: Supervised,
     /** False where this process only enqueues. */
     private readonly hasWorkers: () => boolean,
@@ -87,7 +87,7 @@ export class TaskQueueHealth {
 
   private async askStore(): Promise<void> {
     try {
-      await this.broker.examine();
+      await this.connection.examine();
       this.storeAnsweredAt = performance.now();
     } catch {
       // Its age says it.

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import type { Broker, HeldJob, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
+import type { HeldJob, Reservation, ReservedJob, Settlement, WorkerTurn } from '../core/ports/worker-store.js';
 import type { RetentionRule } from '../core/job.js';
 import { setImmediate } from '../core/real-timers.js';
 import { HandOver } from './hand-over.js';
@@ -104,7 +105,7 @@ export class WorkerSession {
   private readonly pauses = new Set<() => void>();
 
   constructor(
-    private readonly broker: Broker,
+    private readonly store: Pick<Store, 'connection' | 'workers'>,
     private readonly plan: WorkerSessionPlan,
   ) {}
 
@@ -189,7 +190,7 @@ export class WorkerSession {
     const { queue, worker, onLost } = this.plan;
     this.reconciling = true;
     try {
-      const { lost, fence } = await this.broker.reconcile(queue, worker, [...held, ...this.outbox.jobs()]);
+      const { lost, fence } = await this.store.workers.reconcile(queue, worker, [...held, ...this.outbox.jobs()]);
       const lostIds = new Set(lost);
       onLost(held.filter(({ id }) => lostIds.has(id)));
       this.handOver.startFrom(fence);
@@ -247,7 +248,7 @@ export class WorkerSession {
     if (this.closed || this.handOver.isPast(handed)) return;
     const reservedAt = handed.fence / 1000;
     // It lay here while the loop stood still: the store says whether it still is this worker's.
-    if (this.broker.now() - reservedAt > leaseMs / 4) return onDoubt();
+    if (this.store.connection.now() - reservedAt > leaseMs / 4) return onDoubt();
     if (!this.handOver.isNew(handed)) return;
     onJobs([handed], Math.floor(reservedAt));
     // The store took this worker off its list, maybe after the turn under way had put it there.
@@ -266,7 +267,7 @@ export class WorkerSession {
     while (!this.closed) {
       try {
         const asked = refusal === undefined ? turn : { ...turn, settlements: [] };
-        const reservation = await this.broker.settleAndReserve(this.plan.queue, asked);
+        const reservation = await this.store.workers.settleAndReserve(this.plan.queue, asked);
         this.endOutage();
         if (refusal !== undefined) this.divide(batch, refusal);
         return reservation;
@@ -301,7 +302,7 @@ export class WorkerSession {
   }
 
   private beginOutage(error: unknown): void {
-    if (this.outage || this.broker.hasTold?.(error)) return;
+    if (this.outage || this.store.connection.hasTold?.(error)) return;
     this.outage = true;
     this.plan.logger.error(`Queue "${this.plan.queue}": ${messageOf(error)} Trying again until it works.`);
   }

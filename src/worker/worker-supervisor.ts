@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
-import type { Broker, Heartbeat, QueueSignal, ReservedJob, Unsubscribe } from '../core/broker.js';
+import type { Unsubscribe } from '../core/ports/connection.js';
+import type { QueueSignal } from '../core/ports/notices.js';
+import type { Store } from '../core/ports/store.js';
+import type { Heartbeat, ReservedJob } from '../core/ports/worker-store.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogLine } from '../core/log-line.js';
@@ -19,7 +22,7 @@ import { StrayRejections } from './stray-rejections.js';
 import { Worker } from './worker.js';
 
 export interface WorkerSupervisorContext {
-  broker: Broker;
+  store: Pick<Store, 'connection' | 'intake' | 'notices' | 'workers'>;
   options: ResolvedOptions;
   handlersOf: (queue: string) => readonly Handler<Job>[];
   workerOptionsOf: (queue: string) => ResolvedWorkerOptions;
@@ -54,19 +57,19 @@ export class WorkerSupervisor {
 
   /** Starts the workers of these queues; again with more of them where handlers came later. */
   async start(queues: Iterable<string>): Promise<void> {
-    const { broker } = this.context;
+    const { store } = this.context;
     const added = [...queues].filter((queue) => !this.workers.has(queue));
     if (added.length === 0) return;
     const subscriptions: Promise<Unsubscribe>[] = [];
     if (this.workers.size === 0) {
       const wake = inOwnScope((queue: string, handed?: ReservedJob) => this.workers.get(queue)?.wake(handed));
-      subscriptions.push(broker.onWake(this.workerId, wake));
+      subscriptions.push(store.workers.onWake(this.workerId, wake));
     }
     const workers = added.map((queue) => {
       const worker = this.createWorker(queue);
       this.workers.set(queue, worker);
       subscriptions.push(
-        broker.onSignal(
+        store.notices.onSignal(
           queue,
           inOwnScope((signal) => this.obey(worker, signal)),
         ),
@@ -93,7 +96,7 @@ export class WorkerSupervisor {
     for (const queue of added) {
       const inbox = this.context.inboxOf(queue);
       if (inbox === undefined) continue;
-      const feeder = new InboxFeeder(broker, queue, inbox, this.context.logger);
+      const feeder = new InboxFeeder(store.intake, store.connection, queue, inbox, this.context.logger);
       this.feeders.push(feeder);
       feeder.start();
     }
@@ -144,11 +147,11 @@ export class WorkerSupervisor {
   /** Leaves the store's lists and ends every loop. Nothing here waits longer than a moment. */
   async close(): Promise<void> {
     this.stopReserving();
-    const { broker } = this.context;
+    const { store } = this.context;
     const leaves = [...this.workers].map(([queue, worker]) => {
       const idle = worker.isIdle;
       worker.close();
-      return idle ? broker.leave(queue, this.workerId) : Promise.resolve();
+      return idle ? store.workers.leave(queue, this.workerId) : Promise.resolve();
     });
     const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())];
     for (const heartbeat of this.heartbeats) ends.push(heartbeat.stop());
@@ -183,8 +186,8 @@ export class WorkerSupervisor {
   }
 
   private startHeartbeat(queues: readonly string[]): Heartbeat | undefined {
-    const { broker, logger, workerOptionsOf } = this.context;
-    const heartbeat = broker.startHeartbeat?.({
+    const { store, logger, workerOptionsOf } = this.context;
+    const heartbeat = store.workers.startHeartbeat?.({
       worker: this.workerId,
       leases: queues.map((queue) => ({ queue, leaseMs: workerOptionsOf(queue).leaseMs })),
       stallLimitMs: DEFAULTS.stallLimitMs,
@@ -207,13 +210,13 @@ export class WorkerSupervisor {
   }
 
   private createWorker(queue: string): Worker {
-    const { broker, options, logger, workerOptionsOf, retentionOf, onOwnRule } = this.context;
+    const { store, options, logger, workerOptionsOf, retentionOf, onOwnRule } = this.context;
     const handlers = new HandlerTable(this.plansOf(queue));
     this.tables.set(queue, handlers);
     const retention = retentionOf?.(queue);
     if (retention !== undefined) this.ownRules.set(queue, new OwnRules(handlers, retention));
     return new Worker({
-      broker,
+      store,
       queue,
       workerId: this.workerId,
       handlers,

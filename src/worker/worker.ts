@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import type { BeatReply, Broker, HeldJob, Heartbeat, ReservedJob } from '../core/broker.js';
+import type { Store } from '../core/ports/store.js';
+import type { BeatReply, HeldJob, Heartbeat, ReservedJob } from '../core/ports/worker-store.js';
 import type { ResolvedWorkerOptions } from '../options/options.js';
 import { Dispatcher, type RunContext } from './dispatcher.js';
 import { DueTimer } from './due-timer.js';
@@ -15,7 +16,7 @@ import { SlotKeeper, type SlotRequest } from './slot-keeper.js';
 import { WorkerSession, type TurnAnswer } from './worker-session.js';
 
 export interface WorkerContext extends RunContext {
-  broker: Broker;
+  store: Pick<Store, 'connection' | 'workers'>;
   workerId: string;
   settings: ResolvedWorkerOptions;
   logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
@@ -49,12 +50,12 @@ export class Worker {
   });
 
   constructor(private readonly context: WorkerContext) {
-    const { broker, queue, settings, workerId, logger } = context;
+    const { store, queue, settings, workerId, logger } = context;
     const { concurrency, leaseMs, prefetch } = settings;
     const { schedule } = this;
     const prefetcher = new Prefetcher(prefetch, concurrency);
     const observer = (this.observer = new RunObserver(queue, logger));
-    const session = (this.session = new WorkerSession(broker, {
+    const session = (this.session = new WorkerSession(store, {
       queue,
       worker: workerId,
       leaseMs,
@@ -91,7 +92,7 @@ export class Worker {
     this.slots = new SlotKeeper({ concurrency, prefetcher, session, held, dispatcher });
     this.reconciler = new Reconciler(session, () => [...dispatcher.list(), ...held.list()], schedule);
     this.lease = new LeaseKeeper({
-      broker,
+      workers: store.workers,
       queue,
       workerId,
       leaseMs,
@@ -99,7 +100,7 @@ export class Worker {
       onLapse: () => this.reconcile(),
     });
     this.due = new DueTimer(
-      () => broker.now(),
+      () => store.connection.now(),
       () => this.wake(),
     );
   }

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import type { StoredJob } from '../../src/core/broker.js';
+import type { StoredJob } from '../../src/core/ports/curation.js';
 import { JOB_STATES } from '../../src/core/job.js';
-import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 
 const ENDS = ['completed', 'cancelled', 'dead'] as const;
 const STATES = ['scheduled', 'ready', 'active', 'parked', ...ENDS] as const;
 const STRANGER = 'zzzzzzzzzz';
 
 /** A job that got to this state; no other job may be ready. */
-async function putIn(driver: BrokerDriver, state: (typeof STATES)[number], userId?: string): Promise<string> {
+async function putIn(driver: StoreDriver, state: (typeof STATES)[number], userId?: string): Promise<string> {
   const seed = { name: 'resize', ...(userId === undefined ? {} : { userId }) };
   if (state === 'completed' || state === 'cancelled' || state === 'dead') {
     return (await driver.putEnded(state, 1, KEEP, seed))[0];
@@ -20,7 +20,7 @@ async function putIn(driver: BrokerDriver, state: (typeof STATES)[number], userI
   return id;
 }
 
-export function curateContract(use: () => BrokerDriver): void {
+export function curateContract(use: () => StoreDriver): void {
   // ------------------------------------------------------------ read, list, counts
 
   it('counts every state, and adds up', async () => {
@@ -28,29 +28,29 @@ export function curateContract(use: () => BrokerDriver): void {
     for (const state of STATES) if (state !== 'ready') await putIn(driver, state);
     await putIn(driver, 'ready');
     await driver.expectCounts(Object.fromEntries(STATES.map((state) => [state, 1])));
-    const none = await driver.broker.counts('nothing-here');
+    const none = await driver.store.curation.counts('nothing-here');
     expect(Object.keys(none).sort()).toEqual([...JOB_STATES, 'paused'].sort());
-    await driver.broker.setPaused(QUEUE, true);
-    expect([(await driver.broker.counts(QUEUE)).paused, none.paused]).toEqual([true, false]);
-    await driver.broker.setPaused(QUEUE, false);
-    expect((await driver.broker.counts(QUEUE)).paused).toBe(false);
+    await driver.store.curation.setPaused(QUEUE, true);
+    expect([(await driver.store.curation.counts(QUEUE)).paused, none.paused]).toEqual([true, false]);
+    await driver.store.curation.setPaused(QUEUE, false);
+    expect((await driver.store.curation.counts(QUEUE)).paused).toBe(false);
   });
 
   it('reads jobs in the order they were asked for', async () => {
     const driver = use();
     const [first, second] = await driver.put({ userId: 'a' }, { delayMs: 5 });
-    const found = await driver.broker.read(QUEUE, [second, STRANGER, 'a', first, '']);
+    const found = await driver.store.curation.read(QUEUE, [second, STRANGER, 'a', first, '']);
     expect(found.map((job) => job?.id)).toEqual([second, undefined, first, first, undefined]);
     expect(found.map((job) => job?.dueAt)).toEqual([driver.now() + 5, undefined, undefined, undefined, undefined]);
-    expect(await driver.broker.read(QUEUE, [])).toEqual([]);
+    expect(await driver.store.curation.read(QUEUE, [])).toEqual([]);
   });
 
   it.each(STATES)('reads and lists a job that is %s', async (state) => {
     const driver = use();
     const id = await putIn(driver, state);
-    const [stored] = await driver.broker.read(QUEUE, [id]);
+    const [stored] = await driver.store.curation.read(QUEUE, [id]);
     expect(stored?.state).toBe(state);
-    expect((await driver.broker.list(QUEUE, state, undefined, 10)).jobs).toEqual([stored]);
+    expect((await driver.store.curation.list(QUEUE, state, undefined, 10)).jobs).toEqual([stored]);
   });
 
   it.each(STATES)('lists what is %s page by page, each once', async (state) => {
@@ -89,7 +89,7 @@ export function curateContract(use: () => BrokerDriver): void {
   });
 
   it.each(JOB_STATES)('lists an empty state: %s', async (state) => {
-    expect(await use().broker.list(QUEUE, state, undefined, 10)).toEqual({ jobs: [], cursor: undefined });
+    expect(await use().store.curation.list(QUEUE, state, undefined, 10)).toEqual({ jobs: [], cursor: undefined });
   });
 
   it.each(STATES)('ends a listing of %s while jobs are removed under it', async (state) => {
@@ -99,8 +99,8 @@ export function curateContract(use: () => BrokerDriver): void {
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await driver.broker.list(QUEUE, state, cursor, 3);
-      for (const { id } of page.jobs) expect(await driver.broker.remove(QUEUE, id)).toBe('removed');
+      const page = await driver.store.curation.list(QUEUE, state, cursor, 3);
+      for (const { id } of page.jobs) expect(await driver.store.curation.remove(QUEUE, id)).toBe('removed');
       cursor = page.cursor;
     } while (cursor !== undefined && ++pages < 100);
     expect(cursor).toBeUndefined();
@@ -109,14 +109,14 @@ export function curateContract(use: () => BrokerDriver): void {
   describe.each([1, 3, 7])('in pages of %i', (limit) => {
     /** Every page of a state, with something done to each job as it is met. */
     async function meetEach(
-      { broker }: BrokerDriver,
+      { store }: StoreDriver,
       state: (typeof STATES)[number],
       act: (job: StoredJob) => Promise<unknown>,
     ): Promise<string[]> {
       const met: string[] = [];
       let cursor: string | undefined;
       do {
-        const page = await broker.list(QUEUE, state, cursor, limit);
+        const page = await store.curation.list(QUEUE, state, cursor, limit);
         for (const job of page.jobs) {
           met.push(job.id);
           if (met.length > 500) throw new Error(`The listing of ${state} does not end`);
@@ -137,7 +137,7 @@ export function curateContract(use: () => BrokerDriver): void {
           ids.push(await (state === 'ready' ? driver.putOne() : putIn(driver, state)));
           if (index % 9 === 8) await driver.advance(1);
         }
-        const met = await meetEach(driver, state, ({ id }) => driver.broker.remove(QUEUE, id));
+        const met = await meetEach(driver, state, ({ id }) => driver.store.curation.remove(QUEUE, id));
         expect([...met].sort()).toEqual([...ids].sort());
         expect(new Set(met).size).toBe(met.length);
         expect(await driver.idsIn(state)).toEqual([]);
@@ -151,7 +151,7 @@ export function curateContract(use: () => BrokerDriver): void {
       await driver.advance(1);
       let count = 0;
       const met = await meetEach(driver, 'dead', async ({ id, record }) => {
-        await driver.broker.retryDead(QUEUE, id, Number(record.slice(1, 14)), driver.envelope());
+        await driver.store.curation.retryDead(QUEUE, id, Number(record.slice(1, 14)), driver.envelope());
         const { jobs } = await driver.reserve('w1');
         if (count++ % 3 === 0) {
           const { token } = jobs[0];
@@ -179,7 +179,7 @@ export function curateContract(use: () => BrokerDriver): void {
       let added = 0;
       const met = await meetEach(driver, 'ready', async ({ id }) => {
         if (!ids.includes(id)) return;
-        await driver.broker.cancel(QUEUE, id);
+        await driver.store.curation.cancel(QUEUE, id);
         if (added++ < 10) await driver.put({ priority: 9 }, {});
       });
       expect(met.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
@@ -206,7 +206,7 @@ export function curateContract(use: () => BrokerDriver): void {
         await driver.expireLeases();
       }
       const others = await driver.put({ priority: 2 }, {});
-      const met = await meetEach(driver, 'ready', ({ id }) => driver.broker.cancel(QUEUE, id));
+      const met = await meetEach(driver, 'ready', ({ id }) => driver.store.curation.cancel(QUEUE, id));
       expect(met).toEqual([...ids.sort(), ...others]);
     });
 
@@ -214,7 +214,7 @@ export function curateContract(use: () => BrokerDriver): void {
       const driver = use();
       const ids = await driver.put(...Array.from({ length: 16 }, (_, index) => ({ delayMs: 1000 + (index % 4) })));
       const met = await meetEach(driver, 'scheduled', async ({ id }) => {
-        await driver.broker.remove(QUEUE, id);
+        await driver.store.curation.remove(QUEUE, id);
         await driver.putOne({ delayMs: 10 });
       });
       expect([...met].sort()).toEqual([...ids].sort());
@@ -227,18 +227,19 @@ export function curateContract(use: () => BrokerDriver): void {
     for (let bulk = 0; bulk < 14; bulk++) ids.push(...(await driver.putMany(1000)));
     async function pageAt(index: number): Promise<string> {
       let cursor: string | undefined;
-      for (let met = 0; met < index; met += 500) ({ cursor } = await driver.broker.list(QUEUE, 'ready', cursor, 500));
+      for (let met = 0; met < index; met += 500)
+        ({ cursor } = await driver.store.curation.list(QUEUE, 'ready', cursor, 500));
       return cursor ?? '';
     }
     const twelfth = await pageAt(12_000);
     for (let turn = 0; turn < 11; turn++) expect((await driver.reserve('w1', 1000)).jobs).toHaveLength(1000);
     await driver.putMany(10);
-    let page = await driver.broker.list(QUEUE, 'ready', twelfth, 500);
-    while (page.jobs.length === 0) page = await driver.broker.list(QUEUE, 'ready', page.cursor, 500);
+    let page = await driver.store.curation.list(QUEUE, 'ready', twelfth, 500);
+    while (page.jobs.length === 0) page = await driver.store.curation.list(QUEUE, 'ready', page.cursor, 500);
     expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(12_000, 12_500));
     // They took the last one that was listed, and more: what is left begins behind.
     for (let turn = 0; turn < 2; turn++) await driver.reserve('w1', 1000);
-    page = await driver.broker.list(QUEUE, 'ready', page.cursor, 5);
+    page = await driver.store.curation.list(QUEUE, 'ready', page.cursor, 5);
     expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(13_000, 13_005));
   });
 
@@ -247,15 +248,22 @@ export function curateContract(use: () => BrokerDriver): void {
     const keep = { ...KEEP, count: 10_000 };
     const ids = await driver.putEnded('completed', 20, keep);
     await driver.advance(1);
-    const { cursor } = await driver.broker.list(QUEUE, 'completed', undefined, 4);
+    const { cursor } = await driver.store.curation.list(QUEUE, 'completed', undefined, 4);
     await driver.putEnded('completed', 600, keep);
-    const page = await driver.broker.list(QUEUE, 'completed', cursor, 10);
+    const page = await driver.store.curation.list(QUEUE, 'completed', cursor, 10);
     expect(page.jobs.map(({ id }) => id)).toEqual(ids.slice(6, 16).reverse());
     // Trimmed away: all that was older is gone, too.
     await driver.putEnded('completed', 1, { ...keep, count: 100 });
     for (let more = true; more;)
-      ({ more } = await driver.broker.trim(QUEUE, { completed: { ...keep, count: 100 }, cancelled: keep, dead: keep }));
-    expect(await driver.broker.list(QUEUE, 'completed', page.cursor, 10)).toEqual({ jobs: [], cursor: undefined });
+      ({ more } = await driver.store.duties.trim(QUEUE, {
+        completed: { ...keep, count: 100 },
+        cancelled: keep,
+        dead: keep,
+      }));
+    expect(await driver.store.curation.list(QUEUE, 'completed', page.cursor, 10)).toEqual({
+      jobs: [],
+      cursor: undefined,
+    });
   });
 
   it('ends a listing of active jobs while they end', async () => {
@@ -265,7 +273,7 @@ export function curateContract(use: () => BrokerDriver): void {
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await driver.broker.list(QUEUE, 'active', cursor, 3);
+      const page = await driver.store.curation.list(QUEUE, 'active', cursor, 3);
       await driver.settle('w1', ...page.jobs.map(({ id }) => driver.complete({ id, token: tokens.get(id) ?? '' })));
       cursor = page.cursor;
     } while (cursor !== undefined && ++pages < 100);
@@ -275,7 +283,7 @@ export function curateContract(use: () => BrokerDriver): void {
   it.each(JOB_STATES)('refuses a cursor that it never gave: %s', async (state) => {
     const driver = use();
     for (const cursor of ['nonsense', '-1', '1e9', 'x:1', '1:', '\n']) {
-      await expect(driver.broker.list(QUEUE, state, cursor, 10)).rejects.toMatchObject({
+      await expect(driver.store.curation.list(QUEUE, state, cursor, 10)).rejects.toMatchObject({
         code: 'TASK_QUEUE_INVALID_VALUE',
       });
     }
@@ -286,14 +294,14 @@ export function curateContract(use: () => BrokerDriver): void {
   it.each(['scheduled', 'ready', 'parked'] as const)('cancels a job that is %s at once', async (state) => {
     const driver = use();
     const id = await putIn(driver, state, 'a');
-    expect(await driver.broker.cancel(QUEUE, 'a')).toBe('cancelled');
+    expect(await driver.store.curation.cancel(QUEUE, 'a')).toBe('cancelled');
     expect(await driver.settledOf(id)).toEqual({
       state: 'cancelled',
       settledAt: driver.now(),
       detail: '{"reason":"cancelled"}',
     });
     await driver.expectCounts({ cancelled: 1 });
-    expect(await driver.broker.cancel(QUEUE, id)).toBe('finished');
+    expect(await driver.store.curation.cancel(QUEUE, id)).toBe('finished');
     await driver.advance(60_000);
     expect((await driver.reserve('w1', 5, { adopt: '*' })).jobs).toEqual([]);
   });
@@ -301,19 +309,19 @@ export function curateContract(use: () => BrokerDriver): void {
   it('cancels a job with a priority', async () => {
     const driver = use();
     const id = await driver.putOne({ priority: 3 });
-    expect(await driver.broker.cancel(QUEUE, id)).toBe('cancelled');
+    expect(await driver.store.curation.cancel(QUEUE, id)).toBe('cancelled');
     await driver.expectCounts({ cancelled: 1 });
   });
 
   it.each(ENDS)('answers "finished" for a job that is %s', async (state) => {
     const driver = use();
     const id = await putIn(driver, state);
-    expect(await driver.broker.cancel(QUEUE, id)).toBe('finished');
+    expect(await driver.store.curation.cancel(QUEUE, id)).toBe('finished');
     expect(await driver.stateOf(id)).toBe(state);
   });
 
   it('answers "not-found" for a stranger', async () => {
-    expect(await use().broker.cancel(QUEUE, STRANGER)).toBe('not-found');
+    expect(await use().store.curation.cancel(QUEUE, STRANGER)).toBe('not-found');
   });
 
   describe('cancel of an active job', () => {
@@ -321,12 +329,12 @@ export function curateContract(use: () => BrokerDriver): void {
       const driver = use();
       const { id } = await driver.start('w1', { userId: 'a' });
       await driver.start('w2');
-      expect(await driver.broker.cancel(QUEUE, 'a')).toBe('requested');
-      expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
-      expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', cancelling: true });
-      expect((await driver.broker.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
-      expect((await driver.broker.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
-      expect((await driver.broker.beat(QUEUE, 'w2', 8000)).cancelling).toEqual([]);
+      expect(await driver.store.curation.cancel(QUEUE, 'a')).toBe('requested');
+      expect(await driver.store.curation.cancel(QUEUE, id)).toBe('requested');
+      expect((await driver.store.curation.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', cancelling: true });
+      expect((await driver.store.workers.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
+      expect((await driver.store.workers.beat(QUEUE, 'w1', 8000)).cancelling).toEqual([id]);
+      expect((await driver.store.workers.beat(QUEUE, 'w2', 8000)).cancelling).toEqual([]);
       expect((await driver.reserve('w1', 0)).cancelling).toEqual([id]);
       expect((await driver.reserve('w2', 0)).cancelling).toEqual([]);
     });
@@ -334,15 +342,18 @@ export function curateContract(use: () => BrokerDriver): void {
     it('lets a completion stand', async () => {
       const driver = use();
       const job = await driver.start('w1');
-      await driver.broker.cancel(QUEUE, job.id);
+      await driver.store.curation.cancel(QUEUE, job.id);
       await driver.settle('w1', driver.complete(job));
-      expect((await driver.broker.read(QUEUE, [job.id]))[0]).toMatchObject({ state: 'completed', cancelling: false });
+      expect((await driver.store.curation.read(QUEUE, [job.id]))[0]).toMatchObject({
+        state: 'completed',
+        cancelling: false,
+      });
     });
 
     it.each(['retry', 'retry later', 'snooze', 'release', 'park', 'cancel'] as const)('ends it at %s', async (kind) => {
       const driver = use();
       const { id, token, envelope } = await driver.start('w1', { name: 'resize', priority: 2 });
-      await driver.broker.cancel(QUEUE, id);
+      await driver.store.curation.cancel(QUEUE, id);
       const settlements = {
         retry: { op: 'retry', id, token, delayMs: 0, envelope },
         'retry later': { op: 'retry', id, token, delayMs: 50, envelope },
@@ -353,14 +364,14 @@ export function curateContract(use: () => BrokerDriver): void {
       } as const;
       expect((await driver.settle('w1', settlements[kind])).lost).toEqual([]);
       expect(await driver.settledOf(id)).toMatchObject({ state: 'cancelled', detail: '{"reason":"cancelled"}' });
-      expect((await driver.broker.read(QUEUE, [id]))[0]?.cancelling).toBe(false);
+      expect((await driver.store.curation.read(QUEUE, [id]))[0]?.cancelling).toBe(false);
       await driver.expectCounts({ cancelled: 1 });
     });
 
     it('lets it die', async () => {
       const driver = use();
       const { id, token } = await driver.start('w1');
-      await driver.broker.cancel(QUEUE, id);
+      await driver.store.curation.cancel(QUEUE, id);
       await driver.settle('w1', {
         op: 'bury',
         id,
@@ -369,7 +380,7 @@ export function curateContract(use: () => BrokerDriver): void {
         envelope: undefined,
         keep: KEEP,
       });
-      expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'dead', cancelling: false });
+      expect((await driver.store.curation.read(QUEUE, [id]))[0]).toMatchObject({ state: 'dead', cancelling: false });
     });
   });
 
@@ -378,9 +389,9 @@ export function curateContract(use: () => BrokerDriver): void {
   it.each(['scheduled', 'ready', 'parked', ...ENDS] as const)('removes a job that is %s', async (state) => {
     const driver = use();
     const id = await putIn(driver, state, 'a');
-    expect(await driver.broker.remove(QUEUE, 'a')).toBe('removed');
-    expect(await driver.broker.read(QUEUE, [id, 'a'])).toEqual([undefined, undefined]);
-    expect(await driver.broker.remove(QUEUE, id)).toBe('not-found');
+    expect(await driver.store.curation.remove(QUEUE, 'a')).toBe('removed');
+    expect(await driver.store.curation.read(QUEUE, [id, 'a'])).toEqual([undefined, undefined]);
+    expect(await driver.store.curation.remove(QUEUE, id)).toBe('not-found');
     await driver.expectCounts({});
     await driver.advance(60_000);
     expect((await driver.reserve('w1', 5, { adopt: '*' })).jobs).toEqual([]);
@@ -389,7 +400,7 @@ export function curateContract(use: () => BrokerDriver): void {
   it('does not remove a job that runs', async () => {
     const driver = use();
     const job = await driver.start('w1');
-    expect(await driver.broker.remove(QUEUE, job.id)).toBe('active');
+    expect(await driver.store.curation.remove(QUEUE, job.id)).toBe('active');
     expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
   });
 
@@ -398,14 +409,14 @@ export function curateContract(use: () => BrokerDriver): void {
     async (state) => {
       const driver = use();
       const id = await putIn(driver, state, 'a');
-      const [stored] = await driver.broker.read(QUEUE, [id]);
+      const [stored] = await driver.store.curation.read(QUEUE, [id]);
       const seen =
         state === 'scheduled' || state === 'ready' || state === 'parked' ? state : stored?.record.slice(0, 14);
       for (const other of ['scheduled', 'ready', 'parked', 'D1800000000001', 'C1700000000000']) {
-        if (other !== seen) expect(await driver.broker.remove(QUEUE, id, other)).toBe('changed');
+        if (other !== seen) expect(await driver.store.curation.remove(QUEUE, id, other)).toBe('changed');
       }
       expect(await driver.stateOf(id)).toBe(state);
-      expect(await driver.broker.remove(QUEUE, id, seen)).toBe('removed');
+      expect(await driver.store.curation.remove(QUEUE, id, seen)).toBe('removed');
       await driver.expectCounts({});
     },
   );
@@ -418,13 +429,13 @@ export function curateContract(use: () => BrokerDriver): void {
     const wakes = await driver.wakesOf('w1');
     expect((await driver.reserve('w1')).jobs.map(({ id }) => id)).toEqual([waiting]);
     await driver.reserve('w1', 3);
-    expect(await driver.broker.promoteJob(QUEUE, 'late')).toBe('promoted');
+    expect(await driver.store.curation.promoteJob(QUEUE, 'late')).toBe('promoted');
     expect(await wakes.first(1)).toEqual([QUEUE]);
     await driver.expectCounts({ ready: 1, active: 1 });
     const { jobs, nextDueAt } = await driver.reserve('w1', 3);
     expect(jobs.map(({ id }) => id)).toEqual([late]);
     expect(nextDueAt).toBeUndefined();
-    expect(await driver.broker.promoteJob(QUEUE, late)).toBe('active');
+    expect(await driver.store.curation.promoteJob(QUEUE, late)).toBe('active');
   });
 
   it('promotes a job that waits for its next attempt, with its priority', async () => {
@@ -433,8 +444,8 @@ export function curateContract(use: () => BrokerDriver): void {
     const envelope = driver.envelope({ priority: 4 });
     await driver.settle('w1', { op: 'retry', id, token, delayMs: 3_600_000, envelope });
     await driver.put({}, { priority: 9 }, { priority: 4 });
-    expect(await driver.broker.promoteJob(QUEUE, id)).toBe('promoted');
-    expect(await driver.broker.promoteJob(QUEUE, id)).toBe('ready');
+    expect(await driver.store.curation.promoteJob(QUEUE, id)).toBe('promoted');
+    expect(await driver.store.curation.promoteJob(QUEUE, id)).toBe('ready');
     const { jobs } = await driver.reserve('w1', 4);
     expect(jobs.map((job) => job.id).indexOf(id)).toBe(2);
     expect(jobs).toHaveLength(4);
@@ -442,13 +453,13 @@ export function curateContract(use: () => BrokerDriver): void {
 
   it('promotes once when two ask at once, also while paused', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const [id] = await driver.put({ delayMs: 1000 }, { delayMs: 900 });
-    await driver.broker.setPaused(QUEUE, true);
-    const answers = await Promise.all([driver.broker, other].map((broker) => broker.promoteJob(QUEUE, id)));
+    await driver.store.curation.setPaused(QUEUE, true);
+    const answers = await Promise.all([driver.store, other].map((store) => store.curation.promoteJob(QUEUE, id)));
     expect(answers).toContain('promoted');
     await driver.expectCounts({ ready: 1, scheduled: 1 });
-    await driver.broker.setPaused(QUEUE, false);
+    await driver.store.curation.setPaused(QUEUE, false);
     expect((await driver.reserve('w1', 5)).jobs.map((job) => job.id)).toEqual([id]);
     await driver.expectConserved();
   });
@@ -458,25 +469,25 @@ export function curateContract(use: () => BrokerDriver): void {
     async (state) => {
       const driver = use();
       const id = await putIn(driver, state, 'a');
-      expect(await driver.broker.promoteJob(QUEUE, 'a')).toBe(state);
+      expect(await driver.store.curation.promoteJob(QUEUE, 'a')).toBe(state);
       expect(await driver.stateOf(id)).toBe(state);
       await driver.expectCounts({ [state]: 1 });
-      expect(await driver.broker.promoteJob(QUEUE, STRANGER)).toBe('not-found');
+      expect(await driver.store.curation.promoteJob(QUEUE, STRANGER)).toBe('not-found');
     },
   );
 
   it('tells the lease of an active job', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
-    expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', token });
-    await driver.broker.leave(QUEUE, 'w1');
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.token).toBeUndefined();
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', token });
+    await driver.store.workers.leave(QUEUE, 'w1');
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.token).toBeUndefined();
   });
 
   it('removes by number one job of many', async () => {
     const driver = use();
     const ids = await driver.putMany(3);
-    expect(await driver.broker.remove(QUEUE, ids[1])).toBe('removed');
+    expect(await driver.store.curation.remove(QUEUE, ids[1])).toBe('removed');
     expect(await driver.idsIn('ready')).toEqual([ids[0], ids[2]]);
   });
 
@@ -490,16 +501,16 @@ export function curateContract(use: () => BrokerDriver): void {
         await (state === 'ready' ? driver.putOne({ userId: `u${index}` }) : putIn(driver, state, `u${index}`));
       if (state !== 'scheduled') await driver.putOne({ delayMs: 1000 });
       else await driver.putOne();
-      const first = await driver.broker.purge(QUEUE, state, 3);
+      const first = await driver.store.curation.purge(QUEUE, state, 3);
       expect(first).toEqual({ removed: 3, more: true });
-      expect((await driver.broker.counts(QUEUE))[state]).toBe(4);
-      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 3, more: true });
-      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 1, more: false });
-      expect(await driver.broker.purge(QUEUE, state, 3)).toEqual({ removed: 0, more: false });
+      expect((await driver.store.curation.counts(QUEUE))[state]).toBe(4);
+      expect(await driver.store.curation.purge(QUEUE, state, 3)).toEqual({ removed: 3, more: true });
+      expect(await driver.store.curation.purge(QUEUE, state, 3)).toEqual({ removed: 1, more: false });
+      expect(await driver.store.curation.purge(QUEUE, state, 3)).toEqual({ removed: 0, more: false });
       await driver.expectCounts(state === 'scheduled' ? { ready: 1 } : { scheduled: 1 });
-      expect(await driver.broker.read(QUEUE, ['u0', 'u6'])).toEqual([undefined, undefined]);
-      await driver.broker.purge(QUEUE, 'ready', 10);
-      const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'u3' })]);
+      expect(await driver.store.curation.read(QUEUE, ['u0', 'u6'])).toEqual([undefined, undefined]);
+      await driver.store.curation.purge(QUEUE, 'ready', 10);
+      const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'u3' })]);
       expect(again.created).toBe(true);
       expect((await driver.reserve('w1', 10)).jobs.map(({ id }) => id)).toEqual([again.id]);
     },
@@ -508,11 +519,11 @@ export function curateContract(use: () => BrokerDriver): void {
   it('purges priorities and holes, too', async () => {
     const driver = use();
     const ids = await driver.put({}, { priority: 4 }, {}, { priority: 9 }, {});
-    await driver.broker.cancel(QUEUE, ids[0]);
-    await driver.broker.remove(QUEUE, ids[2]);
+    await driver.store.curation.cancel(QUEUE, ids[0]);
+    await driver.store.curation.remove(QUEUE, ids[2]);
     let removed = 0;
     for (let steps = 0; steps < 20; steps++) {
-      const reply = await driver.broker.purge(QUEUE, 'ready', 2);
+      const reply = await driver.store.curation.purge(QUEUE, 'ready', 2);
       removed += reply.removed;
       if (!reply.more) break;
     }
@@ -527,8 +538,8 @@ export function curateContract(use: () => BrokerDriver): void {
       expect((await driver.reserve(worker, 3)).jobs).toHaveLength(3);
       await driver.expireLeases();
     }
-    expect(await driver.broker.purge(QUEUE, 'ready', 2)).toEqual({ removed: 2, more: true });
-    expect(await driver.broker.purge(QUEUE, 'ready', 2)).toEqual({ removed: 1, more: false });
+    expect(await driver.store.curation.purge(QUEUE, 'ready', 2)).toEqual({ removed: 2, more: true });
+    expect(await driver.store.curation.purge(QUEUE, 'ready', 2)).toEqual({ removed: 1, more: false });
     await driver.expectCounts({});
   });
 
@@ -537,17 +548,17 @@ export function curateContract(use: () => BrokerDriver): void {
     const ids = await driver.putMany(5);
     const { jobs } = await driver.reserve('w1', 5);
     await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
-    await driver.broker.remove(QUEUE, ids[0]);
-    expect(await driver.broker.purge(QUEUE, 'completed', 3)).toEqual({ removed: 3, more: true });
+    await driver.store.curation.remove(QUEUE, ids[0]);
+    expect(await driver.store.curation.purge(QUEUE, 'completed', 3)).toEqual({ removed: 3, more: true });
     expect(await driver.idsIn('completed')).toEqual([ids[4]]);
     await driver.settle('w1', driver.complete(await driver.start('w1')));
     await driver.expectCounts({ completed: 2 });
-    expect(await driver.broker.purge(QUEUE, 'completed', 3)).toEqual({ removed: 2, more: false });
+    expect(await driver.store.curation.purge(QUEUE, 'completed', 3)).toEqual({ removed: 2, more: false });
     await driver.expectCounts({});
   });
 
   it('purges nothing that is blocked, as nothing is', async () => {
-    expect(await use().broker.purge(QUEUE, 'blocked', 10)).toEqual({ removed: 0, more: false });
+    expect(await use().store.curation.purge(QUEUE, 'blocked', 10)).toEqual({ removed: 0, more: false });
   });
 
   it('purges a large backlog in bounded steps', async () => {
@@ -556,7 +567,7 @@ export function curateContract(use: () => BrokerDriver): void {
     await driver.putMany(700);
     let removed = 0;
     for (let more = true; more;) {
-      const reply = await driver.broker.purge(QUEUE, 'ready', 5000);
+      const reply = await driver.store.curation.purge(QUEUE, 'ready', 5000);
       expect(reply.removed).toBeLessThanOrEqual(1000);
       removed += reply.removed;
       more = reply.more;
@@ -574,12 +585,12 @@ export function curateContract(use: () => BrokerDriver): void {
     const settledAt = driver.now();
     await driver.advance(100);
     const envelope = driver.envelope({ userId: 'a', payload: '"again"' });
-    expect(await driver.broker.retryDead(QUEUE, id, settledAt, envelope)).toBe('retried');
+    expect(await driver.store.curation.retryDead(QUEUE, id, settledAt, envelope)).toBe('retried');
     await driver.expectCounts({ ready: 2 });
     const { jobs } = await driver.reserve('w1', 2);
     expect(jobs.map((job) => job.id)).toEqual([waiting, id]);
     expect(jobs[1]).toMatchObject({ envelope, crashes: 0 });
-    expect(await driver.broker.cancel(QUEUE, 'a')).toBe('requested');
+    expect(await driver.store.curation.cancel(QUEUE, 'a')).toBe('requested');
   });
 
   it('gives a retried job the priority of its envelope', async () => {
@@ -587,24 +598,26 @@ export function curateContract(use: () => BrokerDriver): void {
     const id = await putIn(driver, 'dead');
     await driver.putOne({ priority: 5 });
     await driver.putOne();
-    await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope({ priority: 7 }));
+    await driver.store.curation.retryDead(QUEUE, id, driver.now(), driver.envelope({ priority: 7 }));
     expect((await driver.reserve('w1', 1)).jobs[0].id).toBe(id);
   });
 
   it('retries a dead job by its user id', async () => {
     const driver = use();
     await putIn(driver, 'dead', 'a');
-    expect(await driver.broker.retryDead(QUEUE, 'a', driver.now(), driver.envelope({ userId: 'a' }))).toBe('retried');
+    expect(await driver.store.curation.retryDead(QUEUE, 'a', driver.now(), driver.envelope({ userId: 'a' }))).toBe(
+      'retried',
+    );
     await driver.expectCounts({ ready: 1 });
   });
 
   it('retries once when two ask at once', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const id = await putIn(driver, 'dead');
     const envelope = driver.envelope();
     const answers = await Promise.all(
-      [driver.broker, other].map((broker) => broker.retryDead(QUEUE, id, driver.now(), envelope)),
+      [driver.store, other].map((store) => store.curation.retryDead(QUEUE, id, driver.now(), envelope)),
     );
     expect(answers.sort()).toEqual(['changed', 'retried']);
     await driver.expectCounts({ ready: 1 });
@@ -615,7 +628,7 @@ export function curateContract(use: () => BrokerDriver): void {
     const id = await putIn(driver, 'dead');
     const readAt = driver.now();
     await driver.advance(10);
-    await driver.broker.retryDead(QUEUE, id, readAt, driver.envelope());
+    await driver.store.curation.retryDead(QUEUE, id, readAt, driver.envelope());
     const [{ token }] = (await driver.reserve('w1')).jobs;
     await driver.settle('w1', {
       op: 'bury',
@@ -625,7 +638,7 @@ export function curateContract(use: () => BrokerDriver): void {
       envelope: undefined,
       keep: KEEP,
     });
-    expect(await driver.broker.retryDead(QUEUE, id, readAt, driver.envelope())).toBe('changed');
+    expect(await driver.store.curation.retryDead(QUEUE, id, readAt, driver.envelope())).toBe('changed');
     expect(await driver.stateOf(id)).toBe('dead');
   });
 
@@ -634,7 +647,7 @@ export function curateContract(use: () => BrokerDriver): void {
     async (state) => {
       const driver = use();
       const id = await putIn(driver, state);
-      expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('changed');
+      expect(await driver.store.curation.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('changed');
       expect(await driver.stateOf(id)).toBe(state);
     },
   );
@@ -642,7 +655,7 @@ export function curateContract(use: () => BrokerDriver): void {
   it('answers "not-found" for a dead job that is gone', async () => {
     const driver = use();
     const id = await putIn(driver, 'dead');
-    await driver.broker.remove(QUEUE, id);
-    expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('not-found');
+    await driver.store.curation.remove(QUEUE, id);
+    expect(await driver.store.curation.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('not-found');
   });
 }

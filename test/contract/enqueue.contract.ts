@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
-import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { QUEUE, type StoreDriver } from './store-driver.js';
 
-export function enqueueContract(use: () => BrokerDriver): void {
+export function enqueueContract(use: () => StoreDriver): void {
   it('answers a receipt per job, in order', async () => {
     const driver = use();
-    const receipts = await driver.broker.enqueue(QUEUE, [driver.newJob(), driver.newJob({ delayMs: 1000 })]);
+    const receipts = await driver.store.intake.enqueue(QUEUE, [driver.newJob(), driver.newJob({ delayMs: 1000 })]);
     expect(receipts).toEqual([
       { id: expect.any(String), created: true, state: 'ready' },
       { id: expect.any(String), created: true, state: 'scheduled' },
@@ -13,17 +13,17 @@ export function enqueueContract(use: () => BrokerDriver): void {
   });
 
   it('refuses to wait for confirmations that it cannot give, and stores nothing', async () => {
-    const { broker } = use();
-    if (broker.capabilities.durability) return;
+    const { store } = use();
+    if (store.connection.capabilities.durability) return;
     const durability = { replicas: 1, fsync: false, timeoutMs: 1000 };
-    await expect(broker.enqueue(QUEUE, [use().newJob()], durability)).rejects.toMatchObject({
+    await expect(store.intake.enqueue(QUEUE, [use().newJob()], durability)).rejects.toMatchObject({
       code: 'TASK_QUEUE_UNSUPPORTED',
     });
     await use().expectCounts({});
   });
 
   it('takes an empty call', async () => {
-    expect(await use().broker.enqueue(QUEUE, [])).toEqual([]);
+    expect(await use().store.intake.enqueue(QUEUE, [])).toEqual([]);
     await use().expectCounts({});
   });
 
@@ -32,7 +32,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
     const ids = [...(await driver.putMany(3)), ...(await driver.putMany(2))];
     for (const id of ids) expect(id).toMatch(/^[0-9a-z]{10}$/);
     expect([...ids].sort()).toEqual(ids);
-    for (const id of ids) await driver.broker.remove(QUEUE, id);
+    for (const id of ids) await driver.store.curation.remove(QUEUE, id);
     const later = await driver.putOne();
     expect(later > ids[4]).toBe(true);
   });
@@ -41,7 +41,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
     const driver = use();
     const payload = '{"__proto__":1,"text":"line\u2028 é 😀 \\n \u0000","empty":[],"big":12345678901234567890}';
     const id = await driver.putOne({ payload, userId: 'order-7' });
-    const [stored] = await driver.broker.read(QUEUE, [id]);
+    const [stored] = await driver.store.curation.read(QUEUE, [id]);
     expect(stored).toEqual({
       id,
       state: 'ready',
@@ -56,17 +56,17 @@ export function enqueueContract(use: () => BrokerDriver): void {
   it('keeps queues apart', async () => {
     const driver = use();
     await driver.putOne({ userId: 'a' });
-    const [receipt] = await driver.broker.enqueue('other', [driver.newJob({ userId: 'a' })]);
+    const [receipt] = await driver.store.intake.enqueue('other', [driver.newJob({ userId: 'a' })]);
     expect(receipt.created).toBe(true);
     await driver.expectCounts({ ready: 1 });
-    expect((await driver.broker.counts('other')).ready).toBe(1);
+    expect((await driver.store.curation.counts('other')).ready).toBe(1);
   });
 
   it('shows a job to every client of the store', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const id = await driver.putOne();
-    expect((await other.read(QUEUE, [id]))[0]?.state).toBe('ready');
+    expect((await other.curation.read(QUEUE, [id]))[0]?.state).toBe('ready');
   });
 
   it.each([
@@ -77,7 +77,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
     { case: 'a delay beside an instant', seed: { delayMs: 0, runAt: 9_000_000_000_000 }, state: 'ready' },
   ])('$case makes a job $state', async ({ seed, state }) => {
     const driver = use();
-    const [receipt] = await driver.broker.enqueue(QUEUE, [driver.newJob(seed)]);
+    const [receipt] = await driver.store.intake.enqueue(QUEUE, [driver.newJob(seed)]);
     expect(receipt.state).toBe(state);
     expect(await driver.stateOf(receipt.id)).toBe(state);
   });
@@ -85,7 +85,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
   it('counts a delay and an instant by its own clock', async () => {
     const driver = use();
     const [byDelay, byInstant] = await driver.put({ delayMs: 5000 }, { runAt: driver.now() + 7000 });
-    const [first, second] = await driver.broker.read(QUEUE, [byDelay, byInstant]);
+    const [first, second] = await driver.store.curation.read(QUEUE, [byDelay, byInstant]);
     expect([first?.dueAt, second?.dueAt]).toEqual([driver.now() + 5000, driver.now() + 7000]);
   });
 
@@ -94,9 +94,9 @@ export function enqueueContract(use: () => BrokerDriver): void {
   it('stores one job per user id and answers the first one', async () => {
     const driver = use();
     const first = await driver.putOne({ userId: 'order-7', payload: '1' });
-    const [second] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'order-7', payload: '2' })]);
+    const [second] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'order-7', payload: '2' })]);
     expect(second).toEqual({ id: first, created: false, state: 'ready' });
-    expect((await driver.broker.read(QUEUE, ['order-7']))[0]?.record).toBe(
+    expect((await driver.store.curation.read(QUEUE, ['order-7']))[0]?.record).toBe(
       driver.envelope({ userId: 'order-7', payload: '1' }),
     );
     await driver.expectCounts({ ready: 1 });
@@ -104,7 +104,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
 
   it('finds a user id twice in one call', async () => {
     const driver = use();
-    const receipts = await driver.broker.enqueue(QUEUE, [
+    const receipts = await driver.store.intake.enqueue(QUEUE, [
       driver.newJob({ userId: 'a' }),
       driver.newJob({ userId: 'a' }),
       driver.newJob({ userId: 'b' }),
@@ -116,10 +116,10 @@ export function enqueueContract(use: () => BrokerDriver): void {
 
   it('stores one job when two clients give the same id at once', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const receipts = await Promise.all(
-      [driver.broker, other, driver.broker, other].map((broker) =>
-        broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]),
+      [driver.store, other, driver.store, other].map((store) =>
+        store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]),
       ),
     );
     expect(receipts.filter(([{ created }]) => created)).toHaveLength(1);
@@ -142,7 +142,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
         id = job.id;
         if (state === 'parked') await driver.settle('w1', { op: 'park', id, token: job.token, name: 'resize' });
       }
-      const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob(seed)]);
+      const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob(seed)]);
       expect(again).toEqual({ id, created: false, state });
     },
   );
@@ -150,8 +150,8 @@ export function enqueueContract(use: () => BrokerDriver): void {
   it('frees a user id when its job is removed', async () => {
     const driver = use();
     const first = await driver.putOne({ userId: 'a' });
-    await driver.broker.remove(QUEUE, 'a');
-    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    await driver.store.curation.remove(QUEUE, 'a');
+    const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
     expect(again.created).toBe(true);
     expect(again.id).not.toBe(first);
   });
@@ -160,7 +160,7 @@ export function enqueueContract(use: () => BrokerDriver): void {
     const driver = use();
     const job = await driver.start('w1', { userId: 'a' });
     await driver.settle('w1', driver.complete(job, '1', false));
-    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
     expect(again.created).toBe(true);
   });
 
@@ -169,12 +169,12 @@ export function enqueueContract(use: () => BrokerDriver): void {
     const plain = await driver.putOne({ payload: '1' });
     const named = await driver.putOne({ payload: '2', userId: plain });
     expect(named).not.toBe(plain);
-    expect((await driver.broker.read(QUEUE, [plain]))[0]?.id).toBe(plain);
-    expect((await driver.broker.awaitSettled(QUEUE, plain, 1000))?.id).toBe(plain);
-    expect(await driver.broker.cancel(QUEUE, plain)).toBe('cancelled');
+    expect((await driver.store.curation.read(QUEUE, [plain]))[0]?.id).toBe(plain);
+    expect((await driver.store.notices.awaitSettled(QUEUE, plain, 1000))?.id).toBe(plain);
+    expect(await driver.store.curation.cancel(QUEUE, plain)).toBe('cancelled');
     expect(await driver.stateOf(named)).toBe('ready');
     // Once the number is gone, only the id is left.
-    expect(await driver.broker.remove(QUEUE, plain)).toBe('removed');
-    expect((await driver.broker.read(QUEUE, [plain]))[0]?.id).toBe(named);
+    expect(await driver.store.curation.remove(QUEUE, plain)).toBe('removed');
+    expect((await driver.store.curation.read(QUEUE, [plain]))[0]?.id).toBe(named);
   });
 }

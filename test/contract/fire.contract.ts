@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import type { FireAnswer, ScheduleFire } from '../../src/core/broker.js';
+import type { FireAnswer, ScheduleFire } from '../../src/core/ports/timetable.js';
 import type { BrokerRefusedError } from '../../src/core/errors.js';
-import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 import { fireNext, fireOf, MINUTE, rule, seedDue, storedOf, tickJob } from './schedule-seeds.js';
 
 /** Firing: what becomes of a tick. */
-export function fireContract(use: () => BrokerDriver): void {
+export function fireContract(use: () => StoreDriver): void {
   async function fire(tick: number, fields: Partial<ScheduleFire> = {}): Promise<FireAnswer | BrokerRefusedError> {
-    return (await use().broker.fireSchedules(QUEUE, [fireOf(use(), tick, fields)]))[0];
+    return (await use().store.timetable.fire(QUEUE, [fireOf(use(), tick, fields)]))[0];
   }
 
   /** Reserves the job that is ready, and ends it. */
@@ -30,12 +30,12 @@ export function fireContract(use: () => BrokerDriver): void {
         ['a', 1000],
         ['b', 2000],
       ] as const) {
-        await driver.broker.registerSchedule(QUEUE, rule(start + after, { name }));
+        await driver.store.timetable.register(QUEUE, rule(start + after, { name }));
       }
       const none = { now: start, due: [], nextLookAt: start + 1000 };
-      expect(await driver.broker.dueSchedules(QUEUE, 10)).toEqual(none);
+      expect(await driver.store.timetable.due(QUEUE, 10)).toEqual(none);
       await driver.advance(2000);
-      expect(await driver.broker.dueSchedules(QUEUE, 10)).toEqual({
+      expect(await driver.store.timetable.due(QUEUE, 10)).toEqual({
         now: start + 2000,
         due: [
           { name: 'a', specHash: 'h1', spec: '{"rule":"h1"}', tick: start + 1000, fired: 0 },
@@ -43,22 +43,22 @@ export function fireContract(use: () => BrokerDriver): void {
         ],
         nextLookAt: start + 3000,
       });
-      const page = await driver.broker.dueSchedules(QUEUE, 1);
+      const page = await driver.store.timetable.due(QUEUE, 1);
       expect(page).toMatchObject({ due: [{ name: 'a' }], nextLookAt: start + 2000 });
     });
 
     it('is nothing in a queue without schedules', async () => {
       const driver = use();
       const none = { now: driver.now(), due: [], nextLookAt: undefined };
-      expect(await driver.broker.dueSchedules(QUEUE, 10)).toEqual(none);
+      expect(await driver.store.timetable.due(QUEUE, 10)).toEqual(none);
     });
 
     it('is a page of bounded size where specs are big', async () => {
       const driver = use();
       const spec = 'x'.repeat(200_000);
       const names = Array.from({ length: 8 }, (_, index) => `s${index}`);
-      for (const name of names) await driver.broker.registerSchedule(QUEUE, rule(driver.now(), { name, spec }));
-      const { now, due, nextLookAt } = await driver.broker.dueSchedules(QUEUE, 100);
+      for (const name of names) await driver.store.timetable.register(QUEUE, rule(driver.now(), { name, spec }));
+      const { now, due, nextLookAt } = await driver.store.timetable.due(QUEUE, 100);
       expect(due.length).toBeGreaterThan(0);
       if (due.length < names.length) expect(nextLookAt).toBe(now);
     });
@@ -66,13 +66,13 @@ export function fireContract(use: () => BrokerDriver): void {
     it('waits for the jitter of a tick', async () => {
       const driver = use();
       const tick = driver.now();
-      await driver.broker.registerSchedule(QUEUE, rule(tick, { lookAt: tick + 500 }));
-      expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: tick + 500 });
+      await driver.store.timetable.register(QUEUE, rule(tick, { lookAt: tick + 500 }));
+      expect(await driver.store.timetable.due(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: tick + 500 });
       expect(await fire(tick)).toBe('early');
       await driver.advance(500);
-      expect((await driver.broker.dueSchedules(QUEUE, 10)).due).toMatchObject([{ tick }]);
+      expect((await driver.store.timetable.due(QUEUE, 10)).due).toMatchObject([{ tick }]);
       expect(await fire(tick, { lookAt: tick + MINUTE + 300 })).toBe('fired');
-      expect((await driver.broker.dueSchedules(QUEUE, 10)).nextLookAt).toBe(tick + MINUTE + 300);
+      expect((await driver.store.timetable.due(QUEUE, 10)).nextLookAt).toBe(tick + MINUTE + 300);
       expect((await storedOf(driver)).nextTick).toBe(tick + MINUTE);
     });
   });
@@ -81,28 +81,26 @@ export function fireContract(use: () => BrokerDriver): void {
     it('becomes a job, and the schedule goes on to the next', async () => {
       const driver = use();
       const tick = driver.now() + MINUTE;
-      await driver.broker.registerSchedule(QUEUE, rule(tick));
+      await driver.store.timetable.register(QUEUE, rule(tick));
       await driver.advance(MINUTE + 5);
       expect(await fire(tick, { missed: 2 })).toBe('fired');
-      const [stored] = await driver.broker.read(QUEUE, [`cron~digest~${tick}`]);
+      const [stored] = await driver.store.curation.read(QUEUE, [`cron~digest~${tick}`]);
       expect(stored).toMatchObject({ state: 'ready', id: expect.stringMatching(/^[0-9a-z]{10}$/) });
       expect(await storedOf(driver)).toMatchObject({ nextTick: tick + MINUTE, lastTick: tick, fired: 1, skipped: 0 });
-      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toEqual([
         { tick, firedAt: driver.now(), missed: 2, jobId: stored?.id },
       ]);
       await driver.advance(MINUTE);
-      expect((await driver.broker.dueSchedules(QUEUE, 10)).due).toMatchObject([{ tick: tick + MINUTE, fired: 1 }]);
+      expect((await driver.store.timetable.due(QUEUE, 10)).due).toMatchObject([{ tick: tick + MINUTE, fired: 1 }]);
       await driver.expectCounts({ ready: 1 });
     });
 
     it('is fired once, however many ask', async () => {
       const driver = use();
-      const other = await driver.store.connect();
+      const other = await driver.fixture.connect();
       const tick = await seedDue(driver);
       const answers = await Promise.all(
-        [driver.broker, other, driver.broker, other].map((broker) =>
-          broker.fireSchedules(QUEUE, [fireOf(driver, tick)]),
-        ),
+        [driver.store, other, driver.store, other].map((store) => store.timetable.fire(QUEUE, [fireOf(driver, tick)])),
       );
       expect(answers.flat().sort()).toEqual(['fired', 'stale', 'stale', 'stale']);
       expect((await storedOf(driver)).fired).toBe(1);
@@ -112,7 +110,7 @@ export function fireContract(use: () => BrokerDriver): void {
     it('is refused before it has come', async () => {
       const driver = use();
       const tick = driver.now() + 1;
-      await driver.broker.registerSchedule(QUEUE, rule(tick));
+      await driver.store.timetable.register(QUEUE, rule(tick));
       expect(await fire(tick)).toBe('early');
       await driver.expectCounts({});
       await driver.advance(1);
@@ -139,18 +137,18 @@ export function fireContract(use: () => BrokerDriver): void {
       expect(await storedOf(driver)).toMatchObject({
         ...{ nextTick: tick + MINUTE, lastTick: undefined, fired: 0, skipped: 1 },
       });
-      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([]);
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toEqual([]);
     });
 
     it('gets no second job while its first is kept, and the schedule still goes on', async () => {
       const driver = use();
       const tick = driver.now();
       const id = await driver.putOne({ userId: `cron~digest~${tick}` });
-      await driver.broker.registerSchedule(QUEUE, rule(tick));
+      await driver.store.timetable.register(QUEUE, rule(tick));
       expect(await fire(tick)).toBe('fired');
       await driver.expectCounts({ ready: 1 });
       expect((await storedOf(driver)).nextTick).toBe(tick + MINUTE);
-      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toMatchObject([{ jobId: id }]);
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toMatchObject([{ jobId: id }]);
     });
 
     it('gives its job a priority', async () => {
@@ -166,7 +164,7 @@ export function fireContract(use: () => BrokerDriver): void {
       const driver = use();
       const tick = await seedDue(driver);
       expect(await fire(tick, { nextTick: undefined })).toBe('fired');
-      expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: undefined });
+      expect(await driver.store.timetable.due(QUEUE, 10)).toMatchObject({ due: [], nextLookAt: undefined });
       expect(await fire(tick)).toBe('ended');
       expect(await storedOf(driver)).toMatchObject({ status: 'ended', nextTick: undefined, lastTick: tick });
       await driver.expectCounts({ ready: 1 });
@@ -175,7 +173,7 @@ export function fireContract(use: () => BrokerDriver): void {
     it('fires while the queue is paused: the job waits', async () => {
       const driver = use();
       const tick = await seedDue(driver);
-      await driver.broker.setPaused(QUEUE, true);
+      await driver.store.curation.setPaused(QUEUE, true);
       expect(await fire(tick)).toBe('fired');
       expect((await driver.reserve('w1')).jobs).toEqual([]);
       await driver.expectCounts({ ready: 1 });
@@ -187,17 +185,17 @@ export function fireContract(use: () => BrokerDriver): void {
       const driver = use();
       const tick = driver.now();
       const names = Array.from({ length: 120 }, (_, index) => `s${index}`);
-      for (const name of names) await driver.broker.registerSchedule(QUEUE, rule(tick, { name }));
+      for (const name of names) await driver.store.timetable.register(QUEUE, rule(tick, { name }));
       const fires = [
         ...names.map((name) => fireOf(driver, tick, { name })),
         fireOf(driver, tick, { name: 's7' }),
         fireOf(driver, tick, { name: 'nothing' }),
         fireOf(driver, tick + MINUTE, { name: 's7' }),
       ];
-      const answers = await driver.broker.fireSchedules(QUEUE, fires);
+      const answers = await driver.store.timetable.fire(QUEUE, fires);
       expect(answers.slice(0, 120)).toEqual(names.map(() => 'fired'));
       expect(answers.slice(120)).toEqual(['stale', 'stale', 'early']);
-      expect(await driver.broker.fireSchedules(QUEUE, [])).toEqual([]);
+      expect(await driver.store.timetable.fire(QUEUE, [])).toEqual([]);
       await driver.expectCounts({ ready: 120 });
       const { jobs } = await driver.reserve('w1', 3);
       expect(jobs.map(({ envelope }) => /cron~\w+/.exec(envelope)?.[0])).toEqual(['cron~s0', 'cron~s1', 'cron~s2']);
@@ -207,7 +205,7 @@ export function fireContract(use: () => BrokerDriver): void {
       const driver = use();
       const tick = await seedDue(driver);
       const one = fireOf(driver, tick, { nextTick: tick });
-      const answers = await driver.broker.fireSchedules(QUEUE, [one, one, one]);
+      const answers = await driver.store.timetable.fire(QUEUE, [one, one, one]);
       expect(answers).toEqual(['fired', 'fired', 'fired']); // the next tick is the same instant
       await driver.expectCounts({ ready: 1 });
       expect((await storedOf(driver)).fired).toBe(3);
@@ -220,10 +218,10 @@ export function fireContract(use: () => BrokerDriver): void {
       const ticks = Array.from({ length: 12 }, (_, index) => tick + index * MINUTE);
       const jobs = ticks.map((each) => tickJob(driver, each));
       expect(await fire(tick, { jobs, missed: 5, nextTick: tick + 30 * MINUTE })).toBe('fired');
-      const history = await driver.broker.scheduleHistory(QUEUE, 'digest', 10);
+      const history = await driver.store.timetable.history(QUEUE, 'digest', 10);
       expect(history.map((run) => run.tick)).toEqual(ticks.slice(2).reverse());
       expect(history.map(({ missed }) => missed)).toEqual([5, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 3)).toEqual(history.slice(0, 3));
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 3)).toEqual(history.slice(0, 3));
       expect(await storedOf(driver)).toMatchObject({ fired: 12, lastTick: ticks[11] });
       const reserved = (await driver.reserve('w1', 12)).jobs;
       expect(reserved.map(({ envelope }) => envelope)).toEqual(jobs.map(({ envelope }) => envelope));
@@ -238,17 +236,17 @@ export function fireContract(use: () => BrokerDriver): void {
       const jobs = [tick - 2 * MINUTE, tick - MINUTE, tick].map((each) => tickJob(driver, each));
       expect(await fire(tick, { jobs, overlap, missed: 4 })).toBe('fired');
       await driver.expectCounts({ ready: 1 });
-      const [run] = await driver.broker.scheduleHistory(QUEUE, 'digest', 10);
+      const [run] = await driver.store.timetable.history(QUEUE, 'digest', 10);
       expect(run).toMatchObject({ tick, missed: 6 });
       expect((await storedOf(driver)).fired).toBe(1);
     });
 
     it.each([
       ['is ready', async () => {}],
-      ['runs', async (driver: BrokerDriver) => void (await driver.reserve('w1'))],
+      ['runs', async (driver: StoreDriver) => void (await driver.reserve('w1'))],
       [
         'waits for a retry',
-        async (driver: BrokerDriver) => {
+        async (driver: StoreDriver) => {
           const { jobs } = await driver.reserve('w1');
           const { id, token, envelope } = jobs[0];
           await driver.settle('w1', { op: 'retry', id, token, envelope, delayMs: 60 * MINUTE });
@@ -267,7 +265,7 @@ export function fireContract(use: () => BrokerDriver): void {
         fired: 1,
         skipped: 1,
       });
-      expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toHaveLength(1);
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toHaveLength(1);
     });
 
     it('skip goes on once the last job has settled, or is gone', async () => {
@@ -277,8 +275,8 @@ export function fireContract(use: () => BrokerDriver): void {
       await end('bury');
       await driver.advance(MINUTE);
       expect(await fireNext(driver, { overlap: 'skip' })).toBe('fired');
-      const [{ jobId }] = await driver.broker.scheduleHistory(QUEUE, 'digest', 1);
-      await driver.broker.remove(QUEUE, jobId);
+      const [{ jobId }] = await driver.store.timetable.history(QUEUE, 'digest', 1);
+      await driver.store.curation.remove(QUEUE, jobId);
       await driver.advance(MINUTE);
       expect(await fireNext(driver, { overlap: 'skip' })).toBe('fired');
       await end('complete');
@@ -293,14 +291,14 @@ export function fireContract(use: () => BrokerDriver): void {
       await driver.advance(MINUTE);
       expect(await fireNext(driver, { overlap: 'queue-one' })).toBe('held');
       expect(await storedOf(driver)).toMatchObject({ nextTick: tick + MINUTE, fired: 1, skipped: 0 });
-      const { due, nextLookAt } = await driver.broker.dueSchedules(QUEUE, 10);
+      const { due, nextLookAt } = await driver.store.timetable.due(QUEUE, 10);
       expect({ due, nextLookAt }).toEqual({ due: [], nextLookAt: driver.now() + 1000 });
       expect(await fireNext(driver, { overlap: 'queue-one' })).toBe('early');
       await driver.advance(1000);
       expect(await fireNext(driver, { overlap: 'queue-one' })).toBe('held');
       await end('complete');
       await driver.advance(1000);
-      expect((await driver.broker.dueSchedules(QUEUE, 10)).due).toMatchObject([{ tick: tick + MINUTE }]);
+      expect((await driver.store.timetable.due(QUEUE, 10)).due).toMatchObject([{ tick: tick + MINUTE }]);
       expect(await fireNext(driver, { overlap: 'queue-one', missed: 1 })).toBe('fired');
       expect((await storedOf(driver)).nextTick).toBe(tick + 2 * MINUTE);
       await driver.expectCounts({ ready: 1, completed: 1 });
@@ -310,7 +308,7 @@ export function fireContract(use: () => BrokerDriver): void {
       const driver = use();
       await seedDue(driver);
       await fireNext(driver, { overlap: 'skip' });
-      await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { specHash: 'h2' }));
+      await driver.store.timetable.register(QUEUE, rule(driver.now() + 5, { specHash: 'h2' }));
       await driver.advance(5);
       expect(await fireNext(driver, { specHash: 'h2', overlap: 'skip' })).toBe('overlapped');
     });
@@ -329,7 +327,7 @@ export function fireContract(use: () => BrokerDriver): void {
 
     it('pauses at the tick after a run that died, until it is resumed', async () => {
       const driver = use();
-      const { broker } = driver;
+      const { store } = driver;
       const tick = await seedDue(driver);
       expect(await fireNext(driver, careful)).toBe('fired');
       await end('bury');
@@ -337,10 +335,10 @@ export function fireContract(use: () => BrokerDriver): void {
       expect(await fireNext(driver, careful)).toBe('paused');
       expect(await storedOf(driver)).toMatchObject({ status: 'paused', pauseReason: 'failure', nextTick: undefined });
       expect(await fire(tick + MINUTE, careful)).toBe('paused');
-      expect((await broker.dueSchedules(QUEUE, 10)).nextLookAt).toBeUndefined();
-      expect(await broker.registerSchedule(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
+      expect((await store.timetable.due(QUEUE, 10)).nextLookAt).toBeUndefined();
+      expect(await store.timetable.register(QUEUE, rule(tick, { specHash: 'h2' }))).toBe('replaced');
       expect((await storedOf(driver)).pauseReason).toBe('failure');
-      expect(await broker.resumeSchedule(QUEUE, 'digest', 'h2', { nextTick: driver.now() })).toBe('resumed');
+      expect(await store.timetable.resume(QUEUE, 'digest', 'h2', { nextTick: driver.now() })).toBe('resumed');
       expect(await fireNext(driver, { ...careful, specHash: 'h2' })).toBe('fired');
       await driver.advance(MINUTE);
       expect(await fireNext(driver, { ...careful, specHash: 'h2' })).toBe('fired');
@@ -380,7 +378,7 @@ export function fireContract(use: () => BrokerDriver): void {
       expect(await fireNext(driver, { limit: 2 })).toBe('fired');
       expect(await storedOf(driver)).toMatchObject({ status: 'ended', nextTick: undefined, fired: 2, skipped: 1 });
       expect(await fire(tick + 3 * MINUTE, { limit: 2 })).toBe('ended');
-      expect((await driver.broker.dueSchedules(QUEUE, 10)).nextLookAt).toBeUndefined();
+      expect((await driver.store.timetable.due(QUEUE, 10)).nextLookAt).toBeUndefined();
       await driver.expectCounts({ ready: 2 });
     });
 
@@ -407,39 +405,39 @@ export function fireContract(use: () => BrokerDriver): void {
   describe('running one now', () => {
     it('enqueues a job beside the ticks, also while it is paused', async () => {
       const driver = use();
-      const { broker } = driver;
+      const { store } = driver;
       const tick = await seedDue(driver);
-      await broker.pauseSchedule(QUEUE, 'digest');
+      await store.timetable.pause(QUEUE, 'digest');
       const job = { ...tickJob(driver, tick + 5), userId: 'cron~digest~now' };
-      const receipt = await broker.runScheduleNow(QUEUE, 'digest', 'h1', job);
+      const receipt = await store.timetable.runNow(QUEUE, 'digest', 'h1', job);
       expect(receipt).toEqual({ id: expect.stringMatching(/^[0-9a-z]{10}$/), created: true, state: 'ready' });
       expect(await storedOf(driver)).toMatchObject({ status: 'paused', fired: 0, lastTick: undefined });
       const { id } = receipt as { id: string };
       const run = { tick: tick + 5, firedAt: driver.now(), missed: 0, jobId: id };
-      expect(await broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([run]);
-      expect(await broker.runScheduleNow(QUEUE, 'digest', 'h1', job)).toEqual({ id, created: false, state: 'ready' });
-      expect(await broker.scheduleHistory(QUEUE, 'digest', 10)).toEqual([run]);
+      expect(await store.timetable.history(QUEUE, 'digest', 10)).toEqual([run]);
+      expect(await store.timetable.runNow(QUEUE, 'digest', 'h1', job)).toEqual({ id, created: false, state: 'ready' });
+      expect(await store.timetable.history(QUEUE, 'digest', 10)).toEqual([run]);
       await driver.expectCounts({ ready: 1 });
     });
 
     it('answers another rule and none', async () => {
       const driver = use();
-      const { broker } = driver;
+      const { store } = driver;
       const job = tickJob(driver, 1);
-      expect(await broker.runScheduleNow(QUEUE, 'digest', 'h1', job)).toBe('not-found');
+      expect(await store.timetable.runNow(QUEUE, 'digest', 'h1', job)).toBe('not-found');
       await seedDue(driver);
-      expect(await broker.runScheduleNow(QUEUE, 'digest', 'h2', job)).toBe('changed');
+      expect(await store.timetable.runNow(QUEUE, 'digest', 'h2', job)).toBe('changed');
       await driver.expectCounts({});
     });
 
     it('counts for overlap beside the job that ran before', async () => {
       const driver = use();
-      const { broker } = driver;
+      const { store } = driver;
       const tick = await seedDue(driver);
       await fireNext(driver, { overlap: 'skip' });
       await driver.reserve('slow');
       const extra = { ...tickJob(driver, tick), userId: 'cron~digest~now' };
-      await broker.runScheduleNow(QUEUE, 'digest', 'h1', extra);
+      await store.timetable.runNow(QUEUE, 'digest', 'h1', extra);
       await end('complete');
       await driver.advance(MINUTE);
       expect(await fireNext(driver, { overlap: 'skip' })).toBe('overlapped');
@@ -450,12 +448,12 @@ export function fireContract(use: () => BrokerDriver): void {
       await seedDue(driver);
       await driver.putOne();
       const job = tickJob(driver, driver.now(), 'digest', 4);
-      await driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', job);
+      await driver.store.timetable.runNow(QUEUE, 'digest', 'h1', job);
       expect((await driver.reserve('w1')).jobs[0].envelope).toBe(job.envelope);
       await driver.reserve('w1');
       const log = await driver.wakesOf('w1');
       await driver.reserve('w1');
-      await driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', { ...job, userId: 'another' });
+      await driver.store.timetable.runNow(QUEUE, 'digest', 'h1', { ...job, userId: 'another' });
       expect(await log.first(1)).toEqual([QUEUE]);
     });
   });

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
-import type { Settlement } from '../../src/core/broker.js';
-import { KEEP, LEASE_MS, QUEUE, type BrokerDriver } from './broker-driver.js';
+import type { Settlement } from '../../src/core/ports/worker-store.js';
+import { KEEP, LEASE_MS, QUEUE, type StoreDriver } from './store-driver.js';
 
-export function leaseContract(use: () => BrokerDriver): void {
+export function leaseContract(use: () => StoreDriver): void {
   // ------------------------------------------------------------ beat
 
   it('renews a lease, so that nothing is reclaimed while its worker beats', async () => {
@@ -11,7 +11,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.scan();
     for (let step = 0; step < 8; step++) {
       await driver.advance(LEASE_MS / 4);
-      expect(await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).toEqual({
+      expect(await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).toEqual({
         now: driver.now(),
         lapsed: false,
         cancelling: [],
@@ -28,7 +28,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.scan();
     for (let step = 0; step < 8; step++) {
       await driver.advance(LEASE_MS / 4);
-      await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+      await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
     }
     // Nobody scanned for two leases: the processes that live were busy, and beat by a thread.
     expect((await driver.scan()).reclaimed).toBe(1);
@@ -41,7 +41,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.start('w2');
     await driver.scan();
     await driver.advance(LEASE_MS * 2);
-    await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
     expect((await driver.scan()).reclaimed).toBe(0);
     expect(await driver.stateOf(job.id)).toBe('active');
   });
@@ -62,29 +62,29 @@ export function leaseContract(use: () => BrokerDriver): void {
     const driver = use();
     await driver.start('w1');
     await driver.advance(LEASE_MS - 1);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
     await driver.advance(LEASE_MS);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
   });
 
   it('tells a worker whose jobs were reclaimed that its lease had run out', async () => {
     const driver = use();
     await driver.start('w1');
     expect((await driver.expireLeases()).reclaimed).toBe(1);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
   });
 
   it('counts the lease of each queue by itself', async () => {
     const driver = use();
     await driver.start('w1');
-    await driver.broker.enqueue('other', [driver.newJob()]);
-    await driver.broker.settleAndReserve('other', driver.turn('w1'));
+    await driver.store.intake.enqueue('other', [driver.newJob()]);
+    await driver.store.workers.settleAndReserve('other', driver.turn('w1'));
     await driver.advance(LEASE_MS / 2);
-    await driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS);
     await driver.advance(LEASE_MS / 2);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
-    expect((await driver.broker.beat('other', 'w1', LEASE_MS)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
+    expect((await driver.store.workers.beat('other', 'w1', LEASE_MS)).lapsed).toBe(true);
   });
 
   // ------------------------------------------------------------ reclaim
@@ -97,7 +97,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.scan();
     for (let step = 0; step < 4; step++) {
       await driver.advance(LEASE_MS / 4 + 1);
-      await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+      await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
       await driver.scan();
     }
     expect(await driver.idsIn('ready')).toEqual([ids[2], ids[0], ids[1], ids[4]]);
@@ -135,10 +135,10 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.reserve('w1', 2);
     await driver.scan();
     await driver.advance(LEASE_MS / 2);
-    await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
     await driver.scan();
     await driver.advance(LEASE_MS / 2);
-    expect(await driver.broker.reclaim(QUEUE, LEASE_MS)).toMatchObject({ reclaimed: 2, inflight: 1 });
+    expect(await driver.store.duties.reclaim(QUEUE, LEASE_MS)).toMatchObject({ reclaimed: 2, inflight: 1 });
     expect(await driver.idsIn('active')).toEqual([other.id]);
   });
 
@@ -170,7 +170,10 @@ export function leaseContract(use: () => BrokerDriver): void {
     const driver = use();
     const { id, token } = await driver.start('w1');
     await driver.expireLeases();
-    expect(await driver.broker.reconcile(QUEUE, 'w1', [{ id, token }])).toMatchObject({ lost: [id], released: 0 });
+    expect(await driver.store.workers.reconcile(QUEUE, 'w1', [{ id, token }])).toMatchObject({
+      lost: [id],
+      released: 0,
+    });
     const [again] = (await driver.reserve('w2')).jobs;
     expect(again).toMatchObject({ id, crashes: 0 });
     await driver.expireLeases();
@@ -195,7 +198,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect((await driver.scan()).reclaimed).toBe(0);
     await driver.advance(LEASE_MS / 2 - 1);
     expect((await driver.scan()).reclaimed).toBe(0);
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(true);
     await driver.advance(LEASE_MS / 2);
     expect((await driver.scan()).reclaimed).toBe(0);
     expect(await driver.stateOf(job.id)).toBe('active');
@@ -229,14 +232,14 @@ export function leaseContract(use: () => BrokerDriver): void {
 
   it('grants the grace for one gap once, however many scan', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     await driver.start('w1');
     await driver.scan();
     await driver.advance(LEASE_MS * 3);
     await driver.scan();
     for (let step = 0; step < 4; step++) {
       await driver.advance(LEASE_MS / 4);
-      await other.reclaim(QUEUE, LEASE_MS);
+      await other.duties.reclaim(QUEUE, LEASE_MS);
     }
     await driver.scan();
     expect(await driver.idsIn('active')).toEqual([]);
@@ -247,7 +250,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     await driver.scan();
     await driver.start('w1');
     await driver.advance(LEASE_MS / 2 + 1);
-    await driver.broker.beat(QUEUE, 'w2', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
     await driver.reserve('w2');
     await driver.advance(LEASE_MS / 2);
     expect((await driver.scan()).reclaimed).toBe(0); // the gap was longer than half a lease
@@ -270,11 +273,11 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect(settled?.state).toBe('dead');
     expect(JSON.parse(settled?.detail ?? '')).toMatchObject({ reason: 'poison', message: expect.any(String) });
     await driver.expectCounts({ dead: 1 });
-    const [stored] = await driver.broker.read(QUEUE, [pill.id]);
+    const [stored] = await driver.store.curation.read(QUEUE, [pill.id]);
     expect(stored?.record.endsWith(pill.envelope)).toBe(true);
   });
 
-  async function putSuspect(driver: BrokerDriver, seed = {}): Promise<string> {
+  async function putSuspect(driver: StoreDriver, seed = {}): Promise<string> {
     const { id } = await driver.start('crasher-1', seed);
     await driver.expireLeases();
     expect((await driver.reserve('crasher-2')).jobs).toMatchObject([{ id }]);
@@ -318,7 +321,7 @@ export function leaseContract(use: () => BrokerDriver): void {
   it.each(['remove', 'cancel'] as const)('skips a suspect that a user did %s', async (verb) => {
     const driver = use();
     const suspect = await putSuspect(driver);
-    await driver.broker[verb](QUEUE, suspect);
+    await driver.store.curation[verb](QUEUE, suspect);
     const id = await driver.putOne();
     const reply = await driver.reserve('w1', 5, { alone: true });
     expect(reply.jobs.map((job) => job.id)).toEqual([id]);
@@ -336,10 +339,10 @@ export function leaseContract(use: () => BrokerDriver): void {
     expect((await driver.reserve('w2')).jobs).toMatchObject([{ id: suspect, crashes: 0 }]);
   });
 
-  it.each<[string, (driver: BrokerDriver, job: { id: string; token: string }) => Promise<unknown>]>([
+  it.each<[string, (driver: StoreDriver, job: { id: string; token: string }) => Promise<unknown>]>([
     ['released', (driver, { id, token }) => driver.settle('w1', { op: 'release', id, token })],
-    ['given back', (driver) => driver.broker.reconcile(QUEUE, 'w1', [])],
-    ['left behind', (driver) => driver.broker.leave(QUEUE, 'w1')],
+    ['given back', (driver) => driver.store.workers.reconcile(QUEUE, 'w1', [])],
+    ['left behind', (driver) => driver.store.workers.leave(QUEUE, 'w1')],
   ])('takes a suspect that was %s for one still', async (_, act) => {
     const driver = use();
     const suspect = await putSuspect(driver);
@@ -362,7 +365,7 @@ export function leaseContract(use: () => BrokerDriver): void {
   it('does not count a crash against a job that is to be cancelled', async () => {
     const driver = use();
     const { id } = await driver.start('w1', { userId: 'a' });
-    expect(await driver.broker.cancel(QUEUE, 'a')).toBe('requested');
+    expect(await driver.store.curation.cancel(QUEUE, 'a')).toBe('requested');
     expect((await driver.expireLeases()).reclaimed).toBe(0);
     expect(await driver.settledOf(id)).toMatchObject({ state: 'cancelled', detail: '{"reason":"cancelled"}' });
     await driver.expectCounts({ cancelled: 1 });
@@ -376,7 +379,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     const { jobs } = await driver.reserve('w1', 3);
     const [foreign] = (await driver.reserve('w2')).jobs;
     const held = [jobs[1], { id: foreign.id, token: 'w1:1' }, { id: 'zzzzzzzzzz', token: 'w1:2' }];
-    const reply = await driver.broker.reconcile(QUEUE, 'w1', held);
+    const reply = await driver.store.workers.reconcile(QUEUE, 'w1', held);
     expect(reply.released).toBe(2);
     expect(reply.lost.sort()).toEqual([foreign.id, 'zzzzzzzzzz'].sort());
     expect(await driver.idsIn('ready')).toEqual([ids[0], ids[2]]);
@@ -387,7 +390,7 @@ export function leaseContract(use: () => BrokerDriver): void {
     const driver = use();
     const ids = await driver.put({}, { priority: 2 }, {}, {});
     await driver.reserve('w1', 3);
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     const { jobs } = await driver.reserve('w2', 4);
     expect(jobs.map(({ id }) => id)).toEqual([ids[1], ids[0], ids[2], ids[3]]);
     expect(jobs.map(({ crashes }) => crashes)).toEqual([0, 0, 0, 0]);
@@ -397,22 +400,22 @@ export function leaseContract(use: () => BrokerDriver): void {
     const driver = use();
     await driver.start('w1');
     const other = await driver.start('w10');
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.idsIn('active')).toEqual([other.id]);
   });
 
   it('cancels a job that is given back after somebody asked for it', async () => {
     const driver = use();
     const { id } = await driver.start('w1');
-    await driver.broker.cancel(QUEUE, id);
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.curation.cancel(QUEUE, id);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.stateOf(id)).toBe('cancelled');
   });
 
   it('finds nothing to reconcile for a stranger', async () => {
     const driver = use();
     await driver.start('w1');
-    expect(await driver.broker.reconcile(QUEUE, 'nobody', [])).toMatchObject({ lost: [], released: 0 });
+    expect(await driver.store.workers.reconcile(QUEUE, 'nobody', [])).toMatchObject({ lost: [], released: 0 });
     await driver.expectCounts({ active: 1 });
   });
 
@@ -421,8 +424,8 @@ export function leaseContract(use: () => BrokerDriver): void {
     const [first] = await driver.putMany(2);
     await driver.reserve('w1', 3); // it has room left, and would be told of the next job
     const wakes = await driver.wakesOf('w1');
-    await driver.broker.leave(QUEUE, 'w1');
-    await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.workers.leave(QUEUE, 'w1');
+    await driver.store.workers.leave(QUEUE, 'w1');
     expect((await driver.reserve('w2', 2)).jobs.map(({ id, crashes }) => [id, crashes])).toContainEqual([first, 0]);
     const reply = await driver.scan();
     expect(reply.inflight).toBe(2);
@@ -436,49 +439,53 @@ export function leaseContract(use: () => BrokerDriver): void {
   it('stores progress and log lines of a running job', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1', { userId: 'a' });
-    expect(await driver.broker.report(QUEUE, [{ id, token, progress: '{"done":1}', logs: ['one', 'two'] }])).toEqual({
+    expect(
+      await driver.store.workers.report(QUEUE, [{ id, token, progress: '{"done":1}', logs: ['one', 'two'] }]),
+    ).toEqual({
       lost: [],
     });
-    await driver.broker.report(QUEUE, [{ id, token, progress: undefined, logs: ['three é'] }]);
-    await driver.broker.report(QUEUE, [{ id, token, progress: '2', logs: [] }]);
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.progress).toBe('2');
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(['one', 'two', 'three é']);
-    expect(await driver.broker.logs(QUEUE, 'a')).toEqual(['one', 'two', 'three é']);
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: undefined, logs: ['three é'] }]);
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: '2', logs: [] }]);
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.progress).toBe('2');
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['one', 'two', 'three é']);
+    expect(await driver.store.curation.logs(QUEUE, 'a')).toEqual(['one', 'two', 'three é']);
   });
 
   it('stores what is reported right before the run is settled, however many other calls are under way', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
-    const others = Array.from({ length: 200 }, () => driver.broker.cancel(QUEUE, 'nobody'));
+    const others = Array.from({ length: 200 }, () => driver.store.curation.cancel(QUEUE, 'nobody'));
     const reports = Array.from({ length: 100 }, (_, index) =>
-      driver.broker.report(QUEUE, [{ id, token, progress: String(index), logs: [`line ${index}`] }]),
+      driver.store.workers.report(QUEUE, [{ id, token, progress: String(index), logs: [`line ${index}`] }]),
     );
     await driver.settle('w1', driver.complete({ id, token }));
     for (const { lost } of await Promise.all(reports)) expect(lost).toEqual([]);
     await Promise.all(others);
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.progress).toBe('99');
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(Array.from({ length: 100 }, (_, index) => `line ${index}`));
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.progress).toBe('99');
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(
+      Array.from({ length: 100 }, (_, index) => `line ${index}`),
+    );
   });
 
   it('keeps them when the job runs again and when it ends', async () => {
     const driver = use();
     const { id, token, envelope } = await driver.start('w1');
-    await driver.broker.report(QUEUE, [{ id, token, progress: '1', logs: ['first run'] }]);
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: '1', logs: ['first run'] }]);
     const retry: Settlement = { op: 'retry', id, token, delayMs: 0, envelope };
     const [again] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
-    await driver.broker.report(QUEUE, [{ id, token: again.token, progress: undefined, logs: ['second run'] }]);
+    await driver.store.workers.report(QUEUE, [{ id, token: again.token, progress: undefined, logs: ['second run'] }]);
     await driver.settle('w1', driver.complete(again));
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.progress).toBe('1');
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(['first run', 'second run']);
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.progress).toBe('1');
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['first run', 'second run']);
   });
 
   it('keeps the last hundred lines', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
     const lines = Array.from({ length: 130 }, (_, index) => `line ${index}`);
-    await driver.broker.report(QUEUE, [{ id, token, progress: undefined, logs: lines.slice(0, 70) }]);
-    await driver.broker.report(QUEUE, [{ id, token, progress: undefined, logs: lines.slice(70) }]);
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(lines.slice(-100));
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: undefined, logs: lines.slice(0, 70) }]);
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: undefined, logs: lines.slice(70) }]);
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(lines.slice(-100));
   });
 
   it('refuses reports of a run that is not the newest, and writes nothing', async () => {
@@ -488,24 +495,24 @@ export function leaseContract(use: () => BrokerDriver): void {
     const [fresh] = (await driver.reserve('w1')).jobs;
     const done = await driver.start('w1');
     await driver.settle('w1', driver.complete(done));
-    const reply = await driver.broker.report(QUEUE, [
+    const reply = await driver.store.workers.report(QUEUE, [
       { id: old.id, token: old.token, progress: '"stale"', logs: ['stale'] },
       { id: done.id, token: done.token, progress: '"stale"', logs: ['stale'] },
       { id: 'zzzzzzzzzz', token: 'w1:1', progress: '"stale"', logs: [] },
       { id: fresh.id, token: fresh.token, progress: undefined, logs: ['fresh'] },
     ]);
     expect(reply.lost.sort()).toEqual([old.id, done.id, 'zzzzzzzzzz'].sort());
-    expect(await driver.broker.logs(QUEUE, old.id)).toEqual(['fresh']);
-    expect(await driver.broker.logs(QUEUE, done.id)).toEqual([]);
-    expect((await driver.broker.read(QUEUE, [old.id]))[0]?.progress).toBeUndefined();
+    expect(await driver.store.curation.logs(QUEUE, old.id)).toEqual(['fresh']);
+    expect(await driver.store.curation.logs(QUEUE, done.id)).toEqual([]);
+    expect((await driver.store.curation.read(QUEUE, [old.id]))[0]?.progress).toBeUndefined();
   });
 
   it('forgets progress and lines with the job', async () => {
     const driver = use();
     const job = await driver.start('w1');
-    await driver.broker.report(QUEUE, [{ id: job.id, token: job.token, progress: '1', logs: ['x'] }]);
+    await driver.store.workers.report(QUEUE, [{ id: job.id, token: job.token, progress: '1', logs: ['x'] }]);
     await driver.settle('w1', driver.complete(job, '1', { ...KEEP, count: 0 }));
-    expect(await driver.broker.logs(QUEUE, job.id)).toEqual([]);
-    expect(await driver.broker.logs(QUEUE, 'zzzzzzzzzz')).toEqual([]);
+    expect(await driver.store.curation.logs(QUEUE, job.id)).toEqual([]);
+    expect(await driver.store.curation.logs(QUEUE, 'zzzzzzzzzz')).toEqual([]);
   });
 }

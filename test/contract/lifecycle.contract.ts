@@ -1,18 +1,18 @@
 import { expect, it } from '@jest/globals';
-import type { Broker } from '../../src/core/broker.js';
-import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import type { Store } from '../../src/core/ports/store.js';
+import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 import { fireOf, rule, tickJob } from './schedule-seeds.js';
 
-export function lifecycleContract(use: () => BrokerDriver): void {
+export function lifecycleContract(use: () => StoreDriver): void {
   it('says what the store is', async () => {
     const driver = use();
-    const broker = await driver.store.connect();
-    expect(typeof broker.capabilities.shared).toBe('boolean');
-    expect(Number.isInteger(broker.now())).toBe(true);
+    const store = await driver.fixture.connect();
+    expect(typeof store.connection.capabilities.shared).toBe('boolean');
+    expect(Number.isInteger(store.connection.now())).toBe(true);
   });
 
   it('says what it guarantees', async () => {
-    const report = await use().broker.examine();
+    const report = await use().store.connection.examine();
     expect(report).toMatchObject({
       kind: expect.stringMatching(/^(redis|valkey|memory)$/),
       persistence: { appendonly: false },
@@ -26,52 +26,52 @@ export function lifecycleContract(use: () => BrokerDriver): void {
   });
 
   const none = () => {};
-  const verbs: [string, (broker: Broker, driver: BrokerDriver) => Promise<unknown>][] = [
-    ['examine', (broker) => broker.examine()],
-    ['enqueue', (broker, driver) => broker.enqueue(QUEUE, [driver.newJob()])],
-    ['takeInbox', (broker, driver) => broker.takeInbox(QUEUE, driver.store.inbox, 1)],
-    ['settleAndReserve', (broker, driver) => broker.settleAndReserve(QUEUE, driver.turn('w9'))],
-    ['beat', (broker) => broker.beat(QUEUE, 'w9', 8000)],
-    ['reconcile', (broker) => broker.reconcile(QUEUE, 'w9', [])],
-    ['leave', (broker) => broker.leave(QUEUE, 'w9')],
-    ['report', (broker) => broker.report(QUEUE, [])],
-    ['promote', (broker) => broker.promote(QUEUE, 1)],
-    ['reclaim', (broker) => broker.reclaim(QUEUE, 8000)],
-    ['trim', (broker) => broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })],
-    ['read', (broker) => broker.read(QUEUE, ['x'])],
-    ['logs', (broker) => broker.logs(QUEUE, 'x')],
-    ['list', (broker) => broker.list(QUEUE, 'ready', undefined, 1)],
-    ['counts', (broker) => broker.counts(QUEUE)],
-    ['setPaused', (broker) => broker.setPaused(QUEUE, true)],
-    ['isPaused', (broker) => broker.isPaused(QUEUE)],
-    ['cancel', (broker) => broker.cancel(QUEUE, 'x')],
-    ['retryDead', (broker, driver) => broker.retryDead(QUEUE, 'x', 1, driver.envelope())],
-    ['remove', (broker) => broker.remove(QUEUE, 'x')],
-    ['purge', (broker) => broker.purge(QUEUE, 'ready', 1)],
-    ['awaitSettled', (broker) => broker.awaitSettled(QUEUE, 'x', 1)],
-    ['registerSchedule', (broker) => broker.registerSchedule(QUEUE, rule(1))],
-    ['announceSchedules', (broker) => broker.announceSchedules(QUEUE, 'app', [])],
-    ['dueSchedules', (broker) => broker.dueSchedules(QUEUE, 1)],
-    ['fireSchedules', (broker, driver) => broker.fireSchedules(QUEUE, [fireOf(driver, 1)])],
-    ['pauseSchedule', (broker) => broker.pauseSchedule(QUEUE, 's')],
-    ['resumeSchedule', (broker) => broker.resumeSchedule(QUEUE, 's', 'h', { nextTick: 1 })],
-    ['runScheduleNow', (broker, driver) => broker.runScheduleNow(QUEUE, 's', 'h', tickJob(driver, 1))],
-    ['readSchedules', (broker) => broker.readSchedules(QUEUE, ['s'])],
-    ['listSchedules', (broker) => broker.listSchedules(QUEUE, undefined, 10)],
-    ['scheduleHistory', (broker) => broker.scheduleHistory(QUEUE, 's', 10)],
-    ['removeSchedule', (broker) => broker.removeSchedule(QUEUE, 's')],
-    ['onWake', (broker) => broker.onWake('w9', none)],
-    ['onSignal', (broker) => broker.onSignal(QUEUE, none)],
-    ['onSettled', (broker) => broker.onSettled(QUEUE, none)],
-    ['onEvents', (broker) => broker.onEvents(QUEUE, none)],
-    ['awaitInbox', (broker, driver) => broker.awaitInbox(driver.store.inbox, 15_000)],
+  const verbs: [string, (store: Store, driver: StoreDriver) => Promise<unknown>][] = [
+    ['examine', (store) => store.connection.examine()],
+    ['enqueue', (store, driver) => store.intake.enqueue(QUEUE, [driver.newJob()])],
+    ['takeInbox', (store, driver) => store.intake.takeInbox(QUEUE, driver.fixture.inbox, 1)],
+    ['settleAndReserve', (store, driver) => store.workers.settleAndReserve(QUEUE, driver.turn('w9'))],
+    ['beat', (store) => store.workers.beat(QUEUE, 'w9', 8000)],
+    ['reconcile', (store) => store.workers.reconcile(QUEUE, 'w9', [])],
+    ['leave', (store) => store.workers.leave(QUEUE, 'w9')],
+    ['report', (store) => store.workers.report(QUEUE, [])],
+    ['promote', (store) => store.duties.promote(QUEUE, 1)],
+    ['reclaim', (store) => store.duties.reclaim(QUEUE, 8000)],
+    ['trim', (store) => store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })],
+    ['read', (store) => store.curation.read(QUEUE, ['x'])],
+    ['logs', (store) => store.curation.logs(QUEUE, 'x')],
+    ['list', (store) => store.curation.list(QUEUE, 'ready', undefined, 1)],
+    ['counts', (store) => store.curation.counts(QUEUE)],
+    ['setPaused', (store) => store.curation.setPaused(QUEUE, true)],
+    ['isPaused', (store) => store.curation.isPaused(QUEUE)],
+    ['cancel', (store) => store.curation.cancel(QUEUE, 'x')],
+    ['retryDead', (store, driver) => store.curation.retryDead(QUEUE, 'x', 1, driver.envelope())],
+    ['remove', (store) => store.curation.remove(QUEUE, 'x')],
+    ['purge', (store) => store.curation.purge(QUEUE, 'ready', 1)],
+    ['awaitSettled', (store) => store.notices.awaitSettled(QUEUE, 'x', 1)],
+    ['registerSchedule', (store) => store.timetable.register(QUEUE, rule(1))],
+    ['announceSchedules', (store) => store.timetable.announce(QUEUE, 'app', [])],
+    ['dueSchedules', (store) => store.timetable.due(QUEUE, 1)],
+    ['fireSchedules', (store, driver) => store.timetable.fire(QUEUE, [fireOf(driver, 1)])],
+    ['pauseSchedule', (store) => store.timetable.pause(QUEUE, 's')],
+    ['resumeSchedule', (store) => store.timetable.resume(QUEUE, 's', 'h', { nextTick: 1 })],
+    ['runScheduleNow', (store, driver) => store.timetable.runNow(QUEUE, 's', 'h', tickJob(driver, 1))],
+    ['readSchedules', (store) => store.timetable.read(QUEUE, ['s'])],
+    ['listSchedules', (store) => store.timetable.list(QUEUE, undefined, 10)],
+    ['scheduleHistory', (store) => store.timetable.history(QUEUE, 's', 10)],
+    ['removeSchedule', (store) => store.timetable.remove(QUEUE, 's')],
+    ['onWake', (store) => store.workers.onWake('w9', none)],
+    ['onSignal', (store) => store.notices.onSignal(QUEUE, none)],
+    ['onSettled', (store) => store.notices.onSettled(QUEUE, none)],
+    ['onEvents', (store) => store.notices.onEvents(QUEUE, none)],
+    ['awaitInbox', (store, driver) => store.intake.awaitInbox(driver.fixture.inbox, 15_000)],
   ];
 
   it.each(verbs)('rejects %s after close', async (_, call) => {
     const driver = use();
-    const broker = await driver.store.connect();
-    await broker.close();
-    await expect(Promise.resolve().then(() => call(broker, driver))).rejects.toMatchObject({
+    const store = await driver.fixture.connect();
+    await store.connection.close();
+    await expect(Promise.resolve().then(() => call(store, driver))).rejects.toMatchObject({
       code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
     });
     await driver.expectCounts({});
@@ -79,31 +79,31 @@ export function lifecycleContract(use: () => BrokerDriver): void {
 
   it('closes twice, and ends a wait that is under way', async () => {
     const driver = use();
-    const broker = await driver.store.connect();
-    const waiting = broker.awaitInbox(driver.store.inbox, 15_000);
-    await broker.close();
-    await broker.close();
+    const store = await driver.fixture.connect();
+    const waiting = store.intake.awaitInbox(driver.fixture.inbox, 15_000);
+    await store.connection.close();
+    await store.connection.close();
     await waiting;
   });
 
   it('keeps what is stored when a client closes', async () => {
     const driver = use();
-    const other = await driver.store.connect();
-    const [{ id }] = await other.enqueue(QUEUE, [driver.newJob()]);
-    await other.close();
+    const other = await driver.fixture.connect();
+    const [{ id }] = await other.intake.enqueue(QUEUE, [driver.newJob()]);
+    await other.connection.close();
     expect(await driver.stateOf(id)).toBe('ready');
   });
 
   it('tells a closed client nothing', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     let told = 0;
-    await other.onSignal(QUEUE, () => told++);
-    await other.onWake('w1', () => told++);
+    await other.notices.onSignal(QUEUE, () => told++);
+    await other.workers.onWake('w1', () => told++);
     await driver.reserve('w1');
-    await other.close();
-    await driver.broker.setPaused(QUEUE, true);
-    await driver.broker.setPaused(QUEUE, false);
+    await other.connection.close();
+    await driver.store.curation.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, false);
     await driver.putOne();
     await driver.barrier();
     expect(told).toBe(0);

@@ -1,4 +1,4 @@
-import { memoryKind } from '../support/brokers.js';
-import { describeBroker } from './broker.contract.js';
+import { memoryKind } from '../support/stores.js';
+import { describeStore } from './store.contract.js';
 
-describeBroker(memoryKind);
+describeStore(memoryKind);

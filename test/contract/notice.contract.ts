@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerEvent, QueueSignal, ReservedJob, SettledNotice, Settlement } from '../../src/core/broker.js';
+import type { QueueSignal, SettledNotice, StoreEvent } from '../../src/core/ports/notices.js';
+import type { ReservedJob, Settlement } from '../../src/core/ports/worker-store.js';
 import { headOf, readHead } from '../../src/core/envelope-head.js';
 import { decodeEnvelope, encodeEnvelope, encodeFailed } from '../../src/core/envelope.js';
 import type { ErrorRecord } from '../../src/core/job.js';
 import { MessageLog } from '../support/message-log.js';
-import { KEEP, QUEUE, type BrokerDriver } from './broker-driver.js';
+import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 
 function errorOf(attempt: number, message = 'no'): ErrorRecord {
   return { attempt, at: 1_800_000_000_000, name: 'Error', message };
@@ -20,23 +21,23 @@ function failedOf(...errors: ErrorRecord[]): (payload: string) => string {
   return (payload) => encodeFailed({ enqueuedAt: 5, userId: undefined, header: {}, payload }, 2, errors);
 }
 
-export function noticeContract(use: () => BrokerDriver): void {
+export function noticeContract(use: () => StoreDriver): void {
   describe('signals', () => {
     async function signals(): Promise<MessageLog<QueueSignal>> {
       const log = new MessageLog<QueueSignal>();
-      await use().broker.onSignal(QUEUE, log.listener);
+      await use().store.notices.onSignal(QUEUE, log.listener);
       return log;
     }
 
     it('tells a pause and a resume, once each', async () => {
       const driver = use();
       const log = await signals();
-      const other = await driver.store.connect();
-      await other.setPaused(QUEUE, true);
-      await other.setPaused(QUEUE, true);
-      await other.setPaused(QUEUE, false);
-      await other.setPaused(QUEUE, false);
-      await other.setPaused('elsewhere', true);
+      const other = await driver.fixture.connect();
+      await other.curation.setPaused(QUEUE, true);
+      await other.curation.setPaused(QUEUE, true);
+      await other.curation.setPaused(QUEUE, false);
+      await other.curation.setPaused(QUEUE, false);
+      await other.curation.setPaused('elsewhere', true);
       expect(await log.first(2)).toEqual([{ type: 'paused' }, { type: 'resumed' }]);
       await driver.barrier();
       expect(log.messages).toHaveLength(2);
@@ -46,7 +47,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const log = await signals();
       const { id } = await driver.start('w1', { userId: 'a' });
-      await driver.broker.cancel(QUEUE, 'a');
+      await driver.store.curation.cancel(QUEUE, 'a');
       expect(await log.first(1)).toEqual([{ type: 'cancel', id }]);
     });
 
@@ -62,9 +63,9 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const kept = await signals();
       const log = new MessageLog<QueueSignal>();
-      const unsubscribe = await driver.broker.onSignal(QUEUE, log.listener);
+      const unsubscribe = await driver.store.notices.onSignal(QUEUE, log.listener);
       await unsubscribe();
-      await driver.broker.setPaused(QUEUE, true);
+      await driver.store.curation.setPaused(QUEUE, true);
       await kept.first(1);
       await driver.barrier();
       expect(log.messages).toEqual([]);
@@ -74,7 +75,7 @@ export function noticeContract(use: () => BrokerDriver): void {
   describe('awaited ends', () => {
     async function ends(): Promise<MessageLog<SettledNotice | 'resync'>> {
       const log = new MessageLog<SettledNotice | 'resync'>();
-      await use().broker.onSettled(QUEUE, log.listener);
+      await use().store.notices.onSettled(QUEUE, log.listener);
       return log;
     }
 
@@ -83,7 +84,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const log = await ends();
       const job = await driver.start('w1', { userId: 'a' });
       const other = await driver.start('w1');
-      const waiting = await driver.broker.awaitSettled(QUEUE, 'a', 30_000);
+      const waiting = await driver.store.notices.awaitSettled(QUEUE, 'a', 30_000);
       expect(waiting).toMatchObject({ id: job.id, state: 'active' });
       await driver.settle('w1', driver.complete(other), driver.complete(job, '{"n":1}'));
       expect(await log.first(1)).toEqual([{ id: job.id, line: expect.stringMatching(/^C\d{13}\{"n":1\}$/) }]);
@@ -95,10 +96,10 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const log = await ends();
       const job = await driver.start('w1');
-      await driver.broker.awaitSettled(QUEUE, job.id, 30_000);
+      await driver.store.notices.awaitSettled(QUEUE, job.id, 30_000);
       await driver.settle('w1', driver.complete(job, '"gone"', false));
       expect(await log.first(1)).toEqual([{ id: job.id, line: expect.stringMatching(/^C\d{13}"gone"$/) }]);
-      expect(await driver.broker.read(QUEUE, [job.id])).toEqual([undefined]);
+      expect(await driver.store.curation.read(QUEUE, [job.id])).toEqual([undefined]);
     });
 
     it('tells a death, and a death that is not kept', async () => {
@@ -106,7 +107,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const log = await ends();
       for (const keep of [KEEP, false] as const) {
         const { id, token } = await driver.start('w1');
-        await driver.broker.awaitSettled(QUEUE, id, 30_000);
+        await driver.store.notices.awaitSettled(QUEUE, id, 30_000);
         await driver.settle('w1', { op: 'bury', id, token, detail: '{"reason":"result"}', envelope: undefined, keep });
       }
       const notices = (await log.first(2)) as SettledNotice[];
@@ -118,10 +119,10 @@ export function noticeContract(use: () => BrokerDriver): void {
       const log = await ends();
       const waiting = await driver.putOne({ delayMs: 1000 });
       const { id, token } = await driver.start('w1');
-      await driver.broker.awaitSettled(QUEUE, waiting, 30_000);
-      await driver.broker.awaitSettled(QUEUE, id, 30_000);
-      await driver.broker.cancel(QUEUE, waiting);
-      await driver.broker.cancel(QUEUE, id);
+      await driver.store.notices.awaitSettled(QUEUE, waiting, 30_000);
+      await driver.store.notices.awaitSettled(QUEUE, id, 30_000);
+      await driver.store.curation.cancel(QUEUE, waiting);
+      await driver.store.curation.cancel(QUEUE, id);
       await driver.settle('w1', { op: 'release', id, token });
       const line = `X${driver.now()}{"reason":"cancelled"}`;
       expect(await log.first(2)).toEqual([
@@ -138,7 +139,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       await driver.reserve('w2');
       await driver.expireLeases();
       await driver.reserve('w3', 1, { alone: true });
-      await driver.broker.awaitSettled(QUEUE, id, 600_000);
+      await driver.store.notices.awaitSettled(QUEUE, id, 600_000);
       await driver.expireLeases();
       const [notice] = (await log.first(1)) as SettledNotice[];
       expect(notice.line).toMatch(/^D\d{13}\{"reason":"poison"/);
@@ -148,10 +149,10 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const log = await ends();
       const [removed, purged] = await driver.putMany(2);
-      await driver.broker.awaitSettled(QUEUE, removed, 30_000);
-      await driver.broker.awaitSettled(QUEUE, purged, 30_000);
-      await driver.broker.remove(QUEUE, removed);
-      await driver.broker.purge(QUEUE, 'ready', 10);
+      await driver.store.notices.awaitSettled(QUEUE, removed, 30_000);
+      await driver.store.notices.awaitSettled(QUEUE, purged, 30_000);
+      await driver.store.curation.remove(QUEUE, removed);
+      await driver.store.curation.purge(QUEUE, 'ready', 10);
       const line = `X${driver.now()}{"reason":"removed"}`;
       expect(await log.first(2)).toEqual([
         { id: removed, line },
@@ -163,21 +164,21 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const log = await ends();
       const [id] = await driver.putEnded('completed', 1);
-      expect(await driver.broker.awaitSettled(QUEUE, id, 30_000)).toMatchObject({ id, state: 'completed' });
-      await driver.broker.remove(QUEUE, id);
+      expect(await driver.store.notices.awaitSettled(QUEUE, id, 30_000)).toMatchObject({ id, state: 'completed' });
+      await driver.store.curation.remove(QUEUE, id);
       await driver.barrier();
       expect(log.messages).toEqual([]);
     });
 
     it('answers undefined for a stranger', async () => {
-      expect(await use().broker.awaitSettled(QUEUE, 'zzzzzzzzzz', 30_000)).toBeUndefined();
+      expect(await use().store.notices.awaitSettled(QUEUE, 'zzzzzzzzzz', 30_000)).toBeUndefined();
     });
 
     it('goes on waiting over a retry', async () => {
       const driver = use();
       const log = await ends();
       const { id, token, envelope } = await driver.start('w1');
-      await driver.broker.awaitSettled(QUEUE, id, 30_000);
+      await driver.store.notices.awaitSettled(QUEUE, id, 30_000);
       const retry = { op: 'retry', id, token, delayMs: 0, envelope } as const;
       const [again] = (await driver.reserve('w1', 1, { settlements: [retry] })).jobs;
       await driver.settle('w1', driver.complete(again));
@@ -188,7 +189,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const log = await ends();
       const job = await driver.start('w1');
-      await driver.broker.awaitSettled(QUEUE, job.id, 1000);
+      await driver.store.notices.awaitSettled(QUEUE, job.id, 1000);
       await driver.advance(1001);
       await driver.settle('w1', driver.complete(job));
       await driver.barrier();
@@ -197,11 +198,11 @@ export function noticeContract(use: () => BrokerDriver): void {
 
     it('reaches a waiter in another client', async () => {
       const driver = use();
-      const other = await driver.store.connect();
+      const other = await driver.fixture.connect();
       const log = new MessageLog<SettledNotice | 'resync'>();
-      await other.onSettled(QUEUE, log.listener);
+      await other.notices.onSettled(QUEUE, log.listener);
       const job = await driver.start('w1');
-      await other.awaitSettled(QUEUE, job.id, 30_000);
+      await other.notices.awaitSettled(QUEUE, job.id, 30_000);
       await driver.settle('w1', driver.complete(job));
       expect(await log.first(1)).toMatchObject([{ id: job.id }]);
     });
@@ -209,15 +210,15 @@ export function noticeContract(use: () => BrokerDriver): void {
 
   describe('events', () => {
     async function events() {
-      const log = new MessageLog<BrokerEvent>();
-      const unsubscribe = await use().broker.onEvents(QUEUE, (batch) => {
+      const log = new MessageLog<StoreEvent>();
+      const unsubscribe = await use().store.notices.onEvents(QUEUE, (batch) => {
         for (const event of batch) log.listener(event);
       });
       return { log, unsubscribe };
     }
 
     /** What happened to which job, with which detail, in order. */
-    async function seen(log: MessageLog<BrokerEvent>): Promise<[string, string, string][]> {
+    async function seen(log: MessageLog<StoreEvent>): Promise<[string, string, string][]> {
       await use().barrier();
       for (const { at, id, head } of log.messages) {
         expect(at).toBe(use().now());
@@ -230,7 +231,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const { log } = await events();
       const { id, token, envelope } = await driver.start('w1');
-      await driver.broker.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
+      await driver.store.workers.report(QUEUE, [{ id, token, progress: '{"p":1}', logs: ['x'] }]);
       const error = errorOf(1, 'no\nat x');
       const retry = {
         op: 'retry',
@@ -245,7 +246,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const release = { op: 'release', id, token: third.token } as const;
       const [fourth] = (await driver.reserve('w1', 1, { settlements: [release] })).jobs;
       await driver.settle('w1', driver.complete(fourth, '{"n":1}'));
-      await driver.broker.remove(QUEUE, id);
+      await driver.store.curation.remove(QUEUE, id);
       expect(await seen(log)).toEqual([
         ['enqueued', id, ''],
         ['active', id, ''],
@@ -268,12 +269,12 @@ export function noticeContract(use: () => BrokerDriver): void {
       const head = headOf(job.envelope);
       expect(readHead(head)).toMatchObject({ userId: 'u1', header: { n: 'welcome' } });
       const { id } = job;
-      await driver.broker.report(QUEUE, [{ id, token: job.token, progress: '1', logs: [] }]);
+      await driver.store.workers.report(QUEUE, [{ id, token: job.token, progress: '1', logs: [] }]);
       const failed = encodeFailed(decodeEnvelope(job.envelope), 2, [errorOf(1)]);
       const later = { op: 'retry', id, token: job.token, delayMs: 100, envelope: failed, durationMs: 41.6 } as const;
       await driver.settle('w1', later);
       await driver.advance(100);
-      await driver.broker.promote(QUEUE, 10);
+      await driver.store.duties.promote(QUEUE, 10);
       const again = headOf(failed);
       expect(again).not.toContain('"e"');
       expect(readHead(again)?.header).toMatchObject({ n: 'welcome', a: 2 });
@@ -290,9 +291,9 @@ export function noticeContract(use: () => BrokerDriver): void {
         const { jobs } = await driver.reserve('w1', 1, { adopt: '*' });
         await driver.settle('w1', ending(jobs[0]));
       }
-      await driver.broker.retryDead(QUEUE, id, driver.now(), failed);
-      await driver.broker.cancel(QUEUE, id);
-      await driver.broker.remove(QUEUE, id);
+      await driver.store.curation.retryDead(QUEUE, id, driver.now(), failed);
+      await driver.store.curation.cancel(QUEUE, id);
+      await driver.store.curation.remove(QUEUE, id);
       await driver.barrier();
       expect(log.messages.map(({ event, head: told, durationMs }) => [event, told, durationMs])).toEqual([
         ['enqueued', head, undefined],
@@ -342,8 +343,8 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const { log } = await events();
       const { id } = await driver.start('w1', { name: 'resize' });
-      await driver.broker.reconcile(QUEUE, 'w1', []);
-      await driver.broker.purge(QUEUE, 'ready', 1);
+      await driver.store.workers.reconcile(QUEUE, 'w1', []);
+      await driver.store.curation.purge(QUEUE, 'ready', 1);
       await driver.barrier();
       expect(log.messages.map(({ event, head }) => [event, readHead(head)?.header.n])).toEqual(
         ['enqueued', 'active', 'released', 'removed'].map((event) => [event, 'resize']),
@@ -387,7 +388,7 @@ export function noticeContract(use: () => BrokerDriver): void {
       const { log } = await events();
       const parked = await driver.start('w1', { name: 'resize' });
       await driver.settle('w1', { op: 'park', id: parked.id, token: parked.token, name: 'resize' });
-      await driver.broker.cancel(QUEUE, parked.id);
+      await driver.store.curation.cancel(QUEUE, parked.id);
       const dead = await driver.start('w1');
       const detail = '{"reason":"exhausted"}';
       await driver.settle('w1', {
@@ -398,8 +399,8 @@ export function noticeContract(use: () => BrokerDriver): void {
         envelope: undefined,
         keep: KEEP,
       });
-      await driver.broker.retryDead(QUEUE, dead.id, driver.now(), dead.envelope);
-      await driver.broker.purge(QUEUE, 'ready', 1);
+      await driver.store.curation.retryDead(QUEUE, dead.id, driver.now(), dead.envelope);
+      await driver.store.curation.purge(QUEUE, 'ready', 1);
       expect(await seen(log)).toEqual([
         ['enqueued', parked.id, ''],
         ['active', parked.id, ''],
@@ -415,11 +416,11 @@ export function noticeContract(use: () => BrokerDriver): void {
 
     it('tells scheduling and promotion', async () => {
       const driver = use();
-      const first = new MessageLog<BrokerEvent>();
-      await driver.broker.onEvents(QUEUE, (batch) => batch.forEach(first.listener));
+      const first = new MessageLog<StoreEvent>();
+      await driver.store.notices.onEvents(QUEUE, (batch) => batch.forEach(first.listener));
       const id = await driver.putOne({ delayMs: 100 });
       await driver.advance(100);
-      await driver.broker.promote(QUEUE, 10);
+      await driver.store.duties.promote(QUEUE, 10);
       expect((await first.first(2)).map(({ event, at }) => [event, at])).toEqual([
         ['scheduled', driver.now() - 100],
         ['promoted', driver.now()],
@@ -439,15 +440,15 @@ export function noticeContract(use: () => BrokerDriver): void {
       const driver = use();
       const { id } = await driver.start('w1');
       const { log } = await events();
-      await driver.broker.reconcile(QUEUE, 'w1', []);
+      await driver.store.workers.reconcile(QUEUE, 'w1', []);
       expect(await seen(log)).toEqual([['released', id, '']]);
     });
 
     it('tells pause and resume of the queue, without an id', async () => {
       const driver = use();
       const { log } = await events();
-      await driver.broker.setPaused(QUEUE, true);
-      await driver.broker.setPaused(QUEUE, false);
+      await driver.store.curation.setPaused(QUEUE, true);
+      await driver.store.curation.setPaused(QUEUE, false);
       expect(await seen(log)).toEqual([
         ['paused', '', ''],
         ['resumed', '', ''],
@@ -460,8 +461,8 @@ export function noticeContract(use: () => BrokerDriver): void {
       const { log } = await events();
       await driver.putOne({ userId: 'a' });
       await driver.settle('w1', driver.complete({ id, token: 'w1:1' }));
-      await driver.broker.report(QUEUE, [{ id, token: 'w1:1', progress: '1', logs: [] }]);
-      await driver.broker.enqueue('other', [driver.newJob()]);
+      await driver.store.workers.report(QUEUE, [{ id, token: 'w1:1', progress: '1', logs: [] }]);
+      await driver.store.intake.enqueue('other', [driver.newJob()]);
       expect(await seen(log)).toEqual([]);
       expect(token).not.toBe('w1:1');
     });
@@ -479,10 +480,10 @@ export function noticeContract(use: () => BrokerDriver): void {
 
     it('tells every listener in every client', async () => {
       const driver = use();
-      const other = await driver.store.connect();
-      const logs = [new MessageLog<BrokerEvent[]>(), new MessageLog<BrokerEvent[]>()];
-      await driver.broker.onEvents(QUEUE, logs[0].listener);
-      await other.onEvents(QUEUE, logs[1].listener);
+      const other = await driver.fixture.connect();
+      const logs = [new MessageLog<StoreEvent[]>(), new MessageLog<StoreEvent[]>()];
+      await driver.store.notices.onEvents(QUEUE, logs[0].listener);
+      await other.notices.onEvents(QUEUE, logs[1].listener);
       await driver.putOne();
       for (const log of logs) expect(await log.first(1)).toMatchObject([[{ event: 'enqueued' }]]);
     });

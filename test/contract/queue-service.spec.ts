@@ -1,39 +1,40 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, take, toArray } from 'rxjs';
-import type { Broker, ReservedJob, Settlement } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { ReservedJob, Settlement } from '../../src/core/ports/worker-store.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import { defineJob } from '../../src/queue/job-definition.js';
 import type { JobEvent } from '../../src/queue/job-event.js';
 import { Queue } from '../../src/queue/queue.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
-import { memoryKind, redisKind } from '../support/brokers.js';
+import { memoryKind, redisKind } from '../support/stores.js';
 import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';
-import { BrokerDriver, KEEP, QUEUE } from './broker-driver.js';
+import { StoreDriver, KEEP, QUEUE } from './store-driver.js';
 
 interface Mail {
   to: string;
 }
 
-function serviceOn(broker: Broker): QueueService {
-  return new QueueService(broker, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
+function serviceOn(store: Store): QueueService {
+  return new QueueService(store, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
 }
 
 describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) => {
-  let driver: BrokerDriver;
+  let driver: StoreDriver;
   let service: QueueService;
   let mail: Queue<Mail, { sent: number }>;
 
   beforeEach(async () => {
-    driver = new BrokerDriver(await openStore());
-    service = serviceOn(driver.broker);
+    driver = new StoreDriver(await openStore());
+    service = serviceOn(driver.store);
     mail = new Queue(QUEUE, service);
   });
 
   afterEach(async () => {
     service.endWaits();
-    await driver.store.close();
+    await driver.fixture.close();
   });
 
   const bury = ({ id, token }: ReservedJob, reason: string, envelope?: string): Settlement => ({
@@ -47,10 +48,10 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
 
   /** Gets a message whenever a wait of this service is registered at the store. */
   function watchRegistrations(): MessageLog<string> {
-    const { broker } = driver;
+    const { notices } = driver.store;
     const log = new MessageLog<string>();
-    const awaitSettled = broker.awaitSettled.bind(broker);
-    broker.awaitSettled = async (queue, id, ttlMs) => {
+    const awaitSettled = notices.awaitSettled.bind(notices);
+    notices.awaitSettled = async (queue, id, ttlMs) => {
       const stored = await awaitSettled(queue, id, ttlMs);
       log.listener(id);
       return stored;
@@ -197,7 +198,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     });
 
     it('lists what it cannot read beside what it can', async () => {
-      await driver.broker.enqueue(QUEUE, [{ envelope: '9from the future' }, { envelope: '1\n{broken' }]);
+      await driver.store.intake.enqueue(QUEUE, [{ envelope: '9from the future' }, { envelope: '1\n{broken' }]);
       await mail.enqueue({ to: 'a' });
       const { jobs } = await mail.jobs({ state: 'ready' });
       expect(jobs.map(({ unreadable, payload }) => [unreadable, payload])).toEqual([
@@ -251,7 +252,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
         state: 'active',
         verb: 'remove',
       });
-      await driver.broker.leave(QUEUE, 'w1');
+      await driver.store.workers.leave(QUEUE, 'w1');
       await mail.remove('x');
       await expect(job.refresh()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_NOT_FOUND', id: 'x' });
     });
@@ -325,7 +326,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     });
 
     it('does not touch a dead letter that it cannot read', async () => {
-      const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope: '9from the future' }]);
+      const [{ id }] = await driver.store.intake.enqueue(QUEUE, [{ envelope: '9from the future' }]);
       const [job] = (await driver.reserve('w1')).jobs;
       await driver.settle('w1', bury(job, 'unreadable'));
       expect(await mail.getJob(id)).toMatchObject({ state: 'dead', unreadable: true, deadReason: 'unreadable' });
@@ -333,7 +334,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     });
 
     it('retries all, each once', async () => {
-      const [{ id: unreadable }] = await driver.broker.enqueue(QUEUE, [{ envelope: '9from the future' }]);
+      const [{ id: unreadable }] = await driver.store.intake.enqueue(QUEUE, [{ envelope: '9from the future' }]);
       await mail.enqueueMany(Array.from({ length: 250 }, (_, index) => ({ payload: { to: String(index) } })));
       const { jobs } = await driver.reserve('w1', 300);
       await driver.settle('w1', ...jobs.map((job) => bury(job, 'exhausted')));
@@ -347,7 +348,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
   describe('result', () => {
     it('is what the handler returned, whichever process it ran in', async () => {
       const job = await mail.enqueue({ to: 'a' });
-      const elsewhere = serviceOn(await driver.store.connect());
+      const elsewhere = serviceOn(await driver.fixture.connect());
       const there = await elsewhere.getJob<Mail, { sent: number }>(QUEUE, job.id);
       const asked = [job.result(), there?.result() ?? Promise.reject(new Error('not found'))];
       const [reserved] = (await driver.reserve('w1')).jobs;
@@ -431,7 +432,7 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     const job = await mail.enqueue({ to: 'a' });
     expect(job.lastProgress).toBeUndefined();
     const [{ id, token }] = (await driver.reserve('w1')).jobs;
-    await driver.broker.report(QUEUE, [{ id, token, progress: '{"done":0.5}', logs: ['one', 'two'] }]);
+    await driver.store.workers.report(QUEUE, [{ id, token, progress: '{"done":0.5}', logs: ['one', 'two'] }]);
     expect(await job.logs()).toEqual(['one', 'two']);
     expect((await job.refresh()).lastProgress).toEqual({ done: 0.5 });
   });

@@ -1,4 +1,4 @@
-import { redisKind } from '../support/brokers.js';
-import { describeBroker } from './broker.contract.js';
+import { redisKind } from '../support/stores.js';
+import { describeStore } from './store.contract.js';
 
-describeBroker(redisKind);
+describeStore(redisKind);

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { emptyReservation } from '../support/empty-reservation.js';
-import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { QUEUE, type StoreDriver } from './store-driver.js';
 
-export function reserveContract(use: () => BrokerDriver): void {
+export function reserveContract(use: () => StoreDriver): void {
   const idsOf = (reply: { jobs: { id: string }[] }) => reply.jobs.map(({ id }) => id);
 
   it('answers an empty queue', async () => {
@@ -73,10 +73,10 @@ export function reserveContract(use: () => BrokerDriver): void {
   it('tells two workers different jobs', async () => {
     const driver = use();
     const ids = await driver.putMany(40);
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const replies = await Promise.all(
-      [driver.broker, other, driver.broker, other].map((broker, index) =>
-        broker.settleAndReserve(QUEUE, driver.turn(`w${index}`, { want: 10 })),
+      [driver.store, other, driver.store, other].map((store, index) =>
+        store.workers.settleAndReserve(QUEUE, driver.turn(`w${index}`, { want: 10 })),
       ),
     );
     expect(replies.flatMap(idsOf).sort()).toEqual(ids);
@@ -118,9 +118,9 @@ export function reserveContract(use: () => BrokerDriver): void {
   it('skips jobs that were removed or cancelled while they waited', async () => {
     const driver = use();
     const ids = await driver.putMany(6);
-    await driver.broker.remove(QUEUE, ids[0]);
-    await driver.broker.cancel(QUEUE, ids[1]);
-    await driver.broker.remove(QUEUE, ids[4]);
+    await driver.store.curation.remove(QUEUE, ids[0]);
+    await driver.store.curation.cancel(QUEUE, ids[1]);
+    await driver.store.curation.remove(QUEUE, ids[4]);
     await driver.expectCounts({ ready: 3, cancelled: 1 });
     expect(await driver.idsIn('ready', 1)).toEqual([ids[2], ids[3], ids[5]]);
     const reply = await driver.reserve('w1', 6);
@@ -132,16 +132,16 @@ export function reserveContract(use: () => BrokerDriver): void {
   it('finds the job behind a hole, though one is wanted only', async () => {
     const driver = use();
     const ids = await driver.putMany(3);
-    await driver.broker.remove(QUEUE, ids[0]);
-    await driver.broker.remove(QUEUE, ids[1]);
+    await driver.store.curation.remove(QUEUE, ids[0]);
+    await driver.store.curation.remove(QUEUE, ids[1]);
     expect(idsOf(await driver.reserve('w1', 1))).toEqual([ids[2]]);
   });
 
   it('skips holes among priorities', async () => {
     const driver = use();
     const ids = await driver.put({ priority: 9 }, { priority: 9 }, { priority: 1 });
-    await driver.broker.cancel(QUEUE, ids[0]);
-    await driver.broker.remove(QUEUE, ids[2]);
+    await driver.store.curation.cancel(QUEUE, ids[0]);
+    await driver.store.curation.remove(QUEUE, ids[2]);
     expect(idsOf(await driver.reserve('w1', 5))).toEqual([ids[1]]);
   });
 
@@ -182,10 +182,10 @@ export function reserveContract(use: () => BrokerDriver): void {
     const driver = use();
     const ids = await driver.put({ delayMs: 1 }, { delayMs: 2 }, { delayMs: 3 }, { delayMs: 5000 });
     await driver.advance(10);
-    expect(await driver.broker.promote(QUEUE, 2)).toEqual({ promoted: 2, nextDueAt: driver.now() - 7 });
+    expect(await driver.store.duties.promote(QUEUE, 2)).toEqual({ promoted: 2, nextDueAt: driver.now() - 7 });
     expect(await driver.idsIn('ready')).toEqual(ids.slice(0, 2));
-    expect(await driver.broker.promote(QUEUE, 2)).toEqual({ promoted: 1, nextDueAt: driver.now() + 4990 });
-    expect(await driver.broker.promote(QUEUE, 2)).toEqual({ promoted: 0, nextDueAt: driver.now() + 4990 });
+    expect(await driver.store.duties.promote(QUEUE, 2)).toEqual({ promoted: 1, nextDueAt: driver.now() + 4990 });
+    expect(await driver.store.duties.promote(QUEUE, 2)).toEqual({ promoted: 0, nextDueAt: driver.now() + 4990 });
     await driver.expectCounts({ ready: 3, scheduled: 1 });
   });
 
@@ -195,31 +195,31 @@ export function reserveContract(use: () => BrokerDriver): void {
     const driver = use();
     const running = await driver.start('w1');
     await driver.put({}, { delayMs: 10 });
-    await driver.broker.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
     await driver.advance(10);
     const reply = await driver.reserve('w1', 5, { settlements: [driver.complete(running)] });
     expect(reply).toMatchObject({ jobs: [], paused: true, lost: [] });
     await driver.expectCounts({ completed: 1, ready: 2 });
-    await driver.broker.setPaused(QUEUE, false);
+    await driver.store.curation.setPaused(QUEUE, false);
     expect(await driver.reserve('w1', 5)).toMatchObject({ paused: false, jobs: [{}, {}] });
   });
 
   it('keeps pause until resumed, for every client', async () => {
     const driver = use();
-    const other = await driver.store.connect();
-    expect(await other.isPaused(QUEUE)).toBe(false);
-    await driver.broker.setPaused(QUEUE, true);
-    await driver.broker.setPaused(QUEUE, true);
-    expect(await other.isPaused(QUEUE)).toBe(true);
-    expect(await other.isPaused('other')).toBe(false);
-    await other.setPaused(QUEUE, false);
-    await other.setPaused(QUEUE, false);
-    expect(await driver.broker.isPaused(QUEUE)).toBe(false);
+    const other = await driver.fixture.connect();
+    expect(await other.curation.isPaused(QUEUE)).toBe(false);
+    await driver.store.curation.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
+    expect(await other.curation.isPaused(QUEUE)).toBe(true);
+    expect(await other.curation.isPaused('other')).toBe(false);
+    await other.curation.setPaused(QUEUE, false);
+    await other.curation.setPaused(QUEUE, false);
+    expect(await driver.store.curation.isPaused(QUEUE)).toBe(false);
   });
 
   it('takes jobs while the queue is paused', async () => {
     const driver = use();
-    await driver.broker.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
     await driver.putOne();
     await driver.expectCounts({ ready: 1 });
   });
@@ -230,8 +230,8 @@ export function reserveContract(use: () => BrokerDriver): void {
     const driver = use();
     const ids = await driver.put({}, { priority: 4 }, {});
     const turn = driver.turn('w1', { want: 2 });
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
-    const again = await driver.broker.settleAndReserve(QUEUE, turn);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
+    const again = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(again.jobs).toEqual(first.jobs);
     expect(again.fence).toBe(first.fence);
     expect(idsOf(first)).toEqual([ids[1], ids[0]]);
@@ -244,8 +244,8 @@ export function reserveContract(use: () => BrokerDriver): void {
     const settlements = [driver.complete(job), driver.complete({ id: 'zzzzzzzzzz', token: 'w1:1' })];
     await driver.putOne();
     const turn = driver.turn('w1', { settlements });
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
-    const again = await driver.broker.settleAndReserve(QUEUE, turn);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
+    const again = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(first.lost).toEqual(['zzzzzzzzzz']);
     expect(again).toMatchObject({ lost: ['zzzzzzzzzz'], fence: first.fence, jobs: first.jobs });
     await driver.expectCounts({ completed: 1, active: 1 });
@@ -254,9 +254,9 @@ export function reserveContract(use: () => BrokerDriver): void {
   it('answers a repeated empty call without reserving what came meanwhile', async () => {
     const driver = use();
     const turn = driver.turn('w1', { want: 1 });
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
     await driver.putOne();
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
     await driver.expectCounts({ ready: 1 });
   });
 
@@ -265,11 +265,11 @@ export function reserveContract(use: () => BrokerDriver): void {
     await driver.scan();
     const ids = await driver.putMany(2);
     const turn = driver.turn('w1', { want: 2 });
-    await driver.broker.settleAndReserve(QUEUE, turn);
-    await driver.broker.reconcile(QUEUE, 'w1', [{ id: ids[0], token: 'w1:1' }]);
+    await driver.store.workers.settleAndReserve(QUEUE, turn);
+    await driver.store.workers.reconcile(QUEUE, 'w1', [{ id: ids[0], token: 'w1:1' }]);
     const [stolen] = (await driver.reserve('w2')).jobs;
     expect(stolen.id).toBe(ids[1]);
-    expect(idsOf(await driver.broker.settleAndReserve(QUEUE, turn))).toEqual([ids[0]]);
+    expect(idsOf(await driver.store.workers.settleAndReserve(QUEUE, turn))).toEqual([ids[0]]);
   });
 
   it('does nothing for a call older than the last one', async () => {
@@ -278,7 +278,7 @@ export function reserveContract(use: () => BrokerDriver): void {
     const late = driver.turn('w1', { settlements: [driver.complete(job)] });
     await driver.reserve('w1', 0);
     const id = await driver.putOne();
-    const answer = await driver.broker.settleAndReserve(QUEUE, late);
+    const answer = await driver.store.workers.settleAndReserve(QUEUE, late);
     expect(answer).toMatchObject({ jobs: [], lost: [] });
     await driver.expectCounts({ active: 1, ready: 1 });
     expect(idsOf(await driver.reserve('w1'))).toEqual([id]);
@@ -288,21 +288,21 @@ export function reserveContract(use: () => BrokerDriver): void {
     const driver = use();
     await driver.putOne();
     const turn = driver.turn('w1');
-    await driver.broker.settleAndReserve(QUEUE, turn);
-    if (kind === 'leave') await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.workers.settleAndReserve(QUEUE, turn);
+    if (kind === 'leave') await driver.store.workers.leave(QUEUE, 'w1');
     else await driver.expireLeases();
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
     await driver.expectCounts({ ready: 1 });
   });
 
   it('counts the calls of each worker and each queue by themselves', async () => {
     const driver = use();
     await driver.putMany(2);
-    await driver.broker.enqueue('other', [driver.newJob()]);
+    await driver.store.intake.enqueue('other', [driver.newJob()]);
     const turn = driver.turn('w1');
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
-    const second = await driver.broker.settleAndReserve(QUEUE, { ...turn, worker: 'w2' });
-    const third = await driver.broker.settleAndReserve('other', turn);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
+    const second = await driver.store.workers.settleAndReserve(QUEUE, { ...turn, worker: 'w2' });
+    const third = await driver.store.workers.settleAndReserve('other', turn);
     expect(second.jobs[0].id).not.toBe(first.jobs[0].id);
     expect(third.jobs).toHaveLength(1);
   });
@@ -343,7 +343,7 @@ export function reserveContract(use: () => BrokerDriver): void {
     const driver = use();
     const { id, token } = await driver.start('w1', { name: 'resize' });
     await driver.settle('w1', { op: 'park', id, token, name: 'resize' });
-    await driver.broker.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
     expect((await driver.reserve('w1', 1, { adopt: '*' })).jobs).toEqual([]);
   });
 

@@ -1,18 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JobEnd, Settlement } from '../../src/core/broker.js';
+import type { JobEnd } from '../../src/core/ports/duties.js';
+import type { Settlement } from '../../src/core/ports/worker-store.js';
 import { readHead } from '../../src/core/envelope-head.js';
 import type { RetentionRule, SettledState } from '../../src/core/job.js';
-import { DAY_MS, KEEP, QUEUE, type BrokerDriver, type Seed } from './broker-driver.js';
+import { DAY_MS, KEEP, QUEUE, type StoreDriver, type Seed } from './store-driver.js';
 
 const ENDS = ['completed', 'cancelled', 'dead'] as const;
 const ALL_KEPT: Record<SettledState, RetentionRule> = { completed: KEEP, cancelled: KEEP, dead: KEEP };
 
-export function retentionContract(use: () => BrokerDriver): void {
+export function retentionContract(use: () => StoreDriver): void {
   async function trimAll(retention: Record<SettledState, RetentionRule>) {
     let trimmed = 0;
     let trimmedDead = 0;
     for (let steps = 0; steps < 100; steps++) {
-      const reply = await use().broker.trim(QUEUE, retention);
+      const reply = await use().store.duties.trim(QUEUE, retention);
       trimmed += reply.trimmed;
       trimmedDead += reply.trimmedDead;
       if (!reply.more) return { trimmed, trimmedDead };
@@ -51,7 +52,7 @@ export function retentionContract(use: () => BrokerDriver): void {
     it('frees the user ids of what it trims', async () => {
       const driver = use();
       for (const userId of ['a', 'b']) await driver.putEnded(state, 1, { ...KEEP, count: 1 }, { userId });
-      const receipts = await driver.broker.enqueue(QUEUE, [
+      const receipts = await driver.store.intake.enqueue(QUEUE, [
         driver.newJob({ userId: 'a' }),
         driver.newJob({ userId: 'b' }),
       ]);
@@ -102,8 +103,8 @@ export function retentionContract(use: () => BrokerDriver): void {
       const driver = use();
       const rule = { ...KEEP, count: 4 };
       const ids = await driver.putEnded(state, 4, rule);
-      await driver.broker.remove(QUEUE, ids[1]);
-      await driver.broker.remove(QUEUE, ids[3]);
+      await driver.store.curation.remove(QUEUE, ids[1]);
+      await driver.store.curation.remove(QUEUE, ids[3]);
       ids.push(...(await driver.putEnded(state, 2, rule)));
       expect(await driver.idsIn(state)).toEqual([ids[5], ids[4], ids[2], ids[0]]);
       ids.push(...(await driver.putEnded(state, 1, rule)));
@@ -132,7 +133,7 @@ export function retentionContract(use: () => BrokerDriver): void {
     async function readAll(place: string | undefined, limit: number) {
       const ends: JobEnd[] = [];
       for (let pages = 0; pages < 1000; pages++) {
-        const page = await use().broker.readEnds(QUEUE, state, place, limit);
+        const page = await use().store.duties.readEnds(QUEUE, state, place, limit);
         expect(page.now).toBe(use().now());
         ends.push(...page.ends);
         place = page.place;
@@ -178,7 +179,7 @@ export function retentionContract(use: () => BrokerDriver): void {
     it('reads the first line of an envelope, no payload, and tells the bytes of the record', async () => {
       const driver = use();
       const [id] = await endTogether(1, { name: 'resize', payload: JSON.stringify('é'.repeat(50)) });
-      const [stored] = await driver.broker.read(QUEUE, [id]);
+      const [stored] = await driver.store.curation.read(QUEUE, [id]);
       const { ends } = await readAll(undefined, 10);
       expect(ends).toEqual([
         {
@@ -194,14 +195,14 @@ export function retentionContract(use: () => BrokerDriver): void {
     it('goes on where it was when what it read is gone', async () => {
       const driver = use();
       const ids = await driver.putEnded(state, 6);
-      const { place } = await driver.broker.readEnds(QUEUE, state, undefined, 3);
+      const { place } = await driver.store.duties.readEnds(QUEUE, state, undefined, 3);
       await driver.advance(1);
       ids.push(...(await driver.putEnded(state, 2)));
-      await driver.broker.dropEnds(QUEUE, (await readAll(undefined, 100)).ends.slice(0, 3));
+      await driver.store.duties.dropEnds(QUEUE, (await readAll(undefined, 100)).ends.slice(0, 3));
       expect(idsOf((await readAll(place, 2)).ends)).toEqual(ids.slice(3));
-      await driver.broker.purge(QUEUE, state, 4);
+      await driver.store.curation.purge(QUEUE, state, 4);
       expect(idsOf((await readAll(place, 2)).ends)).toEqual(ids.slice(7));
-      await driver.broker.purge(QUEUE, state, 7);
+      await driver.store.curation.purge(QUEUE, state, 7);
       expect((await readAll(place, 2)).ends).toEqual([]);
     });
 
@@ -210,16 +211,16 @@ export function retentionContract(use: () => BrokerDriver): void {
       const named = await driver.putEnded(state, 1, KEEP, { userId: 'a' });
       const ids = [...named, ...(await endTogether(40))];
       const events: string[] = [];
-      await driver.broker.onEvents(QUEUE, (batch) => events.push(...batch.map(({ event }) => event)));
+      await driver.store.notices.onEvents(QUEUE, (batch) => events.push(...batch.map(({ event }) => event)));
       const { ends } = await readAll(undefined, 100);
       const gone = ends.filter((_, index) => index === 0 || index % 3 === 1);
-      expect(await driver.broker.dropEnds(QUEUE, gone)).toBe(gone.length);
-      expect(await driver.broker.dropEnds(QUEUE, gone)).toBe(0);
+      expect(await driver.store.duties.dropEnds(QUEUE, gone)).toBe(gone.length);
+      expect(await driver.store.duties.dropEnds(QUEUE, gone)).toBe(0);
       const left = ids.filter((id) => !idsOf(gone).includes(id));
       await driver.expectCounts({ [state]: left.length });
       expect((await driver.idsIn(state)).sort()).toEqual([...left].sort());
       expect(idsOf((await readAll(undefined, 100)).ends).sort()).toEqual([...left].sort());
-      expect((await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]))[0].created).toBe(true);
+      expect((await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]))[0].created).toBe(true);
       await trimAll({ ...ALL_KEPT, [state]: { ...KEEP, count: 5 } });
       expect((await driver.idsIn(state)).length).toBeGreaterThanOrEqual(5);
       await trimAll({ ...ALL_KEPT, [state]: false });
@@ -238,7 +239,7 @@ export function retentionContract(use: () => BrokerDriver): void {
         { id: waiting, seen: 'C1600000000000' },
         { id: 'zzz9', seen: 'X1600000000000' },
       ];
-      expect(await driver.broker.dropEnds(QUEUE, others)).toBe(0);
+      expect(await driver.store.duties.dropEnds(QUEUE, others)).toBe(0);
       await driver.expectCounts({ [state]: 1, ready: 1 });
     });
   });
@@ -267,7 +268,7 @@ export function retentionContract(use: () => BrokerDriver): void {
       const { jobs } = await driver.reserve('w1', 4);
       await driver.settle('w1', ...jobs.map((job) => driver.complete(job, '1', rule)));
     }
-    const kept = (await driver.broker.counts(QUEUE)).completed;
+    const kept = (await driver.store.curation.counts(QUEUE)).completed;
     expect(kept).toBeGreaterThanOrEqual(5);
     expect(kept).toBeLessThan(5 + 4);
   });
@@ -284,7 +285,7 @@ export function retentionContract(use: () => BrokerDriver): void {
   it('trims what a cancel or a crash ended', async () => {
     const driver = use();
     const id = await driver.putOne();
-    await driver.broker.cancel(QUEUE, id);
+    await driver.store.curation.cancel(QUEUE, id);
     await driver.advance(DAY_MS + 1);
     expect(await trimAll(ALL_KEPT)).toEqual({ trimmed: 1, trimmedDead: 0 });
     await driver.expectCounts({});
@@ -297,7 +298,7 @@ export function retentionContract(use: () => BrokerDriver): void {
     const { jobs } = await driver.reserve('w1', 1003);
     const marked = jobs.splice(0, 3);
     await driver.settle('w1', ...jobs.map(({ id, token }) => ({ op: 'cancel' as const, id, token, keep: roomy })));
-    for (const { id } of marked) expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
+    for (const { id } of marked) expect(await driver.store.curation.cancel(QUEUE, id)).toBe('requested');
     const [released, retried, parked] = marked.map(({ id, token }) => ({ id, token }));
     const envelope = driver.envelope();
     await driver.settle(

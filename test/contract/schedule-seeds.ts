@@ -1,7 +1,13 @@
 import { expect } from '@jest/globals';
-import type { FireAnswer, NewSchedule, ScheduledJob, ScheduleFire, StoredSchedule } from '../../src/core/broker.js';
+import type {
+  FireAnswer,
+  NewSchedule,
+  ScheduleFire,
+  ScheduledJob,
+  StoredSchedule,
+} from '../../src/core/ports/timetable.js';
 import type { BrokerRefusedError } from '../../src/core/errors.js';
-import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { QUEUE, type StoreDriver } from './store-driver.js';
 
 export const MINUTE = 60_000;
 export const APP = 'shop';
@@ -12,13 +18,13 @@ export function rule(nextTick: number | undefined, fields: Partial<NewSchedule> 
   return { name: 'digest', specHash, spec: `{"rule":"${specHash}"}`, nextTick, ...fields };
 }
 
-export function tickJob(driver: BrokerDriver, tick: number, name = 'digest', priority = 0): ScheduledJob {
+export function tickJob(driver: StoreDriver, tick: number, name = 'digest', priority = 0): ScheduledJob {
   const userId = `cron~${name}~${tick}`;
   return { envelope: driver.envelope({ userId, name, priority }), userId, priority, scheduledFor: tick };
 }
 
 /** The fire of one tick, with one job. */
-export function fireOf(driver: BrokerDriver, tick: number, fields: Partial<ScheduleFire> = {}): ScheduleFire {
+export function fireOf(driver: StoreDriver, tick: number, fields: Partial<ScheduleFire> = {}): ScheduleFire {
   const { name = 'digest' } = fields;
   return {
     ...{ name, specHash: 'h1', tick, nextTick: tick + MINUTE, jobs: [tickJob(driver, tick, name)], missed: 0 },
@@ -28,23 +34,23 @@ export function fireOf(driver: BrokerDriver, tick: number, fields: Partial<Sched
 }
 
 /** Registers a rule whose first tick is now; answers that tick. */
-export async function seedDue(driver: BrokerDriver, fields: Partial<NewSchedule> = {}): Promise<number> {
+export async function seedDue(driver: StoreDriver, fields: Partial<NewSchedule> = {}): Promise<number> {
   const tick = driver.now();
-  expect(await driver.broker.registerSchedule(QUEUE, rule(tick, fields))).toBe('created');
+  expect(await driver.store.timetable.register(QUEUE, rule(tick, fields))).toBe('created');
   return tick;
 }
 
 /** Fires the tick that is stored, whenever it is. */
 export async function fireNext(
-  driver: BrokerDriver,
+  driver: StoreDriver,
   fields: Partial<ScheduleFire> = {},
 ): Promise<FireAnswer | BrokerRefusedError> {
   const { nextTick = 0 } = await storedOf(driver);
-  return (await driver.broker.fireSchedules(QUEUE, [fireOf(driver, nextTick, fields)]))[0];
+  return (await driver.store.timetable.fire(QUEUE, [fireOf(driver, nextTick, fields)]))[0];
 }
 
-export async function storedOf(driver: BrokerDriver, name = 'digest'): Promise<StoredSchedule> {
-  const [stored] = await driver.broker.readSchedules(QUEUE, [name]);
+export async function storedOf(driver: StoreDriver, name = 'digest'): Promise<StoredSchedule> {
+  const [stored] = await driver.store.timetable.read(QUEUE, [name]);
   if (stored === undefined) throw new Error(`There is no schedule ${name}`);
   return stored;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ReservedJob, Settlement } from '../../src/core/broker.js';
-import { KEEP, LEASE_MS, QUEUE, type BrokerDriver } from './broker-driver.js';
+import type { ReservedJob, Settlement } from '../../src/core/ports/worker-store.js';
+import { KEEP, LEASE_MS, QUEUE, type StoreDriver } from './store-driver.js';
 
 type Kind = Settlement['op'];
 
@@ -31,7 +31,7 @@ const STATE_AFTER = {
 
 const KINDS = Object.keys(STATE_AFTER) as Kind[];
 
-export function settleContract(use: () => BrokerDriver): void {
+export function settleContract(use: () => StoreDriver): void {
   const seed = { name: 'resize' };
 
   describe.each(KINDS)('%s', (kind) => {
@@ -54,7 +54,7 @@ export function settleContract(use: () => BrokerDriver): void {
         settlementOf(kind, old, driver.envelope({ ...seed, payload: '"stale"' })),
       );
       expect(reply.lost).toEqual([old.id]);
-      const [stored] = await driver.broker.read(QUEUE, [old.id]);
+      const [stored] = await driver.store.curation.read(QUEUE, [old.id]);
       expect(stored).toMatchObject({ state: 'active', record: driver.envelope(seed) });
       expect((await driver.settle('w1', driver.complete(fresh))).lost).toEqual([]);
     });
@@ -104,7 +104,7 @@ export function settleContract(use: () => BrokerDriver): void {
 
   describe.each(KINDS)('%s of what two turns reserved', (kind) => {
     /** Two jobs under each of two tokens. */
-    async function reserved(driver: BrokerDriver): Promise<ReservedJob[]> {
+    async function reserved(driver: StoreDriver): Promise<ReservedJob[]> {
       await driver.put(seed, seed, seed, seed);
       const jobs = [...(await driver.reserve('w1', 2)).jobs, ...(await driver.reserve('w1', 2)).jobs];
       expect(new Set(jobs.map(({ token }) => token)).size).toBe(2);
@@ -128,7 +128,7 @@ export function settleContract(use: () => BrokerDriver): void {
       const jobs = await reserved(driver);
       const [first, second, third, fourth] = jobs;
       // The second goes to somebody else; the fourth comes under the token of the first two.
-      await driver.broker.reconcile(QUEUE, 'w1', [first, third, fourth]);
+      await driver.store.workers.reconcile(QUEUE, 'w1', [first, third, fourth]);
       const [stolen] = (await driver.reserve('w2')).jobs;
       expect(stolen.id).toBe(second.id);
       const settled = [first, second, { ...fourth, token: first.token }, third];
@@ -172,7 +172,7 @@ export function settleContract(use: () => BrokerDriver): void {
     const driver = use();
     const job = await driver.start('w1', { userId: 'a', payload: '"p"' });
     await driver.settle('w1', driver.complete(job, '{"n":1}'));
-    const [stored] = await driver.broker.read(QUEUE, ['a']);
+    const [stored] = await driver.store.curation.read(QUEUE, ['a']);
     const line = stored?.record.slice(0, stored.record.indexOf('\n'));
     expect(line).toMatch(/^C\d{13}\{"n":1\}$/);
     expect(stored?.record.slice((line?.length ?? 0) + 1)).toBe(driver.envelope({ userId: 'a', payload: '"p"' }));
@@ -182,7 +182,7 @@ export function settleContract(use: () => BrokerDriver): void {
     const driver = use();
     const { id, token, envelope } = await driver.start('w1', { userId: 'a' });
     await driver.settle('w1', { op: 'complete', id, token, result: '', envelope, keep: KEEP });
-    const [stored] = await driver.broker.read(QUEUE, ['a']);
+    const [stored] = await driver.store.curation.read(QUEUE, ['a']);
     expect(stored?.record).toMatch(/^C\d{13}\n1/);
     expect(stored?.record.endsWith(envelope)).toBe(true);
   });
@@ -226,9 +226,9 @@ export function settleContract(use: () => BrokerDriver): void {
     const driver = use();
     const job = await driver.start('w1');
     await driver.advance(3_600_000);
-    await driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS);
     await driver.settle('w1', driver.complete(job));
-    // A broker may go by the clock it learned with its last reply, never by the clock of the host.
+    // A store may go by the clock it learned with its last reply, never by the clock of the host.
     const settledAt = (await driver.settledOf(job.id))?.settledAt ?? 0;
     expect(settledAt).toBeGreaterThanOrEqual(driver.now());
     expect(settledAt).toBeLessThan(driver.now() + 60_000);
@@ -239,7 +239,7 @@ export function settleContract(use: () => BrokerDriver): void {
     const job = await driver.start('w1', { userId: 'a' });
     const reply = await driver.settle('w1', { ...settlementOf(kind, job, ''), keep: false } as Settlement);
     expect(reply).toMatchObject({ lost: [], trimmedDead: 0 });
-    expect(await driver.broker.read(QUEUE, [job.id, 'a'])).toEqual([undefined, undefined]);
+    expect(await driver.store.curation.read(QUEUE, [job.id, 'a'])).toEqual([undefined, undefined]);
     await driver.expectCounts({});
   });
 
@@ -253,7 +253,7 @@ export function settleContract(use: () => BrokerDriver): void {
       { op: 'bury', id: first.id, token: first.token, detail: DETAIL, envelope, keep: KEEP },
       { op: 'bury', id: second.id, token: second.token, detail: DETAIL, envelope: undefined, keep: KEEP },
     );
-    const [changed, same] = await driver.broker.read(QUEUE, [first.id, second.id]);
+    const [changed, same] = await driver.store.curation.read(QUEUE, [first.id, second.id]);
     expect(changed?.record).toBe(`D${driver.now()}${DETAIL}\n${envelope}`);
     expect(same?.record).toBe(`D${driver.now()}${DETAIL}\n${second.envelope}`);
   });
@@ -269,7 +269,7 @@ export function settleContract(use: () => BrokerDriver): void {
       envelope: undefined,
       keep: KEEP,
     });
-    const [stored] = await driver.broker.read(QUEUE, [id]);
+    const [stored] = await driver.store.curation.read(QUEUE, [id]);
     expect((await driver.settledOf(id))?.detail).toBe('{ "reason":"exhausted"}');
     expect(stored?.record.endsWith(`\n${envelope}`)).toBe(true);
   });
@@ -293,7 +293,7 @@ export function settleContract(use: () => BrokerDriver): void {
       settlements: [{ op: 'retry', id, token, delayMs: 1000, envelope }],
     });
     expect(reply).toMatchObject({ jobs: [], nextDueAt: driver.now() + 1000 });
-    expect((await driver.broker.read(QUEUE, [id]))[0]).toMatchObject({
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]).toMatchObject({
       state: 'scheduled',
       dueAt: driver.now() + 1000,
       record: envelope,

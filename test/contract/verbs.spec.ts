@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Broker } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { JobHandle } from '../../src/queue/job-handle.js';
 import { Queue } from '../../src/queue/queue.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { ScheduleService } from '../../src/schedules/schedule.service.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
 import { TestQueues } from '../../src/testing/test-queues.js';
-import { memoryKind, redisKind } from '../support/brokers.js';
-import { BrokerDriver, KEEP, QUEUE } from './broker-driver.js';
+import { memoryKind, redisKind } from '../support/stores.js';
+import { StoreDriver, KEEP, QUEUE } from './store-driver.js';
 
-function serviceOn(broker: Broker): QueueService {
-  return new QueueService(broker, readModuleOptions({ connection: 'memory://' }), {
+function serviceOn(store: Store): QueueService {
+  return new QueueService(store, readModuleOptions({ connection: 'memory://' }), {
     has: (name) => name === QUEUE,
     names: () => [QUEUE],
     areComplete: true,
@@ -34,19 +34,19 @@ type Verbs = Record<string, (...args: unknown[]) => unknown>;
 const outcomeOf = async (act: () => unknown): Promise<unknown> => act();
 
 describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
-  let driver: BrokerDriver;
+  let driver: StoreDriver;
   let service: QueueService;
   let mail: Queue;
 
   beforeEach(async () => {
-    driver = new BrokerDriver(await openStore());
-    service = serviceOn(driver.broker);
+    driver = new StoreDriver(await openStore());
+    service = serviceOn(driver.store);
     mail = new Queue(QUEUE, service);
   });
 
   afterEach(async () => {
     service.endWaits();
-    await driver.store.close();
+    await driver.fixture.close();
   });
 
   describe('refuse what they do not take', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MessageLog } from '../support/message-log.js';
-import { QUEUE, type BrokerDriver } from './broker-driver.js';
+import { QUEUE, type StoreDriver } from './store-driver.js';
 import { fireNext, seedDue } from './schedule-seeds.js';
 
-export function wakeContract(use: () => BrokerDriver): void {
+export function wakeContract(use: () => StoreDriver): void {
   /** Workers that found nothing and want to be told. */
   async function idle(...workers: string[]): Promise<MessageLog<string>[]> {
     const driver = use();
@@ -21,7 +21,7 @@ export function wakeContract(use: () => BrokerDriver): void {
     return logs.reduce((sum, { messages }) => sum + messages.length, 0);
   }
 
-  type Act = (driver: BrokerDriver) => Promise<unknown>;
+  type Act = (driver: StoreDriver) => Promise<unknown>;
 
   const events: { what: string; prepare?: Act; act: Act }[] = [
     { what: 'an enqueue', act: (driver) => driver.putMany(3) },
@@ -32,7 +32,7 @@ export function wakeContract(use: () => BrokerDriver): void {
       prepare: (driver) => driver.putOne({ delayMs: 1000 }),
       act: async (driver) => {
         await driver.advance(1000);
-        await driver.broker.promote(QUEUE, 10);
+        await driver.store.duties.promote(QUEUE, 10);
       },
     },
     {
@@ -60,19 +60,19 @@ export function wakeContract(use: () => BrokerDriver): void {
     {
       what: 'a reconcile',
       prepare: (driver) => driver.start('busy'),
-      act: (driver) => driver.broker.reconcile(QUEUE, 'busy', []),
+      act: (driver) => driver.store.workers.reconcile(QUEUE, 'busy', []),
     },
     {
       what: 'a worker that leaves',
       prepare: (driver) => driver.start('busy'),
-      act: (driver) => driver.broker.leave(QUEUE, 'busy'),
+      act: (driver) => driver.store.workers.leave(QUEUE, 'busy'),
     },
     {
       what: 'the retry of a dead job',
       prepare: (driver) => driver.putEnded('dead', 1),
       act: async (driver) => {
         const [id] = await driver.idsIn('dead');
-        expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('retried');
+        expect(await driver.store.curation.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('retried');
       },
     },
     {
@@ -82,8 +82,8 @@ export function wakeContract(use: () => BrokerDriver): void {
     },
     {
       what: 'an element of an inbox',
-      prepare: (driver) => driver.store.pushInbox('"x"'),
-      act: (driver) => driver.broker.takeInbox(QUEUE, driver.store.inbox, 10),
+      prepare: (driver) => driver.fixture.pushInbox('"x"'),
+      act: (driver) => driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 10),
     },
   ];
   let tokens: string[] = [];
@@ -228,19 +228,19 @@ export function wakeContract(use: () => BrokerDriver): void {
     it('wakes nobody while it lasts, and idle workers at resume', async () => {
       const driver = use();
       const logs = await idle('w1');
-      await driver.broker.setPaused(QUEUE, true);
+      await driver.store.curation.setPaused(QUEUE, true);
       await driver.putOne();
       expect(await told(logs)).toBe(0);
-      await driver.broker.setPaused(QUEUE, false);
+      await driver.store.curation.setPaused(QUEUE, false);
       await logs[0].first(1);
       expect((await driver.reserve('w1')).jobs).toHaveLength(1);
     });
 
     it('wakes who asked while it lasted', async () => {
       const driver = use();
-      await driver.broker.setPaused(QUEUE, true);
+      await driver.store.curation.setPaused(QUEUE, true);
       const logs = await idle('w1');
-      await driver.broker.setPaused(QUEUE, false);
+      await driver.store.curation.setPaused(QUEUE, false);
       await logs[0].first(1);
     });
   });
@@ -256,26 +256,26 @@ export function wakeContract(use: () => BrokerDriver): void {
 
   it('reaches a worker through another client', async () => {
     const driver = use();
-    const other = await driver.store.connect();
+    const other = await driver.fixture.connect();
     const logs = await idle('w1');
-    await other.enqueue(QUEUE, [driver.newJob()]);
+    await other.intake.enqueue(QUEUE, [driver.newJob()]);
     expect(await logs[0].first(1)).toEqual([QUEUE]);
   });
 
   it('tells a worker of several queues which one', async () => {
     const driver = use();
     const log = await driver.wakesOf('w1');
-    await driver.broker.settleAndReserve('first', driver.turn('w1'));
-    await driver.broker.settleAndReserve('second', driver.turn('w1'));
-    await driver.broker.enqueue('second', [driver.newJob()]);
-    await driver.broker.enqueue('first', [driver.newJob()]);
+    await driver.store.workers.settleAndReserve('first', driver.turn('w1'));
+    await driver.store.workers.settleAndReserve('second', driver.turn('w1'));
+    await driver.store.intake.enqueue('second', [driver.newJob()]);
+    await driver.store.intake.enqueue('first', [driver.newJob()]);
     expect(await log.first(2)).toEqual(['second', 'first']);
   });
 
   it('tells nothing after unsubscribing', async () => {
     const driver = use();
     const logs = await idle('w1');
-    const unsubscribe = await driver.broker.onWake('w2', () => logs[0].listener('never'));
+    const unsubscribe = await driver.store.workers.onWake('w2', () => logs[0].listener('never'));
     await driver.reserve('w2');
     await unsubscribe();
     await unsubscribe();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as exported from 'nestjs-task-queue';
 import { JobHandle, Queue, QueueService, TaskQueueError } from 'nestjs-task-queue';
-import { BROKER_EVENT_NAMES } from '../../src/core/broker.js';
+import { STORE_EVENT_NAMES } from '../../src/core/ports/notices.js';
 import { DEAD_REASONS, JOB_STATES } from '../../src/core/job.js';
 import { namesOf, readTable, textOf } from './table-reader.js';
 
@@ -34,7 +34,7 @@ describe('The reference has every', () => {
   });
 
   it('event', () => {
-    expect(first(page, '| event').sort()).toEqual([...BROKER_EVENT_NAMES].sort());
+    expect(first(page, '| event').sort()).toEqual([...STORE_EVENT_NAMES].sort());
   });
 
   it('error, with its code', () => {

@@ -11,8 +11,8 @@ import {
   type Job,
   type ProcessorOptions,
 } from 'nestjs-task-queue';
-import type { Broker } from '../../src/core/broker.js';
-import { BROKER } from '../../src/core/constants.js';
+import type { Store } from '../../src/core/ports/store.js';
+import { STORE } from '../../src/core/constants.js';
 import { closeApps, startApp, STORES, type RunningApp } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 
@@ -373,7 +373,7 @@ describe.each(STORES)('on $name', ({ options }) => {
     async function jobsOf(texts: string[], runs: unknown[] = [], given: ProcessorOptions = {}) {
       const store = options();
       const { app } = await startApp({}, { ...store, role: 'producer', queues: { work: {} } });
-      const receipts = await app.get<Broker>(BROKER).enqueue(
+      const receipts = await app.get<Store>(STORE).intake.enqueue(
         'work',
         texts.map((envelope) => ({ envelope })),
       );

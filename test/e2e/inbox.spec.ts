@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { closeApps, gate, startApp } from '../support/apps.js';
 
 const url = process.env.TEST_REDIS_URL as string;
@@ -164,7 +164,7 @@ describe('a queue fed by a plain list', () => {
 
   it('holds every element as a job when the process dies right after it took them', async () => {
     await push({ n: 1 }, { n: 2 }, { n: 3 });
-    const broker = new RedisBroker({
+    const store = new RedisStore({
       connection: url,
       prefix,
       commandTimeoutMs: 5000,
@@ -174,9 +174,9 @@ describe('a queue fed by a plain list', () => {
       maxCrashes: 3,
       logLines: 100,
     });
-    await broker.open();
-    expect(await broker.takeInbox('imports', inbox, 2)).toBe(2);
-    await broker.close();
+    await store.connection.open();
+    expect(await store.intake.takeInbox('imports', inbox, 2)).toBe(2);
+    await store.connection.close();
     expect(await client.lrange(inbox, 0, -1)).toEqual(['{"n":3}']);
 
     const three = afterRuns(3);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Processor, QueueService, type Job } from 'nestjs-task-queue';
-import { BROKER } from '../../src/core/constants.js';
-import type { Broker } from '../../src/core/broker.js';
+import { STORE } from '../../src/core/constants.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { closeApps, gate, startApp, STORES } from '../support/apps.js';
 import { EventLog } from '../support/event-log.js';
 import { handlerOf } from '../support/handlers.js';
@@ -37,7 +37,7 @@ describe.each(STORES)('on $name', ({ options }) => {
     const work = handlerOf('work', ({ scheduledFor, attempt }) => ({ scheduledFor, attempt }));
     const { app } = await startApp({ providers: [work] }, options());
     const queues = app.get(QueueService);
-    const broker = app.get<Broker>(BROKER);
+    const store = app.get<Store>(STORE);
     const job = await queues.enqueue('work', {}, { delay: 40 });
     expect(job.state).toBe('scheduled');
     expect(await job.result()).toEqual({ scheduledFor: job.scheduledFor, attempt: 1 });
@@ -45,7 +45,7 @@ describe.each(STORES)('on $name', ({ options }) => {
     expect(job.settledAt).toBeGreaterThanOrEqual(job.enqueuedAt + 40);
     expect(job.settledAt).toBeGreaterThanOrEqual(job.scheduledFor as number);
 
-    const at = new Date(broker.now() + 40);
+    const at = new Date(store.connection.now() + 40);
     const dated = await queues.enqueue('work', {}, { runAt: at });
     expect(dated).toMatchObject({ state: 'scheduled', scheduledFor: at.getTime() });
     await dated.result();
@@ -63,16 +63,16 @@ describe.each(STORES)('on $name', ({ options }) => {
   });
 
   it('a job that expired before a worker came is dead, and never ran', async () => {
-    const store = options();
+    const connection = options();
     const ran: unknown[] = [];
     const work = handlerOf('work', ({ payload }) => void ran.push(payload));
-    const { app: producer } = await startApp({}, { ...store, role: 'producer', queues: { work: {} } });
+    const { app: producer } = await startApp({}, { ...connection, role: 'producer', queues: { work: {} } });
     const queues = producer.get(QueueService);
     const stale = await queues.enqueue('work', 'stale', { expiresIn: 1 });
     const fresh = await queues.enqueue('work', 'fresh', { expiresIn: '1h' });
-    const broker = producer.get<Broker>(BROKER);
-    while (broker.now() <= (stale.expiresAt as number) + 1) await new Promise(setImmediate);
-    await startApp({ providers: [work] }, store);
+    const store = producer.get<Store>(STORE);
+    while (store.connection.now() <= (stale.expiresAt as number) + 1) await new Promise(setImmediate);
+    await startApp({ providers: [work] }, connection);
     await fresh.result();
     await expect(stale.result()).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_DEAD', reason: 'expired' });
     expect(ran).toEqual(['fresh']);

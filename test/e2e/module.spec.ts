@@ -13,7 +13,8 @@ import {
   type TaskQueueModuleOptions,
   type TaskQueueOptionsFactory,
 } from 'nestjs-task-queue';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { ServerConnection } from '../../src/redis/connection.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { TASK_QUEUE_OPTIONS } from '../../src/core/constants.js';
 import type { ResolvedOptions } from '../../src/options/options.js';
 import { closeApps, gate, startApp, startModule, STORES } from '../support/apps.js';
@@ -63,11 +64,11 @@ describe('a store on Redis', () => {
     ['has none', [], {}, false],
     ['only listens', [Listener], {}, false],
   ])('is opened for work, or not, where the app %s', async (_what, providers, more, expected) => {
-    const open = jest.spyOn(RedisBroker.prototype, 'open'); // calls through
+    const open = jest.spyOn(ServerConnection.prototype, 'open'); // calls through
     const imports = [TaskQueueModule.registerQueue({ name: 'mail' })];
     await startApp({ providers, imports }, { ...options(), ...more });
-    const brokers = open.mock.contexts as unknown as { options: RedisBrokerOptions }[];
-    expect(brokers.map((broker) => broker.options.works)).toEqual([expected]);
+    const connections = open.mock.contexts as unknown as { options: RedisStoreOptions }[];
+    expect(connections.map((connection) => connection.options.works)).toEqual([expected]);
     open.mockRestore();
   });
 });

@@ -6,8 +6,11 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Redis } from 'ioredis';
 import { Cron, Processor, QueueService, type Job, type TaskQueueModuleOptions } from 'nestjs-task-queue';
 import type { Link } from '../../src/redis/wire/link.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
-import { BROKER } from '../../src/core/constants.js';
+import { RedisDuties } from '../../src/redis/duties.js';
+import { RedisIntake } from '../../src/redis/intake.js';
+import { RedisLeases } from '../../src/redis/leases.js';
+import { RedisTimetable } from '../../src/redis/timetable.js';
+import { STORE } from '../../src/core/constants.js';
 import { closeApps, gate, startApp, type RunningApp } from '../support/apps.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 
@@ -59,20 +62,30 @@ afterEach(async () => {
 const open = (options: TaskQueueModuleOptions = {}): Promise<RunningApp> =>
   startApp({ providers: [Mailer] }, { connection: server.url, prefix, commandTimeout: '500ms', ...options });
 
-type Duty = 'settleAndReserve' | 'takeInbox' | 'dueSchedules' | 'fireSchedules' | 'reclaim';
+const VERBS = {
+  settleAndReserve: [RedisLeases, 'settleAndReserve'],
+  takeInbox: [RedisIntake, 'takeInbox'],
+  dueSchedules: [RedisTimetable, 'due'],
+  fireSchedules: [RedisTimetable, 'fire'],
+  reclaim: [RedisDuties, 'reclaim'],
+} as const;
+type Duty = keyof typeof VERBS;
+type Verb = (...args: unknown[]) => Promise<unknown>;
 
-/** Resolves once each of these calls of the broker has failed twice. */
+/** Resolves once each of these calls of the store has failed twice. */
 function failuresOf(duties: readonly Duty[]): Promise<unknown> {
   const failing = duties.map((duty) => {
-    const call = RedisBroker.prototype[duty] as (...args: unknown[]) => Promise<unknown>;
+    const [{ prototype }, name] = VERBS[duty];
+    const verbs = prototype as unknown as Record<string, Verb>;
+    const call = verbs[name];
     let failed = 0;
     return new Promise<void>((resolve) => {
-      jest.spyOn(RedisBroker.prototype, duty).mockImplementation(function (this: RedisBroker, ...args: unknown[]) {
+      jest.spyOn(verbs, name).mockImplementation(function (this: unknown, ...args: unknown[]) {
         return call.apply(this, args).catch((error: unknown) => {
           if (++failed === 2) resolve();
           throw error;
         });
-      } as never);
+      });
     });
   });
   return Promise.all(failing);
@@ -174,7 +187,7 @@ it('a server that closes idle connections leaves no line in the log', async () =
   }
   const { app, logs } = await startApp({ providers: [Idle] }, { connection: server.url, prefix });
   const booted = logs.lines.length;
-  const { link } = app.get<{ link: Link }>(BROKER);
+  const { link } = app.get<{ connection: { link: Link } }>(STORE).connection;
   for (let closed = 0; closed < 2; closed++) {
     await once(link.client as Redis, 'close');
     await once(link.client as Redis, 'ready');

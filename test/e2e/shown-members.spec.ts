@@ -39,7 +39,7 @@ function shownTexts(value: unknown): string[] {
   ];
 }
 
-const PRIVATE = /hunter22|broker|scope|envelope|redactor|codec|logger|supervisor|store\b|clock/i;
+const PRIVATE = /hunter22|scope|envelope|redactor|codec|logger|supervisor|store\b|clock/i;
 
 describe.each(STORES)('what console.log and JSON show on $name', ({ options }) => {
   let seen: Job | undefined;

@@ -33,7 +33,11 @@ export const mutants = [
     fault: 'F04',
     because: /^extraRuns is/,
     changes: [
-      { file: 'redis/redis.broker.js', from: 'if (!this.capabilities.heartbeat || this.closed)', to: 'if (true)' },
+      {
+        file: 'redis/leases.js',
+        from: 'if (!this.connection.capabilities.heartbeat || this.connection.isClosed)',
+        to: 'if (true)',
+      },
     ],
   },
   {

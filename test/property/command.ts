@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
-import type { HeldJob, NewJob } from '../../src/core/broker.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
+import type { HeldJob } from '../../src/core/ports/worker-store.js';
 import type { JobState, RetentionLimit, RetentionRule } from '../../src/core/job.js';
 import type { ModelledQueue } from './modelled-queue.js';
 import type { ModelJob } from './model-job.js';

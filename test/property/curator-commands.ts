@@ -9,18 +9,18 @@ import { freshEnvelope } from './producer-commands.js';
 const byId = fc.record({ pick: picks, byUser: fc.boolean() });
 
 export const pause = command('pause', fc.constantFrom(true, false, false), async (queue, model, paused) => {
-  await queue.broker.setPaused(queue.name, paused);
+  await queue.store.curation.setPaused(queue.name, paused);
   model.paused = paused;
 });
 
 export const cancel = command('cancel', byId, async (queue, model, { pick, byUser }) => {
   const id = anyId(model, pick, byUser);
-  expect(await queue.broker.cancel(queue.name, id)).toBe(model.cancel(id));
+  expect(await queue.store.curation.cancel(queue.name, id)).toBe(model.cancel(id));
 });
 
 export const remove = command('remove', byId, async (queue, model, { pick, byUser }) => {
   const id = anyId(model, pick, byUser);
-  expect(await queue.broker.remove(queue.name, id)).toBe(model.remove(id));
+  expect(await queue.store.curation.remove(queue.name, id)).toBe(model.remove(id));
 });
 
 const retries = fc.record({
@@ -39,13 +39,13 @@ export const retryDead = command('retryDead', retries, async (queue, model, { pi
   const id = data.byUser ? (decodeEnvelope(job.envelope).userId ?? STRANGER) : job.id;
   const settledAt = job.settledAt + data.changed;
   const expected = model.retryDead(id, settledAt, envelope);
-  expect(await queue.broker.retryDead(queue.name, id, settledAt, envelope)).toBe(expected);
+  expect(await queue.store.curation.retryDead(queue.name, id, settledAt, envelope)).toBe(expected);
 });
 
 export function purge({ purgeable }: Freedom) {
   const purges = fc.record({ state: purgeable, limit: fc.integer({ min: 1, max: 5 }) });
   return command('purge', purges, async (queue, model, { state, limit }) => {
-    const { removed, more } = await queue.broker.purge(queue.name, state, limit);
+    const { removed, more } = await queue.store.curation.purge(queue.name, state, limit);
     const before = model.inState(state).length;
     const expected = Math.min(limit, before);
     // A hole in the line takes the place of a job: such a step removes fewer.
@@ -67,9 +67,9 @@ export function trim({ completedKeeps }: Freedom) {
     const aged = (rule: RetentionRule) => rule && { ...rule, ageMs };
     const retention = { completed: aged(rules.completed), cancelled: aged(rules.cancelled), dead: aged(rules.dead) };
     const before = model.inState('completed').length;
-    const reply = await queue.broker.trim(queue.name, retention);
+    const reply = await queue.store.duties.trim(queue.name, retention);
     const { trimmedCancelled, trimmedDead } = model.trim(retention);
-    const { completed: left } = await queue.broker.counts(queue.name);
+    const { completed: left } = await queue.store.curation.counts(queue.name);
     expect(reply).toEqual({ trimmed: before - left + trimmedCancelled + trimmedDead, trimmedDead, more: false });
     // Jobs that ended together go together.
     expect(left).toBeLessThanOrEqual((model.mayTrimTo ?? 0) + Math.max(model.largestTurn - 1, 0));
@@ -83,8 +83,8 @@ export const listen = command('listen', fc.constant('events'), (queue) => queue.
 export const read = command('read', fc.array(byId, { minLength: 1, maxLength: 4 }), async (queue, model, data) => {
   const ids = data.map(({ pick, byUser }) => anyId(model, pick, byUser));
   const expected = ids.map((id) => model.find(id)).map((job) => job && expectedOf(job));
-  expect((await queue.broker.read(queue.name, ids)).map((job) => job && seenOf(job))).toEqual(expected);
-  const awaited = await queue.broker.awaitSettled(queue.name, ids[0], 5000);
+  expect((await queue.store.curation.read(queue.name, ids)).map((job) => job && seenOf(job))).toEqual(expected);
+  const awaited = await queue.store.notices.awaitSettled(queue.name, ids[0], 5000);
   expect(awaited && seenOf(awaited)).toEqual(expected[0]);
 });
 
@@ -96,7 +96,7 @@ export const listing = command(
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await queue.broker.list(queue.name, state, cursor, size);
+      const page = await queue.store.curation.list(queue.name, state, cursor, size);
       ids.push(...page.jobs.map(({ id }) => id));
       ({ cursor } = page);
       if (++pages > 200) throw new Error(`The listing of ${state} does not end`);

@@ -1,4 +1,4 @@
-import type { NewJob } from '../../src/core/broker.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
 import { decodeEnvelope, encodeSettledLine, jobNameOf } from '../../src/core/envelope.js';
 import type { JobState, SettledState } from '../../src/core/job.js';
 

@@ -1,5 +1,5 @@
 import { JOB_STATES, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
-import type { NewJob } from '../../src/core/broker.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
 import { bytesOf, isSuspect, newModelJob, ORDERS, type ModelJob } from './model-job.js';
 
 export const CANCELLED = '{"reason":"cancelled"}';

@@ -1,5 +1,9 @@
 import { expect } from '@jest/globals';
-import type { Broker, ReclaimReply, Reservation, StoredJob, Unsubscribe, WorkerTurn } from '../../src/core/broker.js';
+import type { Unsubscribe } from '../../src/core/ports/connection.js';
+import type { StoredJob } from '../../src/core/ports/curation.js';
+import type { ReclaimReply } from '../../src/core/ports/duties.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { Reservation, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { splitRecord } from '../../src/core/envelope.js';
 import { isSettled, JOB_STATES, type JobState } from '../../src/core/job.js';
 import { WORKERS } from './command.js';
@@ -15,12 +19,12 @@ export class ModelledQueue {
   private stopListening: Unsubscribe | undefined;
 
   constructor(
-    readonly store: ModelledStore,
+    readonly fixture: ModelledStore,
     readonly name: string,
   ) {}
 
-  get broker(): Broker {
-    return this.store.broker;
+  get store(): Store {
+    return this.fixture.store;
   }
 
   get inbox(): string {
@@ -30,15 +34,15 @@ export class ModelledQueue {
   // ---------------------------------------------------------------- act
 
   async advance(model: QueueModel, ms: number): Promise<void> {
-    await this.store.advance(ms);
-    model.now = this.store.now();
+    await this.fixture.advance(ms);
+    model.now = this.fixture.now();
     for (const [caller, made] of model.turns) {
       if (made.some(({ at }) => model.now - at > CALL_MEMORY_MS)) model.turns.set(caller, []);
     }
   }
 
   async turn(model: QueueModel, turn: WorkerTurn): Promise<Reservation> {
-    const reply = await this.broker.settleAndReserve(this.name, turn);
+    const reply = await this.store.workers.settleAndReserve(this.name, turn);
     const { ids, handed, ...expected } = model.turn(turn);
     const { jobs, fence: _fence, ...answered } = reply;
     expect(jobs.filter(({ handed }) => handed).map(({ id, token }) => ({ id, token }))).toEqual(handed);
@@ -56,7 +60,7 @@ export class ModelledQueue {
   async scan(model: QueueModel): Promise<void> {
     let reply: ReclaimReply;
     do {
-      reply = await this.broker.reclaim(this.name, LEASE_MS);
+      reply = await this.store.duties.reclaim(this.name, LEASE_MS);
       const expected = model.reclaim(LEASE_MS);
       if (model.mayHaveHoles) expected.ready = Math.max(expected.ready, reply.ready);
       expect(sortedIn(reply)).toEqual(sortedIn(expected));
@@ -64,7 +68,7 @@ export class ModelledQueue {
   }
 
   async beat(model: QueueModel, worker: string): Promise<void> {
-    expect(sortedIn(await this.broker.beat(this.name, worker, LEASE_MS))).toEqual(
+    expect(sortedIn(await this.store.workers.beat(this.name, worker, LEASE_MS))).toEqual(
       sortedIn(model.beat(worker, LEASE_MS)),
     );
   }
@@ -72,7 +76,7 @@ export class ModelledQueue {
   /** New jobs are ready, unless the store reserved them for a worker that waited. */
   async takeHandOvers(model: QueueModel, added: readonly string[]): Promise<void> {
     for (const worker of WORKERS) {
-      const handed = await this.store.handedTo(this.name, worker);
+      const handed = await this.fixture.handedTo(this.name, worker);
       if (handed.some(({ id }) => added.includes(id))) model.handOver(worker, handed, added);
     }
   }
@@ -88,12 +92,12 @@ export class ModelledQueue {
 
   /** While somebody listens, stores make events, and go other ways. */
   async listen(): Promise<void> {
-    this.stopListening ??= await this.broker.onEvents(this.name, () => {});
+    this.stopListening ??= await this.store.notices.onEvents(this.name, () => {});
   }
 
   async close(): Promise<void> {
     await this.stopListening?.();
-    await this.store.drop(this.name, this.inbox);
+    await this.fixture.drop(this.name, this.inbox);
   }
 
   // ---------------------------------------------------------------- look
@@ -101,10 +105,10 @@ export class ModelledQueue {
   /** Every job is in the one state the model says, in its place of the line; nothing else is there. */
   async expectFit(model: QueueModel): Promise<void> {
     const [counts, paused, { schedules }, ...pages] = await Promise.all([
-      this.broker.counts(this.name),
-      this.broker.isPaused(this.name),
-      this.broker.listSchedules(this.name, undefined, 500),
-      ...JOB_STATES.map((state) => this.broker.list(this.name, state, undefined, 1000)),
+      this.store.curation.counts(this.name),
+      this.store.curation.isPaused(this.name),
+      this.store.timetable.list(this.name, undefined, 500),
+      ...JOB_STATES.map((state) => this.store.curation.list(this.name, state, undefined, 1000)),
     ]);
     const listed = new Map<JobState, StoredJob[]>(JOB_STATES.map((state, index) => [state, pages[index].jobs]));
     model.takeTrimmed(new Set(listed.get('completed')?.map(({ id }) => id)));
@@ -119,7 +123,7 @@ export class ModelledQueue {
       paused: model.paused,
       schedules: model.rules.all(),
     });
-    await this.store.audit(this.name, model);
+    await this.fixture.audit(this.name, model);
   }
 }
 
@@ -136,7 +140,7 @@ function sortedIn<T extends object>(answer: T): T {
 
 export function seenOf({ id, state, record, dueAt, progress, cancelling }: StoredJob) {
   const { settled, envelope } = splitRecord(record);
-  // A worker's broker stamps a completion with the time as it knows it: near enough, not to the millisecond.
+  // A worker's store stamps a completion with the time as it knows it: near enough, not to the millisecond.
   const settledAt = state === 'completed' ? undefined : settled?.settledAt;
   return {
     id,

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { NewJob } from '../../src/core/broker.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
 import type { QueueModel } from './queue-model.js';
@@ -33,7 +33,7 @@ export const enqueuePlain = command('enqueuePlain', fc.integer({ min: 1, max: 4 
 );
 
 export async function enqueueJobs(queue: ModelledQueue, model: QueueModel, jobs: readonly NewJob[]): Promise<void> {
-  const receipts = await queue.broker.enqueue(queue.name, jobs);
+  const receipts = await queue.store.intake.enqueue(queue.name, jobs);
   const ids = receipts.map(({ id }) => id);
   const added = ids.filter((_, index) => receipts[index].created);
   queue.expectNew(added);
@@ -48,11 +48,11 @@ export const inbox = command(
     for (let index = 0; index < push; index++) {
       const element = `"element ${index}"`;
       model.inbox.push(element);
-      await queue.store.pushInbox(queue.inbox, element);
+      await queue.fixture.pushInbox(queue.inbox, element);
     }
     const elements = model.inbox.splice(0, take);
-    expect(await queue.broker.takeInbox(queue.name, queue.inbox, take)).toBe(elements.length);
-    const { jobs } = await queue.broker.list(queue.name, 'ready', undefined, 1000);
+    expect(await queue.store.intake.takeInbox(queue.name, queue.inbox, take)).toBe(elements.length);
+    const { jobs } = await queue.store.curation.list(queue.name, 'ready', undefined, 1000);
     const added = jobs.filter(({ id }) => !model.jobs.has(id));
     expect(added.map(({ record }) => decodeEnvelope(record).payload)).toEqual(elements);
     queue.expectNew(added.map(({ id }) => id));

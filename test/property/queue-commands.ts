@@ -8,7 +8,7 @@ import * as worker from './worker-commands.js';
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
 /** The reply was lost, or a socket delivers a copy of the call after others. */
-const repeatCall = command('repeatCall', fc.nat(3), (queue, _, age) => queue.store.repeatCall(age));
+const repeatCall = command('repeatCall', fc.nat(3), (queue, _, age) => queue.fixture.repeatCall(age));
 
 /** Each is as likely as any other: what happens often, or leads far, is here more than once. */
 export const queueCommands = (freedom: Freedom): fc.Arbitrary<Command>[] => [

@@ -1,16 +1,15 @@
+import type { CancelAnswer } from '../../src/core/ports/curation.js';
+import type { ReclaimReply } from '../../src/core/ports/duties.js';
+import type { EnqueueReceipt, NewJob } from '../../src/core/ports/intake.js';
 import {
   callerOf,
   type BeatReply,
-  type CancelAnswer,
-  type EnqueueReceipt,
   type HeldJob,
-  type NewJob,
-  type ReclaimReply,
   type Reservation,
   type RunReport,
   type Settlement,
   type WorkerTurn,
-} from '../../src/core/broker.js';
+} from '../../src/core/ports/worker-store.js';
 import { decodeEnvelope } from '../../src/core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
 import { byText, isSuspect, MAX_CRASHES, nameOf, type ModelJob } from './model-job.js';
@@ -43,7 +42,7 @@ const LOG_LINES = 100;
 
 /**
  * What a queue is, said as plainly as possible: one set of jobs, each with one state; every order is a sort, every verb
- * a walk over all of them. Nothing here is fast, and nothing is shared with the brokers that are measured by it.
+ * a walk over all of them. Nothing here is fast, and nothing is shared with the stores that are measured by it.
  */
 export class QueueModel extends ModelState {
   readonly leases = new Map<string, number>();

@@ -6,11 +6,11 @@ import type {
   NewSchedule,
   RegisterAnswer,
   ResumeAnswer,
-  ScheduledJob,
   ScheduleFire,
   ScheduleRun,
+  ScheduledJob,
   StoredSchedule,
-} from '../../src/core/broker.js';
+} from '../../src/core/ports/timetable.js';
 import { isSettled } from '../../src/core/job.js';
 import { byText } from './model-job.js';
 import type { ModelState } from './model-state.js';

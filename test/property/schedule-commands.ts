@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { ScheduledJob } from '../../src/core/broker.js';
+import type { ScheduledJob } from '../../src/core/ports/timetable.js';
 import { command, newJob, priorities } from './command.js';
 import type { ModelledQueue } from './modelled-queue.js';
 import type { QueueModel } from './queue-model.js';
@@ -31,7 +31,7 @@ async function takeIn(
   missed = 0,
 ) {
   for (const [index, job] of jobs.entries()) {
-    const [stored] = await queue.broker.read(queue.name, [job.userId]);
+    const [stored] = await queue.store.curation.read(queue.name, [job.userId]);
     const id = String(stored?.id);
     if (!model.jobs.has(id)) {
       queue.expectNew([id]);
@@ -43,7 +43,7 @@ async function takeIn(
 
 async function expectRuns(queue: ModelledQueue, model: QueueModel, name: string): Promise<void> {
   const runs = model.rules.rules.get(name)?.runs ?? [];
-  expect(await queue.broker.scheduleHistory(queue.name, name, 10)).toEqual(runs);
+  expect(await queue.store.timetable.history(queue.name, name, 10)).toEqual(runs);
 }
 
 const losses = fc.constantFrom(false, false, true);
@@ -56,7 +56,7 @@ export const register = command('register', registrations, async (queue, model, 
   const { specHash, losesTick } = data;
   const app = name === 'made' && specHash === 'h1' ? undefined : data.app;
   const schedule = { name, specHash, spec: `{"rule":"${specHash}"}`, app, losesTick, ...next(model, inMs, jitterMs) };
-  expect(await queue.broker.registerSchedule(queue.name, schedule)).toBe(model.rules.register(schedule));
+  expect(await queue.store.timetable.register(queue.name, schedule)).toBe(model.rules.register(schedule));
 });
 
 const fires = fc.record({
@@ -76,7 +76,7 @@ const fires = fc.record({
 
 /** An instance fires what it thinks is due: rightly, too late, too early, or by an old rule. */
 export const fire = command('fire', fires, async (queue, model, { name, off, priority, inMs, jitterMs, ...data }) => {
-  const { now, due, nextLookAt } = await queue.broker.dueSchedules(queue.name, 10);
+  const { now, due, nextLookAt } = await queue.store.timetable.due(queue.name, 10);
   const expected = model.rules.due();
   expect(now).toBe(model.now);
   expect(due).toEqual(
@@ -92,7 +92,7 @@ export const fire = command('fire', fires, async (queue, model, { name, off, pri
   });
   const sent = { ...data, name, tick, jobs, ...next(model, inMs, jitterMs) };
   const { answer, ...made } = model.rules.fire(sent);
-  expect(await queue.broker.fireSchedules(queue.name, [sent])).toEqual([answer]);
+  expect(await queue.store.timetable.fire(queue.name, [sent])).toEqual([answer]);
   await takeIn(queue, model, name, made.jobs, made.missed);
   await expectRuns(queue, model, name);
 });
@@ -103,11 +103,11 @@ const announcements = fc.record({
 });
 
 export const announce = command('announce', announcements, async (queue, model, { app, held }) => {
-  expect(await queue.broker.announceSchedules(queue.name, app, held)).toEqual(model.rules.announce(app, held));
+  expect(await queue.store.timetable.announce(queue.name, app, held)).toEqual(model.rules.announce(app, held));
 });
 
 export const pauseRule = command('pauseSchedule', names, async (queue, model, name) => {
-  expect(await queue.broker.pauseSchedule(queue.name, name)).toBe(model.rules.pause(name));
+  expect(await queue.store.timetable.pause(queue.name, name)).toBe(model.rules.pause(name));
 });
 
 const resumptions = fc.record({ name: names, specHash: hashes, inMs: comings, jitterMs: jitters });
@@ -115,7 +115,7 @@ const resumptions = fc.record({ name: names, specHash: hashes, inMs: comings, ji
 export const resumeRule = command('resumeSchedule', resumptions, async (queue, model, { name, specHash, ...data }) => {
   const coming = next(model, data.inMs, data.jitterMs);
   const answer = model.rules.resume(name, specHash, coming);
-  expect(await queue.broker.resumeSchedule(queue.name, name, specHash, coming)).toBe(answer);
+  expect(await queue.store.timetable.resume(queue.name, name, specHash, coming)).toBe(answer);
 });
 
 const runs = fc.record({ name: names, specHash: hashes, priority: priorities });
@@ -124,7 +124,7 @@ export const runNow = command('runScheduleNow', runs, async (queue, model, { nam
   const userId = `cron~${name}~now~${model.now}`;
   const job = jobOf(model, name, priority, userId, model.now);
   const first = model.find(userId);
-  const answer = await queue.broker.runScheduleNow(queue.name, name, specHash, job);
+  const answer = await queue.store.timetable.runNow(queue.name, name, specHash, job);
   const rule = model.rules.rules.get(name);
   if (rule === undefined) expect(answer).toBe('not-found');
   else if (rule.specHash !== specHash) expect(answer).toBe('changed');
@@ -140,5 +140,5 @@ export const runNow = command('runScheduleNow', runs, async (queue, model, { nam
 });
 
 export const forgetRule = command('removeSchedule', names, async (queue, model, name) => {
-  expect(await queue.broker.removeSchedule(queue.name, name)).toBe(model.rules.remove(name));
+  expect(await queue.store.timetable.remove(queue.name, name)).toBe(model.rules.remove(name));
 });

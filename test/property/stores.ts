@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { Redis, type Command, type RedisOptions } from 'ioredis';
-import type { Broker, HeldJob } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { HeldJob } from '../../src/core/ports/worker-store.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
+import { MemoryServer } from '../../src/memory/memory-server.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
-import { MemoryBroker } from '../../src/memory/memory.broker.js';
 import { QueueKeys } from '../../src/redis/keys.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
 import { KeyAudit } from './key-audit.js';
 import type { QueueModel } from './queue-model.js';
 
-/** One store for all runs of a property, a fresh queue of it for each: opening a Redis broker costs more than a run. */
+/** One store for all runs of a property, a fresh queue of it for each: opening a Redis store costs more than a run. */
 export interface ModelledStore {
   readonly name: string;
-  readonly broker: Broker;
+  readonly store: Store;
   now(): number;
   advance(ms: number): Promise<void>;
   pushInbox(inbox: string, element: string): Promise<void>;
@@ -42,21 +43,21 @@ export const CALL_MEMORY_MS = 590_000;
 export async function openMemoryStore(): Promise<ModelledStore> {
   const name = uniqueName();
   const clock = new MovableClock(START_AT);
-  const broker = new MemoryBroker({ name, clock });
-  await broker.open();
+  const store = new MemoryStore({ name, clock });
+  await store.connection.open();
   return {
     name: 'memory',
-    broker,
+    store,
     now: () => clock.now(),
     advance: async (ms) => clock.advance(ms),
-    pushInbox: async (inbox, element) => broker.pushInbox(inbox, element),
+    pushInbox: async (inbox, element) => store.server.inboxes.push(inbox, element),
     repeatCall: async () => {}, // no reply is lost inside a process
     handedTo: async () => [], // nor is there a round trip to save
     audit: async () => {},
     drop: async () => {},
     async close() {
-      await broker.close();
-      MemoryStore.forget(name);
+      await store.connection.close();
+      MemoryServer.forget(name);
     },
   };
 }
@@ -78,15 +79,15 @@ export async function openRedisStore(): Promise<ModelledStore> {
     calls,
     () => now,
   );
-  const broker = new RedisBroker({
+  const store = new RedisStore({
     ...{ connection, prefix, commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, waitForRedis: false },
     ...{ allowEviction: false, maxCrashes: 3, logLines: 100, scripts },
   });
-  await broker.open();
-  for (const worker of LISTENING) await broker.onWake(worker, () => {});
+  await store.connection.open();
+  for (const worker of LISTENING) await store.workers.onWake(worker, () => {});
   return {
     name: 'redis',
-    broker,
+    store,
     now: () => now,
     async advance(ms) {
       now += ms;
@@ -113,7 +114,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
       await client.unlink(inbox, ...keys.map(([, key]) => key as string));
     },
     async close() {
-      await broker.close();
+      await store.connection.close();
       await client.unlink(clockKey);
       client.disconnect();
       connection.disconnect();
@@ -147,7 +148,7 @@ function addressOf(url: string): LegacyOptions {
   return { host, port: Number(port) };
 }
 
-/** Remembers the numbered calls that went over it, to the byte: the broker keeps their numbers to itself. */
+/** Remembers the numbered calls that went over it, to the byte: the store keeps their numbers to itself. */
 class OverheardRedis extends Redis {
   constructor(
     options: LegacyOptions,

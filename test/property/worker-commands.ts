@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import { callerOf, type Settlement, type WorkerTurn } from '../../src/core/broker.js';
+import { callerOf, type Settlement, type WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import type { RetentionRule } from '../../src/core/job.js';
 import { command, type Freedom, keeps, leasesOf, newJob, oldLeasesOf, pickFrom, picks, workerOf } from './command.js';
@@ -156,13 +156,13 @@ export const reconcile = command(
     const held = leasesOf(model, worker).filter((_, index) => (data.held >> index) % 2 === 1);
     const old = pickFrom(oldLeasesOf(model, worker), data.held);
     if (data.old && old !== undefined && held.every(({ id }) => id !== old.id)) held.push(old);
-    expect(await queue.broker.reconcile(queue.name, worker, held)).toMatchObject(model.reconcile(worker, held));
+    expect(await queue.store.workers.reconcile(queue.name, worker, held)).toMatchObject(model.reconcile(worker, held));
   },
 );
 
 export const leave = command('leave', picks, async (queue, model, pick) => {
   const worker = workerOf(model, pick);
-  await queue.broker.leave(queue.name, worker);
+  await queue.store.workers.leave(queue.name, worker);
   model.leave(worker);
 });
 
@@ -179,8 +179,8 @@ export const report = command('report', reports, async (queue, model, { pick, ol
   const lease = pickFrom(old ? oldLeasesOf(model, worker) : leasesOf(model, worker), pick);
   if (lease === undefined) return;
   const sent = [{ ...lease, progress, logs }];
-  expect(await queue.broker.report(queue.name, sent)).toEqual(model.report(sent));
-  expect(await queue.broker.logs(queue.name, lease.id)).toEqual(model.jobs.get(lease.id)?.logs ?? []);
+  expect(await queue.store.workers.report(queue.name, sent)).toEqual(model.report(sent));
+  expect(await queue.store.curation.logs(queue.name, lease.id)).toEqual(model.jobs.get(lease.id)?.logs ?? []);
 });
 
 // ---------------------------------------------------------------- time
@@ -228,5 +228,5 @@ export const crashLoop = command(
 );
 
 export const promote = command('promote', fc.nat(3), async (queue, model, limit) => {
-  expect(await queue.broker.promote(queue.name, limit)).toEqual(model.promote(limit));
+  expect(await queue.store.duties.promote(queue.name, limit)).toEqual(model.promote(limit));
 });

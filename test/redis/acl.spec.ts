@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { aclRule, commandsOf } from '../../scripts/acl.mjs';
 import { scriptNames } from '../../scripts/script-texts.mjs';
-import type { BrokerEvent } from '../../src/core/broker.js';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
-import { describeBroker } from '../contract/broker.contract.js';
+import type { StoreEvent } from '../../src/core/ports/notices.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
+import { describeStore } from '../contract/store.contract.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { rule } from '../contract/schedule-seeds.js';
@@ -47,19 +48,19 @@ afterAll(async () => {
 const urlOf = (role: Role) => `redis://${role}:${PASSWORD}@127.0.0.1:${server.port}`;
 
 // Every verb, every state, every refusal: with nothing but the rights of a worker, and in a database that is not the first.
-describeBroker({
+describeStore({
   name: 'redis as the worker user of database 3',
   openStore: async () => {
     const connection = `redis://worker-3:${PASSWORD}@127.0.0.1:${server.port}/3`;
-    return (await RedisDriver.open({ url: `${server.url}/3`, connection })).store;
+    return (await RedisDriver.open({ url: `${server.url}/3`, connection })).fixture;
   },
 });
 
 describe('users', () => {
-  const brokers: RedisBroker[] = [];
+  const stores: RedisStore[] = [];
 
-  async function open(role: Role, more: Partial<RedisBrokerOptions> = {}): Promise<RedisBroker> {
-    const broker = new RedisBroker({
+  async function open(role: Role, more: Partial<RedisStoreOptions> = {}): Promise<RedisStore> {
+    const store = new RedisStore({
       connection: urlOf(role),
       prefix: 't-acl',
       commandTimeoutMs: 5000,
@@ -70,13 +71,13 @@ describe('users', () => {
       logLines: 100,
       ...more,
     });
-    brokers.push(broker);
-    await broker.open();
-    return broker;
+    stores.push(store);
+    await store.connection.open();
+    return store;
   }
 
   afterEach(async () => {
-    await Promise.all(brokers.splice(0).map((broker) => broker.close()));
+    await Promise.all(stores.splice(0).map((store) => store.connection.close()));
     await admin.flushall();
   });
 
@@ -93,128 +94,128 @@ describe('users', () => {
   };
 
   it('the producer enqueues, reads, awaits results and hears events', async () => {
-    const broker = await open('producer');
+    const store = await open('producer');
     const worker = await open('worker');
-    const events = new MessageLog<BrokerEvent[]>();
+    const events = new MessageLog<StoreEvent[]>();
     const ends = new MessageLog<unknown>();
-    await broker.onEvents('mail', events.listener);
-    await broker.onSettled('mail', ends.listener);
-    const [plain, named] = await broker.enqueue('mail', [job, { ...job, envelope: '1abc a\n{}', userId: 'a' }]);
-    await broker.enqueue('mail', [
+    await store.notices.onEvents('mail', events.listener);
+    await store.notices.onSettled('mail', ends.listener);
+    const [plain, named] = await store.intake.enqueue('mail', [job, { ...job, envelope: '1abc a\n{}', userId: 'a' }]);
+    await store.intake.enqueue('mail', [
       { ...job, priority: 3 },
       { ...job, delayMs: 60_000 },
     ]);
-    const again = await broker.enqueue('mail', [{ ...job, envelope: '1abc a\n{}', userId: 'a' }]);
+    const again = await store.intake.enqueue('mail', [{ ...job, envelope: '1abc a\n{}', userId: 'a' }]);
     expect(again[0]).toMatchObject({ id: named.id, created: false });
-    expect((await broker.counts('mail')).ready).toBe(3);
-    expect((await broker.list('mail', 'ready', undefined, 10)).jobs).toHaveLength(3);
-    expect((await broker.list('mail', 'scheduled', undefined, 10)).jobs).toHaveLength(1);
-    expect((await broker.read('mail', ['a']))[0]?.id).toBe(named.id);
-    expect(await broker.logs('mail', plain.id)).toEqual([]);
-    expect(await broker.awaitSettled('mail', plain.id, 1000)).toMatchObject({ state: 'ready' });
-    expect(await broker.isPaused('mail')).toBe(false);
-    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toEqual([]);
-    expect(await broker.readSchedules('mail', ['s'])).toEqual([undefined]);
-    expect(await broker.scheduleHistory('mail', 's', 10)).toEqual([]);
-    expect((await broker.examine()).unknown).toContain('appendfsync: the server did not say');
+    expect((await store.curation.counts('mail')).ready).toBe(3);
+    expect((await store.curation.list('mail', 'ready', undefined, 10)).jobs).toHaveLength(3);
+    expect((await store.curation.list('mail', 'scheduled', undefined, 10)).jobs).toHaveLength(1);
+    expect((await store.curation.read('mail', ['a']))[0]?.id).toBe(named.id);
+    expect(await store.curation.logs('mail', plain.id)).toEqual([]);
+    expect(await store.notices.awaitSettled('mail', plain.id, 1000)).toMatchObject({ state: 'ready' });
+    expect(await store.curation.isPaused('mail')).toBe(false);
+    expect((await store.timetable.list('mail', undefined, 10)).schedules).toEqual([]);
+    expect(await store.timetable.read('mail', ['s'])).toEqual([undefined]);
+    expect(await store.timetable.history('mail', 's', 10)).toEqual([]);
+    expect((await store.connection.examine()).unknown).toContain('appendfsync: the server did not say');
 
-    const { jobs } = await worker.settleAndReserve('mail', turn);
+    const { jobs } = await worker.workers.settleAndReserve('mail', turn);
     const keep = { count: 10, ageMs: 1000, bytes: 1000 };
     const settlements = jobs.map(({ id, token }) => ({ op: 'complete' as const, id, token, result: '1', keep }));
-    await worker.settleAndReserve('mail', { ...turn, call: 2, want: 0, settlements });
+    await worker.workers.settleAndReserve('mail', { ...turn, call: 2, want: 0, settlements });
     await ends.first(1);
     await events.first(1);
   });
 
   it('the producer has every verb of QueueService and ScheduleService', async () => {
-    const broker = await open('producer');
-    const [one, two, three] = await broker.enqueue('mail', [job, job, { ...job, delayMs: 60_000 }]);
-    await broker.setPaused('mail', true);
-    await broker.setPaused('mail', false);
-    expect(await broker.cancel('mail', one.id)).toBe('cancelled');
-    expect(await broker.cancel('mail', three.id)).toBe('cancelled');
-    expect(await broker.remove('mail', two.id)).toBe('removed');
-    expect(await broker.purge('mail', 'cancelled', 10)).toMatchObject({ removed: 2 });
-    expect(await broker.retryDead('mail', one.id, 1, job.envelope)).toBe('not-found');
+    const store = await open('producer');
+    const [one, two, three] = await store.intake.enqueue('mail', [job, job, { ...job, delayMs: 60_000 }]);
+    await store.curation.setPaused('mail', true);
+    await store.curation.setPaused('mail', false);
+    expect(await store.curation.cancel('mail', one.id)).toBe('cancelled');
+    expect(await store.curation.cancel('mail', three.id)).toBe('cancelled');
+    expect(await store.curation.remove('mail', two.id)).toBe('removed');
+    expect(await store.curation.purge('mail', 'cancelled', 10)).toMatchObject({ removed: 2 });
+    expect(await store.curation.retryDead('mail', one.id, 1, job.envelope)).toBe('not-found');
     const scheduled = { ...job, userId: 'cron~digest~1', scheduledFor: 1 };
-    expect(await broker.registerSchedule('mail', rule(1))).toBe('created');
-    expect(await broker.pauseSchedule('mail', 'digest')).toBe(true);
-    expect(await broker.resumeSchedule('mail', 'digest', 'h1', { nextTick: 1 })).toBe('resumed');
-    expect(await broker.runScheduleNow('mail', 'digest', 'h1', scheduled)).toMatchObject({ created: true });
-    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toMatchObject([{ name: 'digest' }]);
-    expect(await broker.scheduleHistory('mail', 'digest', 10)).toHaveLength(1);
-    expect(await broker.removeSchedule('mail', 'digest')).toBe(true);
-    await expect(broker.settleAndReserve('mail', turn)).rejects.toMatchObject(refused);
-    await expect(broker.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
+    expect(await store.timetable.register('mail', rule(1))).toBe('created');
+    expect(await store.timetable.pause('mail', 'digest')).toBe(true);
+    expect(await store.timetable.resume('mail', 'digest', 'h1', { nextTick: 1 })).toBe('resumed');
+    expect(await store.timetable.runNow('mail', 'digest', 'h1', scheduled)).toMatchObject({ created: true });
+    expect((await store.timetable.list('mail', undefined, 10)).schedules).toMatchObject([{ name: 'digest' }]);
+    expect(await store.timetable.history('mail', 'digest', 10)).toHaveLength(1);
+    expect(await store.timetable.remove('mail', 'digest')).toBe(true);
+    await expect(store.workers.settleAndReserve('mail', turn)).rejects.toMatchObject(refused);
+    await expect(store.intake.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
   });
 
   it('a producer without rights on channels writes all the same, and learns it when it wants to hear', async () => {
     const rule = aclRule({ role: 'producer', prefix: 't-*', user: 'mute', redis }).split(' ');
     await admin.call('ACL', 'SETUSER', ...rule, `>${PASSWORD}`, 'resetchannels');
-    const broker = await open('mute' as Role);
+    const store = await open('mute' as Role);
     const worker = await open('worker');
-    await worker.settleAndReserve('mail', turn); // waits for jobs
-    const [first] = await broker.enqueue('mail', [{ ...job, userId: 'a' }]);
-    await broker.enqueue('mail', [{ ...job, priority: 3 }]);
-    expect((await broker.enqueue('mail', [{ ...job, userId: 'a' }]))[0]).toMatchObject({
+    await worker.workers.settleAndReserve('mail', turn); // waits for jobs
+    const [first] = await store.intake.enqueue('mail', [{ ...job, userId: 'a' }]);
+    await store.intake.enqueue('mail', [{ ...job, priority: 3 }]);
+    expect((await store.intake.enqueue('mail', [{ ...job, userId: 'a' }]))[0]).toMatchObject({
       id: first.id,
       state: 'ready',
     });
-    await broker.setPaused('mail', true);
-    expect(await broker.isPaused('mail')).toBe(true);
-    await broker.setPaused('mail', false);
-    expect((await worker.settleAndReserve('mail', { ...turn, call: 2 })).jobs).toHaveLength(2);
-    expect(await broker.cancel('mail', first.id)).toBe('requested');
-    await expect(broker.onSettled('mail', () => {})).rejects.toMatchObject(refused);
-    await expect(broker.onEvents('mail', () => {})).rejects.toMatchObject(refused);
+    await store.curation.setPaused('mail', true);
+    expect(await store.curation.isPaused('mail')).toBe(true);
+    await store.curation.setPaused('mail', false);
+    expect((await worker.workers.settleAndReserve('mail', { ...turn, call: 2 })).jobs).toHaveLength(2);
+    expect(await store.curation.cancel('mail', first.id)).toBe('requested');
+    await expect(store.notices.onSettled('mail', () => {})).rejects.toMatchObject(refused);
+    await expect(store.notices.onEvents('mail', () => {})).rejects.toMatchObject(refused);
   });
 
   it('whoever may no longer listen lives, says so, and hears again once it may', async () => {
     const told = new MessageLog<string>();
-    const broker = await open('worker', { onConnection: (event) => told.listener(event) });
+    const store = await open('worker', { onConnection: (event) => told.listener(event) });
     const heard = new MessageLog<string>();
-    await broker.onWake('w1', (signal) => heard.listener(signal));
+    await store.workers.onWake('w1', (signal) => heard.listener(signal));
     await admin.call('ACL', 'SETUSER', 'worker', 'resetchannels');
     await told.has('deaf');
     await admin.call('ACL', 'SETUSER', 'worker', 'allchannels');
     // As its watch does every few seconds.
-    await (broker as unknown as { subscriptions: { ping(): Promise<void> } }).subscriptions.ping();
+    await (store.connection as unknown as { subscriptions: { ping(): Promise<void> } }).subscriptions.ping();
     expect(told.messages).toContain('restored');
     const before = heard.messages.length;
-    await broker.settleAndReserve('mail', turn);
-    await broker.enqueue('mail', [job]);
+    await store.workers.settleAndReserve('mail', turn);
+    await store.intake.enqueue('mail', [job]);
     await heard.first(before + 1);
     await createUser('worker', ['~t-*-clock', '+get']);
   });
 
   it('the viewer reads and changes nothing', async () => {
     const producer = await open('producer');
-    const [{ id }] = await producer.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
-    const broker = await open('viewer');
-    expect(await broker.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+    const [{ id }] = await producer.intake.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
+    const store = await open('viewer');
+    expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
     for (const state of ['ready', 'scheduled', 'active', 'completed', 'dead', 'cancelled', 'parked'] as const) {
-      await broker.list('mail', state, undefined, 10);
+      await store.curation.list('mail', state, undefined, 10);
     }
-    expect((await broker.read('mail', [id]))[0]?.state).toBe('ready');
-    expect(await broker.logs('mail', id)).toEqual([]);
-    expect(await broker.isPaused('mail')).toBe(false);
-    expect((await broker.listSchedules('mail', undefined, 10)).schedules).toEqual([]);
-    expect(await broker.readSchedules('mail', ['s'])).toEqual([undefined]);
-    expect(await broker.scheduleHistory('mail', 's', 10)).toEqual([]);
-    expect((await broker.examine()).mode).toBe('standalone');
+    expect((await store.curation.read('mail', [id]))[0]?.state).toBe('ready');
+    expect(await store.curation.logs('mail', id)).toEqual([]);
+    expect(await store.curation.isPaused('mail')).toBe(false);
+    expect((await store.timetable.list('mail', undefined, 10)).schedules).toEqual([]);
+    expect(await store.timetable.read('mail', ['s'])).toEqual([undefined]);
+    expect(await store.timetable.history('mail', 's', 10)).toEqual([]);
+    expect((await store.connection.examine()).mode).toBe('standalone');
 
     const before = await admin.call('DEBUG', 'DIGEST');
     const writes = [
-      broker.enqueue('mail', [job]),
-      broker.setPaused('mail', true),
-      broker.cancel('mail', id),
-      broker.remove('mail', id),
-      broker.purge('mail', 'ready', 1),
-      broker.settleAndReserve('mail', turn),
-      broker.reclaim('mail', 8000),
-      broker.awaitSettled('mail', id, 1000),
-      broker.onEvents('mail', () => {}),
-      broker.leave('mail', 'w1'),
+      store.intake.enqueue('mail', [job]),
+      store.curation.setPaused('mail', true),
+      store.curation.cancel('mail', id),
+      store.curation.remove('mail', id),
+      store.curation.purge('mail', 'ready', 1),
+      store.workers.settleAndReserve('mail', turn),
+      store.duties.reclaim('mail', 8000),
+      store.notices.awaitSettled('mail', id, 1000),
+      store.notices.onEvents('mail', () => {}),
+      store.workers.leave('mail', 'w1'),
     ];
     for (const write of writes) await expect(write).rejects.toMatchObject(refused);
     const raw = new Redis(urlOf('viewer'));
@@ -229,7 +230,7 @@ describe('users', () => {
       raw.disconnect();
     }
     expect(await admin.call('DEBUG', 'DIGEST')).toEqual(before);
-    expect(await broker.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+    expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
   });
 
   it.each(['producer', 'worker', 'viewer'] as const)(

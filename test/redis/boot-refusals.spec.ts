@@ -6,7 +6,8 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Connector, type RedisConnection } from '../../src/redis/wire/connector.js';
 import { Link } from '../../src/redis/wire/link.js';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { readRefusal, wordsOf } from '../../src/redis/wire/refusals.js';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { startRedisServer } from '../support/redis-server.js';
@@ -42,8 +43,8 @@ describe('a boot says what the server refused, or is', () => {
     );
   }
 
-  async function refusal(connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}) {
-    const broker = new RedisBroker({
+  async function refusal(connection: RedisConnection, options: Partial<RedisStoreOptions> = {}) {
+    const store = new RedisStore({
       connection,
       prefix: `t-${randomBytes(6).toString('hex')}`,
       commandTimeoutMs: 2000,
@@ -54,8 +55,8 @@ describe('a boot says what the server refused, or is', () => {
       logLines: 100,
       ...options,
     });
-    ends.push(() => broker.close());
-    const error: unknown = await broker.open().then(
+    ends.push(() => store.connection.close());
+    const error: unknown = await store.connection.open().then(
       () => undefined,
       (reason: unknown) => reason,
     );

@@ -6,7 +6,8 @@ import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { RedisConnection } from '../../src/redis/wire/connector.js';
 import { Connector, describeConnection } from '../../src/redis/wire/connector.js';
 import { Link, type Client } from '../../src/redis/wire/link.js';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { loadScripts, readOnly, type ScriptName } from '../../src/redis/wire/script-library.js';
 import { Subscriptions } from '../../src/redis/wire/subscriptions.js';
 import { bulk, startFakeRedis } from '../support/fake-redis.js';
@@ -19,7 +20,7 @@ describe('connections', () => {
   const port = Number(url.port);
   let prefix: string;
   let client: Redis;
-  const brokers: RedisBroker[] = [];
+  const stores: RedisStore[] = [];
 
   beforeEach(() => {
     prefix = `t-${randomBytes(6).toString('hex')}`;
@@ -27,14 +28,14 @@ describe('connections', () => {
   });
 
   afterEach(async () => {
-    for (const broker of brokers.splice(0)) await broker.close();
+    for (const store of stores.splice(0)) await store.connection.close();
     const keys = await client.keys(`{${prefix}:*`);
     if (keys.length > 0) await client.unlink(...keys);
     client.disconnect();
   });
 
-  function brokerOn(connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}): RedisBroker {
-    const broker = new RedisBroker({
+  function storeOn(connection: RedisConnection, options: Partial<RedisStoreOptions> = {}): RedisStore {
+    const store = new RedisStore({
       connection,
       prefix,
       commandTimeoutMs: 2000,
@@ -45,21 +46,21 @@ describe('connections', () => {
       logLines: 100,
       ...options,
     });
-    brokers.push(broker);
-    return broker;
+    stores.push(store);
+    return store;
   }
 
-  async function runsAJob(broker: RedisBroker, queue = 'q'): Promise<void> {
+  async function runsAJob(store: RedisStore, queue = 'q'): Promise<void> {
     const envelope = encodeEnvelope(1, undefined, undefined, '1');
-    const [{ id }] = await broker.enqueue(queue, [{ envelope }]);
+    const [{ id }] = await store.intake.enqueue(queue, [{ envelope }]);
     const turn = { worker: 'w1', leaseMs: 8000, alone: false, adopt: undefined };
-    const { jobs } = await broker.settleAndReserve(queue, { ...turn, call: 1, want: 1, settlements: [] });
+    const { jobs } = await store.workers.settleAndReserve(queue, { ...turn, call: 1, want: 1, settlements: [] });
     expect(jobs).toMatchObject([{ id, envelope, crashes: 0 }]);
     const settlements = [{ op: 'complete' as const, ...jobs[0], result: '2', keep: false as const }];
-    const reply = await broker.settleAndReserve(queue, { ...turn, call: 2, want: 0, settlements });
+    const reply = await store.workers.settleAndReserve(queue, { ...turn, call: 2, want: 0, settlements });
     expect(reply).toMatchObject({ lost: [], jobs: [] });
-    await broker.leave(queue, 'w1');
-    expect((await broker.counts(queue)).active).toBe(0);
+    await store.workers.leave(queue, 'w1');
+    expect((await store.curation.counts(queue)).active).toBe(0);
   }
 
   /** Names of this prefix's connections, as the server sees them. */
@@ -78,19 +79,19 @@ describe('connections', () => {
     const scripts = loadScripts();
     const all = [...Object.values(scripts).map(({ sha }) => sha), ...readShas('read')];
     try {
-      await brokerOn(server.url).open();
+      await storeOn(server.url).connection.open();
       expect(await admin.script('EXISTS', ...all)).toEqual(all.map(() => 1));
       const before = await loaded();
       expect(before).toBeGreaterThanOrEqual(all.length);
-      await brokerOn(server.url).open();
+      await storeOn(server.url).connection.open();
       expect(await loaded()).toBe(before);
       await admin.script('FLUSH');
       await admin.script('LOAD', scripts.enqueue.text);
-      await brokerOn(server.url).open();
+      await storeOn(server.url).connection.open();
       expect(await loaded()).toBe(2 * before);
       expect(await admin.script('EXISTS', ...all)).toEqual(all.map(() => 1));
     } finally {
-      for (const broker of brokers.splice(0)) await broker.close();
+      for (const store of stores.splice(0)) await store.connection.close();
       admin.disconnect();
       await server.stop();
     }
@@ -100,9 +101,9 @@ describe('connections', () => {
     const server = await startRedisServer();
     const told: string[] = [];
     const admin = new Redis(server.url);
-    const broker = brokerOn(server.url, { onConnection: (event) => told.push(event) });
-    await broker.open();
-    await broker.close();
+    const store = storeOn(server.url, { onConnection: (event) => told.push(event) });
+    await store.connection.open();
+    await store.connection.close();
     const names = async () => (await admin.client('LIST')) as string;
     while ((await names()).includes(`${prefix}:commands`)) await new Promise((resolve) => setImmediate(resolve));
     admin.disconnect();
@@ -111,16 +112,16 @@ describe('connections', () => {
   });
 
   it('takes a URL', async () => {
-    const broker = brokerOn(url.href);
-    expect(await broker.open()).toMatchObject({ mode: 'standalone', replicas: 0 });
-    await runsAJob(broker);
+    const store = storeOn(url.href);
+    expect(await store.connection.open()).toMatchObject({ mode: 'standalone', replicas: 0 });
+    await runsAJob(store);
   });
 
   it('takes ioredis options, and keeps the ones that are the user\u2019s', async () => {
-    const broker = brokerOn({ host: url.hostname, port, db: 3, stringNumbers: true, lazyConnect: true });
-    await broker.open();
-    await runsAJob(broker);
-    await broker.enqueue('q', [{ envelope: '1\n1' }]);
+    const store = storeOn({ host: url.hostname, port, db: 3, stringNumbers: true, lazyConnect: true });
+    await store.connection.open();
+    await runsAJob(store);
+    await store.intake.enqueue('q', [{ envelope: '1\n1' }]);
     expect(await client.exists(`{${prefix}:q}:meta`)).toBe(0);
     const other = new Redis({ host: url.hostname, port, db: 3 });
     expect(await other.exists(`{${prefix}:q}:meta`)).toBe(1);
@@ -130,13 +131,13 @@ describe('connections', () => {
 
   it('duplicates a user\u2019s instance, whatever its options, and never closes it', async () => {
     const instance = new Redis(url.href, { stringNumbers: true, enableAutoPipelining: true, maxRetriesPerRequest: 0 });
-    const broker = brokerOn(instance);
-    await broker.open();
-    await runsAJob(broker);
+    const store = storeOn(instance);
+    await store.connection.open();
+    await runsAJob(store);
     await (
-      await broker.onWake('w1', () => {})
+      await store.workers.onWake('w1', () => {})
     )();
-    await broker.close();
+    await store.connection.close();
     expect(instance.status).toBe('ready');
     expect(await instance.get('nothing')).toBeNull();
     expect(instance.listenerCount('error') + instance.listenerCount('close')).toBe(0);
@@ -146,42 +147,44 @@ describe('connections', () => {
   it('finds the primary by its sentinels', async () => {
     const sentinel = await startFakeRedis();
     sentinel.answer(`*2\r\n${bulk('127.0.0.1')}${bulk(String(port))}`, '*0\r\n');
-    const broker = brokerOn({
+    const store = storeOn({
       sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
       name: 'prime',
       updateSentinels: false,
     });
-    expect(await broker.open()).toMatchObject({ mode: 'sentinel' });
-    await runsAJob(broker);
+    expect(await store.connection.open()).toMatchObject({ mode: 'sentinel' });
+    await runsAJob(store);
     expect(sentinel.commands[0]).toEqual(['sentinel', 'get-master-addr-by-name', 'prime']);
-    await broker.close();
+    await store.connection.close();
     await sentinel.stop();
   });
 
   it('logs in, and says which password was wrong without saying the password', async () => {
     const server = await startRedisServer({ args: ['--requirepass', 'secret'] });
-    const open = (password: string) => brokerOn(`redis://:${password}@127.0.0.1:${server.port}`).open();
+    const open = (password: string) => storeOn(`redis://:${password}@127.0.0.1:${server.port}`).connection.open();
     await open('secret');
     const error = await open('guess').catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'TASK_QUEUE_BROKER_REFUSED', reply: 'WRONGPASS' });
     // As Nest prints it: with its cause, and whatever hangs on that.
     expect(inspect(error, { depth: Infinity })).not.toContain('guess');
-    await expect(brokerOn(server.url).open()).rejects.toMatchObject({ message: expect.stringContaining('NOAUTH') });
-    for (const broker of brokers.splice(0)) await broker.close();
+    await expect(storeOn(server.url).connection.open()).rejects.toMatchObject({
+      message: expect.stringContaining('NOAUTH'),
+    });
+    for (const store of stores.splice(0)) await store.connection.close();
     await server.stop();
   });
 
   it('tells what a user may not do', async () => {
     const user = `${prefix}-user`;
     await client.call('ACL', 'SETUSER', user, 'on', 'nopass', '~{other:*', '&*', '+@all');
-    const broker = brokerOn({ host: url.hostname, port, username: user, password: 'any' });
-    await broker.open();
-    await expect(broker.enqueue('q', [{ envelope: '1\n1' }])).rejects.toMatchObject({
+    const store = storeOn({ host: url.hostname, port, username: user, password: 'any' });
+    await store.connection.open();
+    await expect(store.intake.enqueue('q', [{ envelope: '1\n1' }])).rejects.toMatchObject({
       code: 'TASK_QUEUE_BROKER_REFUSED',
       reply: 'NOPERM',
     });
     // Whatever the refused command carried is not in the error, however deep a log looks.
-    const { link } = broker as unknown as { link: Link };
+    const { link } = store.connection as unknown as { link: Link };
     const refusal = await link.command('set', ['x', 'a secret']).catch((reason: unknown) => reason);
     expect(refusal).toMatchObject({ reply: 'NOPERM' });
     expect(inspect(refusal, { depth: Infinity })).not.toContain('a secret');
@@ -192,19 +195,19 @@ describe('connections', () => {
     const user = `${prefix}-user`;
     const channels = [`&${prefix}:wake:*`, `&{${prefix}:*`];
     await client.call('ACL', 'SETUSER', user, 'on', 'nopass', `~{${prefix}:*`, ...channels, '+@all', '-@admin');
-    const broker = brokerOn({ host: url.hostname, port, username: user, password: 'any' });
-    await broker.open();
-    await broker.onWake('w1', () => {});
-    await runsAJob(broker);
-    await broker.close();
+    const store = storeOn({ host: url.hostname, port, username: user, password: 'any' });
+    await store.connection.open();
+    await store.workers.onWake('w1', () => {});
+    await runsAJob(store);
+    await store.connection.close();
     await client.call('ACL', 'DELUSER', user);
   });
 
   it('fails to open where nobody listens, in time, and names the place', async () => {
     const fake = await startFakeRedis();
     await fake.stop();
-    const error = await brokerOn(`redis://user:secret@127.0.0.1:${fake.port}`, { connectTimeoutMs: 200 })
-      .open()
+    const error = await storeOn(`redis://user:secret@127.0.0.1:${fake.port}`, { connectTimeoutMs: 200 })
+      .connection.open()
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
@@ -214,18 +217,18 @@ describe('connections', () => {
   });
 
   it('opens three connections, however many queues and listeners there are', async () => {
-    const broker = brokerOn(url.href);
-    await broker.open();
+    const store = storeOn(url.href);
+    await store.connection.open();
     expect(await connections()).toEqual([`${prefix}:commands`]);
     for (let index = 0; index < 30; index++) {
-      await runsAJob(broker, `q${index}`);
-      await broker.onSignal(`q${index}`, () => {});
-      await broker.onSettled(`q${index}`, () => {});
-      await broker.onEvents(`q${index}`, () => {});
+      await runsAJob(store, `q${index}`);
+      await store.notices.onSignal(`q${index}`, () => {});
+      await store.notices.onSettled(`q${index}`, () => {});
+      await store.notices.onEvents(`q${index}`, () => {});
     }
-    for (let index = 0; index < 30; index++) await broker.awaitInbox(`{${prefix}:q${index}}:inbox`, 1);
+    for (let index = 0; index < 30; index++) await store.intake.awaitInbox(`{${prefix}:q${index}}:inbox`, 1);
     expect(await connections()).toEqual([`${prefix}:commands`, `${prefix}:inbox`, `${prefix}:subscriber`]);
-    await broker.close();
+    await store.connection.close();
     for (let left = ['']; left.length > 0;) left = await connections();
   });
 
@@ -260,13 +263,13 @@ describe('connections', () => {
     });
 
     afterEach(async () => {
-      for (const broker of brokers) await broker.close();
+      for (const store of stores) await store.connection.close();
       await proxy.stop();
       connect.mockRestore();
     });
 
-    const impatient = (connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}) =>
-      brokerOn(connection, { commandTimeoutMs: 500, connectTimeoutMs: SILENCE_MS, ...options });
+    const impatient = (connection: RedisConnection, options: Partial<RedisStoreOptions> = {}) =>
+      storeOn(connection, { commandTimeoutMs: 500, connectTimeoutMs: SILENCE_MS, ...options });
 
     /** The connections that were made so far. */
     function clients(): Client[] {
@@ -285,25 +288,25 @@ describe('connections', () => {
 
     it('are given up, and calls succeed again', async () => {
       const told: string[] = [];
-      const broker = impatient(place, { onConnection: (event) => told.push(event) });
-      await broker.open();
+      const store = impatient(place, { onConnection: (event) => told.push(event) });
+      await store.connection.open();
       proxy.mute(3);
       proxy.reset();
-      await expect(broker.counts('q')).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
-      await untilItWorks(() => broker.counts('q'));
-      await runsAJob(broker);
+      await expect(store.curation.counts('q')).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+      await untilItWorks(() => store.curation.counts('q'));
+      await runsAJob(store);
       expect(told).toEqual(['lost', 'restored']);
     });
 
     it('are given up by a boot that waits, which says so once', async () => {
       const told: string[] = [];
       proxy.mute(3);
-      const broker = impatient(place, {
+      const store = impatient(place, {
         waitForRedis: true,
         onConnection: (event, reason) => told.push(`${event} ${reason}`),
       });
-      await broker.open();
-      await runsAJob(broker);
+      await store.connection.open();
+      await runsAJob(store);
       expect(told).toEqual([
         `unreachable ${place}: the connection was accepted, but nothing answered within ${SILENCE_MS} ms`,
         expect.stringMatching(new RegExp(`^restored ${place} after [0-9.]+ s$`)),
@@ -312,7 +315,7 @@ describe('connections', () => {
 
     it('fail a boot that does not wait, in time', async () => {
       proxy.mute();
-      await expect(impatient(place).open()).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+      await expect(impatient(place).connection.open()).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
       await Promise.all(clients().map(untilEnded));
     });
 
@@ -339,19 +342,19 @@ describe('connections', () => {
 
     it('are given up by the look at plain lists', async () => {
       const inbox = `{${prefix}:q}:inbox`;
-      const broker = brokerOn(place, { connectTimeoutMs: SILENCE_MS });
-      await broker.open();
+      const store = storeOn(place, { connectTimeoutMs: SILENCE_MS });
+      await store.connection.open();
       proxy.mute(3);
-      await broker.awaitInbox(inbox, 600_000); // back as soon as the connection works
+      await store.intake.awaitInbox(inbox, 600_000); // back as soon as the connection works
     });
 
     it('are not tried again after close()', async () => {
-      const broker = impatient(place, { commandTimeoutMs: 100 });
-      await broker.open();
+      const store = impatient(place, { commandTimeoutMs: 100 });
+      await store.connection.open();
       proxy.mute();
       proxy.reset();
       while (proxy.connections() === 0) await pause(5);
-      await broker.close();
+      await store.connection.close();
       await Promise.all(clients().map(untilEnded));
       while (proxy.connections() > 0) await pause(5);
     });
@@ -361,7 +364,7 @@ describe('connections', () => {
       mute.mute();
       const sentinel = await startFakeRedis();
       sentinel.answer(`*2\r\n${bulk('127.0.0.1')}${bulk(String(port))}`, '*0\r\n');
-      const broker = impatient(
+      const store = impatient(
         {
           sentinels: [
             { host: '127.0.0.1', port: mute.port },
@@ -372,9 +375,9 @@ describe('connections', () => {
         },
         { waitForRedis: true },
       );
-      await broker.open();
-      await runsAJob(broker);
-      await broker.close();
+      await store.connection.open();
+      await runsAJob(store);
+      await store.connection.close();
       await sentinel.stop();
       await mute.stop();
     });
@@ -385,15 +388,15 @@ describe('connections', () => {
         () => `redis_version:7.2.0\r\nloading:${--loading > 0 ? 1 : 0}\r\nloading_eta_seconds:60\r\n`,
       );
       const told: string[] = [];
-      const broker = impatient(`redis://127.0.0.1:${server.port}`, {
+      const store = impatient(`redis://127.0.0.1:${server.port}`, {
         waitForRedis: true,
         onConnection: (event) => told.push(event),
       });
-      await broker.open();
+      await store.connection.open();
       expect(loading).toBeLessThan(1);
       expect(server.connections()).toBe(1);
       expect(told).toEqual(['unreachable', 'restored']); // and why
-      await broker.close();
+      await store.connection.close();
       await server.stop();
     });
 
@@ -448,7 +451,7 @@ describe('connections', () => {
       });
 
       afterEach(async () => {
-        for (const broker of brokers) await broker.close();
+        for (const store of stores) await store.connection.close();
         await nodeProxy.stop();
         await node.stop();
       });
@@ -470,20 +473,20 @@ describe('connections', () => {
       });
 
       it('are given up by a boot', async () => {
-        const broker = impatient({ nodes }, { waitForRedis: true });
-        const opened = broker.open();
+        const store = impatient({ nodes }, { waitForRedis: true });
+        const opened = store.connection.open();
         muteBehindSlots(3);
         await opened;
-        await runsAJob(broker);
+        await runsAJob(store);
       });
 
       it('are given up as often as they stay mute', async () => {
-        const broker = impatient({ nodes });
-        await broker.open();
+        const store = impatient({ nodes });
+        await store.connection.open();
         muteBehindSlots(3);
         nodeProxy.reset();
-        await untilItWorks(() => broker.counts('q'));
-        await runsAJob(broker);
+        await untilItWorks(() => store.curation.counts('q'));
+        await runsAJob(store);
       });
 
       it('are given up where a node falls silent before it said that the cluster is well', async () => {

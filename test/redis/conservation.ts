@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
-import type { Settlement } from '../../src/core/broker.js';
-import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import type { Settlement } from '../../src/core/ports/worker-store.js';
+import { KEEP, QUEUE } from '../contract/store-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 
 const SETTLED = /^[CXD]/;
@@ -69,7 +69,7 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
 export async function expectEachRunsOnce(driver: RedisDriver): Promise<string[]> {
   const live = [...(await recordsOf(driver))].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id);
   const ran: string[] = [];
-  await driver.broker.setPaused(QUEUE, false);
+  await driver.store.curation.setPaused(QUEUE, false);
   const running = Object.entries(await driver.hash('inflight'));
   const ends = running.map(([id, token]): Settlement => ({
     op: 'complete',
@@ -83,7 +83,7 @@ export async function expectEachRunsOnce(driver: RedisDriver): Promise<string[]>
   await driver.reserve('drain', 0, { settlements: ends });
   await driver.advance(400 * 86_400_000);
   for (let turns = 0; turns < 50; turns++) {
-    await driver.broker.promote(QUEUE, 100);
+    await driver.store.duties.promote(QUEUE, 100);
     const { jobs } = await driver.reserve('drain', 100, { adopt: '*', alone: true });
     if (jobs.length === 0) break;
     ran.push(...jobs.map(({ id }) => id));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JobState } from '../../src/core/job.js';
-import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, QUEUE } from '../contract/store-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 
@@ -9,7 +9,7 @@ const use = storeOfEachTest();
 const FOREIGN = '1 {"m": 5, "n" : "send mail"}\n1';
 
 async function park(driver: RedisDriver): Promise<string> {
-  const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope: FOREIGN }]);
+  const [{ id }] = await driver.store.intake.enqueue(QUEUE, [{ envelope: FOREIGN }]);
   const { jobs } = await driver.reserve('w1');
   await driver.settle('w1', { op: 'park', id, token: jobs[0].token, name: 'send mail' });
   expect(await driver.zset('parked')).toEqual({ [`send mail ${id}`]: 0 });
@@ -25,7 +25,7 @@ const SEEDS: Record<string, (driver: RedisDriver) => Promise<string>> = {
   suspect: async (driver) => {
     const { id } = await driver.start('w1', { userId: 'a', priority: 2 });
     await driver.client.hset(driver.keys.crashes, id, '2');
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     return id;
   },
   completed: async (driver) => (await driver.putEnded('completed', 1, KEEP, { userId: 'a', priority: 3 }))[0],
@@ -42,7 +42,7 @@ function stateOfCase(name: string): Exclude<JobState, 'active'> {
 async function drop(driver: RedisDriver): Promise<void> {
   for (const worker of ['w1', 'seeder', 'sweeper']) {
     await driver.reserve(worker, 10); // passes over holes
-    await driver.broker.leave(QUEUE, worker);
+    await driver.store.workers.leave(QUEUE, worker);
   }
 }
 
@@ -50,14 +50,14 @@ describe('remove.lua and purge.lua', () => {
   it.each(cases)('remove leaves nothing of a job that is %s', async (name, seed) => {
     const driver = use();
     const id = await seed(driver);
-    await driver.broker.awaitSettled(QUEUE, id, 60_000);
+    await driver.store.notices.awaitSettled(QUEUE, id, 60_000);
     await driver.expectCounts({ [stateOfCase(name)]: 1 });
-    expect(await driver.broker.remove(QUEUE, id)).toBe('removed');
+    expect(await driver.store.curation.remove(QUEUE, id)).toBe('removed');
     await driver.expectCounts({});
     await drop(driver);
     if (name === 'completed') {
       // Its number stays in its element until retention passes over it.
-      await driver.broker.trim(QUEUE, { completed: false, cancelled: KEEP, dead: KEEP });
+      await driver.store.duties.trim(QUEUE, { completed: false, cancelled: KEEP, dead: KEEP });
     }
     await expectOnlyResidue(driver);
   });
@@ -65,8 +65,8 @@ describe('remove.lua and purge.lua', () => {
   it.each(cases)('purge leaves nothing of a job that is %s', async (name, seed) => {
     const driver = use();
     const id = await seed(driver);
-    await driver.broker.awaitSettled(QUEUE, id, 60_000);
-    expect(await driver.broker.purge(QUEUE, stateOfCase(name), 10)).toEqual({ removed: 1, more: false });
+    await driver.store.notices.awaitSettled(QUEUE, id, 60_000);
+    expect(await driver.store.curation.purge(QUEUE, stateOfCase(name), 10)).toEqual({ removed: 1, more: false });
     await drop(driver);
     await expectOnlyResidue(driver);
   });
@@ -75,10 +75,10 @@ describe('remove.lua and purge.lua', () => {
     const driver = use();
     await driver.putMany(700);
     await driver.putMany(300, { priority: 1 });
-    for (const id of (await driver.list('ready')).slice(0, 50)) await driver.broker.cancel(QUEUE, id);
+    for (const id of (await driver.list('ready')).slice(0, 50)) await driver.store.curation.cancel(QUEUE, id);
     let removed = 0;
     for (;;) {
-      const step = await driver.broker.purge(QUEUE, 'ready', 1000);
+      const step = await driver.store.curation.purge(QUEUE, 'ready', 1000);
       removed += step.removed;
       if (!step.more) break;
     }
@@ -90,7 +90,7 @@ describe('remove.lua and purge.lua', () => {
   it('purges empty states and leaves a record of the call alone', async () => {
     const driver = use();
     for (const state of ['scheduled', 'ready', 'parked', 'blocked', 'completed', 'cancelled', 'dead'] as const) {
-      expect(await driver.broker.purge(QUEUE, state, 10)).toEqual({ removed: 0, more: false });
+      expect(await driver.store.curation.purge(QUEUE, state, 10)).toEqual({ removed: 0, more: false });
     }
     expect(await driver.keyNames()).toEqual(['meta']);
     expect(Object.keys(await driver.hash('meta'))).toEqual(
@@ -102,10 +102,10 @@ describe('remove.lua and purge.lua', () => {
     const driver = use();
     const { id } = await driver.start('w1');
     expect((await driver.client.hget(driver.keys.jobs, '-'))?.length).toBe(65);
-    expect(await driver.broker.read(QUEUE, ['-'])).toEqual([undefined]);
-    expect(await driver.broker.cancel(QUEUE, '-')).toBe('not-found');
-    expect(await driver.broker.remove(QUEUE, '-')).toBe('not-found');
-    expect(await driver.broker.retryDead(QUEUE, '-', 1, '1\n1')).toBe('not-found');
+    expect(await driver.store.curation.read(QUEUE, ['-'])).toEqual([undefined]);
+    expect(await driver.store.curation.cancel(QUEUE, '-')).toBe('not-found');
+    expect(await driver.store.curation.remove(QUEUE, '-')).toBe('not-found');
+    expect(await driver.store.curation.retryDead(QUEUE, '-', 1, '1\n1')).toBe('not-found');
     expect(await driver.idsIn('active')).toEqual([id]);
     await driver.expectCounts({ active: 1 });
   });
@@ -116,7 +116,7 @@ describe('cancel.lua', () => {
     const driver = use();
     const id = await seed(driver);
     const envelope = await driver.record(id);
-    expect(await driver.broker.cancel(QUEUE, id)).toBe('cancelled');
+    expect(await driver.store.curation.cancel(QUEUE, id)).toBe('cancelled');
     const kept = `X${driver.now()}{"reason":"cancelled"}\n${envelope}`;
     expect(await driver.record(id)).toBe(kept);
     expect(await driver.zset('cancelled')).toEqual({ [id]: driver.now() });
@@ -125,7 +125,7 @@ describe('cancel.lua', () => {
     for (const gone of ['levels', 'crashes', 'parked', 'scheduled', 'priority', 'suspects', 'cancelling']) {
       expect(await driver.keyNames()).not.toContain(gone);
     }
-    await driver.broker.purge(QUEUE, 'cancelled', 10);
+    await driver.store.curation.purge(QUEUE, 'cancelled', 10);
     await drop(driver);
     await expectOnlyResidue(driver);
   });
@@ -136,10 +136,10 @@ describe('cancel.lua', () => {
       const id = await seed(driver);
       const holes = Number((await driver.meta('readyHoles')) ?? 0);
       const inList = (await driver.list('ready')).includes(id);
-      await driver.broker.cancel(QUEUE, id);
+      await driver.store.curation.cancel(QUEUE, id);
       expect(Number((await driver.meta('readyHoles')) ?? 0) - holes).toBe(inList ? 1 : 0);
       await driver.expectCounts({ cancelled: 1 });
-      await driver.broker.purge(QUEUE, 'cancelled', 1);
+      await driver.store.curation.purge(QUEUE, 'cancelled', 1);
     }
   });
 });
@@ -151,11 +151,11 @@ describe('retry-dead.lua', () => {
     const settledAt = driver.now();
     const envelope = driver.envelope({ userId: 'a', priority: 7, payload: '2' });
     await driver.advance(5);
-    expect(await driver.broker.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('retried');
+    expect(await driver.store.curation.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('retried');
     expect(await driver.record(id)).toBe(envelope);
     expect(await driver.hash('levels')).toEqual({ [id]: '7' });
     expect(await driver.meta('deadBytes')).toBe('0');
-    expect(await driver.broker.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('changed');
+    expect(await driver.store.curation.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('changed');
     await driver.expectCounts({ ready: 1 });
     expect(await driver.hash('ids')).toEqual({ a: id });
   });
@@ -163,7 +163,7 @@ describe('retry-dead.lua', () => {
   it('leaves a job alone that died again since it was read', async () => {
     const driver = use();
     const id = await SEEDS.dead(driver);
-    expect(await driver.broker.retryDead(QUEUE, id, driver.now() - 1, '1\n2')).toBe('changed');
+    expect(await driver.store.curation.retryDead(QUEUE, id, driver.now() - 1, '1\n2')).toBe('changed');
     await driver.expectCounts({ dead: 1 });
   });
 });
@@ -206,8 +206,8 @@ describe('list.lua and read.lua', () => {
   it('leaves holes out of pages', async () => {
     const driver = use();
     const ids = await driver.putMany(9);
-    await driver.broker.cancel(QUEUE, ids[1]);
-    await driver.broker.remove(QUEUE, ids[4]);
+    await driver.store.curation.cancel(QUEUE, ids[1]);
+    await driver.store.curation.remove(QUEUE, ids[4]);
     expect(await driver.idsIn('ready', 3)).toEqual(ids.filter((_, index) => index !== 1 && index !== 4));
   });
 
@@ -216,17 +216,17 @@ describe('list.lua and read.lua', () => {
     const first = await driver.putOne();
     const second = await driver.putOne({ userId: first });
     expect(await driver.idsIn('ready')).toEqual([first, second]);
-    expect((await driver.broker.read(QUEUE, [first]))[0]?.id).toBe(first);
+    expect((await driver.store.curation.read(QUEUE, [first]))[0]?.id).toBe(first);
   });
 
   it('registers a waiter until the job ends, and never one for a job that has ended', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
-    await driver.broker.awaitSettled(QUEUE, id, 5000);
+    await driver.store.notices.awaitSettled(QUEUE, id, 5000);
     expect(await driver.hash('waiters')).toEqual({ [id]: String(driver.now() + 5000) });
     await driver.settle('w1', driver.complete({ id, token }));
-    await driver.broker.awaitSettled(QUEUE, id, 5000);
-    await driver.broker.awaitSettled(QUEUE, 'gone', 5000);
+    await driver.store.notices.awaitSettled(QUEUE, id, 5000);
+    await driver.store.notices.awaitSettled(QUEUE, 'gone', 5000);
     expect(await driver.keyNames()).not.toContain('waiters');
   });
 });
@@ -241,19 +241,19 @@ describe('promote.lua', () => {
       { delayMs: 30, priority: 4 },
     );
     await driver.advance(30);
-    expect(await driver.broker.promote(QUEUE, 100)).toEqual({ promoted: 3, nextDueAt: driver.now() + 1 });
+    expect(await driver.store.duties.promote(QUEUE, 100)).toEqual({ promoted: 3, nextDueAt: driver.now() + 1 });
     expect(await driver.list('ready')).toEqual([first, second]);
     expect(Object.keys(await driver.zset('priority'))).toEqual([high]);
     expect(Object.keys(await driver.zset('scheduled'))).toEqual([late]);
-    expect(await driver.broker.promote(QUEUE, 100)).toEqual({ promoted: 0, nextDueAt: driver.now() + 1 });
+    expect(await driver.store.duties.promote(QUEUE, 100)).toEqual({ promoted: 0, nextDueAt: driver.now() + 1 });
   });
 
   it('promotes a thousand in steps', async () => {
     const driver = use();
     const ids = await driver.putMany(1000, { delayMs: 1 });
     await driver.advance(1);
-    expect((await driver.broker.promote(QUEUE, 1000)).promoted).toBe(500);
-    expect((await driver.broker.promote(QUEUE, 1000)).promoted).toBe(500);
+    expect((await driver.store.duties.promote(QUEUE, 1000)).promoted).toBe(500);
+    expect((await driver.store.duties.promote(QUEUE, 1000)).promoted).toBe(500);
     expect(await driver.list('ready')).toEqual(ids);
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { RedisConnection } from '../../src/redis/wire/connector.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 
 const url = process.env.TEST_REDIS_URL as string;
@@ -15,8 +15,8 @@ describe('two databases of one server', () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  async function open(prefix: string, connection: RedisConnection): Promise<RedisBroker> {
-    const broker = new RedisBroker({
+  async function open(prefix: string, connection: RedisConnection): Promise<RedisStore> {
+    const store = new RedisStore({
       connection,
       prefix,
       commandTimeoutMs: 5000,
@@ -26,39 +26,39 @@ describe('two databases of one server', () => {
       maxCrashes: 3,
       logLines: 100,
     });
-    ends.push(() => broker.close());
-    await broker.open();
-    return broker;
+    ends.push(() => store.connection.close());
+    await store.connection.open();
+    return store;
   }
 
-  /** Everything that a broker hears, in order. */
-  async function listen(broker: RedisBroker, worker: string): Promise<unknown[]> {
+  /** Everything that a store hears, in order. */
+  async function listen(store: RedisStore, worker: string): Promise<unknown[]> {
     const heard: unknown[] = [];
-    await broker.onWake(worker, (queue, handed) => heard.push(['wake', queue, handed?.id]));
-    await broker.onSignal(QUEUE, (signal) => heard.push(['signal', signal]));
-    await broker.onSettled(QUEUE, (end) => heard.push(['settled', end]));
-    await broker.onEvents(QUEUE, (events) => heard.push(...events.map(({ event, id }) => ['event', event, id])));
+    await store.workers.onWake(worker, (queue, handed) => heard.push(['wake', queue, handed?.id]));
+    await store.notices.onSignal(QUEUE, (signal) => heard.push(['signal', signal]));
+    await store.notices.onSettled(QUEUE, (end) => heard.push(['settled', end]));
+    await store.notices.onEvents(QUEUE, (events) => heard.push(...events.map(({ event, id }) => ['event', event, id])));
     return heard;
   }
 
-  async function work(broker: RedisBroker, worker: string): Promise<void> {
+  async function work(store: RedisStore, worker: string): Promise<void> {
     const turn = { worker, leaseMs: 8000, alone: false, adopt: undefined };
     const take = (call: number, want: number) =>
-      broker.settleAndReserve(QUEUE, { ...turn, call, want, settlements: [] });
+      store.workers.settleAndReserve(QUEUE, { ...turn, call, want, settlements: [] });
     await take(1, 8); // finds nothing, and is handed what comes
-    const [{ id }] = await broker.enqueue(QUEUE, [{ envelope: encodeEnvelope(1, undefined, undefined, '1') }]);
-    await broker.awaitSettled(QUEUE, id, 10_000);
+    const [{ id }] = await store.intake.enqueue(QUEUE, [{ envelope: encodeEnvelope(1, undefined, undefined, '1') }]);
+    await store.notices.awaitSettled(QUEUE, id, 10_000);
     const { jobs } = await take(2, 8);
-    await broker.cancel(QUEUE, id);
+    await store.curation.cancel(QUEUE, id);
     const settlements = jobs.map((job) => ({ op: 'complete' as const, ...job, result: '2', keep: false as const }));
-    await broker.settleAndReserve(QUEUE, { ...turn, call: 3, want: 0, settlements });
-    await broker.setPaused(QUEUE, true);
-    await broker.setPaused(QUEUE, false);
+    await store.workers.settleAndReserve(QUEUE, { ...turn, call: 3, want: 0, settlements });
+    await store.curation.setPaused(QUEUE, true);
+    await store.curation.setPaused(QUEUE, false);
   }
 
   /** One PING behind whatever was published before: it was delivered. */
-  async function settled(broker: RedisBroker): Promise<void> {
-    const { subscriptions } = broker as unknown as { subscriptions: { client: Redis } };
+  async function settled(store: RedisStore): Promise<void> {
+    const { subscriptions } = store.connection as unknown as { subscriptions: { client: Redis } };
     await subscriptions.client.ping();
   }
 

@@ -1,18 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { loadScripts } from '../../src/redis/wire/script-library.js';
-import { describeBroker } from '../contract/broker.contract.js';
+import { describeStore } from '../contract/store.contract.js';
 import { RedisDriver } from './redis-driver.js';
 import { withKeyCheck } from './script-header.js';
 
 // The whole contract once more, by scripts that fail at the first key that is undeclared or of another type.
-describeBroker({
+describeStore({
   name: 'redis with checked keys',
   openStore: async () => {
     const driver = await RedisDriver.open({
       scriptsOf: (clockKey) => withKeyCheck(loadScripts(clockKey), clockKey),
     });
-    return driver.store;
+    return driver.fixture;
   },
 });
 

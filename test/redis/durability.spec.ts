@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Durability } from '../../src/core/durability.js';
 import { DurabilityUnconfirmedError, UnsupportedError } from '../../src/core/errors.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { refuseMissingFsync } from '../../src/redis/wire/server-facts.js';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
@@ -17,14 +17,14 @@ const ONE: Durability = { replicas: 1, fsync: false, timeoutMs: 5000 };
 const SOON: Durability = { ...ONE, timeoutMs: 200 };
 const LOCAL: Durability = { replicas: 0, fsync: true, timeoutMs: 1000 };
 
-const brokers: RedisBroker[] = [];
+const stores: RedisStore[] = [];
 
-const prefixes = new Map<RedisBroker, string>();
-const prefixOf = (broker: RedisBroker) => String(prefixes.get(broker));
+const prefixes = new Map<RedisStore, string>();
+const prefixOf = (store: RedisStore) => String(prefixes.get(store));
 
-async function open(server: number | { nodes: { host: string; port: number }[] }): Promise<RedisBroker> {
+async function open(server: number | { nodes: { host: string; port: number }[] }): Promise<RedisStore> {
   const prefix = `t-${randomBytes(6).toString('hex')}`;
-  const broker = new RedisBroker({
+  const store = new RedisStore({
     connection: typeof server === 'number' ? `redis://127.0.0.1:${server}` : server,
     prefix,
     commandTimeoutMs: 5000,
@@ -34,14 +34,14 @@ async function open(server: number | { nodes: { host: string; port: number }[] }
     maxCrashes: 3,
     logLines: 100,
   });
-  brokers.push(broker);
-  prefixes.set(broker, prefix);
-  await broker.open();
-  return broker;
+  stores.push(store);
+  prefixes.set(store, prefix);
+  await store.connection.open();
+  return store;
 }
 
 afterEach(async () => {
-  await Promise.all(brokers.splice(0).map((broker) => broker.close()));
+  await Promise.all(stores.splice(0).map((store) => store.connection.close()));
 });
 
 const job = (n: number | string = 0) => ({ envelope: `1abc\n${JSON.stringify(n)}` });
@@ -89,73 +89,75 @@ describe('with a replica', () => {
   }
 
   it('resolves once the replica has the job', async () => {
-    const broker = await open(primary.port);
-    const [receipt] = await broker.enqueue('mail', [job('here')], ONE);
+    const store = await open(primary.port);
+    const [receipt] = await store.intake.enqueue('mail', [job('here')], ONE);
     const key = (await admin.keys('*:jobs')).find((name) => name.includes('mail'));
     expect(await replicaAdmin.hget(String(key), receipt.id)).toBe('1abc\n"here"');
   });
 
   it('waits once for a thousand enqueues', async () => {
-    const broker = await open(primary.port);
-    await broker.enqueue('mail', [job()], ONE);
+    const store = await open(primary.port);
+    await store.intake.enqueue('mail', [job()], ONE);
     const before = await waits();
-    const receipts = await Promise.all(Array.from({ length: 1000 }, (_, n) => broker.enqueue('mail', [job(n)], ONE)));
+    const receipts = await Promise.all(
+      Array.from({ length: 1000 }, (_, n) => store.intake.enqueue('mail', [job(n)], ONE)),
+    );
     expect((await waits()) - before).toBe(1);
     expect(new Set(receipts.map(([{ id }]) => id)).size).toBe(1000);
-    expect((await broker.counts('mail')).ready).toBe(1001);
+    expect((await store.curation.counts('mail')).ready).toBe(1001);
   });
 
   it('uses a connection of its own, from the first durable enqueue on', async () => {
-    const broker = await open(primary.port);
+    const store = await open(primary.port);
     const names = async () => String(await admin.client('LIST')).match(/name=\S+:durability/g) ?? [];
-    await broker.enqueue('mail', [job()]);
+    await store.intake.enqueue('mail', [job()]);
     expect(await names()).toHaveLength(0);
-    await broker.enqueue('mail', [job()], ONE);
-    await broker.enqueue('files', [job()], ONE);
+    await store.intake.enqueue('mail', [job()], ONE);
+    await store.intake.enqueue('files', [job()], ONE);
     expect(await names()).toHaveLength(1);
   });
 
   it('says so when the replica is frozen, keeps the job, and confirms it later without storing it again', async () => {
-    const broker = await open(primary.port);
-    await broker.enqueue('mail', [job()], ONE);
+    const store = await open(primary.port);
+    await store.intake.enqueue('mail', [job()], ONE);
     replica.pause();
-    const error = await failureOf(broker.enqueue('mail', [job(1), job(2)], SOON));
+    const error = await failureOf(store.intake.enqueue('mail', [job(1), job(2)], SOON));
     expect(error).toMatchObject({ code: 'TASK_QUEUE_DURABILITY_UNCONFIRMED', queue: 'mail', wanted: 1, got: 0 });
     expect(error.ids).toHaveLength(2);
-    expect((await broker.read('mail', error.ids)).map((stored) => stored?.state)).toEqual(['ready', 'ready']);
+    expect((await store.curation.read('mail', error.ids)).map((stored) => stored?.state)).toEqual(['ready', 'ready']);
 
     const again = await failureOf(error.retry());
     expect(again.ids).toEqual(error.ids);
     replica.resume();
     await expect(untilConfirmed(again)).resolves.toMatchObject(error.ids.map((id) => ({ id, created: true })));
-    expect((await broker.counts('mail')).ready).toBe(3);
+    expect((await store.curation.counts('mail')).ready).toBe(3);
   });
 
   it('is safe to repeat with the same id', async () => {
-    const broker = await open(primary.port);
+    const store = await open(primary.port);
     replica.pause();
     const request = { envelope: '1abc order-7\n{}', userId: 'order-7' };
-    const error = await failureOf(broker.enqueue('mail', [request], SOON));
+    const error = await failureOf(store.intake.enqueue('mail', [request], SOON));
     replica.resume();
-    const [receipt] = await broker.enqueue('mail', [request], ONE);
+    const [receipt] = await store.intake.enqueue('mail', [request], ONE);
     expect(receipt).toMatchObject({ id: error.ids[0], created: false });
   });
 
   it('tells each caller of one group what its own level got', async () => {
-    const broker = await open(primary.port);
+    const store = await open(primary.port);
     const both = [
-      broker.enqueue('mail', [job()], ONE),
-      failureOf(broker.enqueue('mail', [job()], { ...SOON, replicas: 2 })),
+      store.intake.enqueue('mail', [job()], ONE),
+      failureOf(store.intake.enqueue('mail', [job()], { ...SOON, replicas: 2 })),
     ];
     const [, error] = await Promise.all(both);
     expect(error).toMatchObject({ wanted: 2, got: 1 });
   });
 
   it('does not hold up plain enqueues', async () => {
-    const broker = await open(primary.port);
+    const store = await open(primary.port);
     replica.pause();
-    const durable = broker.enqueue('mail', [job('durable')], { ...ONE, timeoutMs: 60_000 });
-    await broker.enqueue('mail', [job('plain')]);
+    const durable = store.intake.enqueue('mail', [job('durable')], { ...ONE, timeoutMs: 60_000 });
+    await store.intake.enqueue('mail', [job('plain')]);
     replica.resume();
     await durable;
   });
@@ -163,16 +165,16 @@ describe('with a replica', () => {
   it('does not take a new connection for one on which the job was written', async () => {
     const proxy = await startTcpProxy(primary.port);
     try {
-      const broker = await open(proxy.port);
-      await broker.enqueue('mail', [job()], ONE);
+      const store = await open(proxy.port);
+      await store.intake.enqueue('mail', [job()], ONE);
       replica.pause();
       // The reply to the jobs is lost: they are in the primary, and the repeated call on a new connection writes nothing.
       const dropped = proxy.dropReply((bytes) => bytes.includes('"lost"'));
-      const error = failureOf(broker.enqueue('mail', [job('lost')], SOON));
+      const error = failureOf(store.intake.enqueue('mail', [job('lost')], SOON));
       await dropped;
       expect(await error).toMatchObject({ wanted: 1, got: 0 });
       replica.resume();
-      expect((await broker.counts('mail')).ready).toBe(2);
+      expect((await store.curation.counts('mail')).ready).toBe(2);
     } finally {
       await proxy.stop();
     }
@@ -181,10 +183,10 @@ describe('with a replica', () => {
   it('does not ask a new connection about what an older one wrote', async () => {
     const proxy = await startTcpProxy(primary.port);
     try {
-      const broker = await open(proxy.port);
-      await broker.enqueue('mail', [job()], ONE);
+      const store = await open(proxy.port);
+      await store.intake.enqueue('mail', [job()], ONE);
       replica.pause();
-      const error = failureOf(broker.enqueue('mail', [job('cut')], { ...ONE, timeoutMs: 600 }));
+      const error = failureOf(store.intake.enqueue('mail', [job('cut')], { ...ONE, timeoutMs: 600 }));
       await waitUnderWay();
       proxy.reset();
       // A WAIT that follows no write of its own connection is answered at once: every replica has had "nothing".
@@ -195,32 +197,32 @@ describe('with a replica', () => {
   });
 
   describe('by a server that does not have the job', () => {
-    async function loseJobs(broker: RedisBroker): Promise<void> {
-      await admin.del(`{${prefixOf(broker)}:mail}:jobs`);
+    async function loseJobs(store: RedisStore): Promise<void> {
+      await admin.del(`{${prefixOf(store)}:mail}:jobs`);
     }
     const gone = { wanted: 1, got: 0, message: expect.stringContaining('no record of them') };
 
     it('is no confirmation when it is asked for again', async () => {
-      const broker = await open(primary.port);
-      await broker.enqueue('mail', [job()], ONE);
+      const store = await open(primary.port);
+      await store.intake.enqueue('mail', [job()], ONE);
       replica.pause();
-      const error = await failureOf(broker.enqueue('mail', [job('lost')], SOON));
+      const error = await failureOf(store.intake.enqueue('mail', [job('lost')], SOON));
       replica.resume();
-      await loseJobs(broker);
+      await loseJobs(store);
       expect(await failureOf(error.retry())).toMatchObject(gone);
     });
 
     it('is no confirmation when it took over in the middle of the wait, for those alone that are lost', async () => {
       const proxy = await startTcpProxy(primary.port);
       try {
-        const broker = await open(proxy.port);
-        await broker.enqueue('mail', [job()], ONE);
+        const store = await open(proxy.port);
+        await store.intake.enqueue('mail', [job()], ONE);
         replica.pause();
-        const lost = failureOf(broker.enqueue('mail', [job('lost')], ONE));
+        const lost = failureOf(store.intake.enqueue('mail', [job('lost')], ONE));
         await waitUnderWay();
-        await loseJobs(broker);
-        const [kept] = await broker.enqueue('mail', [{ ...job('kept'), userId: 'kept' }]);
-        const both = broker.enqueue('mail', [{ ...job('kept'), userId: 'kept' }], ONE);
+        await loseJobs(store);
+        const [kept] = await store.intake.enqueue('mail', [{ ...job('kept'), userId: 'kept' }]);
+        const both = store.intake.enqueue('mail', [{ ...job('kept'), userId: 'kept' }], ONE);
         proxy.reset();
         replica.resume();
         expect(await lost).toMatchObject(gone);
@@ -232,27 +234,27 @@ describe('with a replica', () => {
   });
 
   it('goes on after the server forgot the scripts', async () => {
-    const broker = await open(primary.port);
-    await broker.enqueue('mail', [job()], ONE);
+    const store = await open(primary.port);
+    await store.intake.enqueue('mail', [job()], ONE);
     await admin.script('FLUSH');
-    await expect(broker.enqueue('mail', [job()], ONE)).resolves.toHaveLength(1);
+    await expect(store.intake.enqueue('mail', [job()], ONE)).resolves.toHaveLength(1);
   });
 
   it('leaves the store as it is with an empty call', async () => {
-    const broker = await open(primary.port);
-    await broker.enqueue('mail', [job()], ONE);
-    await broker.enqueue('mail', [job()], ONE);
-    expect(await broker.counts('mail')).toMatchObject({ ready: 2, scheduled: 0, active: 0 });
+    const store = await open(primary.port);
+    await store.intake.enqueue('mail', [job()], ONE);
+    await store.intake.enqueue('mail', [job()], ONE);
+    expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, scheduled: 0, active: 0 });
   });
 
-  it('settles what waits when the broker closes', async () => {
-    const broker = await open(primary.port);
-    await broker.enqueue('mail', [job()], ONE);
+  it('settles what waits when the store closes', async () => {
+    const store = await open(primary.port);
+    await store.intake.enqueue('mail', [job()], ONE);
     replica.pause();
-    const waiting = failureOf(broker.enqueue('mail', [job()], { ...ONE, timeoutMs: 60_000 }));
+    const waiting = failureOf(store.intake.enqueue('mail', [job()], { ...ONE, timeoutMs: 60_000 }));
     await waitUnderWay();
-    const behind = broker.enqueue('mail', [job()], ONE).catch((error: unknown) => error);
-    await broker.close();
+    const behind = store.intake.enqueue('mail', [job()], ONE).catch((error: unknown) => error);
+    await store.connection.close();
     expect(await waiting).toMatchObject({ got: 0 });
     expect(await behind).toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
   });
@@ -260,8 +262,8 @@ describe('with a replica', () => {
 
 describe('without replicas', () => {
   it('is unconfirmed after its timeout', async () => {
-    const broker = await open(Number(new URL(String(process.env.TEST_REDIS_URL)).port));
-    expect(await failureOf(broker.enqueue('mail', [job()], SOON))).toMatchObject({ wanted: 1, got: 0 });
+    const store = await open(Number(new URL(String(process.env.TEST_REDIS_URL)).port));
+    expect(await failureOf(store.intake.enqueue('mail', [job()], SOON))).toMatchObject({ wanted: 1, got: 0 });
   });
 });
 
@@ -291,12 +293,12 @@ describe('in a cluster', () => {
   });
 
   it('asks the node that has the queue', async () => {
-    const broker = await open({ nodes: cluster.nodes });
+    const store = await open({ nodes: cluster.nodes });
     const outcomes = new Map<string, unknown>();
     // Enough queues for every node to have some; all of them at once.
     await Promise.all(
       Array.from({ length: 30 }, async (_, n) => {
-        const outcome = await broker
+        const outcome = await store.intake
           .enqueue(`q${n}`, [job()], { ...ONE, timeoutMs: 1000 })
           .catch((error: unknown) => error);
         outcomes.set(`q${n}`, outcome);
@@ -304,7 +306,7 @@ describe('in a cluster', () => {
     );
     const client = new Redis(cluster.nodes[0].port);
     for (const [queue, outcome] of outcomes) {
-      const slot = Number(await client.call('CLUSTER', 'KEYSLOT', `{${prefixOf(broker)}:${queue}}:meta`));
+      const slot = Number(await client.call('CLUSTER', 'KEYSLOT', `{${prefixOf(store)}:${queue}}:meta`));
       if (slot < Math.floor(16384 / 3)) expect(outcome).toMatchObject([{ created: true }]);
       else expect(outcome).toMatchObject({ code: 'TASK_QUEUE_DURABILITY_UNCONFIRMED', wanted: 1, got: 0 });
     }
@@ -350,10 +352,10 @@ describe('fsync', () => {
   ])('waits for %s by WAITAOF', async (_what, level, args, answer, failure) => {
     const fake = await startFakeRedis();
     try {
-      const broker = await open(fake.port);
+      const store = await open(fake.port);
       const reply = '*2\r\n$13\r\n1800000000000\r\n*0\r\n';
       fake.answer('*2\r\n$13\r\n1800000000000\r\n$10\r\n1388888888\r\n', reply, reply, answer);
-      const enqueued = broker.enqueue('mail', [job()], level);
+      const enqueued = store.intake.enqueue('mail', [job()], level);
       if (failure === undefined) await expect(enqueued).resolves.toHaveLength(1);
       else expect(await failureOf(enqueued)).toMatchObject(failure);
       const [write, sent] = fake.commands.slice(-2);
@@ -397,33 +399,33 @@ describe('fsync, on the redis-server at hand', () => {
       .join('');
   }
 
-  async function expectRefused(broker: RedisBroker, enqueued: Promise<unknown>): Promise<void> {
+  async function expectRefused(store: RedisStore, enqueued: Promise<unknown>): Promise<void> {
     await expect(enqueued).rejects.toThrow(UnsupportedError);
-    expect((await broker.counts('mail')).ready).toBe(0);
+    expect((await store.curation.counts('mail')).ready).toBe(0);
   }
 
   it('resolves when the job is on the disks it asks for', async () => {
-    const broker = await open(primary.port);
-    const enqueued = broker.enqueue('mail', [job('on both')], BOTH);
-    if (!(await broker.examine()).durability.includes('fsync')) return expectRefused(broker, enqueued);
+    const store = await open(primary.port);
+    const enqueued = store.intake.enqueue('mail', [job('on both')], BOTH);
+    if (!(await store.connection.examine()).durability.includes('fsync')) return expectRefused(store, enqueued);
     await enqueued;
     expect(onDisk(primary)).toContain('"on both"');
     expect(onDisk(replica)).toContain('"on both"');
     replica.pause();
-    await expect(broker.enqueue('mail', [job('here')], LOCAL)).resolves.toHaveLength(1);
+    await expect(store.intake.enqueue('mail', [job('here')], LOCAL)).resolves.toHaveLength(1);
     expect(onDisk(primary)).toContain('"here"');
   });
 
   it('says which disks did not confirm, and waits again for the same job', async () => {
-    const broker = await open(primary.port);
+    const store = await open(primary.port);
     replica.pause();
-    const enqueued = broker.enqueue('mail', [job('late')], { ...BOTH, timeoutMs: 200 });
-    if (!(await broker.examine()).durability.includes('fsync')) return expectRefused(broker, enqueued);
+    const enqueued = store.intake.enqueue('mail', [job('late')], { ...BOTH, timeoutMs: 200 });
+    if (!(await store.connection.examine()).durability.includes('fsync')) return expectRefused(store, enqueued);
     const error = await failureOf(enqueued);
     expect(error).toMatchObject({ wanted: 2, got: 1 });
     replica.resume();
     await expect(untilConfirmed(error)).resolves.toMatchObject([{ id: error.ids[0], created: true }]);
-    expect((await broker.counts('mail')).ready).toBe(1);
+    expect((await store.curation.counts('mail')).ready).toBe(1);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Link } from '../../src/redis/wire/link.js';
-import { QUEUE } from '../contract/broker-driver.js';
+import { QUEUE } from '../contract/store-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 
@@ -12,8 +12,8 @@ describe('enqueue.lua', () => {
     const k = driver.keys;
     const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
     const more = [k.scheduled, k.ids, k.levels, k.parked];
-    const broker = await driver.connect();
-    const { link, scripts } = broker as unknown as { link: Link; scripts: Record<string, never> };
+    const store = await driver.connect();
+    const { link, scripts } = store.connection as unknown as { link: Link; scripts: Record<string, never> };
     const args = [caller, number, mode, ...jobs];
     return (await link.run(scripts.enqueue, mode === 'plain' ? keys : [...keys, ...more], args)) as [string, string[]];
   }
@@ -63,7 +63,7 @@ describe('enqueue.lua', () => {
   ])('stores the payload %j byte for byte', async (payload) => {
     const driver = use();
     const envelope = driver.envelope({ payload });
-    const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope }]);
+    const [{ id }] = await driver.store.intake.enqueue(QUEUE, [{ envelope }]);
     expect(await driver.record(id)).toBe(envelope);
     const { jobs } = await driver.reserve('w1');
     expect(jobs[0].envelope).toBe(envelope);
@@ -100,7 +100,7 @@ describe('enqueue.lua', () => {
     const driver = use();
     await driver.putOne();
     const first = await call(driver, 'lane', 7, 'plain', 'id1', '1\n1');
-    await driver.broker.purge(QUEUE, 'ready', 200);
+    await driver.store.curation.purge(QUEUE, 'ready', 200);
     expect(await call(driver, 'lane', 7, 'plain', 'id1', '1\n1')).toEqual(first);
     expect(await driver.hash('jobs')).toEqual({});
     expect(await driver.list('ready')).toEqual([]);
@@ -110,7 +110,7 @@ describe('enqueue.lua', () => {
     const driver = use();
     await call(driver, 'lane', 1, 'plain', 'id1', '1\n1');
     await call(driver, 'lane', 2, 'plain', 'id2', '1\n2');
-    await driver.broker.purge(QUEUE, 'ready', 200);
+    await driver.store.curation.purge(QUEUE, 'ready', 200);
     expect((await call(driver, 'lane', 1, 'plain', 'id1', '1\n1'))[1]).toEqual([]);
     expect(await driver.hash('jobs')).toEqual({});
     // …and by number, not by text: 9 is older than 10.
@@ -129,7 +129,7 @@ describe('enqueue.lua', () => {
   it('tells of a user id that came twice in one call in which state the first one is', async () => {
     const driver = use();
     const job = driver.newJob({ userId: 'a', delayMs: 50 });
-    const [first, second] = await driver.broker.enqueue(QUEUE, [job, driver.newJob({ userId: 'a' })]);
+    const [first, second] = await driver.store.intake.enqueue(QUEUE, [job, driver.newJob({ userId: 'a' })]);
     expect(first).toMatchObject({ created: true, state: 'scheduled' });
     expect(second).toEqual({ id: first.id, created: false, state: 'scheduled' });
   });
@@ -138,7 +138,7 @@ describe('enqueue.lua', () => {
     const driver = use();
     const id = await driver.putOne({ userId: 'a' });
     await driver.client.hdel(driver.keys.jobs, id);
-    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
     expect(again.created).toBe(true);
     expect(await driver.hash('ids')).toEqual({ a: again.id });
   });
@@ -146,10 +146,10 @@ describe('enqueue.lua', () => {
   it('finds a parked job by its user id, however its producer writes JSON', async () => {
     const driver = use();
     const envelope = `1 a {"n": "send mail"}\n1`;
-    const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
+    const [{ id }] = await driver.store.intake.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
     const { jobs } = await driver.reserve('w1');
     await driver.settle('w1', { op: 'park', id, token: jobs[0].token, name: 'send mail' });
-    const [again] = await driver.broker.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
+    const [again] = await driver.store.intake.enqueue(QUEUE, [{ envelope, userId: 'a' }]);
     expect(again).toEqual({ id, created: false, state: 'parked' });
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ReservedJob } from '../../src/core/broker.js';
+import type { ReservedJob } from '../../src/core/ports/worker-store.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
-import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, LEASE_MS, QUEUE } from '../contract/store-driver.js';
 import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 
@@ -19,7 +19,7 @@ describe('a Redis at maxmemory', () => {
     await driver.putOne({ userId: 'known' });
     jobs = (await driver.reserve('w1', 8)).jobs;
     await seedDue(driver, { app: APP });
-    await driver.store.pushInbox('1');
+    await driver.fixture.pushInbox('1');
     await driver.client.config('SET', 'maxmemory', '1');
   });
 
@@ -32,19 +32,19 @@ describe('a Redis at maxmemory', () => {
   it('refuses new jobs, and stores none', async () => {
     await expect(driver.putOne()).rejects.toMatchObject(FULL);
     await expect(driver.put({ delayMs: 5 }, { priority: 1 })).rejects.toMatchObject(FULL);
-    await expect(driver.broker.takeInbox(QUEUE, driver.store.inbox, 1)).rejects.toMatchObject(FULL);
-    expect(await driver.client.llen(driver.store.inbox)).toBe(1);
-    const { broker } = driver;
+    await expect(driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 1)).rejects.toMatchObject(FULL);
+    expect(await driver.client.llen(driver.fixture.inbox)).toBe(1);
+    const { store } = driver;
     const job = tickJob(driver, driver.now());
-    await expect(broker.fireSchedules(QUEUE, [fireOf(driver, driver.now())])).rejects.toMatchObject(FULL);
-    await expect(broker.runScheduleNow(QUEUE, 'digest', 'h1', job)).rejects.toMatchObject(FULL);
-    await expect(broker.registerSchedule(QUEUE, rule(1, { specHash: 'h2', app: APP }))).rejects.toMatchObject(FULL);
-    expect((await broker.dueSchedules(QUEUE, 10)).due).toMatchObject([{ name: 'digest', specHash: 'h1' }]);
+    await expect(store.timetable.fire(QUEUE, [fireOf(driver, driver.now())])).rejects.toMatchObject(FULL);
+    await expect(store.timetable.runNow(QUEUE, 'digest', 'h1', job)).rejects.toMatchObject(FULL);
+    await expect(store.timetable.register(QUEUE, rule(1, { specHash: 'h2', app: APP }))).rejects.toMatchObject(FULL);
+    expect((await store.timetable.due(QUEUE, 10)).due).toMatchObject([{ name: 'digest', specHash: 'h1' }]);
     await driver.expectCounts({ ready: 13, active: 8 });
   });
 
   it('renews leases, settles in every way and reserves', async () => {
-    expect((await driver.broker.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
     const [done, again, later, back, away, ended, buried] = jobs;
     const { lost, jobs: next } = await driver.reserve('w1', 2, {
       settlements: [
@@ -70,42 +70,42 @@ describe('a Redis at maxmemory', () => {
   }
 
   it('reports, promotes, cancels, removes, retries, reclaims, pauses and trims', async () => {
-    const { broker } = driver;
-    expect((await broker.report(QUEUE, [{ ...jobs[7], progress: '1', logs: ['x'] }])).lost).toEqual([]);
+    const { store } = driver;
+    expect((await store.workers.report(QUEUE, [{ ...jobs[7], progress: '1', logs: ['x'] }])).lost).toEqual([]);
     await advance(60_000);
-    expect((await broker.promote(QUEUE, 10)).promoted).toBe(1);
+    expect((await store.duties.promote(QUEUE, 10)).promoted).toBe(1);
     const [first, second] = await driver.idsIn('ready');
-    expect(await broker.cancel(QUEUE, first)).toBe('cancelled');
-    expect(await broker.remove(QUEUE, second)).toBe('removed');
+    expect(await store.curation.cancel(QUEUE, first)).toBe('cancelled');
+    expect(await store.curation.remove(QUEUE, second)).toBe('removed');
     const [dead] = await driver.idsIn('dead');
     const settledAt = (await driver.settledOf(dead))?.settledAt ?? 0;
-    expect(await broker.retryDead(QUEUE, dead, settledAt, driver.envelope())).toBe('retried');
+    expect(await store.curation.retryDead(QUEUE, dead, settledAt, driver.envelope())).toBe('retried');
     await driver.scan();
     for (let step = 0; step < 5; step++) {
       await advance(LEASE_MS / 4);
       await driver.scan();
     }
-    expect((await broker.counts(QUEUE)).active).toBe(0);
-    await broker.setPaused(QUEUE, true);
-    await broker.setPaused(QUEUE, false);
-    await broker.leave(QUEUE, 'w1');
-    const { trimmed } = await broker.trim(QUEUE, { completed: false, cancelled: false, dead: false });
+    expect((await store.curation.counts(QUEUE)).active).toBe(0);
+    await store.curation.setPaused(QUEUE, true);
+    await store.curation.setPaused(QUEUE, false);
+    await store.workers.leave(QUEUE, 'w1');
+    const { trimmed } = await store.duties.trim(QUEUE, { completed: false, cancelled: false, dead: false });
     expect(trimmed).toBeGreaterThan(0);
-    await broker.purge(QUEUE, 'ready', 10);
+    await store.curation.purge(QUEUE, 'ready', 10);
     await driver.expectConserved();
   });
 
   it('announces, pauses, resumes and removes schedules', async () => {
-    const { broker } = driver;
-    expect(await broker.announceSchedules(QUEUE, APP, [rule(0)])).toMatchObject({ unknown: [] });
-    expect(await broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
-    expect(await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: driver.now() })).toBe('resumed');
-    expect(await broker.removeSchedule(QUEUE, 'digest')).toBe(true);
+    const { store } = driver;
+    expect(await store.timetable.announce(QUEUE, APP, [rule(0)])).toMatchObject({ unknown: [] });
+    expect(await store.timetable.pause(QUEUE, 'digest')).toBe(true);
+    expect(await store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: driver.now() })).toBe('resumed');
+    expect(await store.timetable.remove(QUEUE, 'digest')).toBe(true);
   });
 
   it('takes jobs again as soon as there is room', async () => {
     await driver.client.config('SET', 'maxmemory', '0');
     expect(await driver.putOne()).toBeTruthy();
-    expect(await driver.broker.takeInbox(QUEUE, driver.store.inbox, 5)).toBe(1);
+    expect(await driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 5)).toBe(1);
   });
 });

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { BrokerEvent, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
+import type { StoreEvent } from '../../src/core/ports/notices.js';
+import type { ReservedJob, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { wakeChannel } from '../../src/redis/keys.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { MessageLog } from '../support/message-log.js';
 import { replicaInSync } from '../support/replica.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
-import { KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
+import { KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/store-driver.js';
 import { RedisDriver } from './redis-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 
@@ -16,7 +17,7 @@ type Told = ReservedJob | 'woken';
 /** What this worker is told from now on. */
 async function listen(driver: RedisDriver, worker: string): Promise<MessageLog<Told>> {
   const told = new MessageLog<Told>();
-  await driver.broker.onWake(worker, (_queue, handed) => told.listener(handed ?? 'woken'));
+  await driver.store.workers.onWake(worker, (_queue, handed) => told.listener(handed ?? 'woken'));
   return told;
 }
 
@@ -105,14 +106,14 @@ describe('a job for which a worker waits', () => {
     const [now] = await driver.put({ userId: 'a' }, { delayMs: 1000 });
     expect(idsOf(await told.first(2))).toEqual(['woken', now]);
     expect(await driver.hash('ids')).toEqual({ a: now });
-    const [again] = await driver.broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
     expect(again).toEqual({ id: now, created: false, state: 'active' });
   });
 
   it('is told as enqueued and active', async () => {
     const driver = use();
-    const events = new MessageLog<BrokerEvent[]>();
-    const stop = await driver.broker.onEvents(QUEUE, events.listener);
+    const events = new MessageLog<StoreEvent[]>();
+    const stop = await driver.store.notices.onEvents(QUEUE, events.listener);
     await wait(driver, 'w1');
     const [first, second] = await driver.putMany(2);
     const [made] = await events.first(1);
@@ -169,7 +170,7 @@ describe('a worker that waits is only woken', () => {
   it('not at all while the queue is paused', async () => {
     const driver = use();
     const told = await wait(driver, 'w1');
-    await driver.broker.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
     const id = await driver.putOne();
     expect(await allTold(driver, told)).toEqual([]);
     expect(await driver.list('ready')).toEqual([id]);
@@ -195,7 +196,7 @@ describe('a worker that waits is only woken', () => {
     const id = await driver.putOne();
     expect(await driver.list('ready')).toEqual([id]);
     expect(await driver.hash('inflight')).toEqual({});
-    await driver.broker.purge(QUEUE, 'ready', 10);
+    await driver.store.curation.purge(QUEUE, 'ready', 10);
 
     const told = await wait(driver, 'w1');
     for (const name of ['gone-1', 'gone-2', 'gone-3']) await ask(driver, name);
@@ -238,7 +239,7 @@ describe('a worker that listens at a replica', () => {
     expect(await driver.hash('inflight')).toEqual({});
 
     // Told at both servers, the job is reserved: whichever message comes first begins that very run.
-    await driver.broker.purge(QUEUE, 'ready', 10);
+    await driver.store.curation.purge(QUEUE, 'ready', 10);
     const told = await wait(driver, 'w1');
     const next = await driver.putOne();
     const [job] = (await told.first(1)) as ReservedJob[];
@@ -257,7 +258,10 @@ describe('a repeated enqueue', () => {
     const told = await wait(driver, 'w1');
     const k = driver.keys;
     const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
-    const { link, scripts } = (await driver.connect()) as unknown as { link: Link; scripts: Record<string, never> };
+    const { link, scripts } = (await driver.connect()).connection as unknown as {
+      link: Link;
+      scripts: Record<string, never>;
+    };
     const call = () => link.run(scripts.enqueue, keys, ['lane', 1, 'plain', 'id1', '1\n1']);
     const first = await call();
     await ask(driver, 'w1', { handedFence: driver.now() * 1000 }); // waits again
@@ -334,12 +338,12 @@ describe('a message that was lost', () => {
     const jobs = await handOver(driver, 2);
     const [ready] = await driver.putMany(9);
     const turn = driver.turn('w1', { want: 3, takesHanded: true });
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
-    await driver.broker.purge(QUEUE, 'ready', 10);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
+    await driver.store.curation.purge(QUEUE, 'ready', 10);
     const told = await wait(driver, 'w1', { lane: 1, handedFence: jobs[1].fence, call: 1 });
     await driver.putOne();
     await told.first(1);
-    const again = await driver.broker.settleAndReserve(QUEUE, turn);
+    const again = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(again.jobs).toEqual(first.jobs);
     expect(again.jobs.map(({ id }) => id)).toEqual([...jobs.map(({ id }) => id), ready]);
     expect(again.fence).toBe(first.fence);
@@ -367,7 +371,7 @@ describe('a message that was lost', () => {
     await driver.scan();
     for (let step = 0; step < 4; step++) {
       await driver.advance(LEASE_MS / 4 + 1);
-      await driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+      await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS);
       await driver.scan();
     }
     const reply = await ask(driver, 'w1');
@@ -380,7 +384,7 @@ describe('a message that was lost', () => {
   describe('is not made up for', () => {
     const meanwhile: [string, (driver: RedisDriver, job: ReservedJob) => Promise<unknown>][] = [
       ['settled', (driver, job) => driver.settle('w2', driver.complete(job))],
-      ['given back', (driver) => driver.broker.reconcile(QUEUE, 'w1', [])],
+      ['given back', (driver) => driver.store.workers.reconcile(QUEUE, 'w1', [])],
       ['reclaimed', (driver) => driver.expireLeases()],
       [
         'reclaimed and taken by another worker',
@@ -392,15 +396,15 @@ describe('a message that was lost', () => {
       [
         'given back and removed',
         async (driver, { id }) => {
-          await driver.broker.reconcile(QUEUE, 'w1', []);
-          expect(await driver.broker.remove(QUEUE, id)).toBe('removed');
+          await driver.store.workers.reconcile(QUEUE, 'w1', []);
+          expect(await driver.store.curation.remove(QUEUE, id)).toBe('removed');
         },
       ],
       [
         'cancelled and given back',
         async (driver, { id }) => {
-          expect(await driver.broker.cancel(QUEUE, id)).toBe('requested');
-          await driver.broker.reconcile(QUEUE, 'w1', []);
+          expect(await driver.store.curation.cancel(QUEUE, id)).toBe('requested');
+          await driver.store.workers.reconcile(QUEUE, 'w1', []);
           expect(await driver.stateOf(id)).toBe('cancelled');
         },
       ],
@@ -419,9 +423,9 @@ describe('a message that was lost', () => {
       const driver = use();
       const [job] = await handOver(driver);
       const turn = driver.turn('w1', { want: 0 });
-      expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual(brought([job]));
+      expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual(brought([job]));
       await act(driver, job);
-      expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+      expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
       await driver.expectConserved();
     });
   });
@@ -429,7 +433,7 @@ describe('a message that was lost', () => {
   it('comes with the wish to cancel its job', async () => {
     const driver = use();
     const [{ id, token }] = await handOver(driver);
-    await driver.broker.cancel(QUEUE, id);
+    await driver.store.curation.cancel(QUEUE, id);
     const reply = await ask(driver, 'w1');
     expect(reply.jobs.map((job) => job.id)).toEqual([id]);
     expect(reply.cancelling).toEqual([id]);
@@ -438,8 +442,11 @@ describe('a message that was lost', () => {
   });
 
   it.each([
-    ['a worker that leaves', (driver: RedisDriver) => driver.broker.leave(QUEUE, 'w1')],
-    ['a reconcile that does not know of them', (driver: RedisDriver) => driver.broker.reconcile(QUEUE, 'w1', [])],
+    ['a worker that leaves', (driver: RedisDriver) => driver.store.workers.leave(QUEUE, 'w1')],
+    [
+      'a reconcile that does not know of them',
+      (driver: RedisDriver) => driver.store.workers.reconcile(QUEUE, 'w1', []),
+    ],
   ])('costs no job: %s gives them back to the front, in order', async (_who, act) => {
     const driver = use();
     const jobs = await handOver(driver, 3);
@@ -454,14 +461,18 @@ describe('a message that was lost', () => {
     const driver = use();
     const jobs = await handOver(driver, 2);
     const held = jobs.map(({ id, token }) => ({ id, token }));
-    expect(await driver.broker.reconcile(QUEUE, 'w1', held)).toEqual({ lost: [], released: 0, fence: jobs[1].fence });
+    expect(await driver.store.workers.reconcile(QUEUE, 'w1', held)).toEqual({
+      lost: [],
+      released: 0,
+      fence: jobs[1].fence,
+    });
   });
 
   it('is forgotten with the call records', async () => {
     const driver = use();
     const [job] = await handOver(driver);
     await driver.settle('w2', driver.complete(job));
-    const trim = () => driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    const trim = () => driver.store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
     await driver.advance(600_000);
     await trim();
     expect(await driver.callRecords()).toHaveProperty('w1!');

@@ -11,7 +11,7 @@ import { embedHeartbeat } from '../../scripts/build.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What each process begins with: it knows every thread it starts, and how to open a broker. */
+/** What each process begins with: it knows every thread it starts, and how to open a store. */
 const HELPERS = `
   import { createRequire, syncBuiltinESMExports } from 'node:module';
   const awake = setInterval(() => {}, 1000); // threads alone keep no process alive
@@ -35,9 +35,9 @@ const HELPERS = `
   const planOf = (given) =>
     ({ worker: 'w1', stallLimitMs: 60_000, leases: [{ queue: 'mail', leaseMs: 400 }], onBeat() {}, onStalled() {}, onFailure, ...given });`;
 
-const BROKER = `
-  const { RedisBroker } = await import('./src/redis/redis.broker.js');
-  const brokerOf = (given) => new RedisBroker({
+const STORE = `
+  const { RedisStore } = await import('./src/redis/redis-store.js');
+  const storeOf = (given) => new RedisStore({
     connection: process.env.TEST_REDIS_URL, prefix: process.env.TEST_PREFIX, commandTimeoutMs: 5000, connectTimeoutMs: 5000,
     waitForRedis: false, allowEviction: false, maxCrashes: 3, logLines: 100, ...given,
   });`;
@@ -55,7 +55,8 @@ describe('the heartbeat thread', () => {
     folder = await mkdtemp(join(tmpdir(), 'task-queue-heartbeat-'));
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    for (const part of ['core', 'options', 'schedules/rule', 'redis', 'redis/wire', 'redis/turns']) await build(part);
+    for (const part of ['core', 'core/ports', 'options', 'schedules/rule', 'redis', 'redis/wire', 'redis/turns'])
+      await build(part);
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
     embedHeartbeat(join(folder, 'src'));
     await mkdir(join(folder, 'src/redis/broken'));
@@ -91,15 +92,15 @@ describe('the heartbeat thread', () => {
     return JSON.parse(stdout) as unknown[];
   }
 
-  it('boots while the store of a worker is opened, and ends with a broker that never had one', async () => {
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true });
-      const opening = broker.open();
+  it('boots while the store of a worker is opened, and ends with a store that never had one', async () => {
+    const code = `${STORE}
+      const store = storeOf({ works: true });
+      const opening = store.connection.open();
       count();
       await opening;
-      await broker.close();
+      await store.connection.close();
       count();
-      await broker.close();`;
+      await store.connection.close();`;
     expect(await found(code)).toEqual([
       [1, 1],
       [1, 0],
@@ -107,24 +108,24 @@ describe('the heartbeat thread', () => {
   });
 
   it('ends once, for all who end it at a time', async () => {
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true });
-      await broker.open();
-      await Promise.all([broker.close(), broker.close()]);
+    const code = `${STORE}
+      const store = storeOf({ works: true });
+      await store.connection.open();
+      await Promise.all([store.connection.close(), store.connection.close()]);
       count();
-      const late = brokerOf({ works: true, connectTimeoutMs: 300 });
-      const opening = late.open().catch(({ name }) => found.push(name));
-      await late.close();
+      const late = storeOf({ works: true, connectTimeoutMs: 300 });
+      const opening = late.connection.open().catch(({ name }) => found.push(name));
+      await late.connection.close();
       await opening;
       count();
-      found.push(late.startHeartbeat(planOf()) === undefined);`;
+      found.push(late.workers.startHeartbeat(planOf()) === undefined);`;
     expect(await found(code)).toEqual([[1, 0], 'BrokerUnavailableError', [2, 0], true]);
   });
 
   it('ends where the store can not be opened', async () => {
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true, connection: 'redis://127.0.0.1:1', commandTimeoutMs: 300, connectTimeoutMs: 300 });
-      await broker.open().catch(({ name }) => found.push(name));
+    const code = `${STORE}
+      const store = storeOf({ works: true, connection: 'redis://127.0.0.1:1', commandTimeoutMs: 300, connectTimeoutMs: 300 });
+      await store.connection.open().catch(({ name }) => found.push(name));
       count();`;
     expect(await found(code)).toEqual(['BrokerUnavailableError', [1, 0]]);
   });
@@ -136,23 +137,23 @@ describe('the heartbeat thread', () => {
       `{ works: true, connection: { host: '127.0.0.1', port: Number(new URL(process.env.TEST_REDIS_URL).port), retryStrategy: () => 50 } }`,
     ],
   ])('does not boot where %s', async (_why, options) => {
-    const code = `${BROKER}
-      const broker = brokerOf(${options});
-      await broker.open();
+    const code = `${STORE}
+      const store = storeOf(${options});
+      await store.connection.open();
       count();
-      await broker.close();`;
+      await store.connection.close();`;
     expect(await found(code)).toEqual([[0, 0]]);
   });
 
   it('beats once it has a plan: the booted one first, then one of its own for each worker', async () => {
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true });
-      await broker.open();
+    const code = `${STORE}
+      const store = storeOf({ works: true });
+      await store.connection.open();
       const beats = [];
       const hearts = [];
       for (const worker of ['w1', 'w2']) {
         const beaten = new Promise((onBeat) => {
-          const heart = broker.startHeartbeat(planOf({ worker, onBeat: (queue) => onBeat(queue) }));
+          const heart = store.workers.startHeartbeat(planOf({ worker, onBeat: (queue) => onBeat(queue) }));
           heart.holds('mail', true);
           hearts.push(heart);
         });
@@ -161,7 +162,7 @@ describe('the heartbeat thread', () => {
       }
       await hearts[0].stop();
       count();
-      await broker.close(); // the other is its worker's to stop
+      await store.connection.close(); // the other is its worker's to stop
       count();
       await hearts[1].stop();
       count();
@@ -229,28 +230,28 @@ describe('the heartbeat thread', () => {
     const preload = join(folder, 'preload.cjs');
     await writeFile(preload, `require('node:fs').appendFileSync(${JSON.stringify(`${preload}.log`)}, 'x');`);
     await writeFile(`${preload}.log`, '');
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true });
-      await broker.open();
+    const code = `${STORE}
+      const store = storeOf({ works: true });
+      await store.connection.open();
       const beaten = new Promise((onBeat) => {
-        const heart = broker.startHeartbeat(planOf({ onBeat: (queue) => onBeat(heart.stop().then(() => queue)) }));
+        const heart = store.workers.startHeartbeat(planOf({ onBeat: (queue) => onBeat(heart.stop().then(() => queue)) }));
         heart.holds('mail', true);
       });
       found.push(await beaten, failures);
-      await broker.close();`;
+      await store.connection.close();`;
     expect(await found(code, flagsOf(preload), optionsOf(preload))).toEqual(['mail', []]);
     expect(await readFile(`${preload}.log`, 'utf8')).toBe('x');
   });
 
   it('is not started where the process may not start threads, and says so', async () => {
     const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
-    const code = `${BROKER}
-      const broker = brokerOf({ works: true });
-      const { heartbeat, heartbeatForbidden } = broker.capabilities;
-      await broker.open();
-      found.push(heartbeat, heartbeatForbidden, broker.startHeartbeat(planOf()) === undefined);
+    const code = `${STORE}
+      const store = storeOf({ works: true });
+      const { heartbeat, heartbeatForbidden } = store.connection.capabilities;
+      await store.connection.open();
+      found.push(heartbeat, heartbeatForbidden, store.workers.startHeartbeat(planOf()) === undefined);
       count();
-      await broker.close();
+      await store.connection.close();
       const { HeartbeatThread } = await import('./src/redis/wire/heartbeat.js');
       const thread = new HeartbeatThread(); // whatever forbids it
       thread.begin(planOf(), { connection: '', prefix: '', beat: {}, leases: [], timeoutMs: 1, connectTimeoutMs: 1 });
@@ -259,8 +260,8 @@ describe('the heartbeat thread', () => {
       found.push(failures.length);`;
     const permissions = [flag, '--no-warnings', '--allow-fs-read=*'];
     expect(await found(code, permissions)).toEqual([false, true, true, [0, 0], 1]);
-    const permitted = `${BROKER}
-      found.push(brokerOf({ works: true }).capabilities.heartbeat);`;
+    const permitted = `${STORE}
+      found.push(storeOf({ works: true }).connection.capabilities.heartbeat);`;
     expect(await found(permitted, [...permissions, '--allow-worker'])).toEqual([true]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { BLOCK_SIZE, JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import type { Link } from '../../src/redis/wire/link.js';
-import { QUEUE } from '../contract/broker-driver.js';
+import { QUEUE } from '../contract/store-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 
 describe('take-ids.lua', () => {
@@ -16,14 +16,14 @@ describe('take-ids.lua', () => {
     expect(await driver.meta('lastBlock')).toBe(String(block));
     expect(await driver.meta('format')).toBe('1');
     const other = await driver.connect();
-    const [second] = await other.enqueue(QUEUE, [driver.newJob()]);
+    const [second] = await other.intake.enqueue(QUEUE, [driver.newJob()]);
     expect(second.id).toBe(`${(block + 1).toString(36)}00`);
     await driver.advance(-60_000);
-    const third = await (await driver.connect()).enqueue(QUEUE, [driver.newJob()]);
+    const third = await (await driver.connect()).intake.enqueue(QUEUE, [driver.newJob()]);
     expect(third[0].id).toBe(`${(block + 2).toString(36)}00`);
     await driver.client.hdel(driver.keys.meta, 'lastBlock'); // a failover that lost it
     await driver.advance(60_010);
-    const fourth = await (await driver.connect()).enqueue(QUEUE, [driver.newJob()]);
+    const fourth = await (await driver.connect()).intake.enqueue(QUEUE, [driver.newJob()]);
     expect(fourth[0].id > third[0].id).toBe(true);
   });
 
@@ -40,7 +40,7 @@ describe('take-ids.lua', () => {
     await driver.client.hset(driver.keys.meta, 'format', '2');
     const refused = { code: 'TASK_QUEUE_INCOMPATIBLE_STORE', message: expect.stringContaining('format 2') };
     await expect(driver.putOne()).rejects.toMatchObject(refused);
-    await expect(driver.broker.takeInbox(QUEUE, driver.store.inbox, 1)).rejects.toMatchObject(refused);
+    await expect(driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 1)).rejects.toMatchObject(refused);
     await expect(driver.reserve('w1')).rejects.toMatchObject(refused);
     expect(await driver.client.hgetall(driver.keys.meta)).toEqual({ format: '2' });
     expect(await driver.keyNames()).toEqual(['meta']);

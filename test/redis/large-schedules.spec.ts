@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Broker } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
 import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
 import { BrokerRefusedError } from '../../src/core/errors.js';
-import type { RedisBroker } from '../../src/redis/redis.broker.js';
+import type { RedisStore } from '../../src/redis/redis-store.js';
 import { Scheduler } from '../../src/schedules/scheduler.js';
-import { QUEUE } from '../contract/broker-driver.js';
+import { QUEUE } from '../contract/store-driver.js';
 import { fireOf, MINUTE, rule, storedOf, tickJob } from '../contract/schedule-seeds.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
@@ -18,7 +18,7 @@ describe('a server that refuses large requests', () => {
   let driver: RedisDriver;
   let proxy: TcpProxy;
   /** Behind a proxy that takes 100,000 bytes a request. */
-  let limited: RedisBroker;
+  let limited: RedisStore;
 
   beforeEach(async () => {
     driver = await RedisDriver.open();
@@ -40,11 +40,11 @@ describe('a server that refuses large requests', () => {
   it('gets the fires of a call in parts, and answers for the one that it refuses alone', async () => {
     const tick = driver.now();
     const names = ['a', 'b', 'c', 'd'];
-    for (const name of names) await driver.broker.registerSchedule(QUEUE, rule(tick, { name }));
+    for (const name of names) await driver.store.timetable.register(QUEUE, rule(tick, { name }));
     const fires = names.map((name) =>
       fireOf(driver, tick, { name, jobs: [jobOf(name, tick, name === 'c' ? LARGE + LARGE : LARGE)] }),
     );
-    const answers = await limited.fireSchedules(QUEUE, fires);
+    const answers = await limited.timetable.fire(QUEUE, fires);
     expect(answers.map((answer) => (typeof answer === 'string' ? answer : answer.name))).toEqual([
       'fired',
       'fired',
@@ -54,23 +54,23 @@ describe('a server that refuses large requests', () => {
     expect(answers[2]).toBeInstanceOf(BrokerRefusedError);
     expect((answers[2] as BrokerRefusedError).message).toMatch(/max request size exceeded.* 1 job of 120\d{3} bytes/);
     expect((await storedOf(driver, 'c')).nextTick).toBe(tick);
-    expect((await driver.broker.counts(QUEUE)).ready).toBe(3);
+    expect((await driver.store.curation.counts(QUEUE)).ready).toBe(3);
   });
 
   it('gets the ticks of a backlog in parts: each has its job, once', async () => {
     const tick = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(tick));
+    await driver.store.timetable.register(QUEUE, rule(tick));
     await driver.advance(5 * MINUTE);
     const ticks = [0, 1, 2, 3, 4].map((minutes) => tick + minutes * MINUTE);
     const jobs = ticks.map((each) => jobOf('digest', each, LARGE));
     const fire = fireOf(driver, tick, { jobs, missed: 7, nextTick: tick + 6 * MINUTE });
-    expect(await limited.fireSchedules(QUEUE, [fire])).toEqual(['fired']);
+    expect(await limited.timetable.fire(QUEUE, [fire])).toEqual(['fired']);
     expect(await storedOf(driver)).toMatchObject({ nextTick: tick + 6 * MINUTE, fired: 5 });
-    const history = await driver.broker.scheduleHistory(QUEUE, 'digest', 10);
+    const history = await driver.store.timetable.history(QUEUE, 'digest', 10);
     expect(history.map((run) => run.tick)).toEqual(ticks.toReversed());
     expect(history.reduce((sum, { missed }) => sum + missed, 0)).toBe(7);
-    expect(await limited.fireSchedules(QUEUE, [fire])).toEqual(['stale']);
-    expect((await driver.broker.counts(QUEUE)).ready).toBe(5);
+    expect(await limited.timetable.fire(QUEUE, [fire])).toEqual(['stale']);
+    expect((await driver.store.curation.counts(QUEUE)).ready).toBe(5);
   });
 
   describe('and the scheduler', () => {
@@ -90,22 +90,22 @@ describe('a server that refuses large requests', () => {
       ...{ rule: { kind: 'interval', everyMs: MINUTE }, scope: 'cluster', disabled: false, payload, job: {} },
     });
 
-    const start = async (broker: Broker, ...declarations: ScheduleDeclaration[]) => {
-      const scheduler = new Scheduler({ broker, declarations, queues: [QUEUE], logger });
+    const start = async (store: Store, ...declarations: ScheduleDeclaration[]) => {
+      const scheduler = new Scheduler({ store, declarations, queues: [QUEUE], logger });
       schedulers.push(scheduler);
       await scheduler.start();
       return scheduler;
     };
 
     const fired = async () => {
-      const { jobs } = await driver.broker.list(QUEUE, 'ready', undefined, 100);
+      const { jobs } = await driver.store.curation.list(QUEUE, 'ready', undefined, 100);
       return jobs.map(({ record }) => decodeEnvelope(splitRecord(record).envelope).header.n);
     };
     const errors = () => logger.lines.filter((line) => /^(error|warn)/.test(line));
 
     it('leaves a tick that is refused, says so once, and fires the others', async () => {
       // Stored by a process without the limit.
-      const unlimited = await start(driver.broker, declare('large', LARGE + LARGE), declare('small', 1));
+      const unlimited = await start(driver.store, declare('large', LARGE + LARGE), declare('small', 1));
       await unlimited.stop();
       const scheduler = await start(limited);
       for (let minutes = 1; minutes <= 3; minutes++) {
@@ -136,7 +136,7 @@ describe('a server that refuses large requests', () => {
     });
 
     it('replaces a rule whose tick is refused', async () => {
-      const unlimited = await start(driver.broker, declare('digest', LARGE + LARGE));
+      const unlimited = await start(driver.store, declare('digest', LARGE + LARGE));
       await unlimited.stop();
       await driver.advance(MINUTE);
       const scheduler = await start(limited, declare('digest', 1));

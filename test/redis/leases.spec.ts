@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Link } from '../../src/redis/wire/link.js';
-import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, LEASE_MS, QUEUE } from '../contract/store-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 
 /** More than one step of a scan looks at. */
@@ -11,12 +11,12 @@ describe('beat.lua', () => {
 
   it('writes the lease and says whether it had lapsed, to the millisecond', async () => {
     const driver = use();
-    expect((await driver.broker.beat(QUEUE, 'w1', 100)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', 100)).lapsed).toBe(true);
     expect(await driver.zset('workers')).toEqual({ w1: driver.now() + 100 });
     await driver.advance(99);
-    expect((await driver.broker.beat(QUEUE, 'w1', 100)).lapsed).toBe(false);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', 100)).lapsed).toBe(false);
     await driver.advance(100);
-    expect((await driver.broker.beat(QUEUE, 'w1', 100)).lapsed).toBe(true);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', 100)).lapsed).toBe(true);
     expect(await driver.keyNames()).toEqual(['meta', 'workers']);
     expect(await driver.meta('seen')).toBe(String(driver.now()));
   });
@@ -24,11 +24,11 @@ describe('beat.lua', () => {
   it('names only the jobs of this very worker', async () => {
     const driver = use();
     const [one, other] = [await driver.start('w1'), await driver.start('w10')];
-    await driver.broker.cancel(QUEUE, one.id);
-    await driver.broker.cancel(QUEUE, other.id);
-    expect((await driver.broker.beat(QUEUE, 'w1', 100)).cancelling).toEqual([one.id]);
-    expect((await driver.broker.beat(QUEUE, 'w10', 100)).cancelling).toEqual([other.id]);
-    expect((await driver.broker.beat(QUEUE, 'w', 100)).cancelling).toEqual([]);
+    await driver.store.curation.cancel(QUEUE, one.id);
+    await driver.store.curation.cancel(QUEUE, other.id);
+    expect((await driver.store.workers.beat(QUEUE, 'w1', 100)).cancelling).toEqual([one.id]);
+    expect((await driver.store.workers.beat(QUEUE, 'w10', 100)).cancelling).toEqual([other.id]);
+    expect((await driver.store.workers.beat(QUEUE, 'w', 100)).cancelling).toEqual([]);
   });
 });
 
@@ -54,7 +54,7 @@ describe('reclaim.lua', () => {
     await driver.scan();
     for (let step = 0; step < 4; step++) {
       await driver.advance(LEASE_MS / 4 + 1);
-      await driver.broker.beat(QUEUE, 'w10', LEASE_MS);
+      await driver.store.workers.beat(QUEUE, 'w10', LEASE_MS);
       await driver.scan();
     }
     expect(Object.keys(await driver.hash('inflight'))).toEqual([second]);
@@ -70,7 +70,7 @@ describe('reclaim.lua', () => {
       await driver.scan();
     }
     await driver.advance(LEASE_MS / 4);
-    const first = await driver.broker.reclaim(QUEUE, LEASE_MS);
+    const first = await driver.store.duties.reclaim(QUEUE, LEASE_MS);
     expect(first.more).toBe(true);
     expect(first.reclaimed).toBeLessThan(MANY);
     expect(await driver.zset('workers')).toEqual({ w1: expect.any(Number) }); // until the last step is done
@@ -90,9 +90,9 @@ describe('reclaim.lua', () => {
       await driver.advance(LEASE_MS / 4);
       if (step < 3) await driver.scan();
     }
-    expect((await driver.broker.reclaim(QUEUE, LEASE_MS)).more).toBe(true);
+    expect((await driver.store.duties.reclaim(QUEUE, LEASE_MS)).more).toBe(true);
     // It lives: it reserves what the first steps gave back, and what they had not yet seen is its own again.
-    await driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+    await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS);
     await driver.reserve('w1', MANY);
     await driver.expireLeases();
     expect(await driver.hash('inflight')).toEqual({});
@@ -122,7 +122,7 @@ describe('reclaim.lua', () => {
       ['w2', false],
     ] as const) {
       const job = await driver.start(worker, { userId: worker, priority: 2 });
-      if (mark) await driver.broker.cancel(QUEUE, job.id);
+      if (mark) await driver.store.curation.cancel(QUEUE, job.id);
       else await driver.client.hset(driver.keys.crashes, job.id, '2');
       await driver.expireLeases();
       const record = (await driver.record(job.id)) ?? '';
@@ -145,7 +145,7 @@ describe('reconcile.lua', () => {
     const ids = await driver.put({}, {}, {}, { priority: 5 }, {});
     const { jobs } = await driver.reserve('w1', 4); // the priority first
     const held = jobs.filter(({ id }) => id === ids[1]);
-    expect(await driver.broker.reconcile(QUEUE, 'w1', held)).toMatchObject({ lost: [], released: 3 });
+    expect(await driver.store.workers.reconcile(QUEUE, 'w1', held)).toMatchObject({ lost: [], released: 3 });
     expect(await driver.list('ready')).toEqual([ids[0], ids[2], ids[4]]);
     expect(Object.keys(await driver.zset('priority'))).toEqual([ids[3]]);
     expect(Object.keys(await driver.hash('inflight'))).toEqual([ids[1]]);
@@ -157,7 +157,7 @@ describe('reconcile.lua', () => {
     const ids = await driver.putMany(MANY);
     const { jobs } = await driver.reserve('w1', MANY);
     const held = jobs.slice(0, 10);
-    expect(await driver.broker.reconcile(QUEUE, 'w1', held)).toMatchObject({ lost: [], released: MANY - 10 });
+    expect(await driver.store.workers.reconcile(QUEUE, 'w1', held)).toMatchObject({ lost: [], released: MANY - 10 });
     expect((await driver.list('ready')).sort()).toEqual(ids.slice(10).sort());
   });
 
@@ -168,7 +168,7 @@ describe('reconcile.lua', () => {
     await driver.putMany(500);
     // Both travel on one connection: the turn comes between the steps, and is not in the list of what is held.
     const [{ released }, turn] = await Promise.all([
-      driver.broker.reconcile(QUEUE, 'w1', jobs),
+      driver.store.workers.reconcile(QUEUE, 'w1', jobs),
       driver.reserve('w1', 500),
     ]);
     expect(released).toBe(0);
@@ -180,9 +180,9 @@ describe('reconcile.lua', () => {
   it('ends a job whose cancellation was asked for, and tells who waits for it', async () => {
     const driver = use();
     const { id } = await driver.start('w1', { priority: 3 });
-    await driver.broker.awaitSettled(QUEUE, id, 60_000);
-    await driver.broker.cancel(QUEUE, id);
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.notices.awaitSettled(QUEUE, id, 60_000);
+    await driver.store.curation.cancel(QUEUE, id);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.stateOf(id)).toBe('cancelled');
     for (const gone of ['cancelling', 'waiters', 'levels']) expect(await driver.keyNames()).not.toContain(gone);
     expect(await driver.meta('cancelledBytes')).toBe(String(Buffer.byteLength((await driver.record(id)) ?? '')));
@@ -192,7 +192,7 @@ describe('reconcile.lua', () => {
     const driver = use();
     const { id } = await driver.start('w1');
     await driver.client.hset(driver.keys.crashes, id, '2');
-    await driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.list('suspects')).toEqual([id]);
     expect(await driver.keyNames()).not.toContain('ready');
   });
@@ -205,11 +205,11 @@ describe('leave.lua', () => {
     const driver = use();
     const { id } = await driver.start('w1');
     await driver.reserve('w1', 5);
-    await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.workers.leave(QUEUE, 'w1');
     expect(await driver.list('ready')).toEqual([id]);
     expect(await driver.keyNames()).toEqual(['inflight', 'jobs', 'meta', 'ready']);
-    await driver.broker.remove(QUEUE, id);
-    await driver.broker.purge(QUEUE, 'ready', 10);
+    await driver.store.curation.remove(QUEUE, id);
+    await driver.store.curation.purge(QUEUE, 'ready', 10);
     await expectOnlyResidue(driver);
   });
 
@@ -234,7 +234,7 @@ describe('leave.lua', () => {
       }
       return run.call(this, script, keys, args, until);
     });
-    await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.workers.leave(QUEUE, 'w1');
     spy.mockRestore();
     expect(arrived).toBe(true);
     expect((await driver.list('ready')).sort()).toEqual(ids);
@@ -248,7 +248,7 @@ describe('leave.lua', () => {
     await driver.reserve('w1', 5);
     await driver.reserve('w2', 5);
     const [leaver, other] = [await driver.wakesOf('w1'), await driver.wakesOf('w2')];
-    await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.workers.leave(QUEUE, 'w1');
     expect(await other.first(1)).toEqual([QUEUE]);
     expect(leaver.messages).toEqual([]);
   });
@@ -261,16 +261,16 @@ describe('report.lua', () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
     const report = (logs: string[], progress?: string) =>
-      driver.broker.report(QUEUE, [
+      driver.store.workers.report(QUEUE, [
         { id, token, progress, logs },
         { id, token: 'w1:1', progress: '9', logs: ['no'] },
       ]);
     expect(await report(['a', 'b ü'], '1')).toEqual({ lost: [id] });
     await report(['c', 'd'], '{"a":2}');
     expect(await driver.hash('notes')).toEqual({ [`${id}:progress`]: '{"a":2}', [`${id}:logs`]: 'b ü\nc\nd' });
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(['b ü', 'c', 'd']);
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['b ü', 'c', 'd']);
     await driver.settle('w1', driver.complete({ id, token }, '1', KEEP));
     expect(await report(['late'])).toEqual({ lost: [id, id] });
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(['b ü', 'c', 'd']);
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['b ü', 'c', 'd']);
   });
 });

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { aclRule } from '../../scripts/acl.mjs';
-import type { Settlement, WorkerTurn } from '../../src/core/broker.js';
+import type { Settlement, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
-import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, LEASE_MS, QUEUE } from '../contract/store-driver.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
 import { RedisDriver } from './redis-driver.js';
 
@@ -41,7 +41,7 @@ class Load {
 
   async step(): Promise<void> {
     const { driver } = this;
-    const { broker } = driver;
+    const { store } = driver;
     const round = ++this.round;
     this.waiting.push(...['plain', 'later', 'high'].map((kind) => `${kind}-${round}`));
     for (const userId of [...this.waiting]) {
@@ -51,17 +51,17 @@ class Load {
         ...(userId.startsWith('high') && { priority: 2 }),
       };
       await this.tryTo(async () => {
-        await broker.enqueue(QUEUE, [driver.newJob(seed)]);
+        await store.intake.enqueue(QUEUE, [driver.newJob(seed)]);
         this.waiting.splice(this.waiting.indexOf(userId), 1);
         this.stored.add(userId);
       });
     }
     await driver.advance(5);
-    await this.tryTo(() => broker.promote(QUEUE, 10));
+    await this.tryTo(() => store.duties.promote(QUEUE, 10));
     await this.turn();
-    await this.tryTo(() => broker.reclaim(QUEUE, LEASE_MS));
-    await this.tryTo(() => broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP }));
-    await this.tryTo(() => broker.beat(QUEUE, 'w1', LEASE_MS));
+    await this.tryTo(() => store.duties.reclaim(QUEUE, LEASE_MS));
+    await this.tryTo(() => store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP }));
+    await this.tryTo(() => store.workers.beat(QUEUE, 'w1', LEASE_MS));
     await this.turn();
   }
 
@@ -69,7 +69,7 @@ class Load {
     this.open ??= this.driver.turn('w1', { want: 4, adopt: '*', settlements: this.unsettled.splice(0) });
     const turn = this.open;
     await this.tryTo(async () => {
-      const { jobs } = await this.driver.broker.settleAndReserve(QUEUE, turn);
+      const { jobs } = await this.driver.store.workers.settleAndReserve(QUEUE, turn);
       this.open = undefined;
       for (const job of jobs) {
         const { id, token, envelope } = job;

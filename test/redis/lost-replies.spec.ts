@@ -1,27 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CallOutcomeUnknownError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
+import { ScheduleNotFoundError } from '../../src/schedules/rule/schedule-errors.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { ScheduleService } from '../../src/schedules/schedule.service.js';
-import type { RedisBroker } from '../../src/redis/redis.broker.js';
+import type { RedisStore } from '../../src/redis/redis-store.js';
 import { loadScripts, readOnly } from '../../src/redis/wire/script-library.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
 import { knownQueues } from '../support/known-queues.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
-import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, QUEUE } from '../contract/store-driver.js';
 import { fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 
 /** Long enough for two attempts and a new connection in between, also on a busy machine. */
 const TIMEOUT_MS = 1500;
 
-/** A broker behind a proxy, and one beside it that sees what is stored. */
+/** A store behind a proxy, and one beside it that sees what is stored. */
 describe('lost replies', () => {
   let server: RedisServer;
   let driver: RedisDriver;
   let proxy: TcpProxy;
-  let broker: RedisBroker;
+  let store: RedisStore;
   let shas: Record<string, string[]>;
 
   const requestOf = (name: string) => (bytes: string) => shas[name].some((sha) => bytes.includes(sha));
@@ -30,12 +31,12 @@ describe('lost replies', () => {
     server = await startRedisServer();
     driver = await RedisDriver.open({ url: server.url });
     proxy = await startTcpProxy(server.port);
-    broker = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: TIMEOUT_MS });
+    store = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: TIMEOUT_MS });
     const scripts = Object.values(loadScripts(`${driver.prefix}-clock`));
     shas = Object.fromEntries(scripts.map((script) => [script.name, [script.sha, readOnly(script).sha]]));
     // Numbers at hand and scripts known: what follows is the call itself.
-    await broker.enqueue(QUEUE, [driver.newJob()]);
-    await broker.purge(QUEUE, 'ready', 10);
+    await store.intake.enqueue(QUEUE, [driver.newJob()]);
+    await store.curation.purge(QUEUE, 'ready', 10);
   });
 
   afterEach(async () => {
@@ -46,7 +47,7 @@ describe('lost replies', () => {
 
   it('stores an enqueue whose reply was dropped once, and resolves it', async () => {
     const dropped = proxy.dropReply(requestOf('enqueue'));
-    const enqueued = broker.enqueue(QUEUE, [driver.newJob(), driver.newJob({ userId: 'a', priority: 2 })]);
+    const enqueued = store.intake.enqueue(QUEUE, [driver.newJob(), driver.newJob({ userId: 'a', priority: 2 })]);
     await dropped;
     const receipts = await enqueued;
     expect(receipts.map(({ created }) => created)).toEqual([true, true]);
@@ -58,23 +59,23 @@ describe('lost replies', () => {
   it('tells a repeated enqueue that the user id was known before', async () => {
     const first = await driver.putOne({ userId: 'a' });
     const dropped = proxy.dropReply(requestOf('enqueue'));
-    const enqueued = broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
+    const enqueued = store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
     await dropped;
     expect(await enqueued).toEqual([{ id: first, created: false, state: 'ready' }]);
   });
 
   it('gives a repeated turn the reservation of the first', async () => {
     const ids = await driver.putMany(5);
-    const [done] = (await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }))).jobs;
+    const [done] = (await store.workers.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }))).jobs;
     const dropped = proxy.dropReply(requestOf('settle-and-reserve'));
     const turn = driver.turn('w1', { want: 2, settlements: [driver.complete(done)] });
-    const reserved = broker.settleAndReserve(QUEUE, turn);
+    const reserved = store.workers.settleAndReserve(QUEUE, turn);
     await dropped;
     const { jobs, lost } = await reserved;
     expect(lost).toEqual([]);
     expect(jobs.map(({ id }) => id)).toEqual(ids.slice(1, 3));
     await driver.expectCounts({ ready: 2, active: 2, completed: 1 });
-    const ended = await broker.settleAndReserve(
+    const ended = await store.workers.settleAndReserve(
       QUEUE,
       driver.turn('w1', { want: 0, settlements: jobs.map((job) => driver.complete(job)) }),
     );
@@ -82,27 +83,27 @@ describe('lost replies', () => {
   });
 
   const verbs: [string, () => Promise<unknown>][] = [
-    ['cancel', () => broker.cancel(QUEUE, 'gone')],
-    ['counts', () => broker.counts(QUEUE)],
-    ['beat', () => broker.beat(QUEUE, 'w1', 8000)],
-    ['reconcile', () => broker.reconcile(QUEUE, 'w1', [])],
-    ['report', () => broker.report(QUEUE, [])],
-    ['promote', () => broker.promote(QUEUE, 10)],
-    ['reclaim', () => broker.reclaim(QUEUE, 8000)],
-    ['trim', () => broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })],
-    ['read', () => broker.read(QUEUE, ['gone'])],
-    ['list', () => broker.list(QUEUE, 'ready', undefined, 10)],
-    ['set-paused', () => broker.setPaused(QUEUE, false)],
-    ['remove', () => broker.remove(QUEUE, 'gone')],
-    ['purge', () => broker.purge(QUEUE, 'ready', 10)],
-    ['due-schedules', () => broker.dueSchedules(QUEUE, 10)],
-    ['register-schedule', () => broker.registerSchedule(QUEUE, rule(1))],
-    ['announce-schedules', () => broker.announceSchedules(QUEUE, 'shop', [rule(1)])],
-    ['pause-schedule', () => broker.pauseSchedule(QUEUE, 's')],
-    ['resume-schedule', () => broker.resumeSchedule(QUEUE, 's', 'h', { nextTick: 1 })],
-    ['read-schedules', () => broker.readSchedules(QUEUE, ['s'])],
-    ['remove-schedule', () => broker.removeSchedule(QUEUE, 's')],
-    ['leave', () => broker.leave(QUEUE, 'w1')],
+    ['cancel', () => store.curation.cancel(QUEUE, 'gone')],
+    ['counts', () => store.curation.counts(QUEUE)],
+    ['beat', () => store.workers.beat(QUEUE, 'w1', 8000)],
+    ['reconcile', () => store.workers.reconcile(QUEUE, 'w1', [])],
+    ['report', () => store.workers.report(QUEUE, [])],
+    ['promote', () => store.duties.promote(QUEUE, 10)],
+    ['reclaim', () => store.duties.reclaim(QUEUE, 8000)],
+    ['trim', () => store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })],
+    ['read', () => store.curation.read(QUEUE, ['gone'])],
+    ['list', () => store.curation.list(QUEUE, 'ready', undefined, 10)],
+    ['set-paused', () => store.curation.setPaused(QUEUE, false)],
+    ['remove', () => store.curation.remove(QUEUE, 'gone')],
+    ['purge', () => store.curation.purge(QUEUE, 'ready', 10)],
+    ['due-schedules', () => store.timetable.due(QUEUE, 10)],
+    ['register-schedule', () => store.timetable.register(QUEUE, rule(1))],
+    ['announce-schedules', () => store.timetable.announce(QUEUE, 'shop', [rule(1)])],
+    ['pause-schedule', () => store.timetable.pause(QUEUE, 's')],
+    ['resume-schedule', () => store.timetable.resume(QUEUE, 's', 'h', { nextTick: 1 })],
+    ['read-schedules', () => store.timetable.read(QUEUE, ['s'])],
+    ['remove-schedule', () => store.timetable.remove(QUEUE, 's')],
+    ['leave', () => store.workers.leave(QUEUE, 'w1')],
   ];
 
   it.each(verbs)('repeats %s', async (name, call) => {
@@ -115,7 +116,7 @@ describe('lost replies', () => {
   it('fires a tick once', async () => {
     const tick = await seedDue(driver);
     const dropped = proxy.dropReply(requestOf('fire-schedules'));
-    const fired = broker.fireSchedules(QUEUE, [fireOf(driver, tick)]);
+    const fired = store.timetable.fire(QUEUE, [fireOf(driver, tick)]);
     await dropped;
     expect(await fired).toEqual(['stale']);
     await driver.expectCounts({ ready: 1 });
@@ -124,23 +125,23 @@ describe('lost replies', () => {
   it('runs a schedule by hand once, and tells the receipt of the first call', async () => {
     const tick = await seedDue(driver);
     const dropped = proxy.dropReply(requestOf('run-schedule'));
-    const run = broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+    const run = store.timetable.runNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
     await dropped;
     expect(await run).toMatchObject({ created: true, state: 'ready' });
-    expect(await driver.broker.scheduleHistory(QUEUE, 'digest', 10)).toHaveLength(1);
+    expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toHaveLength(1);
     await driver.expectCounts({ ready: 1 });
   });
 
   it('stores the log lines of a report once, and tells which runs are lost', async () => {
     const { id, token } = await driver.start('w1');
     const dropped = proxy.dropReply(requestOf('report'));
-    const reported = broker.report(QUEUE, [
+    const reported = store.workers.report(QUEUE, [
       { id, token, progress: '1', logs: ['one', 'two'] },
       { id: 'gone', token: 'w1:1', progress: undefined, logs: ['three'] },
     ]);
     await dropped;
     expect(await reported).toEqual({ lost: ['gone'] });
-    expect(await driver.broker.logs(QUEUE, id)).toEqual(['one', 'two']);
+    expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['one', 'two']);
   });
 
   describe('through QueueService and ScheduleService', () => {
@@ -149,7 +150,7 @@ describe('lost replies', () => {
     const place = { queue: QUEUE };
 
     beforeEach(() => {
-      queues = new QueueService(broker, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
+      queues = new QueueService(store, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
       schedules = new ScheduleService(queues, [], () => undefined);
     });
 
@@ -199,7 +200,7 @@ describe('lost replies', () => {
       const [id] = await driver.putEnded('dead', 1);
       const job = await losing('retry-dead', () => queues.retry(QUEUE, id));
       expect(job).toMatchObject({ number: id, state: 'ready' });
-      await driver.broker.remove(QUEUE, id);
+      await driver.store.curation.remove(QUEUE, id);
       await driver.putEnded('dead', 150, { ...KEEP, count: 1000 });
       expect(await losing('retry-dead', () => queues.retryAll(QUEUE), 2)).toBe(150);
       await driver.expectCounts({ ready: 150 });
@@ -209,9 +210,9 @@ describe('lost replies', () => {
       const dropped = proxy.dropReply(requestOf('set-paused'));
       const paused = queues.pause(QUEUE);
       await dropped;
-      await driver.broker.setPaused(QUEUE, false);
+      await driver.store.curation.setPaused(QUEUE, false);
       await paused;
-      expect(await driver.broker.isPaused(QUEUE)).toBe(false);
+      expect(await driver.store.curation.isPaused(QUEUE)).toBe(false);
     });
 
     it('answers every verb of a schedule as if nothing had happened', async () => {
@@ -220,8 +221,10 @@ describe('lost replies', () => {
       await losing('resume-schedule', () => schedules.resume('digest', place));
       const job = await losing('run-schedule', () => schedules.runNow('digest', place));
       expect(job).toMatchObject({ created: true, state: 'ready' });
-      expect(await losing('remove-schedule', () => schedules.remove('digest', place))).toBe(true);
-      expect(await losing('remove-schedule', () => schedules.remove('digest', place))).toBe(false);
+      await losing('remove-schedule', () => schedules.remove('digest', place));
+      await expect(losing('remove-schedule', () => schedules.remove('digest', place))).rejects.toThrow(
+        ScheduleNotFoundError,
+      );
       await driver.expectCounts({ ready: 1 });
     });
 
@@ -236,7 +239,7 @@ describe('lost replies', () => {
       await driver.expectCounts({ ready: 1 });
     });
 
-    function queuesOn({ broker: other }: RedisDriver): QueueService {
+    function queuesOn({ store: other }: RedisDriver): QueueService {
       return new QueueService(other, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
     }
 
@@ -251,14 +254,14 @@ describe('lost replies', () => {
       const calls: [string, boolean, Promise<unknown>][] = [
         ['cancel', false, queues.cancel(QUEUE, one.id)],
         ['remove', false, queues.remove(QUEUE, two.id)],
-        ['retry-dead', false, broker.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
-        ['run-schedule', false, broker.runScheduleNow(QUEUE, 'a', 'h', tickJob(driver, 1))],
+        ['retry-dead', false, store.curation.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
+        ['run-schedule', false, store.timetable.runNow(QUEUE, 'a', 'h', tickJob(driver, 1))],
         ['set-paused', true, queues.pause(QUEUE)],
         ['pause-schedule', true, schedules.pause('b', place)],
         ['remove-schedule', true, schedules.remove('c', place)],
-        ['resume-schedule', true, broker.resumeSchedule(QUEUE, 'd', 'h', next)],
-        ['register-schedule', true, broker.registerSchedule(QUEUE, rule(1))],
-        ['purge', true, broker.purge(QUEUE, 'ready', 1)],
+        ['resume-schedule', true, store.timetable.resume(QUEUE, 'd', 'h', next)],
+        ['register-schedule', true, store.timetable.register(QUEUE, rule(1))],
+        ['purge', true, store.curation.purge(QUEUE, 'ready', 1)],
       ];
       const others = [
         ...[queues.enqueue(QUEUE, 1), queues.enqueueMany(QUEUE, [{ payload: 1 }, { payload: 2 }])],
@@ -290,22 +293,22 @@ describe('lost replies', () => {
   it('settles every call on a socket that went silent, and goes on with another', async () => {
     proxy.hole();
     const receipts = await Promise.all([
-      broker.enqueue(QUEUE, [driver.newJob()]),
-      broker.counts(QUEUE),
-      broker.isPaused(QUEUE),
-      broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 })),
+      store.intake.enqueue(QUEUE, [driver.newJob()]),
+      store.curation.counts(QUEUE),
+      store.curation.isPaused(QUEUE),
+      store.workers.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 })),
     ]);
     expect(receipts[0]).toHaveLength(1);
     await driver.expectCounts({ ready: 1 });
     proxy.hole();
-    expect(await broker.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
+    expect(await store.intake.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
   });
 
   it('ignores what a given-up socket delivers late', async () => {
     const late = proxy.hold();
-    await broker.enqueue(QUEUE, [driver.newJob()]); // sent twice: once into the hold
-    await broker.enqueue(QUEUE, [driver.newJob()]);
-    await broker.purge(QUEUE, 'ready', 10);
+    await store.intake.enqueue(QUEUE, [driver.newJob()]); // sent twice: once into the hold
+    await store.intake.enqueue(QUEUE, [driver.newJob()]);
+    await store.curation.purge(QUEUE, 'ready', 10);
     await late.deliver();
     await driver.expectCounts({});
     expect(await driver.list('ready')).toEqual([]);
@@ -313,10 +316,10 @@ describe('lost replies', () => {
 
   it('reserves nothing for a turn that a given-up socket delivers late', async () => {
     await driver.putMany(4);
-    await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 }));
+    await store.workers.settleAndReserve(QUEUE, driver.turn('w1', { want: 0 }));
     const late = proxy.hold();
-    const first = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
-    const second = await broker.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
+    const first = await store.workers.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
+    const second = await store.workers.settleAndReserve(QUEUE, driver.turn('w1', { want: 1 }));
     await late.deliver();
     expect([...first.jobs, ...second.jobs]).toHaveLength(2);
     await driver.expectCounts({ ready: 2, active: 2 });
@@ -336,29 +339,29 @@ describe('lost replies', () => {
     }
 
     const cases: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
-      ['a pause', () => broker.setPaused(QUEUE, true), () => broker.setPaused(QUEUE, false)],
-      ['a pause of a schedule', () => broker.pauseSchedule(QUEUE, 'digest'), resumeDigest],
-      ['an upsert', () => broker.registerSchedule(QUEUE, rule(5)), () => broker.removeSchedule(QUEUE, 'digest')],
-      ['a cancellation', () => broker.cancel(QUEUE, 'a'), removeAndPut],
-      ['a removal', () => broker.remove(QUEUE, 'a'), removeAndPut],
+      ['a pause', () => store.curation.setPaused(QUEUE, true), () => store.curation.setPaused(QUEUE, false)],
+      ['a pause of a schedule', () => store.timetable.pause(QUEUE, 'digest'), resumeDigest],
+      ['an upsert', () => store.timetable.register(QUEUE, rule(5)), () => store.timetable.remove(QUEUE, 'digest')],
+      ['a cancellation', () => store.curation.cancel(QUEUE, 'a'), removeAndPut],
+      ['a removal', () => store.curation.remove(QUEUE, 'a'), removeAndPut],
     ];
 
     function resumeDigest() {
-      return broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: 5 });
+      return store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: 5 });
     }
 
     async function removeAndPut() {
-      await broker.remove(QUEUE, 'a');
+      await store.curation.remove(QUEUE, 'a');
       await driver.putOne({ userId: 'a' });
     }
 
     it.each(cases)('changes nothing: %s', async (_name, first, next) => {
       await seedDue(driver);
-      await broker.registerSchedule(QUEUE, rule(5, { name: 'other' })); // it has looked whose store this is
+      await store.timetable.register(QUEUE, rule(5, { name: 'other' })); // it has looked whose store this is
       await driver.putOne({ userId: 'a' });
-      const late = await givenUp(() => broker.cancel(QUEUE, 'x'), first);
+      const late = await givenUp(() => store.curation.cancel(QUEUE, 'x'), first);
       // What is called meanwhile: other lanes are busy, too.
-      const others = [broker.cancel(QUEUE, 'y'), broker.cancel(QUEUE, 'z')];
+      const others = [store.curation.cancel(QUEUE, 'y'), store.curation.cancel(QUEUE, 'z')];
       await Promise.all([untilItWorks(next), ...others.map((other) => other.catch(() => {}))]);
       const before = await driver.contents();
       await late.deliver();
@@ -368,31 +371,34 @@ describe('lost replies', () => {
 
   it('waits out a slow server', async () => {
     proxy.delay(TIMEOUT_MS / 4);
-    expect(await broker.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
+    expect(await store.intake.enqueue(QUEUE, [driver.newJob()])).toHaveLength(1);
     await driver.expectCounts({ ready: 1 });
   });
 
   it('says that nothing was stored when Redis was away from the start', async () => {
     proxy.refuse();
-    const calls = [broker.enqueue(QUEUE, [driver.newJob()]), broker.enqueue(QUEUE, [driver.newJob({ userId: 'a' })])];
+    const calls = [
+      store.intake.enqueue(QUEUE, [driver.newJob()]),
+      store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]),
+    ];
     for (const call of calls) {
       // The first call may meet the old socket on its way down; the connection is refused from then on.
       const error = await call.catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: expect.stringMatching(/BROKER_UNAVAILABLE|OUTCOME_UNKNOWN/) });
     }
-    await expect(broker.enqueue(QUEUE, [driver.newJob()])).rejects.toMatchObject({
+    await expect(store.intake.enqueue(QUEUE, [driver.newJob()])).rejects.toMatchObject({
       code: 'TASK_QUEUE_BROKER_UNAVAILABLE',
     });
-    await expect(broker.counts(QUEUE)).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+    await expect(store.curation.counts(QUEUE)).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
     await driver.expectCounts({});
     proxy.pass();
-    expect(await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]))).toHaveLength(1);
+    expect(await untilItWorks(() => store.intake.enqueue(QUEUE, [driver.newJob()]))).toHaveLength(1);
   });
 
   it('settles a thousand calls together when Redis is away', async () => {
     proxy.refuse();
-    await broker.counts(QUEUE).catch(() => {});
-    const calls = Array.from({ length: 5000 }, () => broker.enqueue(QUEUE, [driver.newJob()]));
+    await store.curation.counts(QUEUE).catch(() => {});
+    const calls = Array.from({ length: 5000 }, () => store.intake.enqueue(QUEUE, [driver.newJob()]));
     const results = await Promise.allSettled(calls);
     expect(new Set(results.map((result) => (result.status === 'rejected' ? result.reason.code : 'stored')))).toEqual(
       new Set(['TASK_QUEUE_BROKER_UNAVAILABLE']),
@@ -402,7 +408,7 @@ describe('lost replies', () => {
 
   it('never sends what waited behind others until its time was over', async () => {
     server.pause();
-    const calls = Array.from({ length: 5000 }, () => broker.enqueue(QUEUE, [driver.newJob()]));
+    const calls = Array.from({ length: 5000 }, () => store.intake.enqueue(QUEUE, [driver.newJob()]));
     const results = await Promise.allSettled(calls);
     server.resume();
     const codes = results.map((result) => (result.status === 'rejected' ? String(result.reason.code) : 'stored'));
@@ -410,13 +416,13 @@ describe('lost replies', () => {
     const refused = codes.filter((code) => code === 'TASK_QUEUE_BROKER_UNAVAILABLE').length;
     expect(open + refused).toBe(5000);
     expect(refused).toBeGreaterThan(0);
-    expect((await driver.broker.counts(QUEUE)).ready).toBeLessThanOrEqual(open);
+    expect((await driver.store.curation.counts(QUEUE)).ready).toBeLessThanOrEqual(open);
   });
 
   describe('an enqueue whose reply never comes', () => {
     async function unknown(): Promise<EnqueueOutcomeUnknownError> {
       const dropped = proxy.dropReply(requestOf('enqueue'));
-      const enqueued = broker
+      const enqueued = store.intake
         .enqueue(QUEUE, [driver.newJob({ payload: '1' }), driver.newJob({ payload: '2' })])
         .catch((reason: unknown) => reason);
       await dropped;
@@ -441,9 +447,9 @@ describe('lost replies', () => {
 
     it('is retried safely when the jobs are gone, and when others followed', async () => {
       const error = await unknown();
-      await driver.broker.purge(QUEUE, 'ready', 10);
+      await driver.store.curation.purge(QUEUE, 'ready', 10);
       proxy.pass();
-      await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]));
+      await untilItWorks(() => store.intake.enqueue(QUEUE, [driver.newJob()]));
       expect(await untilItWorks(() => error.retry())).toHaveLength(2);
       await driver.expectCounts({ ready: 1 });
     });
@@ -452,24 +458,24 @@ describe('lost replies', () => {
   it('resynchronises listeners after a reconnect', async () => {
     const signals = new MessageLog<string>();
     const wakes = new MessageLog<string>();
-    await broker.onSignal(QUEUE, ({ type }) => signals.listener(type));
-    await broker.onWake('w1', wakes.listener);
+    await store.notices.onSignal(QUEUE, ({ type }) => signals.listener(type));
+    await store.workers.onWake('w1', wakes.listener);
     proxy.reset();
     expect(await signals.first(1)).toEqual(['resync']);
     expect(await wakes.first(1)).toEqual([QUEUE]);
-    await driver.broker.setPaused(QUEUE, true);
+    await driver.store.curation.setPaused(QUEUE, true);
     expect(await signals.first(2)).toEqual(['resync', 'paused']);
   });
 
   it('goes on after Redis was killed and came back, scripts and all', async () => {
     const { port } = server;
     await server.kill();
-    const failed = await broker.enqueue(QUEUE, [driver.newJob()]).catch((reason: unknown) => reason);
+    const failed = await store.intake.enqueue(QUEUE, [driver.newJob()]).catch((reason: unknown) => reason);
     expect(failed).toMatchObject({ code: expect.stringMatching(/BROKER_UNAVAILABLE|OUTCOME_UNKNOWN/) });
     server = await startRedisServer({ port });
     await untilItWorks(() => driver.client.set(`${driver.prefix}-clock`, driver.now()));
-    const [{ id }] = await untilItWorks(() => broker.enqueue(QUEUE, [driver.newJob()]));
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.state).toBe('ready');
+    const [{ id }] = await untilItWorks(() => store.intake.enqueue(QUEUE, [driver.newJob()]));
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.state).toBe('ready');
   });
 });
 

@@ -5,7 +5,7 @@ import { Link } from '../../src/redis/wire/link.js';
 import { NumberedCaller, type Subject } from '../../src/redis/wire/numbered-caller.js';
 import type { ScriptName } from '../../src/redis/wire/script-library.js';
 import { ReplyLostError } from '../../src/redis/wire/store-errors.js';
-import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, QUEUE } from '../contract/store-driver.js';
 import { APP, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import type { RedisDriver } from './redis-driver.js';
 import { storeOfEachTest } from './store-of-each-test.js';
@@ -21,7 +21,7 @@ const CASES: Record<string, Case> = {
   cancel: {
     act: async (driver) => {
       await driver.putOne({ userId: 'a' });
-      expect(await driver.broker.cancel(QUEUE, 'a')).toBe('cancelled');
+      expect(await driver.store.curation.cancel(QUEUE, 'a')).toBe('cancelled');
     },
     meanwhile: async (driver) => {
       await driver.client.hdel(driver.keys.ids, 'a');
@@ -31,20 +31,20 @@ const CASES: Record<string, Case> = {
   remove: {
     act: async (driver) => {
       await driver.putOne({ userId: 'a' });
-      expect(await driver.broker.remove(QUEUE, 'a')).toBe('removed');
+      expect(await driver.store.curation.remove(QUEUE, 'a')).toBe('removed');
     },
     meanwhile: (driver) => driver.putOne({ userId: 'a' }),
   },
   purge: {
     act: async (driver) => {
       await driver.putMany(5);
-      expect(await driver.broker.purge(QUEUE, 'ready', 3)).toEqual({ removed: 3, more: true });
+      expect(await driver.store.curation.purge(QUEUE, 'ready', 3)).toEqual({ removed: 3, more: true });
     },
   },
   'retry-dead': {
     act: async (driver) => {
       const [id] = await driver.putEnded('dead', 1);
-      expect(await driver.broker.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('retried');
+      expect(await driver.store.curation.retryDead(QUEUE, id, driver.now(), driver.envelope())).toBe('retried');
     },
     meanwhile: async (driver) => {
       const { jobs } = await driver.reserve('w1');
@@ -60,12 +60,12 @@ const CASES: Record<string, Case> = {
         { id: 'gone', token: 'w1:1', progress: '1', logs: ['three'] },
         { id, token: 'w1:1', progress: '2', logs: [] },
       ];
-      expect(await driver.broker.report(QUEUE, reports)).toEqual({ lost: ['gone', id] });
-      expect(await driver.broker.logs(QUEUE, id)).toEqual(['one', 'two']);
+      expect(await driver.store.workers.report(QUEUE, reports)).toEqual({ lost: ['gone', id] });
+      expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['one', 'two']);
     },
   },
   'set-paused': {
-    act: (driver) => driver.broker.setPaused(QUEUE, true),
+    act: (driver) => driver.store.curation.setPaused(QUEUE, true),
     meanwhile: (driver) => driver.client.hdel(driver.keys.meta, 'paused'),
   },
   forgive: {
@@ -73,19 +73,19 @@ const CASES: Record<string, Case> = {
       const held = await driver.start('w1');
       await driver.client.hset(driver.keys.crashes, held.id, '3');
       await driver.client.hdel(driver.keys.inflight, held.id);
-      await driver.broker.reconcile(QUEUE, 'w1', [held]);
+      await driver.store.workers.reconcile(QUEUE, 'w1', [held]);
       expect(await driver.hash('crashes')).toEqual({ [held.id]: '2' });
     },
   },
   'register-schedule': {
-    act: async (driver) => expect(await driver.broker.registerSchedule(QUEUE, rule(5))).toBe('created'),
+    act: async (driver) => expect(await driver.store.timetable.register(QUEUE, rule(5))).toBe('created'),
     meanwhile: (driver) =>
       driver.client.hset(driver.keys.schedules, 'digest', `h2 active 7 - 0 0 ${driver.now()} 0 - - `),
   },
   'pause-schedule': {
     act: async (driver) => {
       await seedDue(driver);
-      expect(await driver.broker.pauseSchedule(QUEUE, 'digest')).toBe(true);
+      expect(await driver.store.timetable.pause(QUEUE, 'digest')).toBe(true);
     },
     meanwhile: (driver) =>
       driver.client.hset(driver.keys.schedules, 'digest', `h1 active 7 - 0 0 ${driver.now()} 0 - - `),
@@ -93,8 +93,8 @@ const CASES: Record<string, Case> = {
   'resume-schedule': {
     act: async (driver) => {
       await seedDue(driver);
-      await driver.broker.pauseSchedule(QUEUE, 'digest');
-      expect(await driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: 5 })).toBe('resumed');
+      await driver.store.timetable.pause(QUEUE, 'digest');
+      expect(await driver.store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: 5 })).toBe('resumed');
     },
     meanwhile: (driver) =>
       driver.client.hset(driver.keys.schedules, 'digest', `h1 paused:user - - 0 0 ${driver.now()} 0 - - `),
@@ -102,7 +102,7 @@ const CASES: Record<string, Case> = {
   'run-schedule': {
     act: async (driver) => {
       const tick = await seedDue(driver);
-      const run = await driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+      const run = await driver.store.timetable.runNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
       expect(run).toMatchObject({ created: true });
     },
     // It has run, and nothing of it was to be kept.
@@ -114,19 +114,19 @@ const CASES: Record<string, Case> = {
   'remove-schedule': {
     act: async (driver) => {
       await seedDue(driver);
-      expect(await driver.broker.removeSchedule(QUEUE, 'digest')).toBe(true);
+      expect(await driver.store.timetable.remove(QUEUE, 'digest')).toBe(true);
     },
     meanwhile: (driver) =>
       driver.client.hset(driver.keys.schedules, 'digest', `h1 active 7 - 0 0 ${driver.now()} 0 - - `),
   },
   'announce-schedules': {
     act: async (driver) => {
-      const { broker } = driver;
+      const { store } = driver;
       await seedDue(driver, { app: APP });
-      await broker.announceSchedules(QUEUE, APP, []);
+      await store.timetable.announce(QUEUE, APP, []);
       for (let step = 0; step < 3; step++) {
         await driver.advance(20_000);
-        const { removed } = await broker.announceSchedules(QUEUE, APP, []);
+        const { removed } = await store.timetable.announce(QUEUE, APP, []);
         expect(removed).toEqual(step < 2 ? [] : ['digest']);
       }
     },
@@ -163,7 +163,7 @@ describe('a script that answers with what it did', () => {
     expect(await driver.contents()).toEqual(before);
 
     // A socket that was given up may deliver its bytes behind the next call.
-    await driver.broker.remove(QUEUE, 'nobody');
+    await driver.store.curation.remove(QUEUE, 'nobody');
     await first?.again();
     expect(await driver.contents()).toEqual(before);
   });
@@ -172,7 +172,7 @@ describe('a script that answers with what it did', () => {
     const driver = use();
     await CASES.purge.act(driver);
     await driver.advance(601_000);
-    await driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    await driver.store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
     expect(await driver.callRecords()).toEqual({});
   });
 });

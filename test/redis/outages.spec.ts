@@ -7,14 +7,15 @@ import type { RedisConnection } from '../../src/redis/wire/connector.js';
 import { Connector } from '../../src/redis/wire/connector.js';
 import type { Link } from '../../src/redis/wire/link.js';
 import type { PrimaryWatch } from '../../src/redis/wire/primary-watch.js';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisCluster } from '../support/redis-cluster.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { replicaInSync } from '../support/replica.js';
 import { startTcpProxy } from '../support/tcp-proxy.mjs';
 
-/** What a test reaches for behind a broker. */
+/** What a test reaches for behind the connection of a store. */
 interface Inside {
   link: Link;
   watch: PrimaryWatch;
@@ -40,10 +41,10 @@ describe('outages', () => {
     return { started, admin };
   }
 
-  /** A broker, and one line for each event that it tells. */
-  async function open(connection: RedisConnection, options: Partial<RedisBrokerOptions> = {}) {
+  /** A store, and one line for each event that it tells. */
+  async function open(connection: RedisConnection, options: Partial<RedisStoreOptions> = {}) {
     const told = new MessageLog<string>();
-    const broker = new RedisBroker({
+    const store = new RedisStore({
       connection,
       prefix: `t-${randomBytes(6).toString('hex')}`,
       commandTimeoutMs: 1000,
@@ -55,9 +56,9 @@ describe('outages', () => {
       onConnection: (event, reason) => told.listener(`${event} ${reason}`),
       ...options,
     });
-    ends.push(() => broker.close());
-    await broker.open();
-    return { broker, told, inside: broker as unknown as Inside };
+    ends.push(() => store.connection.close());
+    await store.connection.open();
+    return { store, told, inside: store.connection as unknown as Inside };
   }
 
   const failureOf = (call: Promise<unknown>) =>
@@ -80,13 +81,13 @@ describe('outages', () => {
   describe('are told in the words of the server, once when they begin and once when they end', () => {
     it('NOREPLICAS', async () => {
       const { started, admin } = await server();
-      const { broker, told } = await open(started.url);
-      await broker.enqueue('q', [job]);
+      const { store, told } = await open(started.url);
+      await store.intake.enqueue('q', [job]);
       await admin.config('SET', 'min-replicas-to-write', '1');
       const calls = [
-        broker.enqueue('q', [job]),
-        broker.setPaused('q', true),
-        ...Array.from({ length: 40 }, () => broker.enqueue('q', [job])),
+        store.intake.enqueue('q', [job]),
+        store.curation.setPaused('q', true),
+        ...Array.from({ length: 40 }, () => store.intake.enqueue('q', [job])),
       ];
       for (const call of calls) {
         const { code, message } = await failureOf(call);
@@ -95,9 +96,9 @@ describe('outages', () => {
         expect(message).toMatch(/nothing was stored/);
         expect(message).not.toContain('did not answer');
       }
-      expect(await broker.counts('q')).toMatchObject({ ready: 1 }); // reading goes on, and ends nothing
+      expect(await store.curation.counts('q')).toMatchObject({ ready: 1 }); // reading goes on, and ends nothing
       await admin.config('SET', 'min-replicas-to-write', '0');
-      await broker.enqueue('q', [job]);
+      await store.intake.enqueue('q', [job]);
       expect(told.messages).toEqual([
         expect.stringMatching(/^refused redis:.*NOREPLICAS.*Bring them back/),
         expect.stringMatching(/^restored redis:\S+ after [0-9.]+ s; \d+ calls were held back$/),
@@ -106,12 +107,12 @@ describe('outages', () => {
 
     it('a reply that comes after others were queued behind it', async () => {
       const { started, admin } = await server();
-      const { broker } = await open(started.url, { commandTimeoutMs: 400 });
-      await broker.enqueue('q', [job]);
+      const { store } = await open(started.url, { commandTimeoutMs: 400 });
+      await store.intake.enqueue('q', [job]);
       await admin.config('SET', 'min-replicas-to-write', '1');
       // More than the lanes take at once: the last ones wait until their time is over, and never leave.
       const calls = Array.from({ length: 12 }, () =>
-        broker.enqueue(
+        store.intake.enqueue(
           'q',
           Array.from({ length: 250 }, () => job),
         ),
@@ -121,8 +122,8 @@ describe('outages', () => {
 
     it('BUSY', async () => {
       const { started, admin } = await server('--busy-reply-threshold', '50');
-      const { broker, told } = await open(started.url);
-      await broker.enqueue('q', [job]);
+      const { store, told } = await open(started.url);
+      await store.intake.enqueue('q', [job]);
       const busy = admin.eval('while true do end', 0).catch(() => {});
       const killer = new Redis(started.url, { enableReadyCheck: false });
       const isBusy = () =>
@@ -131,26 +132,26 @@ describe('outages', () => {
           () => true,
         );
       while (!(await isBusy()));
-      const { message } = await failureOf(broker.enqueue('q', [job]));
+      const { message } = await failureOf(store.intake.enqueue('q', [job]));
       expect(message).toMatch(/BUSY.*SCRIPT KILL/);
       await killer.call('SCRIPT', 'KILL');
       await busy;
       killer.disconnect();
-      await untilItWorks(() => broker.enqueue('q', [job]));
+      await untilItWorks(() => store.intake.enqueue('q', [job]));
       expect(told.messages.map((text) => text.split(' ')[0])).toEqual(['refused', 'restored']);
       expect(told.messages[0]).toMatch(/BUSY.*SCRIPT KILL/);
     });
 
     it('MISCONF and OOM, which calls are told at once', async () => {
       const { started, admin } = await server('--maxmemory-policy', 'noeviction');
-      const { broker, told } = await open(started.url);
-      await broker.enqueue('q', [job]);
+      const { store, told } = await open(started.url);
+      await store.intake.enqueue('q', [job]);
       await admin.config('SET', 'maxmemory', '1');
       for (let call = 0; call < 3; call++) {
-        expect(await failureOf(broker.enqueue('q', [job]))).toMatchObject({ code: 'TASK_QUEUE_STORE_FULL' });
+        expect(await failureOf(store.intake.enqueue('q', [job]))).toMatchObject({ code: 'TASK_QUEUE_STORE_FULL' });
       }
       await admin.config('SET', 'maxmemory', '0');
-      await broker.enqueue('q', [job]);
+      await store.intake.enqueue('q', [job]);
       expect(told.messages).toEqual([
         expect.stringMatching(/^refused .*OOM.*Raise maxmemory/),
         expect.stringMatching(/^restored .*; 3 calls were held back$/),
@@ -160,14 +161,14 @@ describe('outages', () => {
     it('WRONGPASS, after the password was changed', async () => {
       const { started, admin } = await server();
       await admin.config('SET', 'requirepass', 'old');
-      const { broker, told } = await open(`redis://:old@127.0.0.1:${started.port}`);
+      const { store, told } = await open(`redis://:old@127.0.0.1:${started.port}`);
       await admin.config('SET', 'requirepass', 'new');
       await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      const { message } = await failureOf(broker.enqueue('q', [job]));
+      const { message } = await failureOf(store.intake.enqueue('q', [job]));
       expect(message).toMatch(/WRONGPASS.*does not accept the user name or password/);
       expect(message).not.toMatch(/did not answer|old/);
       await admin.config('SET', 'requirepass', 'old');
-      await untilItWorks(() => broker.enqueue('q', [job]));
+      await untilItWorks(() => store.intake.enqueue('q', [job]));
       expect(told.messages.map((text) => text.split(' ')[0])).toEqual(['lost', 'restored']);
       expect(told.messages[0]).toMatch(/WRONGPASS/);
     });
@@ -175,16 +176,16 @@ describe('outages', () => {
     it('READONLY, of a server that became a replica', async () => {
       const { started, admin } = await server();
       const other = await server();
-      const { broker, told } = await open(started.url);
-      await broker.enqueue('q', [job]);
+      const { store, told } = await open(started.url);
+      await store.intake.enqueue('q', [job]);
       await admin.replicaof('127.0.0.1', other.started.port);
       await replicaInSync(started.port);
       for (let call = 0; call < 2; call++) {
-        const { message } = await failureOf(broker.enqueue('q', [job]));
+        const { message } = await failureOf(store.intake.enqueue('q', [job]));
         expect(message).toMatch(/READONLY.*read-only replica\. Connect to its primary/);
       }
       await admin.call('REPLICAOF', 'NO', 'ONE');
-      await untilItWorks(() => broker.enqueue('q', [job]));
+      await untilItWorks(() => store.intake.enqueue('q', [job]));
       expect(told.messages.map((text) => text.split(' ')[0])).toEqual(['refused', 'restored']);
     });
   });
@@ -192,22 +193,22 @@ describe('outages', () => {
   it('NOPERM inside a script names command and key', async () => {
     const { started, admin } = await server();
     await admin.call('ACL', 'SETUSER', 'me', 'on', 'nopass', '~*', '&*', '+@all', '-rpush');
-    const { broker, told } = await open(`redis://me:any@127.0.0.1:${started.port}`);
-    const error = await failureOf(broker.enqueue('q', [job]));
+    const { store, told } = await open(`redis://me:any@127.0.0.1:${started.port}`);
+    const error = await failureOf(store.intake.enqueue('q', [job]));
     expect(error).toMatchObject({ code: 'TASK_QUEUE_BROKER_REFUSED', reply: 'NOPERM' });
     expect(error.message).toMatch(/RPUSH on "\{t-[0-9a-f]+:q\}:ready" in enqueue\.lua/);
     await admin.call('ACL', 'SETUSER', 'me', '+rpush', 'resetkeys', '~{other}*');
-    expect((await failureOf(broker.counts('q'))).message).toMatch(/NOPERM/);
+    expect((await failureOf(store.curation.counts('q'))).message).toMatch(/NOPERM/);
     expect(told.messages).toEqual([]); // one user's rights are no outage
   });
 
   it('a server that closes idle connections is no outage', async () => {
     const { started, admin } = await server();
-    const { broker, told, inside } = await open(started.url);
+    const { store, told, inside } = await open(started.url);
     const back = once(inside.link.client as Redis, 'ready');
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'); // as `timeout` does
     await back;
-    await broker.enqueue('q', [job]);
+    await store.intake.enqueue('q', [job]);
     expect(told.messages).toEqual([]);
   });
 
@@ -229,9 +230,9 @@ describe('outages', () => {
 
     it('both connections follow the primary, though no server closes one', async () => {
       const { one, two, address } = await pair();
-      const { broker, inside, told } = await open(`redis://127.0.0.1:${address.port}`);
-      await broker.onWake('w1', () => {});
-      const channel = `${(broker as unknown as { options: RedisBrokerOptions }).options.prefix}:wake:w1`;
+      const { store, inside, told } = await open(`redis://127.0.0.1:${address.port}`);
+      await store.workers.onWake('w1', () => {});
+      const channel = `${(store.connection as unknown as { options: RedisStoreOptions }).options.prefix}:wake:w1`;
       expect(await listensAt(one.admin, channel)).toBe(true);
       await inside.watch.look(); // all is well: nothing happens
       expect(inside.link.epoch).toBe(1);
@@ -241,7 +242,7 @@ describe('outages', () => {
       address.lead(two.started.port);
       await inside.watch.look();
       while (!inside.link.ready) await once(inside.link.client as Redis, 'ready');
-      await broker.enqueue('q', [job]);
+      await store.intake.enqueue('q', [job]);
       const follows = once(inside.subscriptions.client, 'ready');
       await inside.watch.look();
       await follows;
@@ -252,9 +253,9 @@ describe('outages', () => {
 
     it('a subscriber that is led to the replica says so, and connects again until it is at the primary', async () => {
       const { one, two, address } = await pair();
-      const { broker, told } = await open(`redis://127.0.0.1:${address.port}`);
+      const { store, told } = await open(`redis://127.0.0.1:${address.port}`);
       address.lead(two.started.port);
-      const listening = broker.onWake('w1', () => {});
+      const listening = store.workers.onWake('w1', () => {});
       await told.first(1);
       expect(told.messages).toEqual([expect.stringMatching(/^replica .*read-only replica/)]);
       address.lead(one.started.port);
@@ -266,12 +267,12 @@ describe('outages', () => {
     it('leave the connections to the others alone, and their queues work', async () => {
       const cluster = await startRedisCluster();
       ends.push(() => cluster.stop());
-      const { broker, inside, told } = await open({ nodes: cluster.nodes }, { commandTimeoutMs: 1500 });
+      const { store, inside, told } = await open({ nodes: cluster.nodes }, { commandTimeoutMs: 1500 });
       const client = inside.link.client as Cluster;
       const nodeOf = (queue: string) => {
         const slot = inside.link.slotOf({
           script: { name: '', text: '', sha: '' },
-          keys: [`{${(broker as unknown as { options: RedisBrokerOptions }).options.prefix}:${queue}}:meta`],
+          keys: [`{${(store.connection as unknown as { options: RedisStoreOptions }).options.prefix}:${queue}}:meta`],
           args: [],
         });
         return Number(client.slots[slot][0].split(':')[1]);
@@ -280,20 +281,20 @@ describe('outages', () => {
       const queues = Array.from({ length: 40 }, (_, index) => `q${index}`);
       const healthy = queues.filter((queue) => nodeOf(queue) !== ill.port).slice(0, 6);
       const sick = queues.filter((queue) => nodeOf(queue) === ill.port).slice(0, 3);
-      for (const queue of [...healthy, ...sick]) await broker.enqueue(queue, [job]);
+      for (const queue of [...healthy, ...sick]) await store.intake.enqueue(queue, [job]);
       const connections = client.nodes('master').filter(({ options }) => options.port !== ill.port);
 
       ill.pause();
-      const failing = sick.map((queue) => failureOf(broker.enqueue(queue, [job])));
+      const failing = sick.map((queue) => failureOf(store.intake.enqueue(queue, [job])));
       const late = new Promise<void>((resolve) => client.once('-node', () => resolve()));
-      for (let round = 0; round < 20; round++) for (const queue of healthy) await broker.enqueue(queue, [job]);
+      for (let round = 0; round < 20; round++) for (const queue of healthy) await store.intake.enqueue(queue, [job]);
       await late;
-      for (const queue of healthy) await broker.enqueue(queue, [job]);
+      for (const queue of healthy) await store.intake.enqueue(queue, [job]);
       await Promise.all(failing);
       ill.resume();
       for (const connection of connections) expect(connection.status).toBe('ready');
       expect(client.nodes('master')).toEqual(expect.arrayContaining(connections));
-      await untilItWorks(() => broker.enqueue(sick[0], [job]));
+      await untilItWorks(() => store.intake.enqueue(sick[0], [job]));
       expect(told.messages).toEqual([
         expect.stringMatching(new RegExp(`^lost .*127.0.0.1:${ill.port}: it did not answer in time$`)),
         expect.stringMatching(/^restored /),
@@ -309,15 +310,15 @@ describe('outages', () => {
 
     it('is not held against Redis: subscribing and connecting', async () => {
       const { started } = await server();
-      const { broker, inside, told } = await open(started.url, { commandTimeoutMs: 300 });
-      const listening = broker.onSettled('q', () => {});
+      const { store, inside, told } = await open(started.url, { commandTimeoutMs: 300 });
+      const listening = store.notices.onSettled('q', () => {});
       await new Promise((resolve) => setImmediate(resolve));
       block(700);
       await listening;
       const closed = once(inside.link.client as Redis, 'close');
       (inside.link.client as Redis).disconnect(true);
       await closed;
-      const call = broker.enqueue('q', [job]);
+      const call = store.intake.enqueue('q', [job]);
       block(700);
       await call;
       expect(told.messages).toEqual([]);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { QueueKeys } from '../../src/redis/keys.js';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
+import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { loadScripts, type ScriptLibrary } from '../../src/redis/wire/script-library.js';
-import { BrokerDriver, QUEUE } from '../contract/broker-driver.js';
+import { StoreDriver, QUEUE } from '../contract/store-driver.js';
 
 const START_AT = 1_800_000_000_000;
 
@@ -12,7 +13,7 @@ type KeyName = Exclude<keyof QueueKeys, 'base' | 'signalsChannel'>;
 /** What stays of a queue whose jobs are all gone and whose workers have left. */
 export const RESIDUE = ['inflight', 'jobs', 'meta'];
 
-export interface RedisDriverOptions extends Partial<Omit<RedisBrokerOptions, 'prefix'>> {
+export interface RedisDriverOptions extends Partial<Omit<RedisStoreOptions, 'prefix'>> {
   /** Server of the raw client; default the shared one. */
   url?: string;
   /** The server's own clock instead of one that the test moves. */
@@ -20,18 +21,18 @@ export interface RedisDriverOptions extends Partial<Omit<RedisBrokerOptions, 'pr
   scriptsOf?: (clockKey: string) => ScriptLibrary;
 }
 
-/** Drives a broker of this prefix as the contract does, and looks at the very keys behind it. */
-export class RedisDriver extends BrokerDriver {
+/** Drives a store of this prefix as the contract does, and looks at the very keys behind it. */
+export class RedisDriver extends StoreDriver {
   private constructor(
     readonly prefix: string,
     readonly client: Redis,
     private readonly options: RedisDriverOptions,
-    private readonly brokers: RedisBroker[],
+    private readonly stores: RedisStore[],
     time: { now: number },
   ) {
     const clockKey = `${prefix}-clock`;
     super({
-      broker: brokers[0],
+      store: stores[0],
       clock: {
         now: () => time.now,
         advance: async (ms) => {
@@ -53,22 +54,22 @@ export class RedisDriver extends BrokerDriver {
     const client = new Redis(url);
     const time = { now: START_AT };
     await client.set(`${prefix}-clock`, time.now);
-    const broker = new RedisBroker(brokerOptions(prefix, url, options));
-    await broker.open();
-    return new RedisDriver(prefix, client, options, [broker], time);
+    const store = new RedisStore(storeOptions(prefix, url, options));
+    await store.connection.open();
+    return new RedisDriver(prefix, client, options, [store], time);
   }
 
   /** Another client of the same store. */
-  async connect(options: Partial<RedisBrokerOptions> = {}): Promise<RedisBroker> {
+  async connect(options: Partial<RedisStoreOptions> = {}): Promise<RedisStore> {
     const url = this.options.url ?? process.env.TEST_REDIS_URL ?? '';
-    const broker = new RedisBroker({ ...brokerOptions(this.prefix, url, this.options), ...options });
-    this.brokers.push(broker);
-    await broker.open();
-    return broker;
+    const store = new RedisStore({ ...storeOptions(this.prefix, url, this.options), ...options });
+    this.stores.push(store);
+    await store.connection.open();
+    return store;
   }
 
   async close(): Promise<void> {
-    for (const broker of this.brokers) await broker.close();
+    for (const store of this.stores) await store.connection.close();
     const keys = [...(await this.client.keys(`{${this.prefix}:*`)), ...(await this.client.keys(`${this.prefix}*`))];
     if (keys.length > 0) await this.client.unlink(...keys);
     this.client.disconnect();
@@ -140,7 +141,7 @@ function isCall(field: string): boolean {
   return field.startsWith('@');
 }
 
-function brokerOptions(prefix: string, url: string, options: RedisDriverOptions): RedisBrokerOptions {
+function storeOptions(prefix: string, url: string, options: RedisDriverOptions): RedisStoreOptions {
   const { url: _url, realClock, scriptsOf, ...rest } = options;
   const clockKey = `${prefix}-clock`;
   const scripts = scriptsOf?.(clockKey) ?? (realClock ? loadScripts() : loadScripts(clockKey));

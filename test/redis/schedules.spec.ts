@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { QUEUE } from '../contract/broker-driver.js';
+import { QUEUE } from '../contract/store-driver.js';
 import { APP, fireNext, fireOf, MINUTE, rule, seedDue, storedOf, tickJob } from '../contract/schedule-seeds.js';
 import { storeOfEachTest } from './store-of-each-test.js';
 
@@ -9,14 +9,14 @@ describe('schedules', () => {
   it('store a header, a spec and a tick, and the last runs beside them', async () => {
     const driver = use();
     const start = driver.now();
-    await driver.broker.registerSchedule(QUEUE, rule(start + 1000, { lookAt: start + 1500 }));
+    await driver.store.timetable.register(QUEUE, rule(start + 1000, { lookAt: start + 1500 }));
     expect(await driver.hash('schedules')).toEqual({ digest: `h1 active ${start + 1000} - 0 0 ${start} 0 - - ` });
     expect(await driver.hash('specs')).toEqual({ digest: '{"rule":"h1"}' });
     expect(await driver.zset('ticks')).toEqual({ digest: start + 1500 });
     await driver.advance(1500);
     const jobs = [tickJob(driver, start + 1000, 'digest', 3)];
     const fire = fireOf(driver, start + 1000, { jobs, missed: 4, nextTick: start + 2000, lookAt: start + 2300 });
-    expect(await driver.broker.fireSchedules(QUEUE, [fire])).toEqual(['fired']);
+    expect(await driver.store.timetable.fire(QUEUE, [fire])).toEqual(['fired']);
     const id = (await driver.hash('ids'))[`cron~digest~${start + 1000}`];
     expect(await driver.hash('schedules')).toEqual({
       digest: `h1 active ${start + 2000} ${start + 1000} 1 0 ${start} 0 ${id} - `,
@@ -25,10 +25,10 @@ describe('schedules', () => {
     expect(await driver.zset('ticks')).toEqual({ digest: start + 2300 });
     expect(await driver.hash('levels')).toEqual({ [id]: '3' });
     expect(Object.keys(await driver.zset('priority'))).toEqual([id]);
-    await driver.broker.pauseSchedule(QUEUE, 'digest');
+    await driver.store.timetable.pause(QUEUE, 'digest');
     expect((await driver.hash('schedules')).digest).toBe(`h1 paused:user - ${start + 1000} 1 0 ${start} 0 ${id} - `);
     expect(await driver.zset('ticks')).toEqual({});
-    await driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: start + 9000 });
+    await driver.store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: start + 9000 });
     expect((await driver.hash('schedules')).digest).toBe(
       `h1 active ${start + 9000} ${start + 1000} 1 0 ${start} ${start + 1500} ${id} - `,
     );
@@ -37,19 +37,19 @@ describe('schedules', () => {
   it('keep who announced them, and which rules were replaced', async () => {
     const driver = use();
     const start = await seedDue(driver, { app: 'the shop' });
-    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h2', app: 'the shop', losesTick: true }));
-    await driver.broker.registerSchedule(QUEUE, rule(start, { specHash: 'h3', app: 'the shop', losesTick: true }));
+    await driver.store.timetable.register(QUEUE, rule(start, { specHash: 'h2', app: 'the shop', losesTick: true }));
+    await driver.store.timetable.register(QUEUE, rule(start, { specHash: 'h3', app: 'the shop', losesTick: true }));
     expect(await driver.hash('schedules')).toEqual({ digest: `h3 active ${start} - 0 0 ${start} 0 - h2,h1 the shop` });
     expect(await driver.zset('announced')).toEqual({ digest: start });
     await driver.advance(5);
-    await driver.broker.announceSchedules(QUEUE, 'the shop', [rule(0, { specHash: 'h3' })]);
+    await driver.store.timetable.announce(QUEUE, 'the shop', [rule(0, { specHash: 'h3' })]);
     expect(await driver.zset('announced')).toEqual({ digest: start + 5 });
     expect(await driver.hash('apps')).toEqual({ 'the shop': `${start + 5} ${start + 5} 0` });
     await driver.advance(59_999);
-    await driver.broker.announceSchedules(QUEUE, 'the shop', []);
+    await driver.store.timetable.announce(QUEUE, 'the shop', []);
     expect(await driver.hash('apps')).toEqual({ 'the shop': `${start + 60_004} ${start + 5} 0` });
     await driver.advance(60_000);
-    await driver.broker.announceSchedules(QUEUE, 'the shop', []);
+    await driver.store.timetable.announce(QUEUE, 'the shop', []);
     expect(await driver.hash('apps')).toEqual({ 'the shop': `${start + 120_004} ${start + 120_004} 0` });
     expect((await storedOf(driver)).status).toBe('active');
   });
@@ -60,7 +60,7 @@ describe('schedules', () => {
     await fireNext(driver);
     const before = await driver.contents();
     await driver.advance(7);
-    expect(await driver.broker.registerSchedule(QUEUE, rule(driver.now()))).toBe('unchanged');
+    expect(await driver.store.timetable.register(QUEUE, rule(driver.now()))).toBe('unchanged');
     expect(await driver.contents()).toEqual(before);
   });
 
@@ -80,8 +80,8 @@ describe('schedules', () => {
     const driver = use();
     await seedDue(driver, { app: APP });
     await fireNext(driver);
-    expect(await driver.broker.removeSchedule(QUEUE, 'digest')).toBe(true);
-    await driver.broker.purge(QUEUE, 'ready', 10);
+    expect(await driver.store.timetable.remove(QUEUE, 'digest')).toBe(true);
+    await driver.store.curation.purge(QUEUE, 'ready', 10);
     const names = await driver.keyNames();
     expect(names).not.toEqual(expect.arrayContaining(['schedules']));
     for (const name of ['schedules', 'specs', 'ticks', 'announced', 'runs']) expect(names).not.toContain(name);
@@ -92,7 +92,7 @@ describe('schedules', () => {
     await seedDue(driver, { name: 'a' });
     await seedDue(driver, { name: 'b' });
     await driver.client.hdel(driver.keys.schedules, 'a');
-    expect(await driver.broker.dueSchedules(QUEUE, 10)).toMatchObject({ due: [{ name: 'b' }], nextLookAt: undefined });
+    expect(await driver.store.timetable.due(QUEUE, 10)).toMatchObject({ due: [{ name: 'b' }], nextLookAt: undefined });
     expect(await driver.zset('ticks')).toEqual({ b: driver.now() });
   });
 
@@ -100,7 +100,7 @@ describe('schedules', () => {
     const driver = use();
     const tick = driver.now();
     const names = Array.from({ length: 8 }, (_, index) => `s${index}`);
-    for (const name of names) await driver.broker.registerSchedule(QUEUE, rule(tick, { name }));
+    for (const name of names) await driver.store.timetable.register(QUEUE, rule(tick, { name }));
     const payload = JSON.stringify('x'.repeat(250_000));
     await driver.client.config('RESETSTAT');
     const fires = names.map((name) => {
@@ -108,7 +108,7 @@ describe('schedules', () => {
       const envelope = driver.envelope({ userId, name, payload });
       return fireOf(driver, tick, { name, jobs: [{ envelope, userId, scheduledFor: tick }] });
     });
-    expect(await driver.broker.fireSchedules(QUEUE, fires)).toEqual(names.map(() => 'fired'));
+    expect(await driver.store.timetable.fire(QUEUE, fires)).toEqual(names.map(() => 'fired'));
     await driver.expectCounts({ ready: 8 });
   });
 
@@ -116,11 +116,11 @@ describe('schedules', () => {
     const driver = use();
     const tick = driver.now();
     const names = Array.from({ length: 50 }, (_, index) => `s${index}`);
-    for (const name of names) await driver.broker.registerSchedule(QUEUE, rule(tick, { name }));
+    for (const name of names) await driver.store.timetable.register(QUEUE, rule(tick, { name }));
     const fires = names.map((name) => fireOf(driver, tick, { name }));
     await driver.putOne(); // numbers are at hand
     const before = await callsOf(driver.client);
-    await driver.broker.fireSchedules(QUEUE, fires);
+    await driver.store.timetable.fire(QUEUE, fires);
     expect((await callsOf(driver.client)) - before).toBeLessThan(50 * 5);
     await driver.expectCounts({ ready: 51 });
   });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { inDatabase, loadScripts, TIME_LINE, type Script } from '../../src/redis/wire/script-library.js';
-import { KEEP, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, QUEUE } from '../contract/store-driver.js';
 import { fireOf, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { RedisDriver } from './redis-driver.js';
 import { headerOf } from './script-header.js';
@@ -107,7 +107,7 @@ describe('scripts that producers in other languages run', () => {
   });
 });
 
-describe('the broker', () => {
+describe('the store', () => {
   const calls: { name: string; keys: readonly string[]; args: readonly (string | number)[] }[] = [];
   let driver: RedisDriver;
 
@@ -118,44 +118,44 @@ describe('the broker', () => {
       return run.call(this, script, keys, args, deadline);
     });
     driver = await RedisDriver.open();
-    const { broker } = driver;
+    const { store } = driver;
     await driver.put({}, { userId: 'a', priority: 3 });
     const { jobs } = await driver.reserve('w1', 2);
-    await broker.beat(QUEUE, 'w1', 8000);
-    await broker.report(QUEUE, [{ id: jobs[0].id, token: jobs[0].token, progress: '1', logs: ['x'] }]);
-    await broker.reconcile(QUEUE, 'w1', [...jobs, { id: 'gone', token: 'w1:1' }]);
+    await store.workers.beat(QUEUE, 'w1', 8000);
+    await store.workers.report(QUEUE, [{ id: jobs[0].id, token: jobs[0].token, progress: '1', logs: ['x'] }]);
+    await store.workers.reconcile(QUEUE, 'w1', [...jobs, { id: 'gone', token: 'w1:1' }]);
     await driver.settle('w1', { op: 'bury', ...jobs[0], detail: '{}', envelope: undefined, keep: KEEP });
-    await broker.retryDead(QUEUE, jobs[0].id, driver.now(), encodeEnvelope(1, undefined, undefined, '1'));
-    await broker.promoteJob(QUEUE, jobs[0].id);
-    await broker.promote(QUEUE, 10);
-    await broker.reclaim(QUEUE, 8000);
-    await broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
-    await broker.read(QUEUE, [jobs[0].id]);
-    await broker.list(QUEUE, 'ready', undefined, 10);
-    await broker.readEnds(QUEUE, 'dead', undefined, 10);
-    await broker.dropEnds(QUEUE, [{ id: 'gone', seen: 'D1' }]);
-    await broker.counts(QUEUE);
-    await broker.setPaused(QUEUE, true);
-    await broker.cancel(QUEUE, jobs[0].id);
-    await broker.remove(QUEUE, jobs[0].id);
-    await broker.purge(QUEUE, 'ready', 10);
-    await driver.store.pushInbox('1');
-    await broker.takeInbox(QUEUE, driver.store.inbox, 10);
+    await store.curation.retryDead(QUEUE, jobs[0].id, driver.now(), encodeEnvelope(1, undefined, undefined, '1'));
+    await store.curation.promoteJob(QUEUE, jobs[0].id);
+    await store.duties.promote(QUEUE, 10);
+    await store.duties.reclaim(QUEUE, 8000);
+    await store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+    await store.curation.read(QUEUE, [jobs[0].id]);
+    await store.curation.list(QUEUE, 'ready', undefined, 10);
+    await store.duties.readEnds(QUEUE, 'dead', undefined, 10);
+    await store.duties.dropEnds(QUEUE, [{ id: 'gone', seen: 'D1' }]);
+    await store.curation.counts(QUEUE);
+    await store.curation.setPaused(QUEUE, true);
+    await store.curation.cancel(QUEUE, jobs[0].id);
+    await store.curation.remove(QUEUE, jobs[0].id);
+    await store.curation.purge(QUEUE, 'ready', 10);
+    await driver.fixture.pushInbox('1');
+    await store.intake.takeInbox(QUEUE, driver.fixture.inbox, 10);
     const tick = await seedDue(driver);
-    await broker.announceSchedules(QUEUE, 'shop', []);
-    await broker.dueSchedules(QUEUE, 10);
-    await broker.fireSchedules(QUEUE, [fireOf(driver, tick)]);
-    await broker.runScheduleNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
-    await broker.pauseSchedule(QUEUE, 'digest');
-    await broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: tick });
-    await broker.readSchedules(QUEUE, ['digest']);
-    await broker.removeSchedule(QUEUE, 'digest');
+    await store.timetable.announce(QUEUE, 'shop', []);
+    await store.timetable.due(QUEUE, 10);
+    await store.timetable.fire(QUEUE, [fireOf(driver, tick)]);
+    await store.timetable.runNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
+    await store.timetable.pause(QUEUE, 'digest');
+    await store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: tick });
+    await store.timetable.read(QUEUE, ['digest']);
+    await store.timetable.remove(QUEUE, 'digest');
     await (
-      await broker.onEvents(QUEUE, () => {})
+      await store.notices.onEvents(QUEUE, () => {})
     )();
-    await broker.leave(QUEUE, 'w1');
+    await store.workers.leave(QUEUE, 'w1');
     await driver.client.hset(driver.keys.meta, 'torn', jobs[0].id); // as a script that stopped leaves it
-    await broker.reclaim(QUEUE, 8000);
+    await store.duties.reclaim(QUEUE, 8000);
     await driver.client.del(driver.keys.ready);
     await driver.client.set(driver.keys.ready, 'foreign');
     await expect(driver.put({})).rejects.toThrow('WRONGTYPE');
@@ -172,7 +172,7 @@ describe('the broker', () => {
 
   it.each(named)('passes to %s.lua the keys of its header, in order', (name, script) => {
     const { keys, least } = headerOf(script);
-    const names = keys.map((key) => (key.name === 'inbox' ? driver.store.inbox : driver.keys.base + key.name));
+    const names = keys.map((key) => (key.name === 'inbox' ? driver.fixture.inbox : driver.keys.base + key.name));
     const passed = calls.filter((call) => call.name === name).map((call) => call.keys);
     expect(passed.length).toBeGreaterThan(0);
     for (const each of passed) {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { readServerFacts, refuseUnsafeServer } from '../../src/redis/wire/server-facts.js';
 import { startFakeRedis, type FakeRedis } from '../support/fake-redis.js';
 
@@ -10,16 +10,16 @@ const info = (fields: Record<string, string>) =>
 
 describe('server facts', () => {
   let server: FakeRedis | undefined;
-  let broker: RedisBroker | undefined;
+  let store: RedisStore | undefined;
 
   afterEach(async () => {
-    await broker?.close();
+    await store?.connection.close();
     await server?.stop();
   });
 
   async function open(fields: Record<string, string>, allowEviction = false) {
     server = await startFakeRedis(info({ loading: '0', ...fields }));
-    broker = new RedisBroker({
+    store = new RedisStore({
       connection: `redis://127.0.0.1:${server.port}`,
       prefix: 'p',
       commandTimeoutMs: 2000,
@@ -29,7 +29,7 @@ describe('server facts', () => {
       maxCrashes: 3,
       logLines: 100,
     });
-    return broker.open();
+    return store.connection.open();
   }
 
   it.each([
@@ -43,7 +43,7 @@ describe('server facts', () => {
       message: expect.stringContaining(message),
     });
     expect(server?.commands).toEqual([]); // nothing was written
-    await expect(broker?.counts('q')).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
+    await expect(store?.curation.counts('q')).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
   });
 
   it('takes allkeys-* when told to', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { ReservedJob, Settlement } from '../../src/core/broker.js';
+import type { ReservedJob, Settlement } from '../../src/core/ports/worker-store.js';
 import type { RetentionRule } from '../../src/core/job.js';
 import { Link } from '../../src/redis/wire/link.js';
-import { KEEP, LEASE_MS, QUEUE } from '../contract/broker-driver.js';
+import { KEEP, LEASE_MS, QUEUE } from '../contract/store-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 
@@ -102,15 +102,15 @@ describe('settle-and-reserve.lua', () => {
     const inbox = `${driver.prefix}-inbox`;
     const long = JSON.stringify('x'.repeat(20_000));
     await driver.client.lpush(inbox, ...Array.from({ length: 6 }, () => long), '1');
-    expect(await driver.broker.takeInbox(QUEUE, inbox, 100)).toBe(4);
+    expect(await driver.store.intake.takeInbox(QUEUE, inbox, 100)).toBe(4);
     expect(await driver.meta('long')).toBe('1');
   });
 
   it('skips holes of cancelled and removed jobs and forgets them', async () => {
     const driver = use();
     const ids = await driver.putMany(30);
-    for (const id of ids.slice(0, 10)) await driver.broker.cancel(QUEUE, id);
-    for (const id of ids.slice(10, 20)) await driver.broker.remove(QUEUE, id);
+    for (const id of ids.slice(0, 10)) await driver.store.curation.cancel(QUEUE, id);
+    for (const id of ids.slice(10, 20)) await driver.store.curation.remove(QUEUE, id);
     expect(await driver.meta('readyHoles')).toBe('20');
     expect(await driver.list('ready')).toHaveLength(30);
     await driver.expectCounts({ ready: 10, cancelled: 10 });
@@ -124,7 +124,7 @@ describe('settle-and-reserve.lua', () => {
   it('gets through more holes than one turn looks at, and says that there is more', async () => {
     const driver = use();
     const ids = await driver.putMany(21);
-    for (const id of ids.slice(0, 20)) await driver.broker.remove(QUEUE, id);
+    for (const id of ids.slice(0, 20)) await driver.store.curation.remove(QUEUE, id);
     let turns = 0;
     for (;;) {
       const { jobs, backlog } = await driver.reserve('w1');
@@ -141,13 +141,13 @@ describe('settle-and-reserve.lua', () => {
     const [, settled, stale] = (await driver.putMany(5), (await driver.reserve('w1', 3)).jobs);
     const settlements = [driver.complete(settled), { ...driver.complete(stale), token: 'w9:1' }];
     const turn = driver.turn('w1', { want: 5, settlements });
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(first.jobs).toHaveLength(2);
     expect(first.lost).toEqual([stale.id]);
     const before = await driver.contents();
     await driver.putOne();
-    await driver.broker.purge(QUEUE, 'ready', 1);
-    const second = await driver.broker.settleAndReserve(QUEUE, turn);
+    await driver.store.curation.purge(QUEUE, 'ready', 1);
+    const second = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(second).toEqual({ ...first, now: driver.now() });
     const { jobs, inflight } = await driver.contents();
     expect({ jobs, inflight }).toEqual({ jobs: before.jobs, inflight: before.inflight });
@@ -159,28 +159,28 @@ describe('settle-and-reserve.lua', () => {
     const driver = use();
     await driver.putOne({ delayMs: 500 });
     const turn = driver.turn('w1', { want: 1 });
-    const first = await driver.broker.settleAndReserve(QUEUE, turn);
+    const first = await driver.store.workers.settleAndReserve(QUEUE, turn);
     expect(first.nextDueAt).toBe(driver.now() + 500);
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).nextDueAt).toBe(driver.now() + 500);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).nextDueAt).toBe(driver.now() + 500);
   });
 
   it('leaves out of a repeated answer what has another lease since', async () => {
     const driver = use();
     const [, second] = await driver.putMany(2);
     const turn = driver.turn('w1', { want: 2 });
-    const { jobs } = await driver.broker.settleAndReserve(QUEUE, turn);
-    await driver.broker.reconcile(QUEUE, 'w1', jobs.slice(1));
+    const { jobs } = await driver.store.workers.settleAndReserve(QUEUE, turn);
+    await driver.store.workers.reconcile(QUEUE, 'w1', jobs.slice(1));
     await driver.reserve('w2');
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs.map(({ id }) => id)).toEqual([second]);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs.map(({ id }) => id)).toEqual([second]);
   });
 
   it('reserves nothing for a late copy of an older call', async () => {
     const driver = use();
     const old = driver.turn('w1', { want: 1 });
-    await driver.broker.settleAndReserve(QUEUE, old);
+    await driver.store.workers.settleAndReserve(QUEUE, old);
     await driver.reserve('w1', 1);
     await driver.putOne();
-    const copy = await driver.broker.settleAndReserve(QUEUE, old);
+    const copy = await driver.store.workers.settleAndReserve(QUEUE, old);
     expect(copy.jobs).toEqual([]);
     await driver.expectCounts({ ready: 1 });
     expect((await driver.reserve('w1')).jobs).toHaveLength(1);
@@ -190,22 +190,22 @@ describe('settle-and-reserve.lua', () => {
     const driver = use();
     const turn = driver.turn('w1', { want: 1 });
     const id = await driver.putOne();
-    await driver.broker.settleAndReserve(QUEUE, turn);
-    await driver.broker.leave(QUEUE, 'w1');
-    expect((await driver.broker.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
+    await driver.store.workers.settleAndReserve(QUEUE, turn);
+    await driver.store.workers.leave(QUEUE, 'w1');
+    expect((await driver.store.workers.settleAndReserve(QUEUE, turn)).jobs).toEqual([]);
     const second = driver.turn('w2', { want: 1 });
-    await driver.broker.settleAndReserve(QUEUE, second);
+    await driver.store.workers.settleAndReserve(QUEUE, second);
     expect((await driver.expireLeases()).reclaimed).toBe(1);
-    expect((await driver.broker.settleAndReserve(QUEUE, second)).jobs).toEqual([]);
+    expect((await driver.store.workers.settleAndReserve(QUEUE, second)).jobs).toEqual([]);
     expect(await driver.list('ready')).toEqual([id]);
   });
 
   it('adopts a parked job whose name a foreign program wrote with spaces', async () => {
     const driver = use();
-    const [{ id }] = await driver.broker.enqueue(QUEUE, [{ envelope: '1 {"n": "send a mail"}\n1' }]);
+    const [{ id }] = await driver.store.intake.enqueue(QUEUE, [{ envelope: '1 {"n": "send a mail"}\n1' }]);
     const { jobs } = await driver.reserve('w1');
     await driver.settle('w1', { op: 'park', id, token: jobs[0].token, name: 'send a mail' });
-    expect((await driver.broker.read(QUEUE, [id]))[0]?.state).toBe('parked');
+    expect((await driver.store.curation.read(QUEUE, [id]))[0]?.state).toBe('parked');
     expect(await driver.idsIn('parked')).toEqual([id]);
     expect((await driver.reserve('w1', 1, { adopt: '*' })).jobs.map((job) => job.id)).toEqual([id]);
     await driver.expectCounts({ active: 1 });
@@ -240,7 +240,7 @@ describe('settle-and-reserve.lua', () => {
     const named = [jobs[0], jobs[1], jobs[0], jobs[2], jobs[1]];
     const reply = await driver.settle('w1', ...named.map((job) => settlementOf(op, job)));
     expect(reply.lost).toEqual([jobs[0].id, jobs[1].id]);
-    expect((await driver.broker.counts(QUEUE)).active).toBe(0);
+    expect((await driver.store.curation.counts(QUEUE)).active).toBe(0);
     await driver.expectConserved();
   });
 
@@ -248,7 +248,7 @@ describe('settle-and-reserve.lua', () => {
     const driver = use();
     await driver.putMany(4);
     const { jobs } = await driver.reserve('w1', 4);
-    await driver.broker.reconcile(QUEUE, 'w1', [jobs[0], jobs[2]]);
+    await driver.store.workers.reconcile(QUEUE, 'w1', [jobs[0], jobs[2]]);
     const reply = await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
     expect(reply.lost).toEqual([jobs[1].id, jobs[3].id]);
     await driver.expectCounts({ ready: 2, completed: 2 });
@@ -316,7 +316,7 @@ describe('settle-and-reserve.lua', () => {
     for (let round = 0; round < 3; round++) {
       const ids = await driver.put(...[0, 1, 2].map((index) => ({ userId: `u${round}-${index}` })));
       const { jobs } = await driver.reserve('w1', 3);
-      await driver.broker.report(QUEUE, [{ id: ids[0], token: jobs[0].token, progress: '1', logs: ['x'] }]);
+      await driver.store.workers.report(QUEUE, [{ id: ids[0], token: jobs[0].token, progress: '1', logs: ['x'] }]);
       await driver.settle('w1', ...jobs.map((job) => settlementOf('complete', job, rule)));
     }
     // 9 in elements of 3: with 4 to keep, one element goes and 6 stay.
@@ -340,14 +340,14 @@ describe('settle-and-reserve.lua', () => {
     expect(trimmedDead).toBe(op === 'bury' ? 120 : 0);
     await driver.expectCounts({ [state]: 900 });
     const rules = { completed: KEEP, cancelled: lowered, dead: lowered };
-    while ((await driver.broker.trim(QUEUE, rules)).more);
+    while ((await driver.store.duties.trim(QUEUE, rules)).more);
     await driver.expectCounts({ [state]: 10 });
   });
 
   it('counts right when trimmed elements had holes', async () => {
     const driver = use();
     const ids = await driver.putEnded('completed', 6);
-    for (const id of ids.slice(0, 3)) await driver.broker.remove(QUEUE, id);
+    for (const id of ids.slice(0, 3)) await driver.store.curation.remove(QUEUE, id);
     expect(await driver.meta('completedCount')).toBe('3');
     const job = await driver.start('w1');
     await driver.settle('w1', settlementOf('complete', job, { ...KEEP, count: 1 }));
@@ -359,12 +359,12 @@ describe('settle-and-reserve.lua', () => {
   it.each(OPS)('leaves nothing behind after %s when nothing is kept', async (op) => {
     const driver = use();
     const job = await driver.start('w1', { userId: 'a', priority: 4, name: 'default' });
-    await driver.broker.report(QUEUE, [{ id: job.id, token: job.token, progress: '1', logs: ['x'] }]);
-    await driver.broker.awaitSettled(QUEUE, job.id, 60_000);
-    await driver.broker.cancel(QUEUE, job.id);
+    await driver.store.workers.report(QUEUE, [{ id: job.id, token: job.token, progress: '1', logs: ['x'] }]);
+    await driver.store.notices.awaitSettled(QUEUE, job.id, 60_000);
+    await driver.store.curation.cancel(QUEUE, job.id);
     await driver.settle('w1', settlementOf(op, job, false));
-    await driver.broker.purge(QUEUE, 'cancelled', 10);
-    await driver.broker.leave(QUEUE, 'w1');
+    await driver.store.curation.purge(QUEUE, 'cancelled', 10);
+    await driver.store.workers.leave(QUEUE, 'w1');
     await expectOnlyResidue(driver);
   });
 
@@ -379,7 +379,7 @@ describe('settle-and-reserve.lua', () => {
     await driver.advance(50);
     const [last] = (await driver.reserve('w2')).jobs;
     await driver.settle('w2', settlementOf('complete', last, false));
-    await driver.broker.leave(QUEUE, 'w2');
+    await driver.store.workers.leave(QUEUE, 'w2');
     await expectOnlyResidue(driver);
   });
 
@@ -413,7 +413,7 @@ describe('settle-and-reserve.lua', () => {
     async (op) => {
       const driver = use();
       const job = await driver.start('w1', { priority: 2 });
-      await driver.broker.cancel(QUEUE, job.id);
+      await driver.store.curation.cancel(QUEUE, job.id);
       expect(await driver.hash('cancelling')).toEqual({ [job.id]: String(driver.now()) });
       await driver.settle('w1', settlementOf(op, job));
       expect(await driver.stateOf(job.id)).toBe('cancelled');
@@ -426,7 +426,7 @@ describe('settle-and-reserve.lua', () => {
   it.each(['complete', 'bury'] as const)('forgets the mark of a run that ends by %s', async (op) => {
     const driver = use();
     const job = await driver.start('w1');
-    await driver.broker.cancel(QUEUE, job.id);
+    await driver.store.curation.cancel(QUEUE, job.id);
     await driver.settle('w1', settlementOf(op, job));
     expect(await driver.keyNames()).not.toContain('cancelling');
     expect(await driver.stateOf(job.id)).toBe(op === 'bury' ? 'dead' : 'completed');
@@ -476,7 +476,7 @@ describe('settle-and-reserve.lua', () => {
   it('passes over suspects that were cancelled or removed meanwhile', async () => {
     const driver = use();
     const id = await makeSuspect(driver);
-    await driver.broker.cancel(QUEUE, id);
+    await driver.store.curation.cancel(QUEUE, id);
     expect(await driver.keyNames()).not.toContain('suspects');
     expect(await driver.meta('readyHoles')).toBe('0');
     expect((await driver.reserve('w1', 5, { alone: true })).jobs).toEqual([]);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ReservedJob, Settlement, WorkerTurn } from '../../src/core/broker.js';
+import type { ReservedJob, Settlement, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import type { RetentionLimit } from '../../src/core/job.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
-import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/broker-driver.js';
+import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/store-driver.js';
 import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.js';
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
 import { MessageLog } from '../support/message-log.js';
@@ -72,7 +72,7 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
     again,
     prepare: async (driver) => {
       await driver.put({ delayMs: 5, userId: 'a' }, { delayMs: 9 });
-      return () => driver.broker.promoteJob(QUEUE, 'a');
+      return () => driver.store.curation.promoteJob(QUEUE, 'a');
     },
   })),
 };
@@ -89,7 +89,7 @@ const settling = (
     const settlements = await make(driver);
     await driver.put({}, {});
     const sent = driver.turn('w1', { want: 1, ...turn, settlements });
-    return () => driver.broker.settleAndReserve(QUEUE, sent);
+    return () => driver.store.workers.settleAndReserve(QUEUE, sent);
   },
 });
 /** Jobs that w1 runs. */
@@ -163,7 +163,7 @@ CASES['settle-and-reserve'] = [
   ),
   settling('gives no further attempt to what somebody wants cancelled', async (driver) => {
     const jobs = await running(driver, {}, {});
-    for (const { id } of jobs) await driver.broker.cancel(QUEUE, id);
+    for (const { id } of jobs) await driver.store.curation.cancel(QUEUE, id);
     return jobs.map((job): Settlement => ({
       op: 'retry',
       id: job.id,
@@ -199,7 +199,7 @@ CASES['settle-and-reserve'] = [
     'passes over holes',
     async (driver) => {
       const [first] = await driver.putMany(3);
-      await driver.broker.cancel(QUEUE, first);
+      await driver.store.curation.cancel(QUEUE, first);
       return [];
     },
     { want: 2 },
@@ -212,34 +212,34 @@ const verb = (title: string, prepare: Prepare, again: Case['again'] = 'verb'): C
 CASES.cancel = [
   verb('a ready job', async (driver) => {
     const [id] = await driver.put({ userId: 'a' }, {});
-    return () => driver.broker.cancel(QUEUE, id);
+    return () => driver.store.curation.cancel(QUEUE, id);
   }),
   verb('a ready job with a priority', async (driver) => {
     const [id] = await driver.put({ priority: 4 });
-    return () => driver.broker.cancel(QUEUE, id);
+    return () => driver.store.curation.cancel(QUEUE, id);
   }),
   verb('a scheduled job', async (driver) => {
     const [id] = await driver.put({ delayMs: 500 });
-    return () => driver.broker.cancel(QUEUE, id);
+    return () => driver.store.curation.cancel(QUEUE, id);
   }),
   verb('a running job', async (driver) => {
     const job = await driver.start('w1');
-    return () => driver.broker.cancel(QUEUE, job.id);
+    return () => driver.store.curation.cancel(QUEUE, job.id);
   }),
 ];
 CASES.remove = [
   verb('a ready job', async (driver) => {
     const [id] = await driver.put({ userId: 'a' }, {});
-    return () => driver.broker.remove(QUEUE, id);
+    return () => driver.store.curation.remove(QUEUE, id);
   }),
   verb('a scheduled job', async (driver) => {
     const [id] = await driver.put({ delayMs: 500, priority: 2 });
-    return () => driver.broker.remove(QUEUE, id);
+    return () => driver.store.curation.remove(QUEUE, id);
   }),
   ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
     verb(`a ${state} job`, async (driver) => {
       const [id] = await driver.putEnded(state, 2, KEEP, {});
-      return () => driver.broker.remove(QUEUE, id);
+      return () => driver.store.curation.remove(QUEUE, id);
     }),
   ),
 ];
@@ -247,15 +247,15 @@ CASES['drop-ends'] = [
   ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
     verb(`${state} jobs`, async (driver) => {
       await driver.putEnded(state, 3, KEEP, {});
-      const { ends } = await driver.broker.readEnds(QUEUE, state, undefined, 2);
-      return () => driver.broker.dropEnds(QUEUE, ends);
+      const { ends } = await driver.store.duties.readEnds(QUEUE, state, undefined, 2);
+      return () => driver.store.duties.dropEnds(QUEUE, ends);
     }),
   ),
   verb('some of many completed jobs', async (driver) => {
     const jobs = await running(driver, ...Array.from({ length: 24 }, () => ({})));
     await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
-    const { ends } = await driver.broker.readEnds(QUEUE, 'completed', undefined, 100);
-    return () => driver.broker.dropEnds(QUEUE, ends.slice(3, 9));
+    const { ends } = await driver.store.duties.readEnds(QUEUE, 'completed', undefined, 100);
+    return () => driver.store.duties.dropEnds(QUEUE, ends.slice(3, 9));
   }),
 ];
 CASES['retry-dead'] = [
@@ -263,7 +263,7 @@ CASES['retry-dead'] = [
     verb(`priority ${priority}`, async (driver) => {
       const [id] = await driver.putEnded('dead', 1, KEEP, { priority });
       const settledAt = (await driver.settledOf(id))?.settledAt ?? 0;
-      return () => driver.broker.retryDead(QUEUE, id, settledAt, driver.envelope({ priority }));
+      return () => driver.store.curation.retryDead(QUEUE, id, settledAt, driver.envelope({ priority }));
     }),
   ),
 ];
@@ -278,14 +278,14 @@ CASES.purge = (['ready', 'scheduled', 'parked', 'completed', 'cancelled', 'dead'
       await driver.putEnded(state, 2);
       await driver.putEnded(state, 1, KEEP, { userId: 'a' });
     }
-    return () => driver.broker.purge(QUEUE, state, 10);
+    return () => driver.store.curation.purge(QUEUE, state, 10);
   }),
 );
 CASES.promote = [
   verb('what is due', async (driver) => {
     await driver.put({ delayMs: 1 }, { delayMs: 1, priority: 3 }, { delayMs: 1 });
     await driver.advance(10);
-    return () => driver.broker.promote(QUEUE, 10);
+    return () => driver.store.duties.promote(QUEUE, 10);
   }),
 ];
 const expired = async (
@@ -303,7 +303,7 @@ const expired = async (
     await driver.scan();
   }
   await driver.advance(LEASE_MS / 4 + 1);
-  return () => driver.broker.reclaim(QUEUE, LEASE_MS);
+  return () => driver.store.duties.reclaim(QUEUE, LEASE_MS);
 };
 CASES.reclaim = [0, 1, 2].map((crashes) =>
   verb(`a job that crashed ${crashes} times`, async (driver) => {
@@ -315,27 +315,27 @@ CASES.reclaim = [0, 1, 2].map((crashes) =>
 CASES.reclaim.push(
   verb('a job that somebody wants cancelled', async (driver) => {
     const job = await driver.start('dying');
-    await driver.broker.cancel(QUEUE, job.id);
+    await driver.store.curation.cancel(QUEUE, job.id);
     return expired(driver, 0);
   }),
 );
 CASES.reconcile = [
   verb('gives back what is not held', async (driver) => {
     const jobs = await running(driver, {}, { priority: 2 }, {});
-    await driver.broker.cancel(QUEUE, jobs[2].id);
-    return () => driver.broker.reconcile(QUEUE, 'w1', []);
+    await driver.store.curation.cancel(QUEUE, jobs[2].id);
+    return () => driver.store.workers.reconcile(QUEUE, 'w1', []);
   }),
 ];
 CASES.leave = [
   verb('a worker', async (driver) => {
     await running(driver, {}, {});
-    return () => driver.broker.leave(QUEUE, 'w1');
+    return () => driver.store.workers.leave(QUEUE, 'w1');
   }),
 ];
 CASES.beat = [
   verb('of a worker that runs', async (driver) => {
     await running(driver, {});
-    return () => driver.broker.beat(QUEUE, 'w1', LEASE_MS);
+    return () => driver.store.workers.beat(QUEUE, 'w1', LEASE_MS);
   }),
 ];
 CASES.forgive = [
@@ -343,14 +343,14 @@ CASES.forgive = [
     await driver.put({});
     const [job] = (await driver.reserve('w1', 1)).jobs;
     await driver.expireLeases();
-    return () => driver.broker.reconcile(QUEUE, 'w1', [job]);
+    return () => driver.store.workers.reconcile(QUEUE, 'w1', [job]);
   }),
 ];
 CASES.report = [
   verb('progress and lines', async (driver) => {
     const jobs = await running(driver, {}, {});
     return () =>
-      driver.broker.report(
+      driver.store.workers.report(
         QUEUE,
         jobs.map(({ id, token }) => ({ id, token, progress: '1', logs: ['a', 'b'] })),
       );
@@ -363,91 +363,91 @@ CASES.trim = [
       await driver.putEnded(state, 1, KEEP, { userId: state });
     }
     const rule = { ...KEEP, count: 1 };
-    return () => driver.broker.trim(QUEUE, { completed: rule, cancelled: rule, dead: rule });
+    return () => driver.store.duties.trim(QUEUE, { completed: rule, cancelled: rule, dead: rule });
   }),
 ];
 CASES['take-inbox'] = [
   verb('elements', async (driver) => {
-    for (const element of ['1', '2', '3']) await driver.store.pushInbox(element);
-    return () => driver.broker.takeInbox(QUEUE, driver.store.inbox, 10);
+    for (const element of ['1', '2', '3']) await driver.fixture.pushInbox(element);
+    return () => driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 10);
   }),
 ];
 CASES['take-ids'] = [
   verb('a block', async (driver) => {
     const other = await driver.connect();
-    return () => other.enqueue(QUEUE, [driver.newJob()]);
+    return () => other.intake.enqueue(QUEUE, [driver.newJob()]);
   }),
 ];
 CASES['set-paused'] = ['1', '0'].map((paused) =>
   verb(paused === '1' ? 'pauses' : 'resumes', async (driver) => {
     await driver.put({});
-    if (paused === '0') await driver.broker.setPaused(QUEUE, true);
-    return () => driver.broker.setPaused(QUEUE, paused === '1');
+    if (paused === '0') await driver.store.curation.setPaused(QUEUE, true);
+    return () => driver.store.curation.setPaused(QUEUE, paused === '1');
   }),
 );
 CASES.listen = [
   verb('to events', async (driver) => async () => {
     await (
-      await driver.broker.onEvents(QUEUE, () => {})
+      await driver.store.notices.onEvents(QUEUE, () => {})
     )();
   }),
 ];
 CASES['register-schedule'] = [
-  verb('a rule', async (driver) => () => driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { app: APP }))),
+  verb('a rule', async (driver) => () => driver.store.timetable.register(QUEUE, rule(driver.now() + 5, { app: APP }))),
   verb('another rule', async (driver) => {
-    await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 5, { app: APP }));
-    return () => driver.broker.registerSchedule(QUEUE, rule(driver.now() + 9, { app: APP, specHash: 'h2' }));
+    await driver.store.timetable.register(QUEUE, rule(driver.now() + 5, { app: APP }));
+    return () => driver.store.timetable.register(QUEUE, rule(driver.now() + 9, { app: APP, specHash: 'h2' }));
   }),
 ];
 CASES['announce-schedules'] = [
   verb('what the code declares', async (driver) => {
-    await driver.broker.registerSchedule(QUEUE, rule(driver.now() + 500_000, { app: APP }));
-    await driver.broker.announceSchedules(QUEUE, APP, []);
+    await driver.store.timetable.register(QUEUE, rule(driver.now() + 500_000, { app: APP }));
+    await driver.store.timetable.announce(QUEUE, APP, []);
     for (let step = 0; step < 3; step++) {
       await driver.advance(25_000);
-      if (step < 2) await driver.broker.announceSchedules(QUEUE, APP, []);
+      if (step < 2) await driver.store.timetable.announce(QUEUE, APP, []);
     }
-    return () => driver.broker.announceSchedules(QUEUE, APP, []);
+    return () => driver.store.timetable.announce(QUEUE, APP, []);
   }),
 ];
 CASES['due-schedules'] = [
   verb('passes over ticks without a rule', async (driver) => {
     await seedDue(driver);
     await driver.client.hdel(driver.keys.schedules, 'digest');
-    return () => driver.broker.dueSchedules(QUEUE, 10);
+    return () => driver.store.timetable.due(QUEUE, 10);
   }),
 ];
 CASES['fire-schedules'] = [0, 3].map((priority) =>
   verb(`a tick with priority ${priority}`, async (driver) => {
     const tick = await seedDue(driver);
     const jobs = [tickJob(driver, tick, 'digest', priority)];
-    return () => driver.broker.fireSchedules(QUEUE, [fireOf(driver, tick, { jobs })]);
+    return () => driver.store.timetable.fire(QUEUE, [fireOf(driver, tick, { jobs })]);
   }),
 );
 CASES['run-schedule'] = [0, 3].map((priority) =>
   verb(`with priority ${priority}`, async (driver) => {
     const tick = await seedDue(driver);
     const job = tickJob(driver, tick, 'digest', priority);
-    return () => driver.broker.runScheduleNow(QUEUE, 'digest', 'h1', job);
+    return () => driver.store.timetable.runNow(QUEUE, 'digest', 'h1', job);
   }),
 );
 CASES['pause-schedule'] = [
   verb('an active one', async (driver) => {
     await seedDue(driver);
-    return () => driver.broker.pauseSchedule(QUEUE, 'digest');
+    return () => driver.store.timetable.pause(QUEUE, 'digest');
   }),
 ];
 CASES['resume-schedule'] = [
   verb('a paused one', async (driver) => {
     await seedDue(driver);
-    await driver.broker.pauseSchedule(QUEUE, 'digest');
-    return () => driver.broker.resumeSchedule(QUEUE, 'digest', 'h1', { nextTick: driver.now() + 5 });
+    await driver.store.timetable.pause(QUEUE, 'digest');
+    return () => driver.store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: driver.now() + 5 });
   }),
 ];
 CASES['remove-schedule'] = [
   verb('one', async (driver) => {
     await seedDue(driver, { app: APP });
-    return () => driver.broker.removeSchedule(QUEUE, 'digest');
+    return () => driver.store.timetable.remove(QUEUE, 'digest');
   }),
 ];
 /** They write nothing, or what waits for an end and ends with it. */
@@ -521,12 +521,12 @@ describe('a turn that stops in the middle', () => {
       const [job] = await running(driver, {});
       const observer = await driver.connect();
       const ends = new MessageLog<string>();
-      await observer.onSettled(QUEUE, (end) => ends.listener(end === 'resync' ? end : end.id));
-      await observer.awaitSettled(QUEUE, job.id, 60_000);
+      await observer.notices.onSettled(QUEUE, (end) => ends.listener(end === 'resync' ? end : end.id));
+      await observer.notices.awaitSettled(QUEUE, job.id, 60_000);
       const settlement =
         how === 'buries' ? bury(job) : driver.complete(how === 'completes' ? job : { id: job.id, token: job.token });
       const turn = driver.turn('w1', { settlements: [settlement] });
-      const call = () => driver.broker.settleAndReserve(QUEUE, turn);
+      const call = () => driver.store.workers.settleAndReserve(QUEUE, turn);
       const torn = await callTorn(driver, 'settle-and-reserve', writes, call);
       if (torn) await call();
       await ends.has(job.id);
@@ -559,7 +559,7 @@ describe('a turn that stops in the middle', () => {
         let torn: boolean;
         try {
           torn = await callTorn(driver, 'settle-and-reserve', writes, () =>
-            driver.broker.settleAndReserve(QUEUE, turn),
+            driver.store.workers.settleAndReserve(QUEUE, turn),
           );
         } finally {
           Link.prototype.run = run;
@@ -569,7 +569,7 @@ describe('a turn that stops in the middle', () => {
         // Its worker is gone for good: the scans of another process find what it left.
         for (let scans = 0; scans < 12; scans++) {
           await driver.advance(LEASE_MS / 4 + 1);
-          await other.reclaim(QUEUE, LEASE_MS);
+          await other.duties.reclaim(QUEUE, LEASE_MS);
         }
         try {
           await expectConservation(driver);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DAY_MS, KEEP, QUEUE } from '../contract/broker-driver.js';
+import { DAY_MS, KEEP, QUEUE } from '../contract/store-driver.js';
 import { expectOnlyResidue, storeOfEachTest } from './store-of-each-test.js';
 
 const NOTHING = { completed: false, cancelled: false, dead: false } as const;
@@ -13,8 +13,8 @@ describe('trim.lua', () => {
     await driver.putEnded('completed', 2);
     await driver.putEnded('cancelled', 3);
     await driver.putEnded('dead', 3);
-    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 9, trimmedDead: 3, more: false });
-    await driver.broker.leave(QUEUE, 'seeder');
+    expect(await driver.store.duties.trim(QUEUE, NOTHING)).toEqual({ trimmed: 9, trimmedDead: 3, more: false });
+    await driver.store.workers.leave(QUEUE, 'seeder');
     await expectOnlyResidue(driver);
   });
 
@@ -27,7 +27,8 @@ describe('trim.lua', () => {
       await driver.advance(1000);
     }
     const size = Number(await driver.meta('completedBytes')) / 4;
-    const trim = (completed: typeof KEEP) => driver.broker.trim(QUEUE, { completed, cancelled: KEEP, dead: KEEP });
+    const trim = (completed: typeof KEEP) =>
+      driver.store.duties.trim(QUEUE, { completed, cancelled: KEEP, dead: KEEP });
     expect((await trim({ ...KEEP, ageMs: 4000 })).trimmed).toBe(0);
     expect((await trim({ ...KEEP, ageMs: 3999 })).trimmed).toBe(5);
     expect((await trim({ ...KEEP, count: 11 })).trimmed).toBe(0); // never fewer than the limit stay
@@ -47,7 +48,7 @@ describe('trim.lua', () => {
       await driver.advance(1000);
     }
     const size = Number(await driver.meta('deadBytes')) / 4;
-    const trim = (dead: typeof KEEP) => driver.broker.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead });
+    const trim = (dead: typeof KEEP) => driver.store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead });
     expect((await trim({ ...KEEP, ageMs: 4000 })).trimmedDead).toBe(0);
     expect((await trim({ ...KEEP, ageMs: 3999 })).trimmedDead).toBe(1);
     expect((await trim({ ...KEEP, count: 2 })).trimmedDead).toBe(1);
@@ -66,11 +67,11 @@ describe('trim.lua', () => {
         ...jobs.slice(index, index + 100).map((job) => driver.complete(job, '1', { ...KEEP, count: 1e6 })),
       );
     }
-    const first = await driver.broker.trim(QUEUE, NOTHING);
+    const first = await driver.store.duties.trim(QUEUE, NOTHING);
     expect(first).toEqual({ trimmed: 200, trimmedDead: 0, more: true });
     let trimmed = first.trimmed;
     for (let more = true; more;) {
-      const step = await driver.broker.trim(QUEUE, NOTHING);
+      const step = await driver.store.duties.trim(QUEUE, NOTHING);
       trimmed += step.trimmed;
       more = step.more;
     }
@@ -81,10 +82,10 @@ describe('trim.lua', () => {
   it('goes in bounded steps over elements whose jobs were all removed, too', async () => {
     const driver = use();
     const ids = await driver.putEnded('completed', 300, { ...KEEP, count: 1e6 });
-    for (const id of ids) await driver.broker.remove(QUEUE, id);
-    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: true });
+    for (const id of ids) await driver.store.curation.remove(QUEUE, id);
+    expect(await driver.store.duties.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: true });
     expect(await driver.list('completed')).toHaveLength(100);
-    expect(await driver.broker.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: false });
+    expect(await driver.store.duties.trim(QUEUE, NOTHING)).toEqual({ trimmed: 0, trimmedDead: 0, more: false });
     expect(await driver.meta('completedBytes')).toBe('0');
   });
 
@@ -94,23 +95,23 @@ describe('trim.lua', () => {
     await driver.reserve('w1', 0);
     expect(Object.keys(await driver.callRecords())).toHaveLength(2);
     await driver.advance(600_000);
-    await driver.broker.trim(QUEUE, NOTHING);
+    await driver.store.duties.trim(QUEUE, NOTHING);
     expect(Object.keys(await driver.callRecords())).toHaveLength(2);
     await driver.advance(1000);
-    await driver.broker.trim(QUEUE, NOTHING);
+    await driver.store.duties.trim(QUEUE, NOTHING);
     expect(await driver.callRecords()).toEqual({});
   });
 
   it('forgets every call and every waiter in the end, however many there are', async () => {
     const driver = use();
     const ids = await driver.putMany(1000, { delayMs: DAY_MS });
-    for (const id of ids) await driver.broker.awaitSettled(QUEUE, id, 5);
+    for (const id of ids) await driver.store.notices.awaitSettled(QUEUE, id, 5);
     await Promise.all(
       Array.from({ length: 1000 }, (_, index) => driver.client.hset(driver.keys.meta, `@c${index}`, '1 1 ')),
     );
     await driver.advance(6);
     // HSCAN gives each field once a round, some hundred a step.
-    for (let step = 0; step < 40; step++) await driver.broker.trim(QUEUE, NOTHING);
+    for (let step = 0; step < 40; step++) await driver.store.duties.trim(QUEUE, NOTHING);
     expect(Object.keys(await driver.callRecords())).toHaveLength(1);
     expect(await driver.keyNames()).not.toContain('waiters');
   });
@@ -132,7 +133,7 @@ describe('trim.lua', () => {
     let steps = 0;
     for (let more = true; more; steps++) {
       const left = await driver.client.hlen(meta);
-      ({ more } = await driver.broker.trim(QUEUE, keep));
+      ({ more } = await driver.store.duties.trim(QUEUE, keep));
       // A bucket is given as a whole, so that a step may see some more than a hundred.
       expect(left - (await driver.client.hlen(meta))).toBeLessThan(200);
     }
@@ -140,7 +141,7 @@ describe('trim.lua', () => {
     expect(Object.keys(await driver.callRecords())).toHaveLength(2000);
     expect(steps).toBeLessThan(400);
     // Thousands that are not old are no reason to go on.
-    expect(await driver.broker.trim(QUEUE, keep)).toMatchObject({ more: false });
+    expect(await driver.store.duties.trim(QUEUE, keep)).toMatchObject({ more: false });
   });
 
   it('goes on while it finds waiters that gave up', async () => {
@@ -148,7 +149,7 @@ describe('trim.lua', () => {
     const ids = await driver.putMany(1000, { delayMs: DAY_MS });
     for (const id of ids) await driver.client.hset(driver.keys.waiters, id, driver.now() + 5);
     await driver.advance(6);
-    while ((await driver.broker.trim(QUEUE, NOTHING)).more);
+    while ((await driver.store.duties.trim(QUEUE, NOTHING)).more);
     expect(await driver.keyNames()).not.toContain('waiters');
   });
 
@@ -156,9 +157,9 @@ describe('trim.lua', () => {
     const driver = use();
     const ids = await driver.putMany(1000, { delayMs: DAY_MS });
     for (const id of ids) await driver.client.hset(driver.keys.waiters, id, driver.now() + DAY_MS);
-    for (const id of ids.slice(-100)) await driver.broker.awaitSettled(QUEUE, id, 5);
+    for (const id of ids.slice(-100)) await driver.store.notices.awaitSettled(QUEUE, id, 5);
     await driver.advance(6);
-    for (let step = 0; step < 40; step++) await driver.broker.trim(QUEUE, NOTHING);
+    for (let step = 0; step < 40; step++) await driver.store.duties.trim(QUEUE, NOTHING);
     expect(await driver.client.hlen(driver.keys.waiters)).toBe(900);
   });
 });

@@ -1,4 +1,4 @@
-import type { Reservation } from '../../src/core/broker.js';
+import type { Reservation } from '../../src/core/ports/worker-store.js';
 
 /** An answer with no jobs, of a queue that has none. */
 export function emptyReservation(now: number): Reservation {

@@ -1,4 +1,11 @@
-import type { Broker, HeldJob, Reconciliation, Reservation, ReservedJob, WorkerTurn } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type {
+  HeldJob,
+  Reconciliation,
+  Reservation,
+  ReservedJob,
+  WorkerTurn,
+} from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
@@ -50,7 +57,7 @@ export class ScriptedWorker {
     };
     const handler = { queue: 'mail', name: 'default', label: 'Mail.send', invoke };
     this.worker = new Worker({
-      broker: this.broker(),
+      store: this.store(),
       queue: 'mail',
       workerId: 'w1',
       handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),
@@ -102,29 +109,31 @@ export class ScriptedWorker {
     return this.turns.messages.flatMap(({ turn }) => turn.settlements.map(({ op, id }) => `${op} ${id}`));
   }
 
-  private broker(): Broker {
+  private store(): Store {
     return {
-      now: () => this.now,
-      settleAndReserve: (_queue: string, turn: WorkerTurn) =>
-        new Promise<Reservation>((resolve, reject) => {
-          const answer = (given: Partial<Reservation> = {}) => {
-            resolve({ ...emptyReservation(this.now), ...given });
-            return settled();
-          };
-          this.turns.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
-        }),
-      reconcile: (_queue: string, _worker: string, held: readonly HeldJob[]) =>
-        new Promise<Reconciliation>((resolve, reject) => {
-          const answer = (given: Partial<Reconciliation> = {}) => {
-            resolve({ lost: [], released: 0, fence: 0, ...given });
-            return settled();
-          };
-          const fail = () => {
-            reject(new Error('no answer'));
-            return settled();
-          };
-          this.reconciles.listener({ held, answer, fail });
-        }),
-    } as unknown as Broker;
+      connection: { now: () => this.now },
+      workers: {
+        settleAndReserve: (_queue: string, turn: WorkerTurn) =>
+          new Promise<Reservation>((resolve, reject) => {
+            const answer = (given: Partial<Reservation> = {}) => {
+              resolve({ ...emptyReservation(this.now), ...given });
+              return settled();
+            };
+            this.turns.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
+          }),
+        reconcile: (_queue: string, _worker: string, held: readonly HeldJob[]) =>
+          new Promise<Reconciliation>((resolve, reject) => {
+            const answer = (given: Partial<Reconciliation> = {}) => {
+              resolve({ lost: [], released: 0, fence: 0, ...given });
+              return settled();
+            };
+            const fail = () => {
+              reject(new Error('no answer'));
+              return settled();
+            };
+            this.reconciles.listener({ held, answer, fail });
+          }),
+      },
+    } as unknown as Store;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { knownQueues } from '../support/known-queues.js';
-import type { Broker, NewJob } from '../../src/core/broker.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { strongestOf, type Durability } from '../../src/core/durability.js';
 import { DurabilityUnconfirmedError } from '../../src/core/errors.js';
 import { readProcessor } from '../../src/discovery/processor-reader.js';
@@ -10,24 +11,26 @@ import { QueueService } from '../../src/queue/queue.service.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
 import type { DurabilityOption, TaskQueueModuleOptions } from '../../src/options/options.js';
 
-/** What a broker is asked to wait for, call by call. */
+/** What a store is asked to wait for, call by call. */
 function make(options: Partial<TaskQueueModuleOptions> = {}) {
   const resolved = readModuleOptions({ connection: 'memory://', ...options });
   const asked: (Durability | undefined)[] = [];
   let fail: ((jobs: readonly NewJob[]) => Error | undefined) | undefined;
   const receiptsOf = (jobs: readonly NewJob[]) =>
     jobs.map((_job, index) => ({ id: `n${index}`, created: true, state: 'ready' as const }));
-  const broker = {
-    now: () => 1_800_000_000_000,
-    enqueue: async (_queue: string, jobs: readonly NewJob[], durability?: Durability) => {
-      asked.push(durability);
-      const error = fail?.(jobs);
-      if (error) throw error;
-      return receiptsOf(jobs);
+  const store = {
+    connection: { now: () => 1_800_000_000_000 },
+    intake: {
+      enqueue: async (_queue: string, jobs: readonly NewJob[], durability?: Durability) => {
+        asked.push(durability);
+        const error = fail?.(jobs);
+        if (error) throw error;
+        return receiptsOf(jobs);
+      },
     },
-  } as unknown as Broker;
+  } as unknown as Store;
   const known = knownQueues(['mail'], { has: () => true, get: (name) => resolved.queues[name] });
-  const service = new QueueService(broker, resolved, known);
+  const service = new QueueService(store, resolved, known);
   return { asked, service, receiptsOf, failWith: (make: typeof fail) => (fail = make) };
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerEvent } from '../../src/core/broker.js';
+import type { StoreEvent } from '../../src/core/ports/notices.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { toJobEvent } from '../../src/queue/job-event.js';
 
-const read = (told: Partial<BrokerEvent>) =>
+const read = (told: Partial<StoreEvent>) =>
   toJobEvent('mail', jsonCodec, {
     event: 'enqueued',
     at: 5,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Broker, ReclaimReply } from '../../src/core/broker.js';
-import { MemoryBroker } from '../../src/memory/memory.broker.js';
+import type { Duties, ReclaimReply } from '../../src/core/ports/duties.js';
+import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
 import { Janitor } from '../../src/duties/janitor.js';
 import { Maintenance } from '../../src/duties/maintenance.js';
@@ -35,15 +35,15 @@ beforeEach(() => {
 describe('the reclaimer', () => {
   const scan = async (replies: ReclaimReply[], isStopping = going, leaseMs = LEASE) => {
     const rest = [...replies];
-    const broker = {
-      reclaim: jest.fn<Broker['reclaim']>(async () => rest.shift() ?? idle),
-      promote: jest.fn<Broker['promote']>(async () => ({ promoted: 0, nextDueAt: undefined })),
+    const duties = {
+      reclaim: jest.fn<Duties['reclaim']>(async () => rest.shift() ?? idle),
+      promote: jest.fn<Duties['promote']>(async () => ({ promoted: 0, nextDueAt: undefined })),
     };
     const backlog: string[] = [];
-    const promoter = new Promoter(broker as never);
-    const reclaimer = new Reclaimer(broker as never, promoter, logger, (queue) => backlog.push(queue));
+    const promoter = new Promoter(duties as never);
+    const reclaimer = new Reclaimer(duties as never, promoter, logger, (queue) => backlog.push(queue));
     const delayMs = await reclaimer.scan({ name: 'mail', leaseMs }, isStopping);
-    return { delayMs, backlog, ...broker };
+    return { delayMs, backlog, ...duties };
   };
 
   it('comes every 3 s while nothing is in flight, with one call and no other', async () => {
@@ -118,7 +118,7 @@ describe('the promoter', () => {
     nextDueAt: number | undefined,
     replies: { promoted: number; nextDueAt: number | undefined }[],
   ) => {
-    const promote = jest.fn<Broker['promote']>(async () => replies.shift() ?? { promoted: 0, nextDueAt: undefined });
+    const promote = jest.fn<Duties['promote']>(async () => replies.shift() ?? { promoted: 0, nextDueAt: undefined });
     const total = await new Promoter({ promote } as never).catchUp('mail', { now: NOW, nextDueAt }, going);
     return { total, calls: promote.mock.calls.length };
   };
@@ -151,7 +151,7 @@ describe('the janitor', () => {
       { trimmed: 100, trimmedDead: 0, more: true },
       { trimmed: 3, trimmedDead: 0, more: false },
     ];
-    const trim = jest.fn<Broker['trim']>(async () => replies.shift()!);
+    const trim = jest.fn<Duties['trim']>(async () => replies.shift()!);
     expect(await new Janitor({ trim } as never, logger).trim('mail', retention, going)).toBe(30_000);
     expect(trim.mock.calls).toEqual([
       ['mail', retention],
@@ -162,7 +162,7 @@ describe('the janitor', () => {
 
   it('warns of trimmed dead letters with their number, also when a later step fails', async () => {
     const trim = jest
-      .fn<Broker['trim']>()
+      .fn<Duties['trim']>()
       .mockResolvedValueOnce({ trimmed: 5, trimmedDead: 5, more: true })
       .mockResolvedValueOnce({ trimmed: 2, trimmedDead: 2, more: true })
       .mockRejectedValueOnce(new Error('gone'));
@@ -173,7 +173,7 @@ describe('the janitor', () => {
   });
 
   it('rests between the parts of a backlog that does not end', async () => {
-    const trim = jest.fn<Broker['trim']>(async () => ({ trimmed: 100, trimmedDead: 0, more: true }));
+    const trim = jest.fn<Duties['trim']>(async () => ({ trimmed: 100, trimmedDead: 0, more: true }));
     expect(await new Janitor({ trim } as never, logger).trim('mail', retention, going)).toBe(1000);
     expect(trim).toHaveBeenCalledTimes(100);
   });
@@ -196,14 +196,19 @@ describe('maintenance', () => {
         commands++;
         return answer;
       };
-    const broker = {
+    const duties = {
       reclaim: count(idle),
       trim: count({ trimmed: 0, trimmedDead: 0, more: false }),
       promote: count({ promoted: 0, nextDueAt: undefined }),
     };
     const processes = Array.from(
       { length: 10 },
-      () => new Maintenance({ broker: broker as never, queues: [{ name: 'mail', leaseMs: LEASE, retention }], logger }),
+      () =>
+        new Maintenance({
+          store: { connection: {}, duties } as never,
+          queues: [{ name: 'mail', leaseMs: LEASE, retention }],
+          logger,
+        }),
     );
     for (const each of processes) each.start();
     await jest.advanceTimersByTimeAsync(60_000);
@@ -215,9 +220,9 @@ describe('maintenance', () => {
   });
 
   it('scans every queue at once, and ends its loops and calls with stop', async () => {
-    const reclaim = jest.fn<Broker['reclaim']>(async () => idle);
+    const reclaim = jest.fn<Duties['reclaim']>(async () => idle);
     const queues = ['a', 'b'].map((name) => ({ name, leaseMs: LEASE, retention }));
-    const maintenance = new Maintenance({ broker: { reclaim } as never, queues, logger });
+    const maintenance = new Maintenance({ store: { connection: {}, duties: { reclaim } } as never, queues, logger });
     maintenance.start();
     await jest.advanceTimersByTimeAsync(0);
     expect(reclaim.mock.calls.map(([queue]) => queue)).toEqual(['a', 'b']);
@@ -228,18 +233,18 @@ describe('maintenance', () => {
 
   it('returns the jobs of a dead worker and tells of them', async () => {
     const clock = new MovableClock();
-    const broker = new MemoryBroker({ clock });
-    await broker.open();
+    const store = new MemoryStore({ clock });
+    await store.connection.open();
     const told: string[] = [];
     const maintenance = new Maintenance({
-      broker,
+      store,
       queues: [{ name: 'mail', leaseMs: LEASE, retention }],
       logger,
       onBacklog: (queue, reply) => told.push(`${queue} ${reply.ready}`),
     });
     await maintenance.runOnce();
-    await broker.enqueue('mail', [{ envelope: '1\n1' }, { envelope: '1\n2' }]);
-    await broker.settleAndReserve('mail', {
+    await store.intake.enqueue('mail', [{ envelope: '1\n1' }, { envelope: '1\n2' }]);
+    await store.workers.settleAndReserve('mail', {
       worker: 'w',
       call: 1,
       leaseMs: LEASE,
@@ -250,25 +255,25 @@ describe('maintenance', () => {
     });
     await maintenance.runOnce();
     expect(told).toEqual([]);
-    broker.kill('w');
+    store.server.kill('w');
     await maintenance.runOnce();
     expect(told).toEqual(['mail 2']);
-    expect(await broker.counts('mail')).toMatchObject({ ready: 2, active: 0 });
-    await broker.close();
+    expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, active: 0 });
+    await store.connection.close();
   });
 
   it('promotes what is due in a paused queue', async () => {
     const clock = new MovableClock();
-    const broker = new MemoryBroker({ clock });
-    await broker.open();
-    await broker.enqueue('mail', [{ envelope: '1\n1', delayMs: 1000 }]);
-    await broker.setPaused('mail', true);
-    const maintenance = new Maintenance({ broker, queues: [{ name: 'mail', leaseMs: LEASE, retention }], logger });
+    const store = new MemoryStore({ clock });
+    await store.connection.open();
+    await store.intake.enqueue('mail', [{ envelope: '1\n1', delayMs: 1000 }]);
+    await store.curation.setPaused('mail', true);
+    const maintenance = new Maintenance({ store, queues: [{ name: 'mail', leaseMs: LEASE, retention }], logger });
     await maintenance.runOnce();
-    expect(await broker.counts('mail')).toMatchObject({ scheduled: 1, ready: 0 });
+    expect(await store.curation.counts('mail')).toMatchObject({ scheduled: 1, ready: 0 });
     clock.advance(2000);
     await maintenance.runOnce();
-    expect(await broker.counts('mail')).toMatchObject({ scheduled: 0, ready: 1 });
-    await broker.close();
+    expect(await store.curation.counts('mail')).toMatchObject({ scheduled: 0, ready: 1 });
+    await store.connection.close();
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import type { Broker, EnqueueReceipt, NewJob } from '../../src/core/broker.js';
+import type { EnqueueReceipt, NewJob } from '../../src/core/ports/intake.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { decodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
 import { BrokerUnavailableError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
@@ -14,20 +15,22 @@ import { knownQueues } from '../support/known-queues.js';
 
 const NOW = 1_800_000_000_000;
 
-/** Records what a broker is given and answers as one would. */
-class RecordingBroker {
+/** Records what a store is given and answers as one would. */
+class RecordingStore {
   readonly calls: { queue: string; jobs: readonly NewJob[] }[] = [];
   fail: ((call: number) => unknown) | undefined;
-  readonly broker = {
-    now: () => NOW,
-    enqueue: async (queue: string, jobs: readonly NewJob[]) => {
-      const error = this.fail?.(this.calls.length);
-      this.calls.push({ queue, jobs });
-      if (error) throw error;
-      return this.receiptsOf(jobs);
+  readonly store = {
+    connection: { now: () => NOW },
+    intake: {
+      enqueue: async (queue: string, jobs: readonly NewJob[]) => {
+        const error = this.fail?.(this.calls.length);
+        this.calls.push({ queue, jobs });
+        if (error) throw error;
+        return this.receiptsOf(jobs);
+      },
     },
-    read: async () => [],
-  } as unknown as Broker;
+    curation: { read: async () => [] },
+  } as unknown as Store;
 
   receiptsOf(jobs: readonly NewJob[]): EnqueueReceipt[] {
     return jobs.map((job, index) => ({
@@ -48,9 +51,9 @@ class RecordingBroker {
 
 function make(options: Partial<TaskQueueModuleOptions> = {}) {
   const resolved = readModuleOptions({ connection: 'memory://', ...options });
-  const recorder = new RecordingBroker();
+  const recorder = new RecordingStore();
   const known = knownQueues(['mail', ...Object.keys(resolved.queues)], { get: (name) => resolved.queues[name] });
-  const service = new QueueService(recorder.broker, resolved, known);
+  const service = new QueueService(recorder.store, resolved, known);
   return { recorder, service };
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Broker, SettledNotice, StoredJob } from '../../src/core/broker.js';
+import type { StoredJob } from '../../src/core/ports/curation.js';
+import type { Notices, SettledNotice } from '../../src/core/ports/notices.js';
 import { ResultWaiter } from '../../src/queue/result-waiter.js';
 
 type Listener = (end: SettledNotice | 'resync') => void;
@@ -7,13 +8,13 @@ type Listener = (end: SettledNotice | 'resync') => void;
 const END = { state: 'completed', settledAt: 1_700_000_000_000, detail: '42' };
 const LINE = 'C170000000000042';
 
-class FakeStore {
+class FakeNotices {
   listener: Listener | undefined;
   subscriptions = 0;
   registered: { id: string; ttlMs: number }[] = [];
   refuse: Error | undefined;
   readonly jobs = new Map<string, Pick<StoredJob, 'state' | 'record'>>();
-  readonly broker = {
+  readonly port = {
     onSettled: async (_queue: string, listener: Listener) => {
       if (this.refuse) throw this.refuse;
       this.subscriptions++;
@@ -26,7 +27,7 @@ class FakeStore {
       const job = this.jobs.get(id);
       return job && { id, dueAt: undefined, progress: undefined, cancelling: false, ...job };
     },
-  } as unknown as Broker;
+  } as unknown as Notices;
 }
 
 /** Lets everything run that needs no timer. */
@@ -35,27 +36,27 @@ async function settleMicrotasks(): Promise<void> {
 }
 
 it('keeps the process alive for as long as it waits: on memory:// nothing else does', async () => {
-  const store = new FakeStore();
-  store.jobs.set('j1', { state: 'ready', record: '1\n{}' });
+  const notices = new FakeNotices();
+  notices.jobs.set('j1', { state: 'ready', record: '1\n{}' });
   const started = jest.spyOn(globalThis, 'setTimeout');
-  const ended = new ResultWaiter('mail', store.broker).wait('j1', 3_600_000);
+  const ended = new ResultWaiter('mail', notices.port).wait('j1', 3_600_000);
   await settleMicrotasks();
   const [timer] = started.mock.results.map(({ value }) => value as NodeJS.Timeout);
   expect(timer.hasRef()).toBe(true);
-  store.listener?.({ id: 'j1', line: LINE });
+  notices.listener?.({ id: 'j1', line: LINE });
   expect(await ended).toEqual(END);
   started.mockRestore();
 });
 
 describe('ResultWaiter', () => {
-  let store: FakeStore;
+  let notices: FakeNotices;
   let waiter: ResultWaiter;
 
   beforeEach(() => {
     jest.useFakeTimers();
-    store = new FakeStore();
-    store.jobs.set('j1', { state: 'ready', record: '1\n{}' });
-    waiter = new ResultWaiter('mail', store.broker);
+    notices = new FakeNotices();
+    notices.jobs.set('j1', { state: 'ready', record: '1\n{}' });
+    waiter = new ResultWaiter('mail', notices.port);
   });
 
   afterEach(() => {
@@ -65,7 +66,7 @@ describe('ResultWaiter', () => {
   });
 
   it('answers at once for a job that has ended', async () => {
-    store.jobs.set('j1', { state: 'completed', record: `${LINE}\n1\n{}` });
+    notices.jobs.set('j1', { state: 'completed', record: `${LINE}\n1\n{}` });
     expect(await waiter.wait('j1', 1000)).toEqual(END);
   });
 
@@ -73,9 +74,9 @@ describe('ResultWaiter', () => {
     const waits = [waiter.wait('j1', 1000), waiter.wait('j1', 2000)];
     await settleMicrotasks();
     expect(waiter.size).toBe(2);
-    expect(store.subscriptions).toBe(1);
-    store.listener?.({ id: 'other', line: LINE });
-    store.listener?.({ id: 'j1', line: LINE });
+    expect(notices.subscriptions).toBe(1);
+    notices.listener?.({ id: 'other', line: LINE });
+    notices.listener?.({ id: 'j1', line: LINE });
     expect(await Promise.all(waits)).toEqual([END, END]);
   });
 
@@ -83,7 +84,7 @@ describe('ResultWaiter', () => {
     const wait = waiter.wait('j1', 1000);
     await Promise.resolve();
     await Promise.resolve();
-    store.listener?.({ id: 'j1', line: LINE });
+    notices.listener?.({ id: 'j1', line: LINE });
     expect(await wait).toEqual(END);
   });
 
@@ -104,37 +105,37 @@ describe('ResultWaiter', () => {
   });
 
   it('asks again after an interruption: ended, gone, or registered anew', async () => {
-    store.jobs.set('j2', { state: 'active', record: '1\n{}' }).set('j3', { state: 'active', record: '1\n{}' });
+    notices.jobs.set('j2', { state: 'active', record: '1\n{}' }).set('j3', { state: 'active', record: '1\n{}' });
     const waits = [waiter.wait('j1', 1000), waiter.wait('j2', 1000), waiter.wait('j3', 1000)];
     await settleMicrotasks();
     jest.advanceTimersByTime(400);
-    store.jobs.set('j1', { state: 'completed', record: `${LINE}\n1\n{}` });
-    store.jobs.delete('j2');
-    store.listener?.('resync');
+    notices.jobs.set('j1', { state: 'completed', record: `${LINE}\n1\n{}` });
+    notices.jobs.delete('j2');
+    notices.listener?.('resync');
     expect(await Promise.all(waits.slice(0, 2))).toEqual([END, 'gone']);
-    expect(store.registered.at(-1)).toEqual({ id: 'j3', ttlMs: 5600 });
-    store.listener?.({ id: 'j3', line: LINE });
+    expect(notices.registered.at(-1)).toEqual({ id: 'j3', ttlMs: 5600 });
+    notices.listener?.({ id: 'j3', line: LINE });
     expect(await waits[2]).toEqual(END);
   });
 
   it('outlives a store that is away during the resync', async () => {
     const wait = waiter.wait('j1', 1000);
     await settleMicrotasks();
-    store.refuse = new Error('away');
-    store.listener?.('resync');
+    notices.refuse = new Error('away');
+    notices.listener?.('resync');
     await settleMicrotasks();
-    store.refuse = undefined;
-    store.listener?.({ id: 'j1', line: LINE });
+    notices.refuse = undefined;
+    notices.listener?.({ id: 'j1', line: LINE });
     expect(await wait).toEqual(END);
   });
 
   it('tries to subscribe again after a refusal', async () => {
-    store.refuse = new Error('away');
+    notices.refuse = new Error('away');
     await expect(waiter.wait('j1', 1000)).rejects.toThrow('away');
-    store.refuse = undefined;
+    notices.refuse = undefined;
     const wait = waiter.wait('j1', 1000);
     await settleMicrotasks();
-    store.listener?.({ id: 'j1', line: LINE });
+    notices.listener?.({ id: 'j1', line: LINE });
     expect(await wait).toEqual(END);
   });
 
@@ -143,6 +144,6 @@ describe('ResultWaiter', () => {
     await settleMicrotasks();
     await Promise.all([expect(wait).rejects.toThrow(/shut down/), waiter.close()]);
     await expect(waiter.wait('j1', 1000)).rejects.toMatchObject({ code: 'TASK_QUEUE_BROKER_UNAVAILABLE' });
-    expect(store.subscriptions).toBe(0);
+    expect(notices.subscriptions).toBe(0);
   });
 });

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Broker, StoredJob, StoredSchedule } from '../../src/core/broker.js';
+import type { StoredJob } from '../../src/core/ports/curation.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { StoredSchedule, Timetable } from '../../src/core/ports/timetable.js';
 import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
 import {
@@ -10,7 +12,7 @@ import {
 } from '../../src/core/errors.js';
 import { Schedule } from '../../src/schedules/rule/schedule.js';
 import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
-import { MemoryBroker } from '../../src/memory/memory.broker.js';
+import { MemoryStore } from '../../src/memory/memory-store.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
 import { Scheduler, type SchedulerOptions } from '../../src/schedules/scheduler.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -37,13 +39,20 @@ const declare = (changes: Partial<ScheduleDeclaration> = {}): ScheduleDeclaratio
 const everyMs = (ms: number, changes: Partial<ScheduleDeclaration> = {}) =>
   declare({ rule: { kind: 'interval', everyMs: ms }, missed: 'skip', ...changes });
 
-/** A broker whose chosen verb waits for `open` before it reaches the store: a process that is frozen in that call. */
-function gate(broker: Broker, verb: keyof Broker) {
+type SchedulerPorts = Pick<Store, 'connection' | 'notices' | 'timetable'>;
+
+/** What a scheduler uses of a store, some of it in another way. */
+function portsOf({ connection, notices, timetable }: Store, others: Partial<SchedulerPorts>): SchedulerPorts {
+  return { connection, notices, timetable, ...others };
+}
+
+/** A store whose chosen verb of the timetable waits for `open` before it reaches the store: a process that is frozen in that call. */
+function gate(store: Store, verb: keyof Timetable) {
   let open = () => {};
   const opened = new Promise<void>((resolve) => (open = resolve));
   let entered = () => {};
   const reached = new Promise<void>((resolve) => (entered = resolve));
-  const gated = new Proxy(broker, {
+  const gated = new Proxy(store.timetable, {
     get(target, property) {
       const value = Reflect.get(target, property, target) as unknown;
       if (typeof value !== 'function') return value;
@@ -55,29 +64,29 @@ function gate(broker: Broker, verb: keyof Broker) {
       };
     },
   });
-  return { broker: gated, open, reached };
+  return { store: portsOf(store, { timetable: gated }), open, reached };
 }
 
 describe('the scheduler', () => {
   let clock: MovableClock;
-  let broker: MemoryBroker;
+  let store: MemoryStore;
   let logger: RecordingLogger;
   const started: Scheduler[] = [];
 
   beforeEach(async () => {
     clock = new MovableClock(NOON);
-    broker = new MemoryBroker({ clock });
-    await broker.open();
+    store = new MemoryStore({ clock });
+    await store.connection.open();
     logger = new RecordingLogger();
   });
 
   afterEach(async () => {
     for (const scheduler of started.splice(0)) await scheduler.stop();
-    await broker.close();
+    await store.connection.close();
   });
 
   const create = (declarations: ScheduleDeclaration[], options: Partial<SchedulerOptions> = {}) => {
-    const scheduler = new Scheduler({ broker, declarations, logger, ...options });
+    const scheduler = new Scheduler({ store, declarations, logger, ...options });
     started.push(scheduler);
     return scheduler;
   };
@@ -90,9 +99,9 @@ describe('the scheduler', () => {
 
   /** What the store keeps, in the order of the names. */
   const kept = async (queue = 'cron'): Promise<StoredSchedule[]> =>
-    (await broker.listSchedules(queue, undefined, 500)).schedules.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    (await store.timetable.list(queue, undefined, 500)).schedules.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const stored = async (queue = 'cron'): Promise<StoredJob[]> =>
-    (await broker.list(queue, 'ready', undefined, 500)).jobs;
+    (await store.curation.list(queue, 'ready', undefined, 500)).jobs;
   const jobs = async (queue = 'cron') =>
     (await stored(queue)).map(({ record }) => decodeEnvelope(splitRecord(record).envelope));
   const ticks = async (queue = 'cron') => (await jobs(queue)).map(({ header }) => header.s! - NOON);
@@ -100,9 +109,14 @@ describe('the scheduler', () => {
   /** Settles the oldest ready job as completed. */
   const workOne = async (call: number, settle = true) => {
     const turn = { worker: 'w', leaseMs: 8000, alone: true, adopt: undefined } as const;
-    const { jobs: reserved } = await broker.settleAndReserve('cron', { ...turn, call, want: 1, settlements: [] });
+    const { jobs: reserved } = await store.workers.settleAndReserve('cron', {
+      ...turn,
+      call,
+      want: 1,
+      settlements: [],
+    });
     const finish = () =>
-      broker.settleAndReserve('cron', {
+      store.workers.settleAndReserve('cron', {
         ...turn,
         call: call + 1,
         want: 0,
@@ -144,9 +158,9 @@ describe('the scheduler', () => {
     ])('ticks by the new time, forward and back, each tick once: %s from %d', async (timeZone, from) => {
       const begun = from - (from % HOUR);
       const host = jest.spyOn(Date, 'now').mockReturnValue(begun);
-      await broker.close();
-      broker = new MemoryBroker();
-      await broker.open();
+      await store.connection.close();
+      store = new MemoryStore();
+      await store.connection.open();
       const scheduler = await start([hourly(timeZone)]);
       const ticksAt = async (at: number): Promise<number[]> => {
         host.mockReturnValue(begun + at);
@@ -164,15 +178,15 @@ describe('the scheduler', () => {
 
     it('is woken by the scan when what it slept for has come', async () => {
       const host = jest.spyOn(Date, 'now').mockReturnValue(NOON);
-      await broker.close();
-      broker = new MemoryBroker();
-      await broker.open();
+      await store.connection.close();
+      store = new MemoryStore();
+      await store.connection.open();
       const scheduler = await start([hourly()]);
       host.mockReturnValue(NOON + HOUR + MINUTE);
       const fired = new Promise<void>((resolve) => {
-        void broker.onEvents('cron', () => resolve());
+        void store.notices.onEvents('cron', () => resolve());
       });
-      const { nextLookAt, now } = await broker.reclaim('cron', 8000);
+      const { nextLookAt, now } = await store.duties.reclaim('cron', 8000);
       scheduler.expect('cron', nextLookAt, now);
       await fired;
       expect(await ticks()).toEqual([HOUR]);
@@ -294,7 +308,7 @@ describe('the scheduler', () => {
     await (await start([declare({ overlap: 'queue-one' })])).stop();
     clock.advance(MINUTE);
     await start([]);
-    await broker.registerSchedule('cron', { name: 'strange', specHash: 'x', spec: '{', nextTick: clock.now() });
+    await store.timetable.register('cron', { name: 'strange', specHash: 'x', spec: '{', nextTick: clock.now() });
     const running = await start([declare({ name: 'other' })], { queues: ['cron'] });
     await running.runOnce();
     clock.advance(MINUTE);
@@ -359,7 +373,7 @@ describe('the scheduler', () => {
     ['broken JSON', '{'],
     ['null', 'null'],
   ])('leaves %s to others, says so once, and fires the rest', async (_, spec) => {
-    await broker.registerSchedule('cron', { name: 'strange', specHash: 'x', spec, nextTick: NOON + 1 });
+    await store.timetable.register('cron', { name: 'strange', specHash: 'x', spec, nextTick: NOON + 1 });
     const scheduler = await start([declare()]);
     clock.advance(MINUTE);
     await scheduler.runOnce();
@@ -371,7 +385,7 @@ describe('the scheduler', () => {
 
   it('does not starve behind more unreadable rules than one page holds', async () => {
     for (let number = 0; number < 150; number++) {
-      await broker.registerSchedule('cron', { name: `s${number}`, specHash: 'x', spec: '{', nextTick: NOON + 1 });
+      await store.timetable.register('cron', { name: `s${number}`, specHash: 'x', spec: '{', nextTick: NOON + 1 });
     }
     const scheduler = await start([declare()]);
     clock.advance(MINUTE);
@@ -394,7 +408,7 @@ describe('the scheduler', () => {
     await scheduler.runOnce();
     await scheduler.runOnce();
     expect(await ticks()).toEqual([60 * MINUTE]);
-    expect(await broker.dueSchedules('cron', 10)).toMatchObject({ due: [], nextLookAt: undefined });
+    expect(await store.timetable.due('cron', 10)).toMatchObject({ due: [], nextLookAt: undefined });
   });
 
   it('fires a Date once, and never again after a restart', async () => {
@@ -451,7 +465,7 @@ describe('the scheduler', () => {
   it('fires a tick at its place in the jitter, every instance at the same', async () => {
     const jittered = () => declare({ jitterMs: 50_000 });
     const all = [await start([jittered()]), await start([jittered()])];
-    const { nextLookAt } = await broker.dueSchedules('cron', 1);
+    const { nextLookAt } = await store.timetable.due('cron', 1);
     expect(nextLookAt).toBeGreaterThan(NOON + MINUTE);
     clock.advance(nextLookAt! - NOON - 1);
     await Promise.all(all.map((scheduler) => scheduler.runOnce()));
@@ -503,7 +517,7 @@ describe('the scheduler', () => {
       const finish = await workOne(1, false);
       for (let tick = 2; tick <= 4; tick++) {
         clock.advance(MINUTE);
-        await broker.beat('cron', 'w', 8000);
+        await store.workers.beat('cron', 'w', 8000);
         await scheduler.runOnce();
         expect(await jobs()).toEqual([]);
       }
@@ -526,8 +540,13 @@ describe('the scheduler', () => {
     clock.advance(MINUTE);
     await scheduler.runOnce();
     const turn = { worker: 'w', leaseMs: 8000, alone: true, adopt: undefined } as const;
-    const { jobs: reserved } = await broker.settleAndReserve('cron', { ...turn, call: 1, want: 1, settlements: [] });
-    await broker.settleAndReserve('cron', {
+    const { jobs: reserved } = await store.workers.settleAndReserve('cron', {
+      ...turn,
+      call: 1,
+      want: 1,
+      settlements: [],
+    });
+    await store.workers.settleAndReserve('cron', {
       ...turn,
       call: 2,
       want: 0,
@@ -552,29 +571,29 @@ describe('the scheduler', () => {
     const watched = () => {
       let looks = 0;
       let looked = () => {};
-      const proxy = new Proxy<Broker>(broker, {
+      const proxy = new Proxy(store.timetable, {
         get(target, property) {
           const value = Reflect.get(target, property, target) as unknown;
           if (typeof value !== 'function') return value;
-          if (property === 'dueSchedules') looks++;
-          if (property === 'dueSchedules') looked();
+          if (property === 'due') looks++;
+          if (property === 'due') looked();
           return (value as (...all: unknown[]) => unknown).bind(target);
         },
       });
       return {
-        broker: proxy,
+        store: portsOf(store, { timetable: proxy }),
         looks: () => looks,
         nextLook: () => new Promise<void>((resolve) => (looked = resolve)),
       };
     };
     const runtime = async (nextTick: number, queue = 'mail') => {
       const schedule = Schedule.declared(everyMs(MINUTE, { name: 'tenant-1', queue }), jsonCodec, 1000);
-      await broker.registerSchedule(queue, { ...schedule.registration(clock.now()), nextTick });
+      await store.timetable.register(queue, { ...schedule.registration(clock.now()), nextTick });
     };
 
     it('for a schedule that is made elsewhere, in any queue that is served', async () => {
       const watch = watched();
-      await start([], { broker: watch.broker, queues: ['mail'] });
+      await start([], { store: watch.store, queues: ['mail'] });
       const look = watch.nextLook();
       await runtime(NOON);
       await look;
@@ -584,7 +603,7 @@ describe('the scheduler', () => {
 
     it('when a scan tells of a nearer tick than it knows, or of one that nobody fired', async () => {
       const watch = watched();
-      const scheduler = await start([], { broker: watch.broker, queues: ['mail'] });
+      const scheduler = await start([], { store: watch.store, queues: ['mail'] });
       const look = watch.nextLook();
       scheduler.expect('mail', NOON + MINUTE, NOON);
       await look;
@@ -597,13 +616,13 @@ describe('the scheduler', () => {
     it('for nothing else', async () => {
       await runtime(NOON + MINUTE);
       const watch = watched();
-      const scheduler = await start([], { broker: watch.broker, queues: ['mail'] });
+      const scheduler = await start([], { store: watch.store, queues: ['mail'] });
       const { length } = logger.lines;
       scheduler.expect('mail', NOON + MINUTE, NOON);
       scheduler.expect('mail', NOON + 2 * MINUTE, NOON);
       scheduler.expect('mail', undefined, NOON);
       scheduler.expect('other', NOON - MINUTE, NOON);
-      await broker.setPaused('mail', true);
+      await store.curation.setPaused('mail', true);
       await new Promise((resolve) => setImmediate(resolve));
       expect(watch.looks()).toBe(1);
       expect(logger.lines).toHaveLength(length);
@@ -652,21 +671,21 @@ describe('the scheduler', () => {
 
     it('nothing where a queue has no schedules', async () => {
       let calls = 0;
-      const proxy = new Proxy<Broker>(broker, {
+      const proxy = new Proxy(store.timetable, {
         get(target, property) {
           const value = Reflect.get(target, property, target) as unknown;
-          if (property === 'announceSchedules') calls++;
+          if (property === 'announce') calls++;
           return typeof value === 'function' ? (value.bind(target) as unknown) : value;
         },
       });
-      await live(await start([], { app: 'shop', queues: ['mail'], broker: proxy }));
+      await live(await start([], { app: 'shop', queues: ['mail'], store: portsOf(store, { timetable: proxy }) }));
       expect(calls).toBe(0);
     });
 
     it('and pauses nothing of another app, of run time, or that some instance still declares', async () => {
       const other = await start([declare({ name: 'theirs' })], { app: 'blog' });
       const schedule = Schedule.declared(declare({ name: 'runtime' }), jsonCodec, 1000);
-      await broker.registerSchedule('cron', schedule.registration(NOON));
+      await store.timetable.register('cron', schedule.registration(NOON));
       const all = [await start([declare()], { app: 'shop' }), await start([removed()], { app: 'shop' })];
       await live(...all);
       await other.stop();
@@ -681,7 +700,7 @@ describe('the scheduler', () => {
 
     it('and registers again what the store has lost', async () => {
       const scheduler = await start([declare()], { app: 'shop' });
-      await broker.removeSchedule('cron', 'digest');
+      await store.timetable.remove('cron', 'digest');
       await scheduler.announceOnce();
       await scheduler.runOnce();
       expect(await kept()).toMatchObject([{ name: 'digest', status: 'active' }]);
@@ -704,7 +723,7 @@ describe('the scheduler', () => {
 
     it('and tells once that a name was taken at run time', async () => {
       const schedule = Schedule.declared(declare({ payload: 'runtime' }), jsonCodec, 1000);
-      await broker.registerSchedule('cron', schedule.registration(NOON));
+      await store.timetable.register('cron', schedule.registration(NOON));
       const scheduler = await start([declare()], { app: 'shop' });
       await live(scheduler);
       await scheduler.runOnce();
@@ -745,7 +764,7 @@ describe('the scheduler', () => {
       const finish = await workOne(1, false);
       for (let tick = 2; tick <= 4; tick++) {
         clock.advance(MINUTE);
-        await broker.beat('cron', 'w', 8000);
+        await store.workers.beat('cron', 'w', 8000);
         await scheduler.runOnce();
         expect(await jobs()).toEqual([]);
       }
@@ -771,8 +790,8 @@ describe('the scheduler', () => {
         await scheduler.runOnce();
         expect(await ticks()).toEqual([tick * MINUTE]);
         const [{ id }] = await stored();
-        if (tick === 1) await broker.cancel('cron', id);
-        else await broker.remove('cron', id);
+        if (tick === 1) await store.curation.cancel('cron', id);
+        else await store.curation.remove('cron', id);
       }
     });
   });
@@ -793,8 +812,8 @@ describe('the scheduler', () => {
     });
 
     it('that was frozen for ten seconds before it fired, fires no tick twice', async () => {
-      const freezer = gate(broker, 'fireSchedules');
-      const frozen = await start([everyMs(1000)], { broker: freezer.broker });
+      const freezer = gate(store, 'fire');
+      const frozen = await start([everyMs(1000)], { store: freezer.store });
       const other = await start([everyMs(1000)]);
       clock.advance(1000);
       const thawing = frozen.runOnce();
@@ -812,15 +831,15 @@ describe('the scheduler', () => {
 
     it('that was frozen while it fired, neither repeats nor loses the tick', async () => {
       // Both have read the tick; the second reaches the store first.
-      const freezer = gate(broker, 'fireSchedules');
-      const frozen = await start([declare()], { broker: freezer.broker });
+      const freezer = gate(store, 'fire');
+      const frozen = await start([declare()], { store: freezer.store });
       const other = await start([declare()]);
       clock.advance(MINUTE);
       const thawing = frozen.runOnce();
       await freezer.reached;
       await other.runOnce();
       const [{ id }] = await stored();
-      await broker.remove('cron', id); // even where the first job is gone already
+      await store.curation.remove('cron', id); // even where the first job is gone already
       clock.advance(10_000);
       freezer.open();
       await thawing;
@@ -831,8 +850,8 @@ describe('the scheduler', () => {
     });
 
     it('that was frozen over a change of the rule, does not repeat its last tick', async () => {
-      const freezer = gate(broker, 'fireSchedules');
-      const frozen = await start([declare({ payload: 'old' })], { broker: freezer.broker });
+      const freezer = gate(store, 'fire');
+      const frozen = await start([declare({ payload: 'old' })], { store: freezer.store });
       clock.advance(MINUTE);
       const thawing = frozen.runOnce();
       await freezer.reached;
@@ -847,61 +866,67 @@ describe('the scheduler', () => {
   describe('while the store is away', () => {
     const failing = () => {
       let away = true;
-      const proxy = new Proxy<Broker>(broker, {
-        get(target, property) {
-          const value = Reflect.get(target, property, target) as unknown;
-          if (typeof value !== 'function') return value;
-          return (...given: unknown[]) =>
-            away
-              ? Promise.reject(new BrokerUnavailableError('not connected'))
-              : (value as (...all: unknown[]) => unknown).apply(target, given);
-        },
-      });
-      return { broker: proxy, back: () => (away = false), leave: () => (away = true) };
+      const cutOff = <P extends object>(port: P): P =>
+        new Proxy(port, {
+          get(target, property) {
+            const value = Reflect.get(target, property, target) as unknown;
+            if (typeof value !== 'function') return value;
+            return (...given: unknown[]) =>
+              away
+                ? Promise.reject(new BrokerUnavailableError('not connected'))
+                : (value as (...all: unknown[]) => unknown).apply(target, given);
+          },
+        });
+      const { notices, timetable } = store;
+      return {
+        store: portsOf(store, { notices: cutOff(notices), timetable: cutOff(timetable) }),
+        back: () => (away = false),
+        leave: () => (away = true),
+      };
     };
 
     it('starts all the same, registers when it is back, and says each once', async () => {
-      const store = failing();
-      const scheduler = await start([declare()], { broker: store.broker });
+      const outage = failing();
+      const scheduler = await start([declare()], { store: outage.store });
       await scheduler.runOnce();
       await scheduler.runOnce();
       expect(logger.lines).toEqual([
         'error: The scheduler of "cron" failed and tries again: BrokerUnavailableError: not connected',
       ]);
-      store.back();
+      outage.back();
       await scheduler.runOnce();
       expect(logger.lines.at(-1)).toBe('log: The scheduler of "cron" works again.');
       expect(await kept()).toHaveLength(1);
     });
 
     it('makes one job for the gap', async () => {
-      const store = failing();
-      store.back();
-      const scheduler = await start([declare()], { broker: store.broker });
-      store.leave();
+      const outage = failing();
+      outage.back();
+      const scheduler = await start([declare()], { store: outage.store });
+      outage.leave();
       for (let minute = 0; minute < 4; minute++) {
         clock.advance(MINUTE);
         await scheduler.runOnce();
       }
-      store.back();
+      outage.back();
       await scheduler.runOnce();
       expect((await jobs()).map(({ header }) => header.c)).toEqual([{ name: 'digest', missed: 3 }]);
     });
 
     it('does not make a second job when the reply of the first was lost', async () => {
       let lose = true;
-      const lossy = new Proxy<Broker>(broker, {
+      const lossy = new Proxy(store.timetable, {
         get(target, property) {
           const value = Reflect.get(target, property, target) as unknown;
           if (typeof value !== 'function') return value;
           return async (...given: unknown[]) => {
             const answer: unknown = await (value as (...all: unknown[]) => unknown).apply(target, given);
-            if (property === 'fireSchedules' && lose) throw new BrokerUnavailableError('the reply was lost');
+            if (property === 'fire' && lose) throw new BrokerUnavailableError('the reply was lost');
             return answer;
           };
         },
       });
-      const scheduler = await start([declare()], { broker: lossy });
+      const scheduler = await start([declare()], { store: portsOf(store, { timetable: lossy }) });
       clock.advance(MINUTE);
       await scheduler.runOnce();
       lose = false;
@@ -911,8 +936,8 @@ describe('the scheduler', () => {
   });
 
   it('begins nothing more once it is stopped', async () => {
-    const freezer = gate(broker, 'dueSchedules');
-    const scheduler = create([declare(), declare({ name: 'second' })], { broker: freezer.broker });
+    const freezer = gate(store, 'due');
+    const scheduler = create([declare(), declare({ name: 'second' })], { store: freezer.store });
     const starting = scheduler.start();
     await freezer.reached;
     const stopping = scheduler.stop();

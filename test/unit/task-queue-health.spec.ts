@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Broker } from '../../src/core/broker.js';
+import type { Connection } from '../../src/core/ports/connection.js';
 import { TaskQueueHealth } from '../../src/worker/task-queue-health.js';
 
 /** Two workers whose last answers are this old; `answers` says what a probe does. */
@@ -17,10 +17,9 @@ function make(ages: Record<string, number | undefined>, answers: 'at once' | 'ne
       return undefined;
     },
   };
-  const examine = jest.fn<Broker['examine']>();
-  const broker = { examine } as unknown as Broker;
+  const examine = jest.fn<Connection['examine']>();
   let hasWorkers = true;
-  const health = new TaskQueueHealth(broker, supervisor, () => hasWorkers);
+  const health = new TaskQueueHealth({ examine }, supervisor, () => hasWorkers);
   return { health, supervisor, probed, examine, onlyEnqueues: () => (hasWorkers = false) };
 }
 

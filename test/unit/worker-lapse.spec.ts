@@ -1,5 +1,12 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Broker, HeldJob, Reconciliation, Reservation, WorkerTurn } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type {
+  HeldJob,
+  Reconciliation,
+  Reservation,
+  WorkerStore,
+  WorkerTurn,
+} from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
@@ -16,15 +23,17 @@ function start() {
   const turns: WorkerTurn[] = [];
   const ends = new Map<string, () => void>();
   const answers: ((reservation: Reservation) => void)[] = [];
-  const reconcile = jest.fn<Broker['reconcile']>(async () => ({ lost: [], released: 0, fence: 0 }));
-  const broker = {
-    now: () => 0,
-    reconcile,
-    settleAndReserve: (_queue: string, turn: WorkerTurn) => {
-      turns.push(turn);
-      return new Promise<Reservation>((resolve) => answers.push(resolve));
+  const reconcile = jest.fn<WorkerStore['reconcile']>(async () => ({ lost: [], released: 0, fence: 0 }));
+  const store = {
+    connection: { now: () => 0 },
+    workers: {
+      reconcile,
+      settleAndReserve: (_queue: string, turn: WorkerTurn) => {
+        turns.push(turn);
+        return new Promise<Reservation>((resolve) => answers.push(resolve));
+      },
     },
-  } as unknown as Broker;
+  } as unknown as Store;
   const handler = {
     queue: 'mail',
     name: undefined,
@@ -37,7 +46,7 @@ function start() {
       }),
   };
   const worker = new Worker({
-    broker,
+    store,
     queue: 'mail',
     workerId: 'w1',
     handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),

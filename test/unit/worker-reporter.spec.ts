@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Broker, HeldJob, RunReport } from '../../src/core/broker.js';
+import type { HeldJob, RunReport, WorkerStore } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { BrokerRefusedError } from '../../src/core/errors.js';
 import { Reporter } from '../../src/worker/reporter.js';
@@ -25,7 +25,7 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 function start() {
   const calls: OpenCall[] = [];
   const lost: HeldJob[] = [];
-  const broker = {
+  const workers: Pick<WorkerStore, 'report'> = {
     report: (_queue: string, reports: readonly RunReport[]) =>
       new Promise<{ lost: string[] }>((resolve, reject) => {
         const answer = (ids: string[] = []) => {
@@ -38,10 +38,10 @@ function start() {
         };
         calls.push({ reports, answer, fail });
       }),
-  } as unknown as Broker;
+  };
   const logger = new RecordingLogger();
   const reporter = new Reporter(
-    broker,
+    workers,
     'mail',
     jsonCodec,
     1024 * 1024,

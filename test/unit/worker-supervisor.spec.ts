@@ -1,5 +1,5 @@
 import { expect, it, jest } from '@jest/globals';
-import type { Broker } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { DEFAULTS, type ResolvedOptions } from '../../src/options/options.js';
 import { WorkerSupervisor } from '../../src/worker/worker-supervisor.js';
@@ -7,13 +7,12 @@ import { RecordingLogger } from '../support/recording-logger.js';
 
 it('leaves no heartbeat behind where a subscription fails', async () => {
   const heartbeat = { holds: jest.fn(), stop: jest.fn(() => Promise.resolve()) };
-  const broker = {
-    onSignal: () => Promise.reject(new Error('no subscription')),
-    onWake: () => Promise.resolve(() => Promise.resolve()),
-    startHeartbeat: () => heartbeat,
+  const store = {
+    notices: { onSignal: () => Promise.reject(new Error('no subscription')) },
+    workers: { onWake: () => Promise.resolve(() => Promise.resolve()), startHeartbeat: () => heartbeat },
   };
   const supervisor = new WorkerSupervisor({
-    broker: broker as unknown as Broker,
+    store: store as unknown as Store,
     options: {
       codec: jsonCodec,
       backoffs: {},

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { Broker, Reservation, WorkerTurn } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { Reservation, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { DEFAULTS } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
@@ -22,15 +23,17 @@ afterEach(() => worker?.close());
 /** A worker whose turns are answered when the test says so. */
 function start() {
   const turns = new MessageLog<Turn>();
-  const broker = {
-    now: () => NOTHING.now,
-    settleAndReserve: (_queue: string, turn: WorkerTurn) =>
-      new Promise<Reservation>((resolve) => {
-        turns.listener({ turn, answer: (given) => resolve({ ...NOTHING, ...given }) });
-      }),
-  } as unknown as Broker;
+  const store = {
+    connection: { now: () => NOTHING.now },
+    workers: {
+      settleAndReserve: (_queue: string, turn: WorkerTurn) =>
+        new Promise<Reservation>((resolve) => {
+          turns.listener({ turn, answer: (given) => resolve({ ...NOTHING, ...given }) });
+        }),
+    },
+  } as unknown as Store;
   worker = new Worker({
-    broker,
+    store,
     queue: 'mail',
     workerId: 'w1',
     handlers: new HandlerTable([]),

@@ -1,4 +1,10 @@
-import { callerOf, type Reservation, type ReservedJob, type Settlement, type WorkerTurn } from '../../core/broker.js';
+import {
+  callerOf,
+  type Reservation,
+  type ReservedJob,
+  type Settlement,
+  type WorkerTurn,
+} from '../../core/ports/worker-store.js';
 import { LETTER_OF_STATE } from '../../core/envelope.js';
 import type { RetentionRule } from '../../core/job.js';
 

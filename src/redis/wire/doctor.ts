@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../../core/broker.js';
+import type { StoreFacts } from '../../core/store-report.js';
 import type { StoreReport } from '../../core/store-report.js';
 import { hasWaitAof, readInfo } from './server-facts.js';
 import { vulnerabilitiesOf } from './server-vulnerabilities.js';

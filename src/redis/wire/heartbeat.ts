@@ -1,7 +1,7 @@
 import { getDefaultResultOrder } from 'node:dns';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
-import type { BeatReply, Heartbeat, HeartbeatPlan } from '../../core/broker.js';
+import type { BeatReply, Heartbeat, HeartbeatPlan } from '../../core/ports/worker-store.js';
 import type { RedisConnection } from './connector.js';
 import { HEARTBEAT_CODE } from './heartbeat-code.js';
 import type { Script } from './script-library.js';

@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../../core/broker.js';
+import type { StoreFacts } from '../../core/store-report.js';
 import { IncompatibleStoreError, UnsupportedError } from '../../core/errors.js';
 
 /** What INFO says, read without CONFIG, which is often not permitted. */

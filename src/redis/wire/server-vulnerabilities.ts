@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../../core/broker.js';
+import type { StoreFacts } from '../../core/store-report.js';
 
 interface Vulnerability {
   id: string;

@@ -1,6 +1,6 @@
 import type { JobHeaders } from '../../core/job-headers.js';
 import type { BackoffSpec, RetentionRule, SettledState } from '../../core/job.js';
-import type { Overlap } from '../../core/schedule-broker.js';
+import type { Overlap } from '../../core/ports/timetable.js';
 
 /** When a schedule ticks. Times are ms, instants ms since the epoch. */
 export type ScheduleRule =

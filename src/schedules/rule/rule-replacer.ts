@@ -1,6 +1,11 @@
-import type { Broker } from '../../core/broker.js';
+import type {
+  NewSchedule,
+  RegisterAnswer,
+  ScheduleFire,
+  StoredSchedule,
+  Timetable,
+} from '../../core/ports/timetable.js';
 import { Schedule, type JobMaking } from './schedule.js';
-import type { NewSchedule, RegisterAnswer, ScheduleFire, StoredSchedule } from '../../core/schedule-broker.js';
 
 /** A backlog of the old rule takes a few fires; whatever is due after so many is given up. */
 const ATTEMPTS = 10;
@@ -18,7 +23,7 @@ export interface StoredRule {
  * @param app whose code declares it; undefined for one made at run time
  */
 export async function storeRule(
-  broker: Broker,
+  timetable: Timetable,
   schedule: Schedule,
   making: JobMaking,
   app?: string,
@@ -26,28 +31,28 @@ export async function storeRule(
   const { queue, name } = schedule;
   let losesTick = false;
   for (let attempt = 1; ; attempt++) {
-    const { now } = await broker.dueSchedules(queue, 1);
+    const { now } = await timetable.due(queue, 1);
     const registration = { ...schedule.registration(now, app), ...(losesTick && { losesTick }) };
-    const answer = await broker.registerSchedule(queue, registration);
+    const answer = await timetable.register(queue, registration);
     if (answer !== 'due') return { answer, registration };
-    losesTick = attempt >= ATTEMPTS || !(await fireStored(broker, queue, name, now, making));
+    losesTick = attempt >= ATTEMPTS || !(await fireStored(timetable, queue, name, now, making));
   }
 }
 
 /** @returns whether the stored rule has moved on, so that it is worth another look */
 async function fireStored(
-  broker: Broker,
+  timetable: Timetable,
   queue: string,
   name: string,
   now: number,
   making: JobMaking,
 ): Promise<boolean> {
-  const [stored] = await broker.readSchedules(queue, [name]);
+  const [stored] = await timetable.read(queue, [name]);
   // Another instance was faster, or the tick has come only since `now` was read.
   if (stored?.nextTick === undefined || stored.nextTick > now) return true;
   const fire = fireOf(stored, stored.nextTick, queue, now, making);
   if (fire === undefined) return false;
-  const [answer] = await broker.fireSchedules(queue, [{ ...fire, atOnce: true }]);
+  const [answer] = await timetable.fire(queue, [{ ...fire, atOnce: true }]);
   // A tick whose job the server refuses goes with its rule: the new one may be what mends that.
   return typeof answer === 'string' && answer !== 'held' && answer !== 'early';
 }

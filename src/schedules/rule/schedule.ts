@@ -6,7 +6,7 @@ import { packHeaders } from '../../core/job-headers.js';
 import type { CronTick } from '../../core/job-view.js';
 import { checkScheduleName } from '../../core/names.js';
 import { encodePayload } from '../../core/payload-encoder.js';
-import type { DueSchedule, NewSchedule, ScheduledJob, ScheduleFire } from '../../core/schedule-broker.js';
+import type { DueSchedule, NewSchedule, ScheduleFire, ScheduledJob } from '../../core/ports/timetable.js';
 import type { ScheduleDeclaration, ScheduleJobOptions } from './declaration.js';
 import { decodeSpec, encodeSpec, type ScheduleSpec } from './spec.js';
 import { spreadOf } from '../../core/spread.js';

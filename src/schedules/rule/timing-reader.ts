@@ -3,7 +3,7 @@ import type { Duration } from '../../core/duration.js';
 import { InvalidCronError, InvalidValueError } from '../../core/errors.js';
 import { readBoolean, readCount, readMs, readOneOf } from '../../core/option-checks.js';
 import type { MissedRule, ScheduleRule, ScheduleTiming } from './declaration.js';
-import type { Overlap } from '../../core/schedule-broker.js';
+import type { Overlap } from '../../core/ports/timetable.js';
 
 /** An instant: a Date, a text of ISO 8601 with `Z` or an offset (or a date alone, in UTC), or ms since the epoch. */
 export type Instant = Date | string | number;

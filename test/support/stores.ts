@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import type { Broker } from '../../src/core/broker.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
+import { MemoryServer } from '../../src/memory/memory-server.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
-import { MemoryBroker } from '../../src/memory/memory.broker.js';
-import { RedisBroker } from '../../src/redis/redis.broker.js';
+import { RedisStore } from '../../src/redis/redis-store.js';
 import { loadScripts } from '../../src/redis/wire/script-library.js';
 
 /** A store of one test, with a clock that stands still until the test moves it. */
-export interface TestStore {
-  broker: Broker;
+export interface StoreFixture {
+  store: Store;
   clock: { now(): number; advance(ms: number): Promise<void> };
   /** Another client of the same store, open. */
-  connect(): Promise<Broker>;
+  connect(): Promise<Store>;
   /** Fills a plain list as another program would; `inbox` is unique to this test. */
   inbox: string;
   pushInbox(element: string): Promise<void>;
@@ -20,43 +20,43 @@ export interface TestStore {
   close(): Promise<void>;
 }
 
-export interface BrokerKind {
+export interface StoreKind {
   name: string;
-  openStore(): Promise<TestStore>;
+  openStore(): Promise<StoreFixture>;
 }
 
 const START_AT = 1_800_000_000_000;
 
-export const memoryKind: BrokerKind = {
+export const memoryKind: StoreKind = {
   name: 'memory',
   async openStore() {
     const name = uniqueName();
     const clock = new MovableClock(START_AT);
-    const brokers: MemoryBroker[] = [];
+    const stores: MemoryStore[] = [];
     const connect = async () => {
-      const broker = new MemoryBroker({ name, clock });
-      brokers.push(broker);
-      await broker.open();
-      return broker;
+      const store = new MemoryStore({ name, clock });
+      stores.push(store);
+      await store.connection.open();
+      return store;
     };
-    const broker = await connect();
+    const store = await connect();
     const inbox = `${name}-inbox`;
     return {
-      broker,
+      store,
       clock: { now: () => clock.now(), advance: async (ms) => clock.advance(ms) },
       connect,
       inbox,
-      pushInbox: async (element) => broker.pushInbox(inbox, element),
+      pushInbox: async (element) => store.server.inboxes.push(inbox, element),
       async close() {
-        for (const each of brokers) await each.close();
-        MemoryStore.forget(name);
+        for (const each of stores) await each.connection.close();
+        MemoryServer.forget(name);
       },
     };
   },
 };
 
 /** Needs a server at TEST_REDIS_URL; every test has a prefix and a clock of its own. */
-export const redisKind: BrokerKind = {
+export const redisKind: StoreKind = {
   name: 'redis',
   async openStore() {
     const url = process.env.TEST_REDIS_URL;
@@ -68,9 +68,9 @@ export const redisKind: BrokerKind = {
     const client = new Redis(url);
     let now = START_AT;
     await client.set(clockKey, now);
-    const brokers: Broker[] = [];
+    const stores: Store[] = [];
     const connect = async () => {
-      const broker = new RedisBroker({
+      const store = new RedisStore({
         connection: url,
         prefix,
         commandTimeoutMs: 10_000,
@@ -81,12 +81,12 @@ export const redisKind: BrokerKind = {
         logLines: 100,
         scripts,
       });
-      brokers.push(broker);
-      await broker.open();
-      return broker;
+      stores.push(store);
+      await store.connection.open();
+      return store;
     };
     return {
-      broker: await connect(),
+      store: await connect(),
       clock: {
         now: () => now,
         async advance(ms) {
@@ -100,7 +100,7 @@ export const redisKind: BrokerKind = {
         await client.lpush(inbox, element);
       },
       async close() {
-        for (const each of brokers) await each.close();
+        for (const each of stores) await each.connection.close();
         const keys = [...(await client.keys(`{${prefix}:*`)), ...(await client.keys(`${prefix}*`))];
         if (keys.length > 0) await client.del(...keys);
         client.disconnect();

@@ -1,3 +1,5 @@
+import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
+import type { EnqueueReceipt } from '../core/ports/intake.js';
 import type {
   AnnouncedSchedule,
   Announcement,
@@ -14,26 +16,15 @@ import type {
   ScheduleRun,
   ScheduleStatus,
   StoredSchedule,
-} from '../core/broker.js';
-import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
+  Timetable,
+} from '../core/ports/timetable.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
-import type { JobNumbers } from './job-numbers.js';
-import type { QueueKeys } from './keys.js';
+import { readJobs } from './job-reader.js';
+import type { RedisQueue, RedisQueues } from './redis-queue.js';
 import type { Subject } from './wire/numbered-caller.js';
-import type { ScriptName } from './wire/script-library.js';
 import { ReplyLostError } from './wire/store-errors.js';
 
 type Arguments = (string | number)[];
-
-/** How a timetable speaks to the server. */
-export interface TimetableCalls {
-  run<T>(name: ScriptName, keys: string[], args: Arguments): Promise<T>;
-  /** A script that answers with what it did: a repeated call is answered as the first. */
-  act<T extends string>(subject: Subject, name: ScriptName, keys: string[], args: Arguments): Promise<T>;
-  /** The script that reads schedules, by a call that writes nothing. */
-  look<T>(keys: string[], args: Arguments): Promise<T>;
-  command(name: string, args: Arguments): Promise<unknown>;
-}
 
 /** Schedules that one script looks at: some 1 ms of Redis. */
 const MOST_DUE = 500;
@@ -45,26 +36,26 @@ const READ_STEP = 50;
 
 const CURSOR = /^\d{1,20}$/;
 
-/** The schedules of one queue: one short method per script. */
-export class RedisTimetable {
-  constructor(
-    private readonly keys: QueueKeys,
-    private readonly numbers: JobNumbers,
-    private readonly calls: TimetableCalls,
-  ) {}
+export class RedisTimetable implements Timetable {
+  constructor(private readonly queues: RedisQueues) {}
 
-  register({ name, specHash, spec, nextTick, lookAt, app, losesTick }: NewSchedule): Promise<RegisterAnswer> {
-    const { schedules, specs, ticks, announced } = this.keys;
+  async register(queue: string, schedule: NewSchedule): Promise<RegisterAnswer> {
+    const target = this.queues.of(queue);
+    await target.checkFormat();
+    const { name, specHash, spec, nextTick, lookAt, app, losesTick } = schedule;
+    const { schedules, specs, ticks, announced } = target.keys;
     const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? '', losesTick === true ? '1' : '0'];
     // What the code of an app declares is a duty, and never meets what was made at run time.
     const subject: Subject = app === undefined ? ['schedule', name] : ['duty', 'register-schedule'];
-    return this.calls.act(subject, 'register-schedule', [schedules, specs, ticks, announced], args);
+    return target.act<RegisterAnswer>(subject, 'register-schedule', [schedules, specs, ticks, announced], args);
   }
 
-  async announce(app: string, names: readonly AnnouncedSchedule[]): Promise<Announcement> {
-    const { schedules, ticks, announced, apps } = this.keys;
+  async announce(queue: string, app: string, names: readonly AnnouncedSchedule[]): Promise<Announcement> {
+    const target = this.queues.of(queue);
+    await target.checkFormat();
+    const { schedules, ticks, announced, apps } = target.keys;
     const args = [app, ...names.flatMap(({ name, specHash }) => [name, specHash])];
-    const lines = await this.calls.act(
+    const lines = await target.act(
       ['duty', 'announce-schedules'],
       'announce-schedules',
       [schedules, ticks, announced, apps],
@@ -74,10 +65,11 @@ export class RedisTimetable {
     return { outdated, unknown, removed: removed.sort() };
   }
 
-  async due(limit: number): Promise<DueSchedules> {
-    const { schedules, specs, ticks } = this.keys;
+  async due(queue: string, limit: number): Promise<DueSchedules> {
+    const target = this.queues.of(queue);
+    const { schedules, specs, ticks } = target.keys;
     const args = [Math.min(limit, MOST_DUE)];
-    const [now, next, ...rest] = await this.calls.run<string[]>('due-schedules', [schedules, specs, ticks], args);
+    const [now, next, ...rest] = await target.write<string[]>('due-schedules', [schedules, specs, ticks], args);
     const due: DueSchedules['due'] = [];
     for (let index = 0; index < rest.length; index += 5) {
       const [name, specHash, tick, fired, spec] = rest.slice(index, index + 5);
@@ -86,20 +78,23 @@ export class RedisTimetable {
     return { now: Number(now), due, nextLookAt: next === '' ? undefined : Number(next) };
   }
 
-  async fire(fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
+  async fire(queue: string, fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
+    const target = this.queues.of(queue);
     const answers: (FireAnswer | BrokerRefusedError)[] = [];
-    for (const batch of batchesOf(fires)) answers.push(...(await this.fireInParts(batch)));
+    for (const batch of batchesOf(fires)) answers.push(...(await fireInParts(target, batch)));
     return answers;
   }
 
-  async pause(name: string): Promise<boolean> {
-    const { schedules, ticks } = this.keys;
-    return (await this.calls.act(['schedule', name], 'pause-schedule', [schedules, ticks], [name])) === '1';
+  async pause(queue: string, name: string): Promise<boolean> {
+    const target = this.queues.of(queue);
+    const { schedules, ticks } = target.keys;
+    return (await target.act(['schedule', name], 'pause-schedule', [schedules, ticks], [name])) === '1';
   }
 
-  resume(name: string, specHash: string, { nextTick, lookAt }: ComingTick): Promise<ResumeAnswer> {
-    const { schedules, ticks } = this.keys;
-    return this.calls.act(
+  async resume(queue: string, name: string, specHash: string, { nextTick, lookAt }: ComingTick): Promise<ResumeAnswer> {
+    const target = this.queues.of(queue);
+    const { schedules, ticks } = target.keys;
+    return target.act(
       ['schedule', name],
       'resume-schedule',
       [schedules, ticks],
@@ -107,34 +102,41 @@ export class RedisTimetable {
     );
   }
 
-  async run(
+  async runNow(
+    queue: string,
     name: string,
     specHash: string,
     { envelope, userId, priority = 0, scheduledFor }: ScheduledJob,
-  ): Promise<{ id: string; created: boolean } | 'changed' | 'not-found'> {
-    const k = this.keys;
+  ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
+    const target = this.queues.of(queue);
+    const k = target.keys;
     const keys = [k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs];
-    const [numberOfJob] = await this.takeNumbers(1);
+    const [numberOfJob] = await takeNumbers(target, 1);
     const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
     type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
-    const answer = await this.calls.act<Answer>(['schedule', name], 'run-schedule', keys, args);
+    const answer = await target.act<Answer>(['schedule', name], 'run-schedule', keys, args);
     if (answer === 'changed' || answer === 'not-found') return answer;
     const [outcome, id] = answer.split(' ');
-    return { id, created: outcome === 'created' };
+    if (outcome === 'created') return { id, created: true, state: 'ready' };
+    const [kept] = await readJobs(target, [id]);
+    return { id, created: false, state: kept?.state ?? 'completed' };
   }
 
-  async read(names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
-    const { schedules, specs, announced } = this.keys;
+  async read(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
+    const target = this.queues.of(queue);
+    const { schedules, specs, announced } = target.keys;
+    const keys = [schedules, specs, announced];
     const found: (StoredSchedule | undefined)[] = [];
     for (let first = 0; first < names.length; first += READ_STEP) {
       const page = names.slice(first, first + READ_STEP);
-      const reply = await this.calls.look<([] | [string, string, string])[]>([schedules, specs, announced], page);
+      const reply = await target.look<([] | [string, string, string])[]>('read-schedules', keys, page);
       reply.forEach((entry, index) => found.push(entry.length === 0 ? undefined : readStored(page[index], entry)));
     }
     return found;
   }
 
-  async list(cursor: string | undefined, limit: number): Promise<SchedulePage> {
+  async list(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage> {
+    const target = this.queues.of(queue);
     if (cursor !== undefined && !CURSOR.test(cursor)) {
       throw new InvalidValueError(
         'cursor',
@@ -142,15 +144,19 @@ export class RedisTimetable {
         'pass on the cursor of the page before, or none for the first page',
       );
     }
-    const args = [this.keys.schedules, cursor ?? '0', 'COUNT', limit];
-    const [next, fields] = (await this.calls.command('hscan', args)) as [string, string[]];
-    const found = await this.read(fields.filter((_, index) => index % 2 === 0));
+    const args = [target.keys.schedules, cursor ?? '0', 'COUNT', limit];
+    const [next, fields] = (await target.command('hscan', args)) as [string, string[]];
+    const found = await this.read(
+      queue,
+      fields.filter((_, index) => index % 2 === 0),
+    );
     const schedules = found.filter((schedule) => schedule !== undefined);
     return { schedules, cursor: next === '0' ? undefined : next };
   }
 
-  async history(name: string, limit: number): Promise<ScheduleRun[]> {
-    const text = (await this.calls.command('hget', [this.keys.runs, name])) as string | null;
+  async history(queue: string, name: string, limit: number): Promise<ScheduleRun[]> {
+    const target = this.queues.of(queue);
+    const text = (await target.command('hget', [target.keys.runs, name])) as string | null;
     const entries = text === null ? [] : text.split(' ').slice(0, limit);
     return entries.map((entry) => {
       const [tick, firedAt, missed, jobId] = entry.split(':');
@@ -158,56 +164,59 @@ export class RedisTimetable {
     });
   }
 
-  async remove(name: string): Promise<boolean> {
-    const { schedules, specs, ticks, announced, runs } = this.keys;
+  async remove(queue: string, name: string): Promise<boolean> {
+    const target = this.queues.of(queue);
+    const { schedules, specs, ticks, announced, runs } = target.keys;
     return (
-      (await this.calls.act(
-        ['schedule', name],
-        'remove-schedule',
-        [schedules, specs, ticks, announced, runs],
-        [name],
-      )) === '1'
+      (await target.act(['schedule', name], 'remove-schedule', [schedules, specs, ticks, announced, runs], [name])) ===
+      '1'
     );
   }
+}
 
-  /** Refused as a whole, none of it has begun: in halves, until the one job is alone that the server does not take. */
-  private async fireInParts(fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]> {
-    try {
-      return await this.fireBatch(fires);
-    } catch (error) {
-      if (!refusesRequest(error)) throw error;
-      if (fires.length > 1) {
-        const half = Math.ceil(fires.length / 2);
-        return [...(await this.fireInParts(fires.slice(0, half))), ...(await this.fireInParts(fires.slice(half)))];
-      }
-      const [{ jobs }] = fires;
-      if (jobs.length < 2) return [describeRefusal(error, jobs)];
-      const [first, rest] = halvesOf(fires[0]);
-      const [answer] = await this.fireInParts([first]);
-      return answer === 'fired' ? this.fireInParts([rest]) : [answer];
+/** Refused as a whole, none of it has begun: in halves, until the one job is alone that the server does not take. */
+async function fireInParts(
+  queue: RedisQueue,
+  fires: readonly ScheduleFire[],
+): Promise<(FireAnswer | BrokerRefusedError)[]> {
+  try {
+    return await fireBatch(queue, fires);
+  } catch (error) {
+    if (!refusesRequest(error)) throw error;
+    if (fires.length > 1) {
+      const half = Math.ceil(fires.length / 2);
+      return [...(await fireInParts(queue, fires.slice(0, half))), ...(await fireInParts(queue, fires.slice(half)))];
     }
+    const [{ jobs }] = fires;
+    if (jobs.length < 2) return [describeRefusal(error, jobs)];
+    const [first, rest] = halvesOf(fires[0]);
+    const [answer] = await fireInParts(queue, [first]);
+    return answer === 'fired' ? fireInParts(queue, [rest]) : [answer];
   }
+}
 
-  private async fireBatch(fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
-    const k = this.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.dead];
-    keys.push(k.schedules, k.ticks, k.runs);
-    const ids = await this.takeNumbers(fires.reduce((sum, { jobs }) => sum + jobs.length, 0));
-    const args: Arguments = [];
-    let taken = 0;
-    for (const fire of fires) {
-      const { name, specHash, tick, nextTick, lookAt, missed, overlap, pauseOnFailure, limit, atOnce, jobs } = fire;
-      args.push(name, specHash, tick, nextTick ?? '', lookAt ?? '', missed, overlap, pauseOnFailure ? '1' : '0');
-      args.push(limit ?? '', atOnce === true ? '1' : '0', jobs.length);
-      for (const { envelope, userId, priority = 0, scheduledFor } of jobs)
-        args.push(ids[taken++], userId, envelope, priority, scheduledFor);
-    }
-    return this.calls.run('fire-schedules', keys, args);
+async function fireBatch(queue: RedisQueue, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
+  const k = queue.keys;
+  const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.dead];
+  keys.push(k.schedules, k.ticks, k.runs);
+  const ids = await takeNumbers(
+    queue,
+    fires.reduce((sum, { jobs }) => sum + jobs.length, 0),
+  );
+  const args: Arguments = [];
+  let taken = 0;
+  for (const fire of fires) {
+    const { name, specHash, tick, nextTick, lookAt, missed, overlap, pauseOnFailure, limit, atOnce, jobs } = fire;
+    args.push(name, specHash, tick, nextTick ?? '', lookAt ?? '', missed, overlap, pauseOnFailure ? '1' : '0');
+    args.push(limit ?? '', atOnce === true ? '1' : '0', jobs.length);
+    for (const { envelope, userId, priority = 0, scheduledFor } of jobs)
+      args.push(ids[taken++], userId, envelope, priority, scheduledFor);
   }
+  return queue.write('fire-schedules', keys, args);
+}
 
-  private async takeNumbers(count: number): Promise<string[]> {
-    return this.numbers.tryTake(count) ?? this.numbers.take(count).catch(refuseNumbers);
-  }
+async function takeNumbers(queue: RedisQueue, count: number): Promise<string[]> {
+  return queue.numbers.tryTake(count) ?? queue.numbers.take(count).catch(refuseNumbers);
 }
 
 /** Taking numbers stores no job, whatever became of it. */

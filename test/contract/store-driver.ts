@@ -1,16 +1,11 @@
 import { expect } from '@jest/globals';
-import type {
-  Broker,
-  NewJob,
-  ReclaimReply,
-  Reservation,
-  ReservedJob,
-  Settlement,
-  WorkerTurn,
-} from '../../src/core/broker.js';
+import type { ReclaimReply } from '../../src/core/ports/duties.js';
+import type { NewJob } from '../../src/core/ports/intake.js';
+import type { Store } from '../../src/core/ports/store.js';
+import type { Reservation, ReservedJob, Settlement, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { encodeEnvelope, splitRecord, type EnvelopeHeader } from '../../src/core/envelope.js';
 import { JOB_STATES, type JobState, type RetentionLimit } from '../../src/core/job.js';
-import type { TestStore } from '../support/brokers.js';
+import type { StoreFixture } from '../support/stores.js';
 import { MessageLog } from '../support/message-log.js';
 
 export const QUEUE = 'mail';
@@ -29,22 +24,22 @@ export interface Seed {
 }
 
 /** Seeds, acts and reads for the contract: what all of its tests say in the same way. */
-export class BrokerDriver {
+export class StoreDriver {
   private readonly calls = new Map<string, number>();
   private barriers = 0;
 
-  constructor(readonly store: TestStore) {}
+  constructor(readonly fixture: StoreFixture) {}
 
-  get broker(): Broker {
-    return this.store.broker;
+  get store(): Store {
+    return this.fixture.store;
   }
 
   now(): number {
-    return this.store.clock.now();
+    return this.fixture.clock.now();
   }
 
   advance(ms: number): Promise<void> {
-    return this.store.clock.advance(ms);
+    return this.fixture.clock.advance(ms);
   }
 
   // ---------------------------------------------------------------- seed
@@ -69,7 +64,7 @@ export class BrokerDriver {
 
   /** Stores one job each; answers their ids. */
   async put(...seeds: Seed[]): Promise<string[]> {
-    const receipts = await this.broker.enqueue(
+    const receipts = await this.store.intake.enqueue(
       QUEUE,
       seeds.map((seed) => this.newJob(seed)),
     );
@@ -117,7 +112,7 @@ export class BrokerDriver {
   }
 
   reserve(worker: string, want = 1, turn: Partial<WorkerTurn> = {}): Promise<Reservation> {
-    return this.broker.settleAndReserve(QUEUE, this.turn(worker, { want, ...turn }));
+    return this.store.workers.settleAndReserve(QUEUE, this.turn(worker, { want, ...turn }));
   }
 
   settle(worker: string, ...settlements: Settlement[]): Promise<Reservation> {
@@ -159,7 +154,7 @@ export class BrokerDriver {
     let reclaimed = 0;
     const poisoned: string[] = [];
     for (;;) {
-      const reply = await this.broker.reclaim(QUEUE, LEASE_MS);
+      const reply = await this.store.duties.reclaim(QUEUE, LEASE_MS);
       reclaimed += reply.reclaimed;
       poisoned.push(...reply.poisoned);
       if (!reply.more) return { ...reply, reclaimed, poisoned };
@@ -169,11 +164,11 @@ export class BrokerDriver {
   // ---------------------------------------------------------------- read
 
   async stateOf(id: string): Promise<JobState | undefined> {
-    return (await this.broker.read(QUEUE, [id]))[0]?.state;
+    return (await this.store.curation.read(QUEUE, [id]))[0]?.state;
   }
 
   async settledOf(id: string) {
-    const [stored] = await this.broker.read(QUEUE, [id]);
+    const [stored] = await this.store.curation.read(QUEUE, [id]);
     return stored && splitRecord(stored.record).settled;
   }
 
@@ -183,7 +178,7 @@ export class BrokerDriver {
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await this.broker.list(QUEUE, state, cursor, limit);
+      const page = await this.store.curation.list(QUEUE, state, cursor, limit);
       ids.push(...page.jobs.map(({ id }) => id));
       cursor = page.cursor;
       if (++pages > 1000) throw new Error(`The listing of ${state} does not end`);
@@ -193,19 +188,19 @@ export class BrokerDriver {
 
   async expectCounts(expected: Partial<Record<JobState, number>>): Promise<void> {
     const none = Object.fromEntries(JOB_STATES.map((state) => [state, 0]));
-    const { paused: _paused, ...counts } = await this.broker.counts(QUEUE);
+    const { paused: _paused, ...counts } = await this.store.curation.counts(QUEUE);
     expect(counts).toEqual({ ...none, ...expected });
   }
 
   /** Each job is in exactly one place, and every place agrees with the counts and with what reading says. */
   async expectConserved(): Promise<void> {
-    const counts = await this.broker.counts(QUEUE);
+    const counts = await this.store.curation.counts(QUEUE);
     const seen: string[] = [];
     for (const state of JOB_STATES) {
       // One page: between two, a store may move active jobs about.
       const ids = await this.idsIn(state, 1000);
       expect({ state, listed: ids.length }).toEqual({ state, listed: counts[state] });
-      for (const stored of await this.broker.read(QUEUE, ids)) expect(stored?.state).toBe(state);
+      for (const stored of await this.store.curation.read(QUEUE, ids)) expect(stored?.state).toBe(state);
       seen.push(...ids);
     }
     expect(new Set(seen).size).toBe(seen.length);
@@ -216,7 +211,7 @@ export class BrokerDriver {
   /** What this worker is told from now on. */
   async wakesOf(worker: string): Promise<MessageLog<string>> {
     const log = new MessageLog<string>();
-    await this.broker.onWake(worker, log.listener);
+    await this.store.workers.onWake(worker, log.listener);
     return log;
   }
 
@@ -224,8 +219,8 @@ export class BrokerDriver {
   async barrier(): Promise<void> {
     const name = `barrier-${++this.barriers}`;
     const log = await this.wakesOf(name);
-    await this.broker.settleAndReserve(name, this.turn(name));
-    await this.broker.enqueue(name, [this.newJob()]);
+    await this.store.workers.settleAndReserve(name, this.turn(name));
+    await this.store.intake.enqueue(name, [this.newJob()]);
     await log.first(1);
   }
 }

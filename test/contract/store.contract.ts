@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
-import type { BrokerKind } from '../support/brokers.js';
-import { BrokerDriver } from './broker-driver.js';
+import type { StoreKind } from '../support/stores.js';
+import { StoreDriver } from './store-driver.js';
 import { curateContract } from './curate.contract.js';
 import { enqueueContract } from './enqueue.contract.js';
 import { fireContract } from './fire.contract.js';
@@ -14,7 +14,7 @@ import { scheduleContract } from './schedule.contract.js';
 import { settleContract } from './settle.contract.js';
 import { wakeContract } from './wake.contract.js';
 
-const CAPABILITIES: Record<string, (use: () => BrokerDriver) => void> = {
+const CAPABILITIES: Record<string, (use: () => StoreDriver) => void> = {
   enqueue: enqueueContract,
   reserve: reserveContract,
   settle: settleContract,
@@ -29,13 +29,13 @@ const CAPABILITIES: Record<string, (use: () => BrokerDriver) => void> = {
   'life cycle': lifecycleContract,
 };
 
-/** What every broker promises. A new verb starts as a test in one of these files. */
-export function describeBroker(kind: BrokerKind): void {
+/** What every store promises. A new verb starts as a test in one of these files. */
+export function describeStore(kind: StoreKind): void {
   describe.each(Object.entries(CAPABILITIES))(`${kind.name}: %s`, (_, contract) => {
-    let driver: BrokerDriver;
+    let driver: StoreDriver;
 
     beforeEach(async () => {
-      driver = new BrokerDriver(await kind.openStore());
+      driver = new StoreDriver(await kind.openStore());
     });
 
     // Whatever a test did: no job may be in two places, in none, or counted wrong.
@@ -43,7 +43,7 @@ export function describeBroker(kind: BrokerKind): void {
       try {
         await driver.expectConserved();
       } finally {
-        await driver.store.close();
+        await driver.fixture.close();
       }
     });
 

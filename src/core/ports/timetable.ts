@@ -1,5 +1,5 @@
-import type { EnqueueReceipt } from './enqueue-receipt.js';
-import type { BrokerRefusedError } from './errors.js';
+import type { BrokerRefusedError } from '../errors.js';
+import type { EnqueueReceipt } from './intake.js';
 
 /** A paused or ended schedule has no tick to come; only `active` ones fire. */
 export type ScheduleStatus = 'active' | 'paused' | 'ended';
@@ -18,56 +18,56 @@ export type PauseReason = 'user' | 'failure' | 'removed';
 export type Overlap = 'allow' | 'skip' | 'queue-one';
 
 /**
- * The part of the port that keeps schedules: rules, their next ticks, and what became of the last ones. Any instance may
- * fire any schedule; the store compares and sets (rule, tick), so that each tick is fired once. Instants are ms since the
- * epoch, and only the store's clock decides whether one has come.
+ * Schedules: rules, their next ticks, and what became of the last ones. Any instance may fire any schedule; the store compares
+ * and sets (rule, tick), so that each tick is fired once. Instants are ms since the epoch, and only the store's clock decides
+ * whether one has come.
  */
-export interface ScheduleBroker {
+export interface Timetable {
   /** Stores a rule. The same rule again writes nothing, so that restarts never postpone a tick. */
-  registerSchedule(queue: string, schedule: NewSchedule): Promise<RegisterAnswer>;
+  register(queue: string, schedule: NewSchedule): Promise<RegisterAnswer>;
   /**
    * A process with declared schedules says that it lives and which rules it holds, at most 100 a call, every 20 s or so.
    * Pauses what nobody of this app announced for 60 s, if the app itself was announced without a gap all that time: so
    * neither scaling to zero nor an outage pauses anything.
    */
-  announceSchedules(queue: string, app: string, schedules: readonly AnnouncedSchedule[]): Promise<Announcement>;
+  announce(queue: string, app: string, schedules: readonly AnnouncedSchedule[]): Promise<Announcement>;
   /** Up to `limit` schedules to be looked at now, earliest first. Big specs make a page shorter. */
-  dueSchedules(queue: string, limit: number): Promise<DueSchedules>;
+  due(queue: string, limit: number): Promise<DueSchedules>;
   /**
    * Each fire by itself is all or nothing, and repeated it is `stale`. At most 50 a call, at most 500 jobs and 4 MiB of
    * envelopes in one fire: a scheduler that has more to make up for fires a part, with the first tick left out as `nextTick`.
    * @returns one answer per fire, in order; an error for one that the server refuses by itself, mostly for its size
    * @throws StoreFullError, BrokerUnavailableError: of a long call some may have been fired, all others keep their ticks
    */
-  fireSchedules(queue: string, fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]>;
+  fire(queue: string, fires: readonly ScheduleFire[]): Promise<(FireAnswer | BrokerRefusedError)[]>;
   /** Until somebody resumes it, whatever a deployment says. An ended one stays ended. @returns whether it exists */
-  pauseSchedule(queue: string, name: string): Promise<boolean>;
+  pause(queue: string, name: string): Promise<boolean>;
   /**
    * Goes on from `next`, which counts from now: a pause backfills nothing. One that is not paused stays as it is, and so
    * does one that was removed from the code: nobody would ever pause it again.
    */
-  resumeSchedule(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer>;
+  resume(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer>;
   /**
    * Enqueues a job of this schedule beside its ticks, also while it is paused. It is in the history and counts as an
    * unsettled job for `overlap`, but neither as fired nor for a limit. Its user id makes a repeated call harmless.
    */
-  runScheduleNow(
+  runNow(
     queue: string,
     name: string,
     specHash: string,
     job: ScheduledJob,
   ): Promise<EnqueueReceipt | 'changed' | 'not-found'>;
   /** In the order of the names; undefined where there is none. */
-  readSchedules(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]>;
+  read(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]>;
   /**
    * One page in no particular order. Whatever exists all the while is met, perhaps twice where others are made or removed
    * meanwhile; a page may hold some more than `limit` (at most 500).
    */
-  listSchedules(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage>;
+  list(queue: string, cursor: string | undefined, limit: number): Promise<SchedulePage>;
   /** The last runs, newest first, at most 10; none for a schedule that does not exist. */
-  scheduleHistory(queue: string, name: string, limit: number): Promise<ScheduleRun[]>;
+  history(queue: string, name: string, limit: number): Promise<ScheduleRun[]>;
   /** Deletes rule, tick and history; jobs stay. @returns whether it existed */
-  removeSchedule(queue: string, name: string): Promise<boolean>;
+  remove(queue: string, name: string): Promise<boolean>;
 }
 
 export interface ComingTick {

@@ -1,0 +1,163 @@
+import type { RetentionRule } from '../job.js';
+import type { Unsubscribe } from './connection.js';
+
+/** What workers need: turns that settle and reserve, leases, and the wake-ups between turns. */
+export interface WorkerStore {
+  /**
+   * Ends runs and starts the next ones in one step: applies `settlements` whose token is still the newest, promotes what
+   * is due, then reserves up to `want` jobs under the worker's lease. Repeated with the same `call`, it answers the same.
+   */
+  settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation>;
+  /** Renews the worker's lease. `lapsed` when it had run out: the worker must {@link reconcile}. */
+  beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply>;
+  /**
+   * Renews the leases of a worker that holds jobs from outside of its main loop, so that a handler which blocks the loop
+   * does not lose them. Undefined where this store can not: then the worker calls {@link beat} itself.
+   */
+  startHeartbeat?(plan: HeartbeatPlan): Heartbeat | undefined;
+  /**
+   * Compares what a worker holds with what the store thinks it holds: releases what it does not hold, names what it lost.
+   * The worker lives, so the crash that was counted for what it lost is taken back.
+   */
+  reconcile(queue: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation>;
+  /** The worker leaves: its lease and registrations go; jobs it still holds are released to the front, no attempt burned. */
+  leave(queue: string, worker: string): Promise<void>;
+  /** Stores progress and log lines of running jobs whose token is still the newest; names those that lost it. */
+  report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }>;
+  /**
+   * Tells this worker that a queue may have work. Also called after every reconnect. With `handed`, the store has reserved
+   * that job for it already: a turn that does not know its fence yet brings it again.
+   */
+  onWake(worker: string, listener: (queue: string, handed?: ReservedJob) => void): Promise<Unsubscribe>;
+}
+
+/** Proof of the newest lease on one job: `worker:fence`, with `:priority` behind it for a prioritised job. */
+export type Token = string;
+
+export interface HeldJob {
+  id: string;
+  token: Token;
+}
+
+/** What a finished run becomes. One exhaustive switch (worker/job-runner) makes them, one call of {@link WorkerStore.settleAndReserve} applies them. */
+export type Settlement = SettlementOp & {
+  /** How long the run took, where there was one: events tell it. */
+  durationMs?: number | undefined;
+};
+
+type SettlementOp =
+  /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
+  | { op: 'complete'; id: string; token: Token; result: string; envelope?: string; keep: RetentionRule }
+  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope, whose newest error is told. */
+  | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string }
+  | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }
+  /** Back to the front, untouched. */
+  | { op: 'release'; id: string; token: Token }
+  /** No handler here knows the name. */
+  | { op: 'park'; id: string; token: Token; name: string }
+  | { op: 'cancel'; id: string; token: Token; keep: RetentionRule }
+  /** `detail`: JSON with `reason` and `message`; `envelope` undefined keeps the stored text. */
+  | { op: 'bury'; id: string; token: Token; detail: string; envelope: string | undefined; keep: RetentionRule };
+
+export interface WorkerTurn {
+  worker: string;
+  /** A worker may have several turns under way, each in a lane of its own. Default 0. */
+  lane?: number;
+  /** Rises by one per new call of this worker's lane on this queue; the same number again asks for the same answer. */
+  call: number;
+  leaseMs: number;
+  /** Jobs to reserve, 0 to 1000. */
+  want: number;
+  /** The worker may be registered as one that has room: this turn ends that first. Default true. */
+  listed?: boolean;
+  /** The worker may be handed a job by a wake-up. Default false. */
+  takesHanded?: boolean;
+  /** Fence of the last job that reached the worker by hand-over. Default 0. */
+  handedFence?: number;
+  /** The worker runs and holds nothing else: it may be given one suspect (a job that crashed twice), alone. */
+  alone: boolean;
+  /** Take parked jobs of these names, too (`'*'`: of any name). */
+  adopt: readonly string[] | '*' | undefined;
+  settlements: readonly Settlement[];
+}
+
+/** Under which the store remembers the last turn of a worker's lane. */
+export function callerOf({ worker, lane }: Pick<WorkerTurn, 'worker' | 'lane'>): string {
+  return lane ? `${worker}/${lane}` : worker;
+}
+
+export interface Reconciliation {
+  /** Held jobs that a newer lease exists of, or that are gone. */
+  lost: string[];
+  released: number;
+  /** What the worker was given up to this fence was looked at. */
+  fence: number;
+}
+
+export interface ReservedJob {
+  id: string;
+  token: Token;
+  /** The number in its token. */
+  fence: number;
+  envelope: string;
+  /** Times a worker died while it held this job. */
+  crashes: number;
+  /** It was handed over before, and may have come by {@link WorkerStore.onWake}, too. */
+  handed?: boolean;
+}
+
+export interface Reservation {
+  /** Store time, ms. */
+  now: number;
+  /** Rises with every reservation of the queue, also after a failover that lost the counter. */
+  fence: number;
+  jobs: ReservedJob[];
+  /** Settlements refused because a newer lease exists, or the job is gone. */
+  lost: string[];
+  /** Own active jobs that somebody asked to cancel. */
+  cancelling: string[];
+  paused: boolean;
+  /** Ready jobs were left behind. */
+  backlog: boolean;
+  /** A suspect waits for a worker that holds nothing. */
+  suspects: boolean;
+  /** Parked jobs exist. */
+  parked: boolean;
+  /** When the next scheduled job is due, store time in ms; only told when nothing was reserved. */
+  nextDueAt: number | undefined;
+  /** Dead letters that retention trimmed in this step: worth a warning. */
+  trimmedDead: number;
+}
+
+export interface BeatReply {
+  now: number;
+  lapsed: boolean;
+  /** Own active jobs that somebody asked to cancel. */
+  cancelling: string[];
+}
+
+export interface HeartbeatPlan {
+  worker: string;
+  leases: readonly { queue: string; leaseMs: number }[];
+  /** A main loop that stands still for longer than this loses its leases. */
+  stallLimitMs: number;
+  onBeat(queue: string, reply: BeatReply): void;
+  /** The main loop stood still beyond the limit; told once it moves again. */
+  onStalled(forMs: number): void;
+  /** The heartbeat itself ended: beat from the main loop. */
+  onFailure(error: Error): void;
+}
+
+export interface Heartbeat {
+  /** Whether the worker holds jobs of this queue: only then is its lease renewed. */
+  holds(queue: string, holding: boolean): void;
+  stop(): Promise<void>;
+}
+
+export interface RunReport {
+  id: string;
+  token: Token;
+  /** Encoded progress value, or undefined for no change. */
+  progress: string | undefined;
+  logs: readonly string[];
+}

@@ -1,0 +1,151 @@
+import { decodeEnvelope, UnreadableEnvelopeError } from '../core/envelope.js';
+import { isSettled, type JobState } from '../core/job.js';
+import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
+import type { MemoryConnection } from './connection.js';
+import { pageOf } from './job-pager.js';
+import { readJobs } from './job-reader.js';
+import type { KeptJob } from './kept-job.js';
+import type { MemoryQueue } from './memory-queue.js';
+import { inParkedOrder } from './reserver.js';
+import { CANCELLED_DETAIL } from './settler.js';
+
+/** Items of one step, as on Redis, where a step must not hold others up. */
+const STEP = 1000;
+
+export class MemoryCuration implements Curation {
+  constructor(private readonly connection: MemoryConnection) {}
+
+  async read(queue: string, ids: readonly string[]): Promise<(StoredJob | undefined)[]> {
+    return readJobs(this.connection.queue(queue), ids);
+  }
+
+  async logs(queue: string, id: string): Promise<string[]> {
+    return [...(this.connection.queue(queue).find(id)?.logs ?? [])];
+  }
+
+  async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
+    return pageOf(this.connection.queue(queue), state, cursor, limit);
+  }
+
+  async counts(queue: string): Promise<QueueCounts> {
+    const { counts, paused } = this.connection.queue(queue);
+    return { ...counts, paused };
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<void> {
+    const queue = this.connection.queue(name);
+    if (queue.paused === paused) return;
+    queue.paused = paused;
+    const type = paused ? 'paused' : 'resumed';
+    queue.signal({ type });
+    queue.tell(type, undefined, '');
+    if (!paused) queue.wakeAll();
+  }
+
+  async isPaused(queue: string): Promise<boolean> {
+    return this.connection.queue(queue).paused;
+  }
+
+  async cancel(name: string, id: string): Promise<CancelAnswer | 'not-found'> {
+    const queue = this.connection.queue(name);
+    const job = queue.find(id);
+    if (!job) return 'not-found';
+    if (isSettled(job.state)) return 'finished';
+    if (job.state !== 'active') {
+      queue.end(job, 'cancelled', CANCELLED_DETAIL, undefined);
+      return 'cancelled';
+    }
+    job.cancelling = true;
+    queue.signal({ type: 'cancel', id: job.id });
+    return 'requested';
+  }
+
+  async retryDead(
+    name: string,
+    id: string,
+    settledAt: number,
+    envelope: string,
+  ): Promise<'retried' | 'changed' | 'not-found'> {
+    const queue = this.connection.queue(name);
+    const job = queue.find(id);
+    if (!job) return 'not-found';
+    if (job.state !== 'dead' || job.rank !== settledAt) return 'changed';
+    queue.revive(job, envelope, priorityOf(envelope));
+    queue.tell('enqueued', job, '');
+    queue.wake();
+    return 'retried';
+  }
+
+  async promoteJob(name: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'> {
+    const queue = this.connection.queue(name);
+    const job = queue.find(id);
+    if (!job) return 'not-found';
+    if (job.state !== 'scheduled') return job.state;
+    queue.makeReady(job, 'back');
+    queue.tell('promoted', job, '');
+    queue.wake();
+    return 'promoted';
+  }
+
+  async remove(
+    name: string,
+    id: string,
+    seen: string | undefined,
+  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+    const queue = this.connection.queue(name);
+    const job = queue.find(id);
+    if (!job) return 'not-found';
+    if (job.state === 'active') return 'active';
+    if (seen !== undefined && seen !== (isSettled(job.state) ? job.record.slice(0, seen.length) : job.state))
+      return 'changed';
+    removeJob(queue, job);
+    return 'removed';
+  }
+
+  async purge(
+    name: string,
+    state: Exclude<JobState, 'active'>,
+    limit: number,
+  ): Promise<{ removed: number; more: boolean }> {
+    const queue = this.connection.queue(name);
+    const victims = oldestOf(queue, state, Math.min(limit, STEP));
+    for (const job of victims) removeJob(queue, job);
+    return { removed: victims.length, more: queue.counts[state] > 0 };
+  }
+}
+
+/** The envelope tells it: the place of a dead job does not. */
+function priorityOf(envelope: string): number {
+  try {
+    const level = decodeEnvelope(envelope).header.p ?? 0;
+    return Number.isInteger(level) && level >= 0 && level <= 9 ? level : 0;
+  } catch (error) {
+    if (error instanceof UnreadableEnvelopeError) return 0;
+    throw error;
+  }
+}
+
+function removeJob(queue: MemoryQueue, job: KeptJob): void {
+  queue.delete(job);
+  queue.tellWaiter(job.id, `X${queue.now()}{"reason":"removed"}`);
+  queue.tell('removed', job, '');
+}
+
+function oldestOf(queue: MemoryQueue, state: Exclude<JobState, 'active'>, limit: number): KeptJob[] {
+  if (state === 'blocked' || limit <= 0) return [];
+  if (state === 'scheduled') return queue.scheduled.slice(0, limit);
+  if (state === 'parked') return inParkedOrder(queue).slice(0, limit);
+  if (isSettled(state)) return queue.ended[state].order.slice(0, limit);
+  return takeReady(queue, limit);
+}
+
+/** Taken out of the line, or purging a long one would leave as many holes. */
+function takeReady(queue: MemoryQueue, limit: number): KeptJob[] {
+  const victims: KeptJob[] = [];
+  while (victims.length < limit) {
+    const job = queue.ready.takeSuspect() ?? queue.ready.take();
+    if (!job) break;
+    victims.push(job);
+  }
+  return victims;
+}

@@ -1,0 +1,140 @@
+import { isSettled, type RetentionRule, type SettledState } from '../core/job.js';
+import type { Duties, EndPage, JobEnd, ReclaimReply } from '../core/ports/duties.js';
+import { wholeHeadOf } from '../core/envelope-head.js';
+import type { MemoryConnection } from './connection.js';
+import { isSuspect, MAX_CRASHES, type KeptJob } from './kept-job.js';
+import type { MemoryQueue } from './memory-queue.js';
+import { endIfCancelling } from './settler.js';
+
+/** Items of one step, as on Redis, where a step must not hold others up. */
+const STEP = 1000;
+const CALL_MEMORY_MS = 600_000;
+
+export class MemoryDuties implements Duties {
+  constructor(private readonly connection: MemoryConnection) {}
+
+  async promote(name: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
+    const queue = this.connection.queue(name);
+    const promoted = queue.promoteDue(limit);
+    if (promoted > 0) queue.wake();
+    return { promoted, nextDueAt: queue.nextDueAt() };
+  }
+
+  /** One step: the jobs of one worker whose lease ran out. */
+  async reclaim(name: string, leaseMs: number): Promise<ReclaimReply> {
+    const queue = this.connection.queue(name);
+    queue.witness(leaseMs);
+    const [worker] = expiredWorkers(queue);
+    const poisoned: string[] = [];
+    let reclaimed = 0;
+    if (worker !== undefined) {
+      for (const job of queue.heldBy(worker).reverse()) {
+        const fate = giveBack(queue, job);
+        if (fate === 'reclaimed') reclaimed++;
+        if (fate === 'poisoned') poisoned.push(job.id);
+      }
+      queue.leases.delete(worker);
+      queue.idle.delete(worker);
+    }
+    if (reclaimed > 0) queue.wake();
+    return {
+      now: queue.now(),
+      reclaimed,
+      poisoned,
+      more: expiredWorkers(queue).length > 0,
+      inflight: queue.active.size,
+      nextExpiryAt: nextExpiryAt(queue),
+      ready: queue.counts.ready,
+      nextDueAt: queue.nextDueAt(),
+      parked: queue.counts.parked,
+      nextLookAt: this.connection.schedules(name).nextLookAt(),
+    };
+  }
+
+  async trim(
+    name: string,
+    retention: Record<SettledState, RetentionRule>,
+  ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
+    const queue = this.connection.queue(name);
+    const completed = trimState(queue, 'completed', retention.completed);
+    const cancelled = trimState(queue, 'cancelled', retention.cancelled);
+    const dead = trimState(queue, 'dead', retention.dead);
+    const now = queue.now();
+    for (const [caller, { at }] of queue.calls) if (now - at > CALL_MEMORY_MS) queue.calls.delete(caller);
+    for (const [id, until] of queue.waiters) if (until < now) queue.waiters.delete(id);
+    const more = [completed, cancelled, dead].includes(STEP);
+    return { trimmed: completed + cancelled + dead, trimmedDead: dead, more };
+  }
+
+  async readEnds(name: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
+    const queue = this.connection.queue(name);
+    const split = place?.indexOf(':') ?? 0;
+    const behind =
+      place === undefined ? undefined : { rank: Number(place.slice(0, split)), id: place.slice(split + 1) };
+    const { jobs, more } = queue.ended[state].order.pageBehind(behind, limit);
+    const last = jobs.at(-1) ?? behind;
+    const ends = jobs.map(({ id, record }) => {
+      return { id, seen: record.slice(0, 14), bytes: Buffer.byteLength(record), head: wholeHeadOf(record) };
+    });
+    // Where all were read, others may end in the same millisecond.
+    return { now: queue.now(), ends, place: last && `${last.rank}:${more ? last.id : ''}`, more };
+  }
+
+  async dropEnds(name: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
+    const queue = this.connection.queue(name);
+    const kept = ends.flatMap(({ id, seen }) => {
+      const job = queue.find(id);
+      return job !== undefined && isSettled(job.state) && job.record.startsWith(seen) ? [job] : [];
+    });
+    for (const job of kept) queue.delete(job);
+    return kept.length;
+  }
+}
+
+function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 'reclaimed' {
+  if (endIfCancelling(queue, job)) return 'cancelled';
+  job.crashes++;
+  if (job.crashes >= MAX_CRASHES) {
+    const message = `Its worker died ${job.crashes} times while it ran.`;
+    queue.end(job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
+    return 'poisoned';
+  }
+  if (isSuspect(job)) queue.makeSuspect(job);
+  else queue.makeReady(job, 'front');
+  queue.tell('reclaimed', job, '');
+  return 'reclaimed';
+}
+
+function expiredWorkers(queue: MemoryQueue): string[] {
+  const { movedMs } = queue.clock;
+  const inGrace = movedMs < queue.graceUntil;
+  return [...queue.leases]
+    .filter(([, lease]) => lease.killed || (!inGrace && lease.endsAt <= movedMs))
+    .sort(([a, x], [b, y]) => x.endsAt - y.endsAt || (a < b ? -1 : 1))
+    .map(([worker]) => worker);
+}
+
+function nextExpiryAt(queue: MemoryQueue): number | undefined {
+  if (queue.leases.size === 0) return undefined;
+  const ends = Math.min(...[...queue.leases.values()].map(({ endsAt }) => endsAt));
+  return queue.now() + (ends - queue.clock.movedMs);
+}
+
+function trimState(queue: MemoryQueue, state: SettledState, rule: RetentionRule): number {
+  const keep = rule === false ? { count: 0, ageMs: 0, bytes: 0 } : rule;
+  const ended = queue.ended[state];
+  let trimmed = 0;
+  while (trimmed < STEP) {
+    const oldest = ended.order.first();
+    if (!oldest) break;
+    const age = queue.now() - settledAtOf(oldest);
+    if (ended.order.size <= keep.count && ended.bytes <= keep.bytes && age <= keep.ageMs) break;
+    queue.delete(oldest);
+    trimmed++;
+  }
+  return trimmed;
+}
+
+function settledAtOf(job: KeptJob): number {
+  return Number(job.record.slice(1, 14));
+}

@@ -1,0 +1,79 @@
+import type { Unsubscribe } from '../core/ports/connection.js';
+import type {
+  BeatReply,
+  HeldJob,
+  Reconciliation,
+  Reservation,
+  RunReport,
+  WorkerStore,
+  WorkerTurn,
+} from '../core/ports/worker-store.js';
+import type { MemoryConnection } from './connection.js';
+import { cancellingOf, takeTurn } from './reserver.js';
+import { endIfCancelling } from './settler.js';
+
+const LOG_LINES = 100;
+
+/** Turns of workers and the leases of what they hold. */
+export class MemoryLeases implements WorkerStore {
+  constructor(private readonly connection: MemoryConnection) {}
+
+  async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
+    return takeTurn(this.connection.queue(queue), turn);
+  }
+
+  async beat(name: string, worker: string, leaseMs: number): Promise<BeatReply> {
+    const queue = this.connection.queue(name);
+    queue.witness(leaseMs);
+    const lease = queue.leases.get(worker);
+    const lapsed = lease === undefined || lease.killed || lease.endsAt <= queue.clock.movedMs;
+    // What a test killed stays dead until the scan has seen it.
+    if (!lease?.killed) queue.leases.set(worker, { endsAt: queue.clock.movedMs + leaseMs, killed: false });
+    return { now: queue.now(), lapsed, cancelling: cancellingOf(queue, worker) };
+  }
+
+  async reconcile(name: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
+    const queue = this.connection.queue(name);
+    const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
+    for (const id of lost) queue.forgive(id);
+    const ids = new Set(held.map(({ id }) => id));
+    const orphans = queue.heldBy(worker).filter(({ id }) => !ids.has(id));
+    for (const job of orphans.reverse()) {
+      if (endIfCancelling(queue, job)) continue;
+      queue.giveBack(job);
+      queue.tell('released', job, '');
+    }
+    if (orphans.length > 0) queue.wake();
+    return { lost, released: orphans.length, fence: queue.fence };
+  }
+
+  async leave(name: string, worker: string): Promise<void> {
+    const queue = this.connection.queue(name);
+    queue.idle.delete(worker);
+    await this.reconcile(name, worker, []);
+    // Its call record stays until it is old: a late copy of a turn reserves nothing.
+    queue.leases.delete(worker);
+  }
+
+  async report(name: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
+    const queue = this.connection.queue(name);
+    const lost: string[] = [];
+    for (const { id, token, progress, logs } of reports) {
+      const job = queue.active.get(id);
+      if (job?.token !== token) {
+        lost.push(id);
+        continue;
+      }
+      if (progress !== undefined) {
+        job.progress = progress;
+        queue.tell('progress', job, progress);
+      }
+      if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-LOG_LINES);
+    }
+    return { lost };
+  }
+
+  async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
+    return this.connection.subscribe(({ wakes }) => wakes.subscribe(worker, listener));
+  }
+}

@@ -1,0 +1,105 @@
+import type { RetentionRule, SettledState } from '../core/job.js';
+import type { Duties, EndPage, JobEnd, ReclaimReply } from '../core/ports/duties.js';
+import type { RedisQueues } from './redis-queue.js';
+
+/** Items that one script of a sweep looks at: some 1 ms of Redis. */
+const STEP = 200;
+export const PROMOTE_STEP = 500;
+/** Call records and lanes are remembered this long: a lost reply is asked for again within it. */
+const CALL_MEMORY_S = 600;
+
+export class RedisDuties implements Duties {
+  constructor(
+    private readonly queues: RedisQueues,
+    private readonly maxCrashes: number,
+  ) {}
+
+  async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
+    const target = this.queues.of(queue);
+    const k = target.keys;
+    const keys = [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle, k.jobs];
+    type Reply = [string, number, string];
+    const [, promoted, next] = await target.write<Reply>('promote', keys, [Math.min(limit, PROMOTE_STEP)]);
+    return { promoted, nextDueAt: instantOf(next) };
+  }
+
+  async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
+    const target = this.queues.of(queue);
+    const k = target.keys;
+    const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
+    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.ticks);
+    type Reply = [string, string[], string[], number, number, string, number, string, number, string, number];
+    const reply = await target.write<Reply>('reclaim', keys, [leaseMs, this.maxCrashes, STEP]);
+    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook, isTorn] = reply;
+    // Of another process, which has ended or may not do it.
+    if (isTorn === 1) await target.mender.mend().catch(() => {});
+    return {
+      now: Number(now),
+      reclaimed: reclaimed.length,
+      poisoned,
+      more: more === 1,
+      inflight,
+      nextExpiryAt: instantOf(nextExpiry),
+      ready,
+      nextDueAt: instantOf(nextDue),
+      parked,
+      nextLookAt: instantOf(nextLook),
+    };
+  }
+
+  async trim(
+    queue: string,
+    retention: Record<SettledState, RetentionRule>,
+  ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
+    const target = this.queues.of(queue);
+    const k = target.keys;
+    const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
+    const keys = [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters];
+    type Reply = [string, number, number, number];
+    const [, trimmed, trimmedDead, more] = await target.write<Reply>('trim', keys, [STEP, CALL_MEMORY_S, ...limits]);
+    return { trimmed, trimmedDead, more: more === 1 };
+  }
+
+  async readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
+    const target = this.queues.of(queue);
+    const k = target.keys;
+    const keys = [k.jobs, k.completed, k.cancelled, k.dead];
+    const args = [state, place ?? '', Math.min(limit, STEP)];
+    const [now, next, more, lines] = await target.look<[string, string, number, string]>('read-ends', keys, args);
+    const ends = lines === '' ? [] : lines.split('\n').map(readEnd);
+    return { now: Number(now), ends, place: next === '' ? undefined : next, more: more === 1 };
+  }
+
+  async dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
+    if (ends.length === 0) return 0;
+    const target = this.queues.of(queue);
+    const k = target.keys;
+    const keys = [k.meta, k.jobs, k.ids, k.notes, k.cancelled, k.dead];
+    return target.write(
+      'drop-ends',
+      keys,
+      ends.flatMap(({ id, seen }) => [id, seen]),
+    );
+  }
+}
+
+function limitArgs(rule: RetentionRule): number[] {
+  return rule === false ? [-1, 0, 0] : [rule.count, rule.ageMs, rule.bytes];
+}
+
+/** A line of `read-ends.lua`. */
+function readEnd(line: string): JobEnd {
+  const id = line.indexOf(' ');
+  const seen = line.indexOf(' ', id + 1);
+  const bytes = line.indexOf(' ', seen + 1);
+  return {
+    id: line.slice(0, id),
+    seen: line.slice(id + 1, seen),
+    bytes: Number(line.slice(seen + 1, bytes)),
+    head: line.slice(bytes + 1),
+  };
+}
+
+function instantOf(text: string): number | undefined {
+  return text === '' ? undefined : Number(text);
+}
