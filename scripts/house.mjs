@@ -3,6 +3,7 @@
 //   the worker     it decides when; whatever else it did is in files of its own
 //   a plain job    the files of docs/internals.md, "The way of a plain job": what somebody reads to follow one job
 //   the hooks      each move of a job stands in one part of src/redis/scripts/lib
+//   the stores     both have a file of one name for each port
 //   the zones      no file is excepted from the rules of import
 import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -45,6 +46,7 @@ const bars = {
   ...Object.fromEntries(
     HOOKS.map((hook) => [`only lib/${hook.part}.lua has it that ${hook.move} (${namesOf(hook)})`, () => moves(hook)]),
   ),
+  'redis/ and memory/ implement each port of core/ports in a file of the same name': mirrored,
   'no file is excepted from the zones of import': zones,
 };
 
@@ -116,6 +118,18 @@ function calls(caller, file) {
   const ports = [...imported].filter((path) => path.startsWith('src/core/'));
   const reached = new Set([...ports, ...ports.flatMap((port) => [...importsOf(port)])]);
   return portsOf(file).some((port) => reached.has(port));
+}
+
+function mirrored() {
+  const found = (folder, port) =>
+    filesOf(folder, '.ts')
+      .filter((file) => dirname(file) === folder && portsOf(file).includes(port))
+      .map((file) => relative(folder, file));
+  return filesOf('src/core/ports', '.ts').flatMap((port) => {
+    const [redis, memory] = [found('src/redis', port), found('src/memory', port)];
+    if (port.endsWith('/store.ts') || (redis.length === 1 && redis[0] === memory[0] && memory.length === 1)) return [];
+    return [`${port}: in redis/ by ${redis.join(', ') || 'none'}, in memory/ by ${memory.join(', ') || 'none'}`];
+  });
 }
 
 /** @returns {Set<string>} files of src that a file imports, types included */
