@@ -56,6 +56,10 @@ export class MemoryConnection implements Connection {
     return this.server.clock.now();
   }
 
+  get isClosed(): boolean {
+    return this.ended.signal.aborted;
+  }
+
   // ---------------------------------------------------------------- for the other parts of the store
 
   /** Aborted when the store closes. */

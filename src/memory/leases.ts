@@ -5,18 +5,25 @@ import type {
   Reconciliation,
   Reservation,
   RunReport,
+  SessionPlan,
+  WorkerSession,
   WorkerStore,
   WorkerTurn,
 } from '../core/ports/worker-store.js';
 import type { MemoryConnection } from './connection.js';
 import { cancellingOf, takeTurn } from './reserver.js';
 import { endIfCancelling } from './settler.js';
+import { MemoryWorkerSession } from './turns/worker-session.js';
 
 const LOG_LINES = 100;
 
 /** Turns of workers and the leases of what they hold. */
 export class MemoryLeases implements WorkerStore {
   constructor(private readonly connection: MemoryConnection) {}
+
+  openSession(plan: SessionPlan): WorkerSession {
+    return new MemoryWorkerSession(this.connection, this, plan);
+  }
 
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
     return takeTurn(this.connection.queue(queue), turn);

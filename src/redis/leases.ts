@@ -8,6 +8,8 @@ import type {
   Reservation,
   ReservedJob,
   RunReport,
+  SessionPlan,
+  WorkerSession,
   WorkerStore,
   WorkerTurn,
 } from '../core/ports/worker-store.js';
@@ -23,17 +25,25 @@ import {
   reservedOf,
   type TurnReply,
 } from './turns/turn-encoder.js';
+import { WakeUps } from './turns/wake-ups.js';
+import { RedisWorkerSession } from './turns/worker-session.js';
 
 /** Jobs that one script looks at: some 1 ms of Redis. */
 const STEP = 200;
 
 /** Turns of workers and the leases of what they hold. */
 export class RedisLeases implements WorkerStore {
+  private readonly wakeUps = new WakeUps(this);
+
   constructor(
     private readonly connection: ServerConnection,
     private readonly queues: RedisQueues,
     private readonly options: RedisStoreOptions,
   ) {}
+
+  openSession(plan: SessionPlan): WorkerSession {
+    return new RedisWorkerSession(this, this.connection, this.wakeUps, plan);
+  }
 
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
     const target = this.queues.of(queue);

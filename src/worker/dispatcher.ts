@@ -1,6 +1,6 @@
 import { Bag } from '../core/bag.js';
-import type { Store } from '../core/ports/store.js';
 import type { HeldJob, Settlement } from '../core/ports/worker-store.js';
+import type { WorkerSession } from '../core/ports/worker-store.js';
 import type { HeldJobs } from './held-jobs.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
 import type { Prefetcher } from './prefetcher.js';
@@ -11,8 +11,9 @@ import { release } from './settlements.js';
 import { TimeoutSweeper } from './timeout-sweeper.js';
 
 /** What runs need, whichever jobs they are of. */
-export interface RunContext extends Omit<RunnerContext, 'sink' | 'now' | 'observer'> {
-  store: Pick<Store, 'connection' | 'workers'>;
+export interface RunContext extends Omit<RunnerContext, 'sink' | 'observer'> {
+  session: WorkerSession;
+  observer: RunObserver;
   /** Largest encoded progress in bytes. */
   payloadLimit: number;
 }
@@ -21,9 +22,6 @@ export interface DispatcherContext {
   concurrency: number;
   held: HeldJobs;
   prefetcher: Prefetcher;
-  observer: RunObserver;
-  /** @param stored the envelope that the store has of the job */
-  settle: (settlement: Settlement, stored: string) => void;
   /** Jobs ended without a run. */
   onRefused: () => void;
   /** A run ended, and what fits in its place has started. */
@@ -45,13 +43,12 @@ export class Dispatcher {
   private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
 
   constructor(
-    run: RunContext,
+    private readonly run: RunContext,
     private readonly context: DispatcherContext,
   ) {
-    const { store, codec, logger, payloadLimit, queue, redactor } = run;
-    const { observer, onLost } = context;
-    this.reporter = new Reporter(store.workers, queue, codec, payloadLimit, redactor, onLost, logger);
-    this.runner = new JobRunner({ ...run, now: () => store.connection.now(), sink: this.reporter, observer });
+    const { codec, logger, payloadLimit, queue, redactor, session } = run;
+    this.reporter = new Reporter(session, queue, codec, payloadLimit, redactor, context.onLost, logger);
+    this.runner = new JobRunner({ ...run, sink: this.reporter });
   }
 
   /** How many jobs run. */
@@ -100,7 +97,7 @@ export class Dispatcher {
       job.ended = true;
       job.abort('lease-lost');
       this.forget(job);
-      this.context.observer.lost([number]);
+      this.run.observer.lost([number]);
     }
   }
 
@@ -126,13 +123,14 @@ export class Dispatcher {
   }
 
   private startWhatFits(): void {
-    const { concurrency, held, observer, onRefused, settle } = this.context;
+    const { concurrency, held, onRefused } = this.context;
+    const { observer, session } = this.run;
     while (held.size > 0 && this.running.size < concurrency && !this.quarantined) {
       const reserved = held.next();
       if (reserved === undefined) return;
       const prepared = this.runner.prepare(reserved);
       if (isSettlement(prepared)) {
-        settle(prepared, reserved.envelope);
+        session.settle(prepared, reserved.envelope);
         observer.ended(prepared, undefined);
         onRefused();
       } else {
@@ -150,12 +148,13 @@ export class Dispatcher {
   }
 
   private finish(job: RunningJob, settlement: Settlement): void {
-    const { observer, onEnd, prefetcher, settle } = this.context;
+    const { onEnd, prefetcher } = this.context;
+    const { observer, session } = this.run;
     this.forget(job);
     settlement.durationMs = performance.now() - job.startedAt;
     prefetcher.observe(settlement.durationMs);
     observer.ended(settlement, job);
-    settle(settlement, job.envelopeText);
+    session.settle(settlement, job.envelopeText);
     this.startHeld();
     onEnd();
   }

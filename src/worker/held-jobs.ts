@@ -1,4 +1,5 @@
-import type { HeldJob, ReservedJob, Settlement } from '../core/ports/worker-store.js';
+import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
+import type { WorkerSession } from '../core/ports/worker-store.js';
 import type { Prefetcher } from './prefetcher.js';
 import { release } from './settlements.js';
 
@@ -9,8 +10,7 @@ export interface HeldJobsContext {
   /** A number of jobs, or `auto`: the prefetcher decides. */
   prefetch: 'auto' | number;
   prefetcher: Prefetcher;
-  /** @param stored the envelope that the store has of the job */
-  settle: (settlement: Settlement, stored: string) => void;
+  session: Pick<WorkerSession, 'settle'>;
   /** Jobs went back to the queue: a turn has to carry that. */
   onGivenBack: () => void;
 }
@@ -85,7 +85,7 @@ export class HeldJobs {
 
   private release(jobs: readonly ReservedJob[]): void {
     if (jobs.length === 0) return;
-    for (const { id, token, envelope } of jobs) this.context.settle(release(id, token), envelope);
+    for (const { id, token, envelope } of jobs) this.context.session.settle(release(id, token), envelope);
     this.context.onGivenBack();
   }
 }

@@ -1,9 +1,8 @@
-import type { BeatReply, Heartbeat, WorkerStore } from '../core/ports/worker-store.js';
+import type { BeatReply, Heartbeat, WorkerSession } from '../core/ports/worker-store.js';
 
 export interface LeaseKeeperContext {
-  workers: WorkerStore;
+  session: Pick<WorkerSession, 'beat'>;
   queue: string;
-  workerId: string;
   leaseMs: number;
   onCancelling: (ids: readonly string[]) => void;
   /** The lease ran out at some time: others may have what this worker holds. */
@@ -80,11 +79,10 @@ export class LeaseKeeper {
   }
 
   private async beat(): Promise<void> {
-    const { workers, queue, workerId, leaseMs } = this.context;
     if (this.beating || !this.holding) return;
     this.beating = true;
     try {
-      this.heed(await workers.beat(queue, workerId, leaseMs));
+      this.heed(await this.context.session.beat());
     } catch {
       // The next beat comes by itself; while Redis is away no lease runs out.
     } finally {

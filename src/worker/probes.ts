@@ -1,6 +1,8 @@
+import { Waiters } from './waiters.js';
+
 /** Those who want to know whether the store answers the worker. */
 export class Probes {
-  private waiting: (() => void)[] = [];
+  private readonly waiters = new Waiters();
   private due = false;
   private at: number | undefined;
 
@@ -17,7 +19,7 @@ export class Probes {
   /** @returns once a turn is answered, or when the worker closes */
   add(): Promise<void> {
     this.due = true;
-    return new Promise((resolve) => this.waiting.push(resolve));
+    return this.waiters.add();
   }
 
   /** A turn goes out. */
@@ -27,13 +29,11 @@ export class Probes {
 
   answered(): void {
     this.at = performance.now();
-    this.end();
+    this.waiters.release();
   }
 
-  /** No turn will be answered any more, or one was. */
+  /** No turn will be answered any more. */
   end(): void {
-    const { waiting } = this;
-    this.waiting = [];
-    for (const resolve of waiting) resolve();
+    this.waiters.release();
   }
 }

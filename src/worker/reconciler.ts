@@ -1,5 +1,5 @@
 import type { HeldJob } from '../core/ports/worker-store.js';
-import type { WorkerSession } from './worker-session.js';
+import type { WorkerSession } from '../core/ports/worker-store.js';
 
 /** After a failure turns go first; then the comparison is tried again. */
 const RETRY_MS = 2000;

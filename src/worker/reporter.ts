@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { RunReport, WorkerStore } from '../core/ports/worker-store.js';
+import type { RunReport, WorkerSession } from '../core/ports/worker-store.js';
 import type { Codec } from '../core/codec.js';
 import { InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
 import { encodeOutput } from '../core/payload-encoder.js';
@@ -39,7 +39,7 @@ export class Reporter implements ReportSink {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly workers: Pick<WorkerStore, 'report'>,
+    private readonly session: Pick<WorkerSession, 'report'>,
     private readonly queue: string,
     private readonly codec: Codec,
     private readonly payloadLimit: number,
@@ -122,7 +122,7 @@ export class Reporter implements ReportSink {
   /** @param refusal of the call that these are a part of */
   private send(step: readonly Report[], refusal?: BrokerRefusedError): Promise<void> {
     const reports = step.map(({ job, progress, logs }) => ({ id: job.number, token: job.token, progress, logs }));
-    return this.workers.report(this.queue, reports).then(
+    return this.session.report(reports).then(
       ({ lost }) => {
         if (refusal === undefined) return this.onLost(reports.filter(({ id }) => lost.includes(id)));
         // The settlement of what ended came before its part.

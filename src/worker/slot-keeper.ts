@@ -1,7 +1,7 @@
 import type { Dispatcher } from './dispatcher.js';
 import type { HeldJobs } from './held-jobs.js';
 import type { Prefetcher } from './prefetcher.js';
-import type { TurnAnswer, WorkerSession } from './worker-session.js';
+import type { TurnAnswer, WorkerSession } from '../core/ports/worker-store.js';
 
 export interface SlotKeeperContext {
   concurrency: number;

@@ -3,7 +3,7 @@ import type { Logger } from '@nestjs/common';
 import type { Unsubscribe } from '../core/ports/connection.js';
 import type { QueueSignal } from '../core/ports/notices.js';
 import type { Store } from '../core/ports/store.js';
-import type { Heartbeat, ReservedJob } from '../core/ports/worker-store.js';
+import type { Heartbeat } from '../core/ports/worker-store.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogLine } from '../core/log-line.js';
@@ -61,10 +61,6 @@ export class WorkerSupervisor {
     const added = [...queues].filter((queue) => !this.workers.has(queue));
     if (added.length === 0) return;
     const subscriptions: Promise<Unsubscribe>[] = [];
-    if (this.workers.size === 0) {
-      const wake = inOwnScope((queue: string, handed?: ReservedJob) => this.workers.get(queue)?.wake(handed));
-      subscriptions.push(store.workers.onWake(this.workerId, wake));
-    }
     const workers = added.map((queue) => {
       const worker = this.createWorker(queue);
       this.workers.set(queue, worker);
@@ -81,11 +77,12 @@ export class WorkerSupervisor {
     // Side by side: an app may have a hundred queues.
     const noted = subscriptions.map(async (each) => this.unsubscribes.push(await each));
     try {
-      await Promise.all(noted);
+      await Promise.all([...noted, ...workers.map((worker) => worker.listen())]);
     } catch (error) {
       await heartbeat?.stop();
       if (heartbeat !== undefined) this.heartbeats.delete(heartbeat);
       for (const queue of added) this.workers.delete(queue);
+      void Promise.allSettled(workers.map((worker) => worker.close()));
       throw error;
     }
     if (this.stopped) return; // the app began to close while it started
@@ -147,11 +144,9 @@ export class WorkerSupervisor {
   /** Leaves the store's lists and ends every loop. Nothing here waits longer than a moment. */
   async close(): Promise<void> {
     this.stopReserving();
-    const { store } = this.context;
-    const leaves = [...this.workers].map(([queue, worker]) => {
-      const idle = worker.isIdle;
-      worker.close();
-      return idle ? store.workers.leave(queue, this.workerId) : Promise.resolve();
+    const leaves = [...this.workers.values()].map(async (worker) => {
+      const { isIdle } = worker;
+      await Promise.all([worker.close(), isIdle ? worker.leave() : undefined]);
     });
     const ends = [...leaves, ...this.unsubscribes.map((unsubscribe) => unsubscribe())];
     for (const heartbeat of this.heartbeats) ends.push(heartbeat.stop());
@@ -216,7 +211,8 @@ export class WorkerSupervisor {
     const retention = retentionOf?.(queue);
     if (retention !== undefined) this.ownRules.set(queue, new OwnRules(handlers, retention));
     return new Worker({
-      store,
+      openSession: (plan) => store.workers.openSession(plan),
+      now: () => store.connection.now(),
       queue,
       workerId: this.workerId,
       handlers,

@@ -1,127 +1,66 @@
-import type { Logger } from '@nestjs/common';
-import type { Store } from '../core/ports/store.js';
-import type { BeatReply, HeldJob, Heartbeat, ReservedJob } from '../core/ports/worker-store.js';
-import type { ResolvedWorkerOptions } from '../options/options.js';
-import { Dispatcher, type RunContext } from './dispatcher.js';
-import { DueTimer } from './due-timer.js';
-import { HeldJobs } from './held-jobs.js';
-import { LeaseKeeper } from './lease-keeper.js';
+import type { BeatReply, Heartbeat } from '../core/ports/worker-store.js';
+import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
+import type { TurnAnswer } from '../core/ports/worker-store.js';
 import { oncePerTick } from './once-per-tick.js';
-import { Prefetcher } from './prefetcher.js';
 import { Probes } from './probes.js';
-import { Reconciler } from './reconciler.js';
-import { RunObserver } from './run-observer.js';
 import type { AbortReason } from './running-job.js';
-import { SlotKeeper, type SlotRequest } from './slot-keeper.js';
-import { WorkerSession, type TurnAnswer } from './worker-session.js';
-
-export interface WorkerContext extends RunContext {
-  store: Pick<Store, 'connection' | 'workers'>;
-  workerId: string;
-  settings: ResolvedWorkerOptions;
-  logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
-}
+import type { SlotRequest } from './slot-keeper.js';
+import { Waiters } from './waiters.js';
+import { WorkerParts, type WorkerContext } from './worker-parts.js';
 
 /**
- * The loop of one queue in one process: reserve → run → settle. It decides when a turn goes out; the parts that it wires do the
- * rest. Only {@link close} ends the loop: whatever the store answers, it backs off and goes on.
+ * The loop of one queue in one process: reserve → run → settle. It decides when a turn goes out; its parts do the rest. Only
+ * {@link close} ends the loop: whatever the store answers, it goes on.
  */
 export class Worker {
-  private readonly session: WorkerSession;
-  private readonly observer: RunObserver;
-  private readonly held: HeldJobs;
-  private readonly dispatcher: Dispatcher;
-  private readonly slots: SlotKeeper;
-  private readonly reconciler: Reconciler;
-  private readonly lease: LeaseKeeper;
-  private readonly due: DueTimer;
+  private readonly parts: WorkerParts;
   private readonly probes = new Probes();
+  private readonly idleWaiters = new Waiters();
   /** Work may wait in the store: the next turn asks for it. */
   private hungry = true;
   /** Parked jobs may be those of a handler here: the next turn asks for them. */
   private adopt = true;
   private closed = false;
-  private idleWaiters: (() => void)[] = [];
 
   /** Steps are decided at the end of a tick, so that what ends together settles together. */
   private readonly schedule = oncePerTick(() => {
     this.step();
-    this.held.watch();
+    this.parts.held.watch();
   });
 
   constructor(private readonly context: WorkerContext) {
-    const { store, queue, settings, workerId, logger } = context;
-    const { concurrency, leaseMs, prefetch } = settings;
-    const { schedule } = this;
-    const prefetcher = new Prefetcher(prefetch, concurrency);
-    const observer = (this.observer = new RunObserver(queue, logger));
-    const session = (this.session = new WorkerSession(store, {
-      queue,
-      worker: workerId,
-      leaseMs,
-      deadRetention: context.fallback.retention.dead,
-      logger,
-      onJobs: (jobs, reservedAt) => this.takeHandedOver(jobs, reservedAt),
-      onWake: () => this.wake(),
-      onUnregistered: () => {
-        if (this.slots.free > 0 || this.slots.hasRequested) this.wake();
-      },
-      onDoubt: () => {
-        this.hungry = true;
-        this.reconcile();
-      },
-      onLost: (lost) => this.lose(lost),
-      onBuried: (settlement) => observer.ended(settlement, undefined),
-      holdsNothing: () => this.holdsNothing,
-    }));
-    const settle = session.settle.bind(session);
-    const held = (this.held = new HeldJobs({ prefetch, prefetcher, settle, onGivenBack: schedule }));
-    const dispatcher = (this.dispatcher = new Dispatcher(context, {
-      concurrency,
-      held,
-      prefetcher,
-      observer,
-      settle,
-      onRefused: schedule,
+    this.parts = new WorkerParts(context, {
+      schedule: this.schedule,
+      wake: () => this.wake(),
+      cancel: (ids) => this.cancel(ids),
       onEnd: () => this.stepAfterEnd(),
-      onLost: (lost) => {
-        this.lose(lost);
-        if (lost.length > 0) this.reconcile();
-      },
-    }));
-    this.slots = new SlotKeeper({ concurrency, prefetcher, session, held, dispatcher });
-    this.reconciler = new Reconciler(session, () => [...dispatcher.list(), ...held.list()], schedule);
-    this.lease = new LeaseKeeper({
-      workers: store.workers,
-      queue,
-      workerId,
-      leaseMs,
-      onCancelling: (ids) => this.cancel(ids),
-      onLapse: () => this.reconcile(),
+      onHandedOver: (jobs, reservedAt) => this.takeHandedOver(jobs, reservedAt),
+      onLost: (lost) => this.lose(lost),
     });
-    this.due = new DueTimer(
-      () => store.connection.now(),
-      () => this.wake(),
-    );
   }
 
   get queue(): string {
     return this.context.queue;
   }
 
+  /** Resolves when no wake-up is missed any more. */
+  listen(): Promise<void> {
+    return this.parts.session.listen();
+  }
+
   /** @param heartbeat renews the lease from outside of the main loop, where the store has one */
   start(heartbeat: Heartbeat | undefined): void {
-    this.lease.start(heartbeat);
+    this.parts.lease.start(heartbeat);
     this.schedule();
   }
 
   /** The heartbeat was answered. */
   heed(reply: BeatReply): void {
-    this.lease.heed(reply);
+    this.parts.lease.heed(reply);
   }
 
   beatFromLoop(): void {
-    this.lease.beatFromLoop();
+    this.parts.lease.beatFromLoop();
   }
 
   /** When the store last answered a turn, with room for jobs or without, performance.now(); undefined before the first. */
@@ -136,9 +75,8 @@ export class Worker {
     return this.probes.add();
   }
 
-  /** The store, or somebody else, says that there may be work; or that this job was reserved for this worker already. */
-  wake(handed?: ReservedJob): void {
-    if (handed !== undefined) return this.session.hear(handed);
+  /** There may be work. */
+  wake(): void {
     this.hungry = true;
     this.schedule();
   }
@@ -152,143 +90,146 @@ export class Worker {
 
   /** The queue was paused: what has not started goes back. */
   pause(): void {
-    this.slots.pause();
-    this.held.giveBack();
+    this.parts.slots.pause();
+    this.parts.held.giveBack();
   }
 
   resume(): void {
-    this.slots.resume();
+    this.parts.slots.resume();
     this.wake();
   }
 
   cancel(ids: readonly string[]): void {
-    for (const id of this.dispatcher.cancel(ids)) this.held.cancel(id);
+    const { dispatcher, held } = this.parts;
+    for (const id of dispatcher.cancel(ids)) held.cancel(id);
   }
 
   /** Compares with the store before the next turn: either side may know of jobs the other does not. */
   reconcile(): void {
-    this.reconciler.request();
+    this.parts.reconciler.request();
   }
 
   stopReserving(): void {
-    this.slots.stopReserving();
-    this.held.giveBack();
-    this.session.stopReserving();
+    const { held, session, slots } = this.parts;
+    slots.stopReserving();
+    held.giveBack();
+    session.stopReserving();
     this.schedule();
   }
 
   /** Resolves when nothing runs and everything is settled. */
   async drained(): Promise<void> {
-    while (!this.isIdle) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    while (!this.isIdle) await this.idleWaiters.add();
   }
 
   /** The grace is over: signals are aborted and what still runs goes back to the queue, no attempt burned. */
   releaseAll(reason: AbortReason): void {
     this.stopReserving();
-    this.dispatcher.releaseAll(reason);
+    this.parts.dispatcher.releaseAll(reason);
   }
 
-  /** Ends the loop at once; what is not settled by now is left to the lease. */
-  close(): void {
+  /** Ends the loop at once; what is not settled by now is left to the lease. Resolves when no wake-up is listened to any more. */
+  close(): Promise<void> {
     this.closed = true;
-    for (const part of [this.lease, this.dispatcher, this.held, this.due, this.reconciler]) part.stop();
-    this.session.close();
+    this.parts.stop();
+    const closing = this.parts.session.close();
     this.probes.end();
     this.announceIdle();
+    return closing;
+  }
+
+  /** Nothing is left here: the store forgets the worker. */
+  leave(): Promise<void> {
+    return this.parts.session.leave();
   }
 
   get isIdle(): boolean {
-    if (this.closed) return true;
-    return this.holdsNothing && !this.session.hasUnsettled && !this.slots.isTurning && !this.reconciler.isReconciling;
+    return this.closed || this.parts.isIdle;
   }
 
   /** Ids of the jobs that run now, the longest first. */
   get runningIds(): string[] {
-    return this.dispatcher.ids;
-  }
-
-  private get holdsNothing(): boolean {
-    return this.dispatcher.size === 0 && this.held.size === 0;
+    return this.parts.dispatcher.ids;
   }
 
   private step(): void {
-    const { hungry, probes, reconciler, session, slots } = this;
+    const { reconciler, session, slots } = this.parts;
     if (this.closed || reconciler.isReconciling) return;
     if (reconciler.isDue) {
       if (!slots.isTurning) void reconciler.reconcile();
-    } else if (session.isWorthATurn({ hungry, probing: probes.isDue, capacity: slots.capacity })) {
-      void this.turn();
-    } else {
-      this.announceIdle();
+      return;
     }
+    const need = { hungry: this.hungry, probing: this.probes.isDue, capacity: slots.capacity };
+    if (session.isWorthATurn(need)) void this.turn();
+    else this.announceIdle();
   }
 
   private stepAfterEnd(): void {
+    const { session, slots } = this.parts;
     this.hungry = true;
     // The turn that refills goes out while Node still works on the rest of what it holds.
-    if (this.session.hasFullBatch(this.slots.capacity)) this.step();
+    if (session.hasFullBatch(slots.capacity)) this.step();
     else this.schedule();
   }
 
   private async turn(): Promise<void> {
-    const { handlers } = this.context;
-    this.dispatcher.flushReports();
+    const { dispatcher, session, slots } = this.parts;
+    dispatcher.flushReports();
     // What asks for nothing because others have asked for all there is room for answers no wake-up.
-    const hasRequested = this.slots.hasRequested;
-    const request = this.slots.request();
+    const hasRequested = slots.hasRequested;
+    const request = slots.request();
     const { want, alone } = request;
-    const adopt = this.adopt && want > 0 ? handlers.known : undefined;
+    const adopt = this.adopt && want > 0 ? this.context.handlers.known : undefined;
     if (want > 0 || !hasRequested) this.hungry = false;
     if (want > 0) this.adopt = false;
     this.probes.begin();
-    const answer = await this.session.turn({ want, alone, adopt });
-    this.slots.end(request);
+    const answer = await session.turn({ want, alone, adopt });
+    slots.end(request);
     if (answer === undefined) this.announceIdle();
     else this.take(request, answer);
   }
 
   private take(request: SlotRequest, answer: TurnAnswer): void {
+    const { dispatcher, due, held, lease, observer, reconciler, slots } = this.parts;
     this.probes.answered();
-    if (!this.holdsNothing && this.lease.mayHaveLapsed(answer.now)) this.reconciler.request();
-    if (answer.renewed) this.lease.renewed(answer.now);
-    this.observer.lost(answer.lost);
-    this.observer.trimmedDead(answer.trimmedDead);
+    if (!this.parts.holdsNothing && lease.mayHaveLapsed(answer.now)) reconciler.request();
+    if (answer.renewed) lease.renewed(answer.now);
+    observer.lost(answer.lost);
+    observer.trimmedDead(answer.trimmedDead);
     if (this.closed) return; // nobody would end the timer for what is due next
-    const mayAskAgain = this.slots.heed(request, answer);
+    const mayAskAgain = slots.heed(request, answer);
     this.hungry ||= mayAskAgain || answer.more;
-    this.held.add(answer.jobs);
+    held.add(answer.jobs);
     // Before a handler starts: it may block the loop for longer than the lease.
-    this.lease.holds(!this.isIdle);
-    this.due.arm(answer.nextDueAt);
+    lease.holds(!this.isIdle);
+    due.arm(answer.nextDueAt);
     if (answer.cancelling.length > 0) this.cancel(answer.cancelling);
-    if (!this.slots.takesJobs) this.held.giveBack();
-    this.dispatcher.startHeld();
+    if (!slots.takesJobs) held.giveBack();
+    dispatcher.startHeld();
     this.schedule();
   }
 
   private takeHandedOver(jobs: readonly ReservedJob[], reservedAt: number): void {
-    this.lease.renewed(reservedAt);
-    this.held.add(jobs);
-    this.lease.holds(true);
-    if (!this.slots.mayStart) return this.held.giveBack();
-    this.dispatcher.startHeld();
-    this.held.watch();
+    const { dispatcher, held, lease, slots } = this.parts;
+    lease.renewed(reservedAt);
+    held.add(jobs);
+    lease.holds(true);
+    if (!slots.mayStart) return held.giveBack();
+    dispatcher.startHeld();
+    held.watch();
   }
 
   /** Newer leases exist on these jobs: their runs here learn it, and count for nothing. */
   private lose(lost: readonly HeldJob[]): void {
     if (lost.length === 0) return;
-    this.dispatcher.lose(lost);
-    for (const job of lost) this.held.lose(job);
+    this.parts.dispatcher.lose(lost);
+    for (const job of lost) this.parts.held.lose(job);
     this.wake();
   }
 
   private announceIdle(): void {
     if (!this.isIdle) return;
-    this.lease.holds(false);
-    if (this.idleWaiters.length === 0) return;
-    const waiters = this.idleWaiters;
-    this.idleWaiters = [];
-    for (const resolve of waiters) resolve();
+    this.parts.lease.holds(false);
+    this.idleWaiters.release();
   }
 }

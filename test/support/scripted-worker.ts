@@ -1,9 +1,9 @@
-import type { Store } from '../../src/core/ports/store.js';
 import type {
   HeldJob,
   Reconciliation,
   Reservation,
   ReservedJob,
+  TurnVerbs,
   WorkerTurn,
 } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
@@ -15,6 +15,7 @@ import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from './empty-reservation.js';
 import { MessageLog } from './message-log.js';
 import { RecordingLogger } from './recording-logger.js';
+import { sessionOver } from './session-over.js';
 
 const START_AT = 1_800_000_000_000;
 
@@ -35,7 +36,10 @@ export async function settled(): Promise<void> {
   for (let round = 0; round < 3; round++) await new Promise(setImmediate);
 }
 
-/** A worker whose store answers what the test says, when it says so, and whose handlers end when the test says so. */
+/**
+ * A worker with a session as of the store on Redis: calls are answered with what the test says, when it says so, and handlers end
+ * when it says so.
+ */
 export class ScriptedWorker {
   readonly turns = new MessageLog<OpenTurn>();
   readonly reconciles = new MessageLog<OpenReconcile>();
@@ -46,6 +50,7 @@ export class ScriptedWorker {
   /** Store time, ms. */
   now = START_AT;
   private readonly ends = new Map<string, () => void>();
+  private onWake: (queue: string, handed?: ReservedJob) => void = () => {};
 
   constructor(settings: Partial<ResolvedWorkerOptions> = {}) {
     const invoke = (job: Job) => {
@@ -57,7 +62,7 @@ export class ScriptedWorker {
     };
     const handler = { queue: 'mail', name: 'default', label: 'Mail.send', invoke };
     this.worker = new Worker({
-      store: this.store(),
+      ...sessionOver(this.verbs(), () => this.now),
       queue: 'mail',
       workerId: 'w1',
       handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),
@@ -70,6 +75,7 @@ export class ScriptedWorker {
       settings: { ...DEFAULTS.worker, prefetch: 0, ...settings },
       logger: this.logger,
     });
+    void this.worker.listen();
     this.worker.start(undefined);
   }
 
@@ -82,6 +88,11 @@ export class ScriptedWorker {
     const { name, ...fields } = more;
     const envelope = encodeEnvelope(START_AT, undefined, name === undefined ? undefined : { n: name }, '{}');
     return { id, token: `w1:${fence}`, fence, envelope, crashes: 0, ...fields };
+  }
+
+  /** The message that brings a job which the store reserved for the worker. */
+  handOver(job: ReservedJob): void {
+    this.onWake('mail', job);
   }
 
   async nth(count: number): Promise<OpenTurn> {
@@ -109,31 +120,32 @@ export class ScriptedWorker {
     return this.turns.messages.flatMap(({ turn }) => turn.settlements.map(({ op, id }) => `${op} ${id}`));
   }
 
-  private store(): Store {
+  private verbs(): Partial<TurnVerbs> {
     return {
-      connection: { now: () => this.now },
-      workers: {
-        settleAndReserve: (_queue: string, turn: WorkerTurn) =>
-          new Promise<Reservation>((resolve, reject) => {
-            const answer = (given: Partial<Reservation> = {}) => {
-              resolve({ ...emptyReservation(this.now), ...given });
-              return settled();
-            };
-            this.turns.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
-          }),
-        reconcile: (_queue: string, _worker: string, held: readonly HeldJob[]) =>
-          new Promise<Reconciliation>((resolve, reject) => {
-            const answer = (given: Partial<Reconciliation> = {}) => {
-              resolve({ lost: [], released: 0, fence: 0, ...given });
-              return settled();
-            };
-            const fail = () => {
-              reject(new Error('no answer'));
-              return settled();
-            };
-            this.reconciles.listener({ held, answer, fail });
-          }),
+      settleAndReserve: (_queue, turn) =>
+        new Promise<Reservation>((resolve, reject) => {
+          const answer = (given: Partial<Reservation> = {}) => {
+            resolve({ ...emptyReservation(this.now), ...given });
+            return settled();
+          };
+          this.turns.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
+        }),
+      reconcile: (_queue, _worker, held) =>
+        new Promise<Reconciliation>((resolve, reject) => {
+          const answer = (given: Partial<Reconciliation> = {}) => {
+            resolve({ lost: [], released: 0, fence: 0, ...given });
+            return settled();
+          };
+          const fail = () => {
+            reject(new Error('no answer'));
+            return settled();
+          };
+          this.reconciles.listener({ held, answer, fail });
+        }),
+      onWake: async (_worker, listener) => {
+        this.onWake = listener;
+        return async () => {};
       },
-    } as unknown as Store;
+    };
   }
 }

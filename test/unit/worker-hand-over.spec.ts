@@ -20,7 +20,7 @@ describe('a job that comes with its wake-up', () => {
   it('starts without a turn, and the next turn tells that it came and asks for more', async () => {
     const scripted = await startIdle();
     const fence = scripted.fence();
-    scripted.worker.wake(scripted.job('a', fence));
+    scripted.handOver(scripted.job('a', fence));
     await scripted.begun();
     expect(scripted.started).toEqual(['a']);
     const { turn } = await scripted.nth(2);
@@ -30,7 +30,7 @@ describe('a job that comes with its wake-up', () => {
   it('settles and asks in one turn when its handler is quick', async () => {
     const scripted = await startIdle();
     const job = scripted.job('a', scripted.fence());
-    scripted.worker.wake(job);
+    scripted.handOver(job);
     await scripted.end('a');
     const { turn } = await scripted.nth(2);
     expect(turn.settlements).toMatchObject([{ op: 'complete', id: 'a', token: job.token }]);
@@ -40,7 +40,7 @@ describe('a job that comes with its wake-up', () => {
 
   it('comes with up to seven others', async () => {
     const scripted = await startIdle();
-    for (let index = 0; index < 8; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    for (let index = 0; index < 8; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
     await scripted.begun();
     expect(scripted.started).toHaveLength(8);
     const { turn } = await scripted.nth(2);
@@ -51,7 +51,7 @@ describe('a job that comes with its wake-up', () => {
     const scripted = start();
     const turn = await scripted.nth(1);
     const fence = scripted.fence();
-    scripted.worker.wake(scripted.job('a', fence));
+    scripted.handOver(scripted.job('a', fence));
     await turn.answer({ fence, jobs: [scripted.job('a', fence, { handed: true })] });
     expect(scripted.started).toEqual(['a']);
     await (await scripted.nth(2)).answer({ fence });
@@ -63,7 +63,7 @@ describe('a job that comes with its wake-up', () => {
     const scripted = start();
     const turn = await scripted.nth(1);
     const fence = scripted.fence();
-    scripted.worker.wake(scripted.job('a', fence));
+    scripted.handOver(scripted.job('a', fence));
     await scripted.end('a');
     await turn.answer({ fence, jobs: [scripted.job('a', fence, { handed: true })] });
     expect(scripted.started).toEqual(['a']);
@@ -73,8 +73,8 @@ describe('a job that comes with its wake-up', () => {
     const scripted = start();
     const turn = await scripted.nth(1);
     // Handed over before the turn, and after it: what the turn reserved is older than the second.
-    scripted.worker.wake(scripted.job('a', scripted.fence(1)));
-    scripted.worker.wake(scripted.job('c', scripted.fence(3)));
+    scripted.handOver(scripted.job('a', scripted.fence(1)));
+    scripted.handOver(scripted.job('c', scripted.fence(3)));
     const jobs = [scripted.job('a', scripted.fence(1), { handed: true }), scripted.job('b', scripted.fence(2))];
     await turn.answer({ fence: scripted.fence(2), jobs });
     expect(scripted.started).toEqual(['a', 'c', 'b']);
@@ -84,10 +84,10 @@ describe('a job that comes with its wake-up', () => {
     const scripted = start();
     const fence = scripted.fence();
     await (await scripted.nth(1)).answer({ fence, jobs: [scripted.job('a', fence, { handed: true })] });
-    scripted.worker.wake(scripted.job('a', fence));
+    scripted.handOver(scripted.job('a', fence));
     expect(scripted.started).toEqual(['a']);
     await scripted.end('a');
-    scripted.worker.wake(scripted.job('a', fence));
+    scripted.handOver(scripted.job('a', fence));
     expect(scripted.started).toEqual(['a']);
   });
 
@@ -102,7 +102,7 @@ describe('a job that comes with its wake-up', () => {
 
   it('starts from the answers of both lanes once', async () => {
     const scripted = await startIdle({ concurrency: 20 });
-    for (let index = 0; index < 10; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    for (let index = 0; index < 10; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
     const first = await scripted.nth(2);
     await scripted.end(...Array.from({ length: 10 }, (_, index) => `j${index}`));
     const second = await scripted.nth(3);
@@ -115,7 +115,7 @@ describe('a job that comes with its wake-up', () => {
 
   it('starts from an answer that a newer one overtook', async () => {
     const scripted = await startIdle({ concurrency: 20 });
-    for (let index = 0; index < 10; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    for (let index = 0; index < 10; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
     const first = await scripted.nth(2);
     await scripted.end(...Array.from({ length: 10 }, (_, index) => `j${index}`));
     const second = await scripted.nth(3);
@@ -134,7 +134,7 @@ describe('a worker that was handed a job', () => {
     const scripted = start();
     const first = await scripted.nth(1);
     // The store answered the turn, listed the worker and took it off the list again for this job.
-    scripted.worker.wake(scripted.job('a', scripted.fence()));
+    scripted.handOver(scripted.job('a', scripted.fence()));
     await settled();
     await first.answer();
     expect((await scripted.nth(2)).turn.want).toBe(9);
@@ -146,8 +146,8 @@ describe('a worker that was handed a job', () => {
     await first.answer({ jobs: [scripted.job('quick', 1)], fence: 1 });
     await scripted.end('quick');
     await (await scripted.nth(2)).answer({ fence: 1 });
-    scripted.worker.wake(scripted.job('slow', scripted.fence(1)));
-    scripted.worker.wake(scripted.job('b', scripted.fence(2)));
+    scripted.handOver(scripted.job('slow', scripted.fence(1)));
+    scripted.handOver(scripted.job('b', scripted.fence(2)));
     await scripted.begun();
     expect(scripted.started).toEqual(['quick', 'slow']);
     for (let count = 3; !scripted.settlements.includes('release b'); count++)
@@ -157,7 +157,7 @@ describe('a worker that was handed a job', () => {
 
   it('runs as many at a time as it may', async () => {
     const scripted = await startIdle({ concurrency: 2, prefetch: 1 });
-    for (let index = 0; index < 3; index++) scripted.worker.wake(scripted.job(`j${index}`, scripted.fence(index)));
+    for (let index = 0; index < 3; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
     await scripted.begun();
     expect(scripted.started).toEqual(['j0', 'j1']);
     await scripted.end('j0');
@@ -168,7 +168,7 @@ describe('a worker that was handed a job', () => {
     const scripted = await startIdle();
     const old = scripted.job('a', scripted.fence());
     scripted.now += 2001;
-    scripted.worker.wake(old);
+    scripted.handOver(old);
     expect(scripted.started).toEqual([]);
     const [reconcile] = await scripted.reconciles.first(1);
     expect(reconcile.held).toEqual([]);
@@ -185,8 +185,8 @@ describe('a worker that was handed a job', () => {
     const turn = await scripted.nth(1);
     const [older, newer] = [scripted.fence(), scripted.fence(1_900_000)];
     scripted.now += 2100;
-    scripted.worker.wake(scripted.job('a', older));
-    scripted.worker.wake(scripted.job('b', newer));
+    scripted.handOver(scripted.job('a', older));
+    scripted.handOver(scripted.job('b', newer));
     await turn.answer({ fence: older, jobs: [scripted.job('a', older, { handed: true })] });
     expect(scripted.started).toEqual(['b', 'a']);
   });
@@ -197,7 +197,7 @@ describe('a worker that was handed a job', () => {
   ])('gives it back while it is %s', async (_state, act) => {
     const scripted = await startIdle();
     act(scripted);
-    scripted.worker.wake(scripted.job('a', scripted.fence()));
+    scripted.handOver(scripted.job('a', scripted.fence()));
     const { turn } = await scripted.nth(2);
     expect(turn.settlements).toMatchObject([{ op: 'release', id: 'a' }]);
     expect(scripted.started).toEqual([]);
@@ -218,8 +218,8 @@ describe('a worker that was handed a job', () => {
 
   it('leaves it to the lease when it is closed', async () => {
     const scripted = await startIdle();
-    scripted.worker.close();
-    scripted.worker.wake(scripted.job('a', scripted.fence()));
+    await scripted.worker.close();
+    scripted.handOver(scripted.job('a', scripted.fence()));
     await settled();
     expect(scripted.started).toEqual([]);
     expect(scripted.turns.messages).toHaveLength(1);
@@ -229,15 +229,15 @@ describe('a worker that was handed a job', () => {
     const scripted = start();
     const turn = await scripted.nth(1);
     await turn.answer({ fence: 1, jobs: [scripted.job('suspect', 1, { crashes: 2 })] });
-    scripted.worker.wake(scripted.job('a', scripted.fence()));
+    scripted.handOver(scripted.job('a', scripted.fence()));
     expect((await scripted.nth(2)).turn.settlements).toMatchObject([{ op: 'release', id: 'a' }]);
     expect(scripted.started).toEqual(['suspect']);
   });
 
   it('cancels one that has not started', async () => {
     const scripted = await startIdle({ concurrency: 1, prefetch: 1 });
-    scripted.worker.wake(scripted.job('a', scripted.fence()));
-    scripted.worker.wake(scripted.job('b', scripted.fence(1)));
+    scripted.handOver(scripted.job('a', scripted.fence()));
+    scripted.handOver(scripted.job('b', scripted.fence(1)));
     scripted.worker.cancel(['b']);
     await settled();
     expect(scripted.settlements).toEqual(['release b']);
@@ -253,8 +253,8 @@ describe('a message while worker and store compare what is held', () => {
     const [reconcile] = await scripted.reconciles.first(1);
     const looked = scripted.job('a', scripted.fence(1));
     const newer = scripted.job('b', scripted.fence(2));
-    scripted.worker.wake(looked);
-    scripted.worker.wake(newer);
+    scripted.handOver(looked);
+    scripted.handOver(newer);
     expect(scripted.started).toEqual([]);
     return { scripted, reconcile, looked };
   }
@@ -280,20 +280,20 @@ describe('a message while worker and store compare what is held', () => {
   it('is not heeded when it comes later', async () => {
     const { scripted, reconcile, looked } = await startComparing();
     await reconcile.answer({ fence: looked.fence, released: 1 });
-    scripted.worker.wake(looked);
+    scripted.handOver(looked);
     expect(scripted.started).toEqual(['b']);
   });
 
   it('is heeded also where fences began anew, behind those that were known', async () => {
     const scripted = await startIdle();
-    scripted.worker.wake(scripted.job('a', scripted.fence(9)));
+    scripted.handOver(scripted.job('a', scripted.fence(9)));
     await (await scripted.nth(2)).answer({ fence: scripted.fence(9) });
     scripted.worker.reconcile();
     const [reconcile] = await scripted.reconciles.first(1);
     // A failover lost the counter, and the new server's clock is a little behind.
     await reconcile.answer({ lost: ['a'], fence: scripted.fence(1) });
     expect((await scripted.nth(3)).turn.handedFence).toBe(scripted.fence(1));
-    scripted.worker.wake(scripted.job('b', scripted.fence(2)));
+    scripted.handOver(scripted.job('b', scripted.fence(2)));
     await scripted.begun();
     expect(scripted.started).toEqual(['a', 'b']);
   });

@@ -96,7 +96,7 @@ describe('what one turn settles', () => {
     await scripted.end(...ids);
     for (let turn = 1; scripted.settlements.length < count; turn++) await (await scripted.nth(turn + 1)).answer();
     expect([...scripted.settlements].sort()).toEqual(ids.map((id) => `${header ? 'bury' : 'complete'} ${id}`).sort());
-    scripted.worker.close();
+    await scripted.worker.close();
     return scripted.turns.messages.map(({ turn }) => turn.settlements.length).filter((settlements) => settlements > 0);
   }
 
@@ -130,7 +130,7 @@ describe('a wake-up during a turn', () => {
     scripted.worker.wake();
     // Jobs that lost their handlers' names: settled without a run, so they make no room beyond what was asked for.
     const parked = idsOf(5, 'p').map((id, index) => scripted.job(id, scripted.fence(index), { name: 'unknown' }));
-    for (const job of parked) scripted.worker.wake(job);
+    for (const job of parked) scripted.handOver(job);
     await settled();
     const settling = await scripted.nth(4);
     expect(settling.turn).toMatchObject({ lane: 1, want: 0 });
@@ -151,7 +151,7 @@ describe('a wake-up during a turn', () => {
         await [first, second][index].answer({ fence: 1 });
       }
       expect((await scripted.nth(5)).turn.want).toBe(6);
-      scripted.worker.close();
+      await scripted.worker.close();
     }
   });
 
@@ -232,7 +232,7 @@ describe('a worker that ends with both lanes busy', () => {
 
   it('closes at once, and heeds no answer any more', async () => {
     const { scripted, first, second } = await startBoth();
-    scripted.worker.close();
+    await scripted.worker.close();
     await scripted.worker.drained();
     await first.answer({ fence: 2, jobs: [scripted.job('b', 2)] });
     second.fail();
@@ -251,7 +251,7 @@ describe('a worker that is closed', () => {
   it('keeps no timer for what an answer that comes later says is due', async () => {
     fakeTimers();
     const { scripted, first, second } = await startBoth();
-    scripted.worker.close();
+    await scripted.worker.close();
     await first.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
     await second.answer({ fence: 1, nextDueAt: scripted.now + 3_600_000 });
     expect(jest.getTimerCount()).toBe(0);
@@ -264,7 +264,7 @@ describe('a worker that is closed', () => {
     second.fail();
     await settled();
     expect(jest.getTimerCount()).toBeGreaterThanOrEqual(2);
-    scripted.worker.close();
+    await scripted.worker.close();
     expect(jest.getTimerCount()).toBe(0);
   });
 });

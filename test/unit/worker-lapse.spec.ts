@@ -1,12 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Store } from '../../src/core/ports/store.js';
-import type {
-  HeldJob,
-  Reconciliation,
-  Reservation,
-  WorkerStore,
-  WorkerTurn,
-} from '../../src/core/ports/worker-store.js';
+import type { HeldJob, Reconciliation, Reservation, TurnVerbs, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
@@ -14,6 +7,7 @@ import { DEFAULTS } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from '../support/empty-reservation.js';
+import { sessionOver } from '../support/session-over.js';
 
 const LEASE_MS = 8000;
 
@@ -23,17 +17,14 @@ function start() {
   const turns: WorkerTurn[] = [];
   const ends = new Map<string, () => void>();
   const answers: ((reservation: Reservation) => void)[] = [];
-  const reconcile = jest.fn<WorkerStore['reconcile']>(async () => ({ lost: [], released: 0, fence: 0 }));
-  const store = {
-    connection: { now: () => 0 },
-    workers: {
-      reconcile,
-      settleAndReserve: (_queue: string, turn: WorkerTurn) => {
-        turns.push(turn);
-        return new Promise<Reservation>((resolve) => answers.push(resolve));
-      },
+  const reconcile = jest.fn<TurnVerbs['reconcile']>(async () => ({ lost: [], released: 0, fence: 0 }));
+  const verbs: Partial<TurnVerbs> = {
+    reconcile,
+    settleAndReserve: (_queue, turn) => {
+      turns.push(turn);
+      return new Promise<Reservation>((resolve) => answers.push(resolve));
     },
-  } as unknown as Store;
+  };
   const handler = {
     queue: 'mail',
     name: undefined,
@@ -46,7 +37,7 @@ function start() {
       }),
   };
   const worker = new Worker({
-    store,
+    ...sessionOver(verbs, () => 0),
     queue: 'mail',
     workerId: 'w1',
     handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),
@@ -92,7 +83,7 @@ describe('a worker whose lease ran out unnoticed', () => {
       ['a', true],
       ['b', false],
     ]);
-    worker.close();
+    await worker.close();
   });
 
   it('asks nothing while answers come within the lease, or when it held nothing', async () => {
@@ -105,7 +96,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     await new Promise(setImmediate);
     await answer(100_000 + LEASE_MS + 1, 'b');
     expect(reconcile).not.toHaveBeenCalled();
-    worker.close();
+    await worker.close();
   });
 
   it('asks where a beat finds nothing wrong later than a lease after the last one: it may be a repeated one', async () => {
@@ -116,7 +107,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.heed({ now: 100_000 + LEASE_MS, lapsed: false, cancelling: [] });
     await new Promise(setImmediate);
     expect(reconcile).toHaveBeenCalledTimes(1);
-    worker.close();
+    await worker.close();
   });
 
   it('reserves nothing while it asks: what comes just then would look like something that nobody holds', async () => {
@@ -135,7 +126,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     done({ lost: [], released: 0, fence: 0 });
     await new Promise(setImmediate);
     expect(turns).toHaveLength(2);
-    worker.close();
+    await worker.close();
   });
 
   it('asks only after a turn that is under way', async () => {
@@ -150,7 +141,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     expect(reconcile).not.toHaveBeenCalled();
     await answer(20_001, 'b');
     expect(idsOf(reconcile.mock.calls[0][2])).toEqual(['a', 'b']);
-    worker.close();
+    await worker.close();
   });
 
   it('goes on to its next turn when what it lost is a settlement that was not yet sent', async () => {
@@ -166,6 +157,6 @@ describe('a worker whose lease ran out unnoticed', () => {
     await answer(20_001);
     expect(reconcile).toHaveBeenCalledTimes(1);
     expect(turns.at(-1)?.settlements).toMatchObject([{ op: 'complete', id: 'a' }]);
-    worker.close();
+    await worker.close();
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { HeldJob, RunReport, WorkerStore } from '../../src/core/ports/worker-store.js';
+import type { HeldJob, RunReport, WorkerSession } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { BrokerRefusedError } from '../../src/core/errors.js';
 import { Reporter } from '../../src/worker/reporter.js';
@@ -25,8 +25,8 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 function start() {
   const calls: OpenCall[] = [];
   const lost: HeldJob[] = [];
-  const workers: Pick<WorkerStore, 'report'> = {
-    report: (_queue: string, reports: readonly RunReport[]) =>
+  const session: Pick<WorkerSession, 'report'> = {
+    report: (reports: readonly RunReport[]) =>
       new Promise<{ lost: string[] }>((resolve, reject) => {
         const answer = (ids: string[] = []) => {
           resolve({ lost: ids });
@@ -41,7 +41,7 @@ function start() {
   };
   const logger = new RecordingLogger();
   const reporter = new Reporter(
-    workers,
+    session,
     'mail',
     jsonCodec,
     1024 * 1024,

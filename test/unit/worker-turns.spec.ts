@@ -1,39 +1,23 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { Store } from '../../src/core/ports/store.js';
-import type { Reservation, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { DEFAULTS } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
-import { emptyReservation } from '../support/empty-reservation.js';
-import { MessageLog } from '../support/message-log.js';
+import { FakeSession } from '../support/fake-session.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedWorker } from '../support/scripted-worker.js';
 
-const NOTHING = emptyReservation(1_800_000_000_000);
-
-interface Turn {
-  turn: WorkerTurn;
-  answer(reservation?: Partial<Reservation>): void;
-}
+const NOW = 1_800_000_000_000;
 
 let worker: Worker | undefined;
 afterEach(() => worker?.close());
 
 /** A worker whose turns are answered when the test says so. */
 function start() {
-  const turns = new MessageLog<Turn>();
-  const store = {
-    connection: { now: () => NOTHING.now },
-    workers: {
-      settleAndReserve: (_queue: string, turn: WorkerTurn) =>
-        new Promise<Reservation>((resolve) => {
-          turns.listener({ turn, answer: (given) => resolve({ ...NOTHING, ...given }) });
-        }),
-    },
-  } as unknown as Store;
+  let session!: FakeSession;
   worker = new Worker({
-    store,
+    openSession: (plan) => (session = new FakeSession(plan, NOW)),
+    now: () => NOW,
     queue: 'mail',
     workerId: 'w1',
     handlers: new HandlerTable([]),
@@ -47,8 +31,8 @@ function start() {
     logger: new RecordingLogger(),
   });
   worker.start(undefined);
-  const nth = async (count: number): Promise<Turn> => (await turns.first(count))[count - 1];
-  return { worker, turns, nth };
+  const { turns } = session;
+  return { worker, turns, nth: (count: number) => session.nth(count) };
 }
 
 describe('a paused worker', () => {
@@ -62,9 +46,9 @@ describe('a paused worker', () => {
     expect(turns.messages.length).toBe(2);
     worker.wake();
     const asked = await nth(3);
-    expect(asked.turn.want).toBe(0);
+    expect(asked.request.want).toBe(0);
     asked.answer({ paused: false });
-    expect((await nth(4)).turn.want).toBeGreaterThan(0);
+    expect((await nth(4)).request.want).toBeGreaterThan(0);
   });
 
   it('is resumed also when an older answer comes behind the signal', async () => {
@@ -73,7 +57,7 @@ describe('a paused worker', () => {
     worker.pause();
     worker.resume();
     first.answer({ paused: true });
-    expect((await nth(2)).turn.want).toBeGreaterThan(0);
+    expect((await nth(2)).request.want).toBeGreaterThan(0);
   });
 });
 
@@ -93,8 +77,8 @@ describe('a probe', () => {
     (await nth(1)).answer({ paused: true });
     await Promise.resolve();
     const probe = worker.probe();
-    const { turn, answer } = await nth(2);
-    expect(turn.want).toBe(0);
+    const { request, answer } = await nth(2);
+    expect(request.want).toBe(0);
     answer({ paused: true });
     await probe;
   });
@@ -103,7 +87,7 @@ describe('a probe', () => {
     const { worker, nth } = start();
     await nth(1);
     const probe = worker.probe();
-    worker.close();
+    await worker.close();
     await probe;
     await worker.probe();
   });
@@ -120,6 +104,6 @@ describe('a worker whose store refuses every call', () => {
     scripted.turns.messages[1].fail(new Error('away'));
     await scripted.worker.drained();
     expect(scripted.turns.messages).toHaveLength(2);
-    scripted.worker.close();
+    await scripted.worker.close();
   });
 });

@@ -1,4 +1,4 @@
-import type { HeldJob, Settlement } from '../core/ports/worker-store.js';
+import type { HeldJob, Settlement } from '../../core/ports/worker-store.js';
 import { lengthOf, SettlementDivider, type Batch } from './settlement-divider.js';
 
 /** Most settlements in one turn: of small jobs that complete, as many take the store some 2 ms. */

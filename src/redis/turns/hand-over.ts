@@ -1,4 +1,4 @@
-import type { ReservedJob } from '../core/ports/worker-store.js';
+import type { ReservedJob } from '../../core/ports/worker-store.js';
 
 /**
  * Jobs that the store reserved for a worker outside of a turn. Each comes by a message, which may be lost, and in the answer of

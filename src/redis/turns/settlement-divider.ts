@@ -1,7 +1,6 @@
-import type { Settlement } from '../core/ports/worker-store.js';
-import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors.js';
-import type { DeadReason, RetentionRule } from '../core/job.js';
-import { bury } from './settlements.js';
+import type { Settlement } from '../../core/ports/worker-store.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors.js';
+import type { DeadReason, RetentionRule } from '../../core/job.js';
 
 /** Words of a server that say something of itself, its user or its keys: every call hears them, and waiting is right. */
 const OF_THE_SERVER = new Set(
@@ -108,5 +107,5 @@ function withWordsOf(error: unknown, settlement: Settlement, keep: RetentionRule
   const what = `${lengthOf(settlement)} characters of this job by themselves, while the store took other calls`;
   const detail = JSON.stringify({ reason, name, message: `${message.slice(0, LONGEST_WORDS)} It is about ${what}.` });
   const rule = settlement.op === 'bury' ? settlement.keep : keep;
-  return bury(settlement.id, settlement.token, detail, undefined, rule) as Settlement & { op: 'bury' };
+  return { op: 'bury', id: settlement.id, token: settlement.token, detail, envelope: undefined, keep: rule };
 }
