@@ -1,4 +1,5 @@
-// The Lua scripts of src/redis/scripts, complete: a line `-- include name` is replaced by name.lua, a part in lib/ or turn/.
+// The Lua scripts of src/redis/scripts, complete: a line `-- include name` is replaced by name.lua, a part in lib/ or turn/;
+// where a part was included before, by nothing.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const SOURCE = new URL('../src/redis/scripts/', import.meta.url);
@@ -12,7 +13,11 @@ export function scriptNames(folder = SOURCE) {
 }
 
 /** @returns {string} */
-export function scriptText(name, folder = SOURCE) {
+export function scriptText(name, folder = SOURCE, included = new Set()) {
   const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
-  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => scriptText(part, folder));
+  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => {
+    if (included.has(part)) return '';
+    included.add(part);
+    return scriptText(part, folder, included);
+  });
 }

@@ -22,6 +22,11 @@ import redis
 
 FORMAT = "1"
 BLOCK_SIZE = 1296  # two base-36 digits
+# All keys of a queue, in the order in which scripts get them.
+KEY_NAMES = (
+    "meta jobs ready priority suspects scheduled inflight parked completed cancelled dead ids levels crashes cancelling notes "
+    "waiters idle workers schedules specs ticks runs announced apps"
+).split()
 PAYLOAD_LIMIT = 256 * 1024
 USER_ID = re.compile(r"(?!.*[:{}*?\[\]\\`])[\x21-\x7e]{1,128}")
 JOB_NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
@@ -38,16 +43,7 @@ class TaskQueueProducer:
     """Enqueues jobs of one queue. Not for several threads at once: a call number belongs to one call at a time."""
 
     def __init__(self, client, queue, scripts, prefix="tq", tries=5):
-        base = "{%s:%s}:" % (prefix, queue)
-
-        def key(*names):
-            return [base + name for name in names]
-
-        self._id_keys = key("meta", "jobs", "inflight")
-        self._keys = key(
-            "meta", "jobs", "ready", "idle", "priority", "inflight", "workers", "scheduled", "parked", "suspects", "ids",
-            "levels",
-        )
+        self._keys = ["{%s:%s}:%s" % (prefix, queue, name) for name in KEY_NAMES]
         folder = Path(scripts)
         self._take_ids = client.register_script((folder / "take-ids.lua").read_text())
         enqueue = (folder / "enqueue.lua").read_text()
@@ -101,7 +97,7 @@ class TaskQueueProducer:
     def _next_number(self):
         number = next(self._numbers, None)
         while number is None:
-            reply = [_text(part) for part in self._run(self._take_ids, self._id_keys, [BLOCK_SIZE, FORMAT])]
+            reply = [_text(part) for part in self._run(self._take_ids, self._keys, [BLOCK_SIZE, FORMAT])]
             if reply[1] == "format":
                 raise RuntimeError("The queue is stored in format %s; this program writes format %s" % (reply[2], FORMAT))
             self._now = int(reply[0])

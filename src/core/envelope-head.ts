@@ -4,13 +4,13 @@ import { decodeEnvelope, SETTLED_LETTERS, type EnvelopeHeader } from './envelope
 const LONGEST = 8192;
 const ERRORS = '"e":[{"attempt":';
 
-/** As scripts/lib/news.lua: the head of a record; '' where it is too long to be told. */
+/** As scripts/lib/notify.lua: the head of a record; '' where it is too long to be told. */
 export function headOf(record: string): string {
   const line = wholeHeadOf(record);
   return line.length > LONGEST || line.includes('\t') ? '' : line;
 }
 
-/** As scripts/lib/head-of.lua: the first line of the envelope in a record, without its errors. */
+/** As scripts/lib/record.lua: the first line of the envelope in a record, without its errors. */
 export function wholeHeadOf(record: string): string {
   const from = SETTLED_LETTERS.includes(record.charAt(0)) ? record.indexOf('\n') + 1 : 0;
   const to = record.indexOf('\n', from);

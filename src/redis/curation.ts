@@ -50,7 +50,6 @@ export class RedisCuration implements Curation {
 
   async list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage> {
     const target = this.queues.of(queue);
-    const k = target.keys;
     if (cursor !== undefined && !PLACES[state].test(cursor)) {
       throw new InvalidValueError(
         'cursor',
@@ -58,11 +57,7 @@ export class RedisCuration implements Curation {
         `pass the cursor that the page of ${state} jobs before this one gave`,
       );
     }
-    const [next, ids] = await target.look<[string, string[]]>(
-      'list',
-      [k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.completed, k.cancelled, k.dead],
-      [state, cursor ?? '', limit],
-    );
+    const [next, ids] = await target.look<[string, string[]]>('list', [state, cursor ?? '', limit]);
     // Between the two calls a job may have moved on: then it is of another page.
     const jobs: StoredJob[] = [];
     for (let first = 0; first < ids.length; first += READ_STEP) {
@@ -74,16 +69,14 @@ export class RedisCuration implements Curation {
 
   async counts(queue: string): Promise<QueueCounts> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.meta, k.ready, k.priority, k.suspects, k.scheduled, k.inflight, k.parked, k.cancelled, k.dead];
-    const numbers = await target.look<number[]>('counts', keys, []);
+    const numbers = await target.look<number[]>('counts', []);
     const byState = Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]]));
     return { ...(byState as Record<JobState, number>), paused: numbers[JOB_STATES.length] === 1 };
   }
 
   async setPaused(queue: string, paused: boolean): Promise<void> {
     const target = this.queues.of(queue);
-    await target.act('paused', 'set-paused', [target.keys.idle], [paused ? '1' : '0']);
+    await target.act('paused', 'set-paused', [paused ? '1' : '0']);
   }
 
   async isPaused(queue: string): Promise<boolean> {
@@ -93,25 +86,18 @@ export class RedisCuration implements Curation {
 
   async cancel(queue: string, id: string): Promise<CancelAnswer | 'not-found'> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelling, k.cancelled];
-    keys.push(k.levels, k.waiters, k.crashes);
-    return target.act<CancelAnswer | 'not-found'>(['job', id], 'cancel', keys, [id]);
+    return target.act<CancelAnswer | 'not-found'>(['job', id], 'cancel', [id]);
   }
 
   async retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<Revival> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.dead, k.ready, k.priority, k.levels, k.idle, k.ids];
     const args = [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0];
-    return target.act<Revival>(['job', id], 'retry-dead', keys, args);
+    return target.act<Revival>(['job', id], 'retry-dead', args);
   }
 
   async promoteJob(queue: string, id: string): Promise<Promotion> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.parked];
-    const answer = await target.act<Promotion>(['job', id], 'promote-job', keys, [id]);
+    const answer = await target.act<Promotion>(['job', id], 'promote-job', [id]);
     // It is due, and any worker or duty makes it ready: mostly this call, which also wakes a worker.
     if (answer === 'promoted') await this.duties.promote(queue, PROMOTE_STEP);
     return answer;
@@ -119,10 +105,7 @@ export class RedisCuration implements Curation {
 
   async remove(queue: string, id: string, seen = ''): Promise<Removal> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.ids, k.inflight, k.scheduled, k.priority, k.parked, k.suspects, k.cancelled, k.dead];
-    keys.push(k.levels, k.crashes, k.notes, k.waiters);
-    return target.act<Removal>(['job', id], 'remove', keys, [id, seen]);
+    return target.act<Removal>(['job', id], 'remove', [id, seen]);
   }
 
   async purge(
@@ -131,10 +114,7 @@ export class RedisCuration implements Curation {
     limit: number,
   ): Promise<{ removed: number; more: boolean }> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.ids, k.ready, k.priority, k.suspects, k.scheduled, k.parked, k.completed, k.cancelled];
-    keys.push(k.dead, k.levels, k.crashes, k.notes, k.waiters);
-    const answer = await target.act(['purge', state], 'purge', keys, [state, Math.min(limit, STEP)]);
+    const answer = await target.act(['purge', state], 'purge', [state, Math.min(limit, STEP)]);
     const [removed, more] = answer.split(' ').map(Number);
     return { removed, more: more === 1 };
   }

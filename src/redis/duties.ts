@@ -16,20 +16,15 @@ export class RedisDuties implements Duties {
 
   async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.meta, k.scheduled, k.ready, k.priority, k.levels, k.idle, k.jobs];
     type Reply = [string, number, string];
-    const [, promoted, next] = await target.write<Reply>('promote', keys, [Math.min(limit, PROMOTE_STEP)]);
+    const [, promoted, next] = await target.write<Reply>('promote', [Math.min(limit, PROMOTE_STEP)]);
     return { promoted, nextDueAt: instantOf(next) };
   }
 
   async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.meta, k.workers, k.inflight, k.ready, k.priority, k.levels, k.crashes, k.suspects, k.cancelling];
-    keys.push(k.jobs, k.dead, k.cancelled, k.waiters, k.idle, k.scheduled, k.parked, k.ticks);
     type Reply = [string, string[], string[], number, number, string, number, string, number, string, number];
-    const reply = await target.write<Reply>('reclaim', keys, [leaseMs, this.maxCrashes, STEP]);
+    const reply = await target.write<Reply>('reclaim', [leaseMs, this.maxCrashes, STEP]);
     const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook, isTorn] = reply;
     // Of another process, which has ended or may not do it.
     if (isTorn === 1) await target.mender.mend().catch(() => {});
@@ -52,20 +47,16 @@ export class RedisDuties implements Duties {
     retention: Record<SettledState, RetentionRule>,
   ): Promise<{ trimmed: number; trimmedDead: number; more: boolean }> {
     const target = this.queues.of(queue);
-    const k = target.keys;
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
-    const keys = [k.meta, k.jobs, k.completed, k.cancelled, k.dead, k.ids, k.notes, k.waiters];
     type Reply = [string, number, number, number];
-    const [, trimmed, trimmedDead, more] = await target.write<Reply>('trim', keys, [STEP, CALL_MEMORY_S, ...limits]);
+    const [, trimmed, trimmedDead, more] = await target.write<Reply>('trim', [STEP, CALL_MEMORY_S, ...limits]);
     return { trimmed, trimmedDead, more: more === 1 };
   }
 
   async readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.completed, k.cancelled, k.dead];
     const args = [state, place ?? '', Math.min(limit, STEP)];
-    const [now, next, more, lines] = await target.look<[string, string, number, string]>('read-ends', keys, args);
+    const [now, next, more, lines] = await target.look<[string, string, number, string]>('read-ends', args);
     const ends = lines === '' ? [] : lines.split('\n').map(readEnd);
     return { now: Number(now), ends, place: next === '' ? undefined : next, more: more === 1 };
   }
@@ -73,11 +64,8 @@ export class RedisDuties implements Duties {
   async dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number> {
     if (ends.length === 0) return 0;
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.meta, k.jobs, k.ids, k.notes, k.cancelled, k.dead];
     return target.write(
       'drop-ends',
-      keys,
       ends.flatMap(({ id, seen }) => [id, seen]),
     );
   }

@@ -73,13 +73,10 @@ export class Enqueuer {
     /** Takes back what a script stored that stopped before its jobs had a place: their callers hear that they are refused. */
     private readonly withdraw: (error: unknown, caller: string, ids: readonly string[]) => Promise<void>,
   ) {
-    const { meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects } = keys;
-    this.plainKeys = [meta, jobs, ready, idle, priority, inflight, workers, scheduled, parked, suspects];
-    this.fullKeys = [...this.plainKeys, keys.ids, keys.levels];
+    this.keys = keys.all;
   }
 
-  private readonly plainKeys: string[];
-  private readonly fullKeys: string[];
+  private readonly keys: readonly string[];
 
   enqueue(jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
     if (jobs.length === 0) return Promise.resolve([]);
@@ -95,7 +92,7 @@ export class Enqueuer {
 
   /** An enqueue of no jobs: a write in the queue's slot that nobody sees. Each one is a call of its own. */
   emptyCall(): ScriptCall {
-    return { script: this.script, keys: this.fullKeys, args: [this.idle.caller, String(++this.idle.call), 'full'] };
+    return { script: this.script, keys: this.keys, args: [this.idle.caller, String(++this.idle.call), 'full'] };
   }
 
   private beginTerm(): void {
@@ -197,9 +194,8 @@ export class Enqueuer {
       plain ? 'plain' : 'full',
       ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids)),
     ];
-    const keys = plain ? this.plainKeys : this.fullKeys;
     const execute = async (deadline?: number) =>
-      receiptsOf(await this.link.run(this.script, keys, args, deadline), jobs, ids, this.onClock);
+      receiptsOf(await this.link.run(this.script, this.keys, args, deadline), jobs, ids, this.onClock);
     const sentAt = performance.now();
     // Groups, and their jobs, whose callers know that the outcome is open.
     let told = 0;

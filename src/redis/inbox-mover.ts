@@ -50,10 +50,9 @@ export class InboxMover {
     limit: number,
     mend: () => Promise<void>,
   ): Promise<number> {
-    const { meta, jobs, ready, idle } = this.keys;
     const ids = this.numbers.tryTake(limit) ?? (await this.numbers.take(limit));
     const head = '1' + this.now().toString(36);
-    const keys = [meta, jobs, ready, idle, inbox];
+    const keys = [...this.keys.all, inbox];
     const [, moved, isTorn] = (await this.link.run(this.script, keys, [caller, call, head, ...ids])) as number[];
     if (isTorn === 1) await mend();
     return moved;

@@ -66,11 +66,11 @@ export class RedisIntake implements Intake {
   }
 
   private async missingOf(link: Link, queue: string, ids: readonly string[], deadline: number): Promise<Set<string>> {
-    const { readKeys } = this.queues.of(queue);
+    const { keys } = this.queues.of(queue);
     const missing = new Set<string>();
     for (let first = 0; first < ids.length; first += STEP) {
       const step = ids.slice(first, first + STEP);
-      const reply = await link.run(this.connection.readers.read, readKeys, ['', '1', ...step], deadline);
+      const reply = await link.run(this.connection.readers.read, keys.all, ['', '1', ...step], deadline);
       const [, ...found] = reply as unknown[][];
       for (const [index, { length }] of found.entries()) if (length === 0) missing.add(step[index]);
     }

@@ -69,10 +69,9 @@ export class JobNumbers {
   private async fetchBlock(deadline: number | undefined): Promise<string> {
     for (;;) {
       const epoch = this.link.epoch;
-      const { meta, jobs, inflight } = this.keys;
-      const reply = await this.link.run(this.script, [meta, jobs, inflight], [BLOCK_SIZE, STORE_FORMAT], deadline);
+      const reply = await this.link.run(this.script, this.keys.all, [BLOCK_SIZE, STORE_FORMAT], deadline);
       const [, number, found] = reply as string[];
-      if (number === 'format') throw wrongFormat(meta, found);
+      if (number === 'format') throw wrongFormat(this.keys.meta, found);
       if (epoch !== this.link.epoch) continue;
       if (epoch !== this.epoch) this.next = BLOCK_SIZE; // what is left of the block in use is of an older connection
       this.epoch = epoch;

@@ -12,13 +12,13 @@ export async function readJobs(
   numbersOnly = false,
 ): Promise<(StoredJob | undefined)[]> {
   if (ids.length === 0) return [];
-  const [, ...found] = await queue.look<Reply>('read', queue.readKeys, ['', numbersOnly ? '1' : '0', ...ids]);
+  const [, ...found] = await queue.look<Reply>('read', ['', numbersOnly ? '1' : '0', ...ids]);
   return found.map(jobOf);
 }
 
 /** Reads a job and registers interest in its end for `ttlMs`, in one step. */
 export async function readAwaited(queue: RedisQueue, id: string, ttlMs: number): Promise<StoredJob | undefined> {
-  const [, entry] = await queue.run<Reply>('read', queue.readKeys, [String(ttlMs), '0', id]);
+  const [, entry] = await queue.run<Reply>('read', [String(ttlMs), '0', id]);
   return jobOf(entry ?? []);
 }
 

@@ -1,3 +1,32 @@
+/** Scripts know them by their place: a new key is the last. */
+export const KEY_NAMES = [
+  'meta',
+  'jobs',
+  'ready',
+  'priority',
+  'suspects',
+  'scheduled',
+  'inflight',
+  'parked',
+  'completed',
+  'cancelled',
+  'dead',
+  'ids',
+  'levels',
+  'crashes',
+  'cancelling',
+  'notes',
+  'waiters',
+  'idle',
+  'workers',
+  'schedules',
+  'specs',
+  'ticks',
+  'runs',
+  'announced',
+  'apps',
+] as const;
+
 /**
  * The fixed set of keys of one queue, all in one hash slot. Nothing is ever stored under another key, so a queue can be
  * moved, listed and deleted as a whole, and every script declares what it touches.
@@ -32,6 +61,9 @@ export class QueueKeys {
   readonly announced: string;
   readonly apps: string;
 
+  /** In the order of `scripts/lib/keys.lua`, as scripts get them. */
+  readonly all: readonly string[];
+
   readonly #space: string;
 
   constructor(prefix: string, queue: string, database = 0) {
@@ -63,6 +95,7 @@ export class QueueKeys {
     this.runs = base + 'runs';
     this.announced = base + 'announced';
     this.apps = base + 'apps';
+    this.all = KEY_NAMES.map((name) => this[name]);
   }
 
   /** Orders of a queue to its workers: paused, resumed, cancel, parked. */

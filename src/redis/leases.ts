@@ -14,7 +14,7 @@ import type {
   WorkerTurn,
 } from '../core/ports/worker-store.js';
 import type { ServerConnection } from './connection.js';
-import { wakeChannel, type QueueKeys } from './keys.js';
+import { wakeChannel } from './keys.js';
 import type { RedisQueue, RedisQueues } from './redis-queue.js';
 import type { RedisStoreOptions } from './store-options.js';
 import {
@@ -57,7 +57,7 @@ export class RedisLeases implements WorkerStore {
     if (mender.isDue) await mender.before(turn.worker);
     let reply: TurnReply;
     try {
-      reply = await target.run<TurnReply>('settle-and-reserve', target.turnKeys, args);
+      reply = await target.run<TurnReply>('settle-and-reserve', args);
     } catch (error) {
       await mender.after(error, turn);
       throw error;
@@ -74,14 +74,14 @@ export class RedisLeases implements WorkerStore {
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
     const target = this.queues.of(queue);
     type Reply = [string, number, string[]];
-    const [now, lapsed, cancelling] = await target.run<Reply>('beat', target.beatKeys, [worker, leaseMs]);
+    const [now, lapsed, cancelling] = await target.run<Reply>('beat', [worker, leaseMs]);
     return { now: Number(now), lapsed: lapsed === 1, cancelling };
   }
 
   startHeartbeat(plan: HeartbeatPlan): Heartbeat | undefined {
     if (!this.connection.capabilities.heartbeat || this.connection.isClosed) return undefined;
     const { connection, prefix, commandTimeoutMs, connectTimeoutMs } = this.options;
-    const leases = plan.leases.map(({ queue, leaseMs }) => ({ queue, keys: this.queues.of(queue).beatKeys, leaseMs }));
+    const leases = plan.leases.map(({ queue, leaseMs }) => ({ queue, keys: this.queues.of(queue).keys.all, leaseMs }));
     const { beat } = this.connection.scripts;
     const thread = this.connection.takeThread();
     thread.begin(plan, { connection, prefix, beat, leases, timeoutMs: commandTimeoutMs, connectTimeoutMs });
@@ -95,15 +95,14 @@ export class RedisLeases implements WorkerStore {
     // Who can say so lives: its lease ran out because it was slow.
     for (let first = 0; first < lost.length; first += STEP) {
       const args = [this.options.maxCrashes, ...lost.slice(first, first + STEP)];
-      await target.act(['duty', 'forgive'], 'forgive', [target.keys.crashes], args);
+      await target.act(['duty', 'forgive'], 'forgive', args);
     }
     return { lost, released, fence };
   }
 
   async leave(queue: string, worker: string): Promise<void> {
     const target = this.queues.of(queue);
-    const { workers, idle } = target.keys;
-    const leave = (expiry: string) => target.run<number>('leave', [workers, idle], [worker, expiry]);
+    const leave = (expiry: string) => target.run<number>('leave', [worker, expiry]);
     await leave(''); // nobody wakes it for what it gives back
     for (let tries = 0; tries < 3; tries++) {
       const { expiry } = await target.mending(() => this.giveBackOrphans(target, worker, []));
@@ -114,7 +113,6 @@ export class RedisLeases implements WorkerStore {
 
   async report(queue: string, reports: readonly RunReport[]): Promise<{ lost: string[] }> {
     const target = this.queues.of(queue);
-    const { inflight, notes, jobs } = target.keys;
     const args = reports.flatMap(({ id, token, progress, logs }) => [
       id,
       token,
@@ -123,7 +121,7 @@ export class RedisLeases implements WorkerStore {
       ...logs,
     ]);
     // It must not wait: the settlement behind it ends the right to make it.
-    const lost = await target.actAtOnce('report', [inflight, notes, jobs], [this.options.logLines, ...args]);
+    const lost = await target.actAtOnce('report', [this.options.logLines, ...args]);
     return { lost: lost === '' ? [] : lost.split(',') };
   }
 
@@ -147,7 +145,6 @@ export class RedisLeases implements WorkerStore {
     worker: string,
     held: readonly HeldJob[],
   ): Promise<{ released: number; expiry: string; fence: number }> {
-    const keys = reconcileKeysOf(queue.keys);
     const { maxCrashes } = this.options;
     const heldIds = held.map(({ id }) => id);
     let expiry: string | undefined;
@@ -156,20 +153,13 @@ export class RedisLeases implements WorkerStore {
     let released = 0;
     do {
       const args = [worker, cursor, STEP, maxCrashes, fence, ...heldIds];
-      const reply = await queue.run<[string, string, number, string, string]>('reconcile', keys, args);
+      const reply = await queue.run<[string, string, number, string, string]>('reconcile', args);
       [, cursor, , fence] = reply;
       released += reply[2];
       expiry ??= reply[4];
     } while (cursor !== '0');
     return { released, expiry, fence: Number(fence) };
   }
-}
-
-function reconcileKeysOf(k: QueueKeys): string[] {
-  return [
-    ...[k.meta, k.inflight, k.ready, k.priority, k.levels, k.idle, k.jobs, k.crashes, k.suspects],
-    ...[k.cancelling, k.cancelled, k.waiters, k.workers],
-  ];
 }
 
 async function lostOf(queue: RedisQueue, held: readonly HeldJob[]): Promise<string[]> {

@@ -1,13 +1,12 @@
 import type { HeldJob } from '../core/ports/worker-store.js';
 import { BrokerRefusedError } from '../core/errors.js';
-import type { QueueKeys } from './keys.js';
 
 /** After a repair that was refused as well, the next one waits this long. */
 const PAUSE_MS = 1000;
 /** Most calls that wait to be repaired or withdrawn: beyond these the oldest is forgotten, and a scan finds what others noted. */
 const MOST_STOPPED = 100;
 
-type Run = (script: 'mend' | 'withdraw', keys: readonly string[], args: (string | number)[]) => Promise<unknown>;
+type Run = (script: 'mend' | 'withdraw', args: (string | number)[]) => Promise<unknown>;
 
 /** Of a turn that stopped: what it was to settle goes back to its worker, whose next attempt settles it. */
 export interface StoppedTurn {
@@ -38,7 +37,6 @@ export class Mender {
   private pausedUntil = 0;
 
   constructor(
-    private readonly keys: QueueKeys,
     private readonly maxCrashes: number,
     private readonly run: Run,
   ) {}
@@ -96,16 +94,11 @@ export class Mender {
   }
 
   private async withdraw({ caller, ids }: StoppedEnqueue): Promise<void> {
-    const { keys: k } = this;
-    const keys = [k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.ids, k.levels, k.suspects, k.parked];
-    await this.run('withdraw', keys, [caller, ...ids]);
+    await this.run('withdraw', [caller, ...ids]);
   }
 
   private async mendAfter(turn: StoppedTurn | undefined): Promise<void> {
-    const { keys: k } = this;
-    const keys = [k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.completed, k.cancelled, k.dead];
-    keys.push(k.ids, k.levels, k.crashes, k.cancelling, k.notes, k.suspects, k.parked, k.workers, k.waiters);
     const pairs = (turn?.settlements ?? []).flatMap(({ id, token }) => [id, token]);
-    await this.run('mend', keys, [this.maxCrashes, turn?.worker ?? '', ...pairs]);
+    await this.run('mend', [this.maxCrashes, turn?.worker ?? '', ...pairs]);
   }
 }

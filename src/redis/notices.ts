@@ -36,8 +36,8 @@ export class RedisNotices implements Notices {
 
   async onEvents(queue: string, listener: (events: StoreEvent[]) => void): Promise<Unsubscribe> {
     const target = this.queues.of(queue);
-    const { meta, eventsChannel } = target.keys;
-    const refresh = () => target.run('listen', [meta], [LISTEN_MS]);
+    const { eventsChannel } = target.keys;
+    const refresh = () => target.run('listen', [LISTEN_MS]);
     const unsubscribe = await this.connection.subscriber().add(eventsChannel, (message) => {
       if (message === undefined) refresh().catch(() => {});
       else listener(readEvents(message));
@@ -75,7 +75,7 @@ function readSignal(message: string): QueueSignal | undefined {
   }
 }
 
-/** First line: the time; then one line per event, as `scripts/lib/news.lua` writes it. */
+/** First line: the time; then one line per event, as `scripts/lib/notify.lua` writes it. */
 function readEvents(message: string): StoreEvent[] {
   const [at, ...lines] = message.split('\n');
   return lines.map((line) => {

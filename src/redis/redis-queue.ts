@@ -14,8 +14,6 @@ type Arguments = (string | number)[];
 /** One queue on this connection, and the ways to call a script on it. */
 export class RedisQueue {
   readonly keys: QueueKeys;
-  /** Of `settle-and-reserve.lua`. */
-  readonly turnKeys: readonly string[];
   readonly numbers: JobNumbers;
   readonly mender: Mender;
   readonly enqueuer: Enqueuer;
@@ -35,22 +33,11 @@ export class RedisQueue {
     const { scripts } = connection;
     const keys = new QueueKeys(prefix, name, connection.database);
     this.keys = keys;
-    this.turnKeys = turnKeysOf(keys);
     this.numbers = new JobNumbers(link, scripts['take-ids'], keys);
-    this.mender = new Mender(keys, maxCrashes, (script, keys, args) => this.run(script, keys, args));
+    this.mender = new Mender(maxCrashes, (script, args) => this.run(script, args));
     this.enqueuer = this.createEnqueuer(link, this.numbers);
     this.inboxes = new InboxMover(link, keys, scripts['take-inbox'], this.numbers, () => connection.now());
     this.caller = new NumberedCaller(name, link, keys);
-  }
-
-  get readKeys(): string[] {
-    const k = this.keys;
-    return [k.jobs, k.ids, k.inflight, k.scheduled, k.parked, k.cancelling, k.notes, k.waiters];
-  }
-
-  get beatKeys(): string[] {
-    const k = this.keys;
-    return [k.meta, k.workers, k.cancelling, k.inflight];
   }
 
   /** An enqueuer on a connection of its own. */
@@ -78,28 +65,28 @@ export class RedisQueue {
   }
 
   /** A script whose half-done work needs no repair, or is repaired by its caller. */
-  run<T>(name: ScriptName, keys: readonly string[], args: Arguments): Promise<T> {
-    return this.connection.run(this.connection.scripts[name], keys, args);
+  run<T>(name: ScriptName, args: Arguments): Promise<T> {
+    return this.connection.run(this.connection.scripts[name], this.keys.all, args);
   }
 
   /** As {@link run}, of a call that writes nothing. */
-  look<T>(name: Reader, keys: readonly string[], args: Arguments): Promise<T> {
-    return this.connection.run(this.connection.readers[name], keys, args);
+  look<T>(name: Reader, args: Arguments): Promise<T> {
+    return this.connection.run(this.connection.readers[name], this.keys.all, args);
   }
 
   /** As {@link run}, of a script that may stop in the middle: what it leaves is put in order. */
-  write<T>(name: ScriptName, keys: readonly string[], args: Arguments): Promise<T> {
-    return this.mending(() => this.run(name, keys, args));
+  write<T>(name: ScriptName, args: Arguments): Promise<T> {
+    return this.mending(() => this.run(name, args));
   }
 
   /** As {@link write}, of a script that answers with what it did: a repeated call is answered as the first. */
-  act<T extends string>(subject: Subject, name: ScriptName, keys: readonly string[], args: Arguments): Promise<T> {
-    return this.mending(() => this.caller.call(subject, this.connection.scripts[name], keys, args) as Promise<T>);
+  act<T extends string>(subject: Subject, name: ScriptName, args: Arguments): Promise<T> {
+    return this.mending(() => this.caller.call(subject, this.connection.scripts[name], args) as Promise<T>);
   }
 
   /** As {@link act}, of a call that waits for no other one. */
-  actAtOnce(name: ScriptName, keys: readonly string[], args: Arguments): Promise<string> {
-    return this.caller.callAtOnce(this.connection.scripts[name], keys, args);
+  actAtOnce(name: ScriptName, args: Arguments): Promise<string> {
+    return this.caller.callAtOnce(this.connection.scripts[name], args);
   }
 
   async mending<T>(call: () => Promise<T>): Promise<T> {
@@ -141,11 +128,4 @@ export class RedisQueues {
     if (queue === undefined) this.queues.set(name, (queue = new RedisQueue(name, link, this.connection, this.options)));
     return queue;
   }
-}
-
-function turnKeysOf(k: QueueKeys): string[] {
-  return [
-    ...[k.meta, k.jobs, k.ready, k.priority, k.scheduled, k.inflight, k.workers, k.idle, k.completed, k.cancelled],
-    ...[k.dead, k.ids, k.levels, k.crashes, k.cancelling, k.waiters, k.notes, k.suspects, k.parked],
-  ];
 }

@@ -43,22 +43,20 @@ export class RedisTimetable implements Timetable {
     const target = this.queues.of(queue);
     await target.checkFormat();
     const { name, specHash, spec, nextTick, lookAt, app, losesTick } = schedule;
-    const { schedules, specs, ticks, announced } = target.keys;
     const args = [name, specHash, spec, nextTick ?? '', lookAt ?? '', app ?? '', losesTick === true ? '1' : '0'];
     // What the code of an app declares is a duty, and never meets what was made at run time.
     const subject: Subject = app === undefined ? ['schedule', name] : ['duty', 'register-schedule'];
-    return target.act<RegisterAnswer>(subject, 'register-schedule', [schedules, specs, ticks, announced], args);
+    return target.act<RegisterAnswer>(subject, 'register-schedule', args);
   }
 
   async announce(queue: string, app: string, names: readonly AnnouncedSchedule[]): Promise<Announcement> {
     const target = this.queues.of(queue);
     await target.checkFormat();
-    const { schedules, ticks, announced, apps } = target.keys;
     const args = [app, ...names.flatMap(({ name, specHash }) => [name, specHash])];
     const lines = await target.act(
       ['duty', 'announce-schedules'],
       'announce-schedules',
-      [schedules, ticks, announced, apps],
+
       args,
     );
     const [outdated, unknown, removed] = lines.split('\n').map((line) => (line === '' ? [] : line.split('\t')));
@@ -67,9 +65,8 @@ export class RedisTimetable implements Timetable {
 
   async due(queue: string, limit: number): Promise<DueSchedules> {
     const target = this.queues.of(queue);
-    const { schedules, specs, ticks } = target.keys;
     const args = [Math.min(limit, MOST_DUE)];
-    const [now, next, ...rest] = await target.write<string[]>('due-schedules', [schedules, specs, ticks], args);
+    const [now, next, ...rest] = await target.write<string[]>('due-schedules', args);
     const due: DueSchedules['due'] = [];
     for (let index = 0; index < rest.length; index += 5) {
       const [name, specHash, tick, fired, spec] = rest.slice(index, index + 5);
@@ -87,17 +84,15 @@ export class RedisTimetable implements Timetable {
 
   async pause(queue: string, name: string): Promise<boolean> {
     const target = this.queues.of(queue);
-    const { schedules, ticks } = target.keys;
-    return (await target.act(['schedule', name], 'pause-schedule', [schedules, ticks], [name])) === '1';
+    return (await target.act(['schedule', name], 'pause-schedule', [name])) === '1';
   }
 
   async resume(queue: string, name: string, specHash: string, { nextTick, lookAt }: ComingTick): Promise<ResumeAnswer> {
     const target = this.queues.of(queue);
-    const { schedules, ticks } = target.keys;
     return target.act(
       ['schedule', name],
       'resume-schedule',
-      [schedules, ticks],
+
       [name, specHash, nextTick ?? '', lookAt ?? ''],
     );
   }
@@ -109,12 +104,10 @@ export class RedisTimetable implements Timetable {
     { envelope, userId, priority = 0, scheduledFor }: ScheduledJob,
   ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
     const target = this.queues.of(queue);
-    const k = target.keys;
-    const keys = [k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.schedules, k.runs];
     const [numberOfJob] = await takeNumbers(target, 1);
     const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
     type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
-    const answer = await target.act<Answer>(['schedule', name], 'run-schedule', keys, args);
+    const answer = await target.act<Answer>(['schedule', name], 'run-schedule', args);
     if (answer === 'changed' || answer === 'not-found') return answer;
     const [outcome, id] = answer.split(' ');
     if (outcome === 'created') return { id, created: true, state: 'ready' };
@@ -124,12 +117,10 @@ export class RedisTimetable implements Timetable {
 
   async read(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {
     const target = this.queues.of(queue);
-    const { schedules, specs, announced } = target.keys;
-    const keys = [schedules, specs, announced];
     const found: (StoredSchedule | undefined)[] = [];
     for (let first = 0; first < names.length; first += READ_STEP) {
       const page = names.slice(first, first + READ_STEP);
-      const reply = await target.look<([] | [string, string, string])[]>('read-schedules', keys, page);
+      const reply = await target.look<([] | [string, string, string])[]>('read-schedules', page);
       reply.forEach((entry, index) => found.push(entry.length === 0 ? undefined : readStored(page[index], entry)));
     }
     return found;
@@ -166,11 +157,7 @@ export class RedisTimetable implements Timetable {
 
   async remove(queue: string, name: string): Promise<boolean> {
     const target = this.queues.of(queue);
-    const { schedules, specs, ticks, announced, runs } = target.keys;
-    return (
-      (await target.act(['schedule', name], 'remove-schedule', [schedules, specs, ticks, announced, runs], [name])) ===
-      '1'
-    );
+    return (await target.act(['schedule', name], 'remove-schedule', [name])) === '1';
   }
 }
 
@@ -196,9 +183,6 @@ async function fireInParts(
 }
 
 async function fireBatch(queue: RedisQueue, fires: readonly ScheduleFire[]): Promise<FireAnswer[]> {
-  const k = queue.keys;
-  const keys = [k.meta, k.jobs, k.ready, k.priority, k.levels, k.ids, k.idle, k.inflight, k.dead];
-  keys.push(k.schedules, k.ticks, k.runs);
   const ids = await takeNumbers(
     queue,
     fires.reduce((sum, { jobs }) => sum + jobs.length, 0),
@@ -212,7 +196,7 @@ async function fireBatch(queue: RedisQueue, fires: readonly ScheduleFire[]): Pro
     for (const { envelope, userId, priority = 0, scheduledFor } of jobs)
       args.push(ids[taken++], userId, envelope, priority, scheduledFor);
   }
-  return queue.write('fire-schedules', keys, args);
+  return queue.write('fire-schedules', args);
 }
 
 async function takeNumbers(queue: RedisQueue, count: number): Promise<string[]> {

@@ -9,13 +9,10 @@ describe('enqueue.lua', () => {
 
   /** Runs the script itself, under a call number of the test's choice. */
   async function call(driver: RedisDriver, caller: string, number: number, mode: 'plain' | 'full', ...jobs: string[]) {
-    const k = driver.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
-    const more = [k.scheduled, k.ids, k.levels, k.parked];
     const store = await driver.connect();
     const { link, scripts } = store.connection as unknown as { link: Link; scripts: Record<string, never> };
     const args = [caller, number, mode, ...jobs];
-    return (await link.run(scripts.enqueue, mode === 'plain' ? keys : [...keys, ...more], args)) as [string, string[]];
+    return (await link.run(scripts.enqueue, driver.keys.all, args)) as [string, string[]];
   }
 
   it('stores a plain job as its envelope and a place in the list, and nothing else', async () => {

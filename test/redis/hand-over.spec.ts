@@ -256,13 +256,11 @@ describe('a repeated enqueue', () => {
   it('hands nothing over twice', async () => {
     const driver = use();
     const told = await wait(driver, 'w1');
-    const k = driver.keys;
-    const keys = [k.meta, k.jobs, k.ready, k.idle, k.priority, k.inflight, k.workers];
     const { link, scripts } = (await driver.connect()).connection as unknown as {
       link: Link;
       scripts: Record<string, never>;
     };
-    const call = () => link.run(scripts.enqueue, keys, ['lane', 1, 'plain', 'id1', '1\n1']);
+    const call = () => link.run(scripts.enqueue, driver.keys.all, ['lane', 1, 'plain', 'id1', '1\n1']);
     const first = await call();
     await ask(driver, 'w1', { handedFence: driver.now() * 1000 }); // waits again
     expect(await call()).toEqual(first);

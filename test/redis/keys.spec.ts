@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { QueueKeys, wakeChannel } from '../../src/redis/keys.js';
+import { KEY_NAMES, QueueKeys, wakeChannel } from '../../src/redis/keys.js';
 
 // Other programs, dashboards and older versions know these literals: a change here is a new store format.
 describe('keys', () => {
   const keys = new QueueKeys('tq', 'mail');
 
   it('lie in one hash slot under literal names', () => {
-    expect(Object.fromEntries(Object.entries(keys))).toEqual({
+    const { all, ...named } = Object.fromEntries(Object.entries(keys));
+    expect(named).toEqual({
       base: '{tq:mail}:',
       meta: '{tq:mail}:meta',
       jobs: '{tq:mail}:jobs',
@@ -34,6 +35,12 @@ describe('keys', () => {
       announced: '{tq:mail}:announced',
       apps: '{tq:mail}:apps',
     });
+    expect(all).toEqual(KEY_NAMES.map((name) => `{tq:mail}:${name}`));
+    expect([...KEY_NAMES].sort()).toEqual(
+      Object.keys(named)
+        .filter((name) => name !== 'base')
+        .sort(),
+    );
   });
 
   it('have channels beside them', () => {

@@ -197,8 +197,8 @@ describe('NumberedCaller', () => {
   function open(timeoutMs = 10_000) {
     const caller = new NumberedCaller(QUEUE, { run, timeoutMs } as Link, new QueueKeys('p', QUEUE));
     return {
-      call: (subject: Subject, name: ScriptName = 'cancel') => caller.call(subject, script(name), [], []),
-      atOnce: () => caller.callAtOnce(script('report'), [], []),
+      call: (subject: Subject, name: ScriptName = 'cancel') => caller.call(subject, script(name), []),
+      atOnce: () => caller.callAtOnce(script('report'), []),
     };
   }
 

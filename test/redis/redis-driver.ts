@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { QueueKeys } from '../../src/redis/keys.js';
+import { KEY_NAMES, QueueKeys } from '../../src/redis/keys.js';
 import { RedisStore } from '../../src/redis/redis-store.js';
 import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { loadScripts, type ScriptLibrary } from '../../src/redis/wire/script-library.js';
@@ -8,7 +8,7 @@ import { StoreDriver, QUEUE } from '../contract/store-driver.js';
 
 const START_AT = 1_800_000_000_000;
 
-type KeyName = Exclude<keyof QueueKeys, 'base' | 'signalsChannel'>;
+type KeyName = (typeof KEY_NAMES)[number];
 
 /** What stays of a queue whose jobs are all gone and whose workers have left. */
 export const RESIDUE = ['inflight', 'jobs', 'meta'];

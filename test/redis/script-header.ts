@@ -21,13 +21,22 @@ export function headerOf({ text }: Script): ScriptHeader {
   const end = lines.findIndex((line, index) => index > 0 && !line.startsWith('--'));
   const comment = lines.slice(1, end).join('\n');
   const section = /-- KEYS([\s\S]*?)-- ARGV/.exec(comment)?.[1] ?? '';
+  const isOfAll = section.includes('all of the queue');
+  const keys = keysOf(isOfAll ? text : section);
+  const [, inbox] = /then the (\w+) LIST/.exec(section) ?? [];
+  if (inbox !== undefined) keys.push({ name: inbox, type: 'LIST' });
+  const least = Number(/\(plain: 1–(\d+)\)/.exec(section)?.[1] ?? keys.length);
+  return { flags: lines[0], comment, keys, least, body: lines.slice(end).join('\n') };
+}
+
+/** Keys that are numbered in order. */
+function keysOf(text: string): HeaderKey[] {
   const keys: HeaderKey[] = [];
-  for (const [, number, name, type] of section.matchAll(/(\d+) (\w+) (HASH|LIST|SET|ZSET)/g)) {
+  for (const [, number, name, type] of text.matchAll(/(\d+) (\w+) (HASH|LIST|SET|ZSET)/g)) {
     if (Number(number) !== keys.length + 1) throw new Error(`KEYS are not numbered in order: ${number} ${name}`);
     keys.push({ name, type: type as HeaderKey['type'] });
   }
-  const least = Number(/\(plain: 1–(\d+)\)/.exec(section)?.[1] ?? keys.length);
-  return { flags: lines[0], comment, keys, least, body: lines.slice(end).join('\n') };
+  return keys;
 }
 
 /**

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { BrokerRefusedError } from '../../src/core/errors.js';
-import { QueueKeys } from '../../src/redis/keys.js';
 import { Mender } from '../../src/redis/mender.js';
 
 const REFUSAL = new BrokerRefusedError('NOPERM', 'Permit it.', { cause: new Error('NOPERM … script: 1') });
@@ -9,7 +8,7 @@ const turnOf = (worker: string) => ({ worker, settlements: [{ id: '1', token: `$
 /** A mender, and what it ran: of each repair its script and the worker or caller. */
 function menderThat(run: (what: string) => Promise<void>) {
   const ran: string[] = [];
-  const mender = new Mender(new QueueKeys('tq', 'work'), 3, async (script, _keys, args) => {
+  const mender = new Mender(3, async (script, args) => {
     const what = `${script} ${script === 'mend' ? args[1] : args[0]}`;
     ran.push(what);
     await run(what);

@@ -3,25 +3,19 @@
 -- there without a gap, is paused: its code is gone. One step of that search passes at most 100 schedules.
 -- atomic because a schedule may not be paused by one instance while another announces it.
 --
--- KEYS  1 meta HASH   2 schedules HASH   3 ticks ZSET   4 announced ZSET   5 apps HASH
+-- KEYS  all of the queue
 -- ARGV  1 caller (a lane)   2 call number   3 app   4… name, spec hash …
 -- returns three lines of names with tabs between them: outdated, to be registered again, paused now
-local meta, schedules, ticks, announced, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- A repeated call is answered as the first; a late copy of an older one changes nothing.
-local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
-if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
-local function answer(text)
-  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
-  return tostring(text)
-end
+-- include lib/numbered
 local nowText = string.format('%.0f', now)
 local app, silence = ARGV[3], 60000
 local outdated, unknown, removed, stamps = {}, {}, {}, {}
 
 for i = 4, #ARGV, 2 do
   local name, hash = ARGV[i], ARGV[i + 1]
-  local header = redis.call('HGET', schedules, name)
+  local header = redis.call('HGET', q.schedules, name)
   local oldHash, state, replaced, oldApp
   if header then
     oldHash, state, replaced, oldApp =
@@ -35,7 +29,7 @@ for i = 4, #ARGV, 2 do
     stamps[#stamps + 1] = name
   else
     local isOld = oldHash ~= hash and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true)
-    local seen = isOld and redis.call('ZSCORE', announced, name)
+    local seen = isOld and redis.call('ZSCORE', q.announced, name)
     if seen and tonumber(seen) > now - silence then
       outdated[#outdated + 1] = name
     else
@@ -43,14 +37,14 @@ for i = 4, #ARGV, 2 do
     end
   end
 end
-if #stamps > 0 then redis.call('ZADD', announced, unpack(stamps)) end
+if #stamps > 0 then redis.call('ZADD', q.announced, unpack(stamps)) end
 
 -- Last announcement, since when there was no gap, and how many silent schedules of other apps the search has passed.
-local before, since, passed = string.match(redis.call('HGET', apps, app) or '', '^(%d+) (%d+) (%d+)$')
+local before, since, passed = string.match(redis.call('HGET', q.apps, app) or '', '^(%d+) (%d+) (%d+)$')
 if not before or now - tonumber(before) >= silence then since, passed = nowText, '0' end
 if now - tonumber(since) >= silence then
   local at = tonumber(passed)
-  local page = redis.call('ZRANGE', announced, at, at + 99, 'WITHSCORES')
+  local page = redis.call('ZRANGE', q.announced, at, at + 99, 'WITHSCORES')
   local atEnd = #page < 200
   for i = 1, #page, 2 do
     local name = page[i]
@@ -58,7 +52,7 @@ if now - tonumber(since) >= silence then
       atEnd = true
       break
     end
-    local header = redis.call('HGET', schedules, name)
+    local header = redis.call('HGET', q.schedules, name)
     local hash, state, counts, oldApp
     if header then
       hash, state, counts, oldApp =
@@ -67,16 +61,16 @@ if now - tonumber(since) >= silence then
     if header and oldApp ~= app then
       at = at + 1
     else
-      redis.call('ZREM', announced, name)
+      redis.call('ZREM', q.announced, name)
       if state == 'active' then
-        redis.call('HSET', schedules, name, hash .. ' paused:removed - ' .. counts .. ' ' .. oldApp)
-        redis.call('ZREM', ticks, name)
+        redis.call('HSET', q.schedules, name, hash .. ' paused:removed - ' .. counts .. ' ' .. oldApp)
+        redis.call('ZREM', q.ticks, name)
         removed[#removed + 1] = name
       end
     end
   end
   passed = atEnd and '0' or string.format('%.0f', at)
 end
-redis.call('HSET', apps, app, nowText .. ' ' .. since .. ' ' .. passed)
+redis.call('HSET', q.apps, app, nowText .. ' ' .. since .. ' ' .. passed)
 return answer(
   table.concat(outdated, '\t') .. '\n' .. table.concat(unknown, '\t') .. '\n' .. table.concat(removed, '\t'))

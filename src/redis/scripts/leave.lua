@@ -3,12 +3,13 @@
 -- until it is old, so that a late copy of a turn reserves nothing.
 -- atomic because a worker must not be woken after it left, and a lease must stay while jobs were reserved under it.
 --
--- KEYS  1 workers ZSET   2 idle SET
+-- KEYS  all of the queue
 -- ARGV  1 worker   2 the lease expiry ms that was seen before its jobs were given back, or ''
 -- returns 1 it left | 0 its lease was renewed meanwhile: look again what it holds
-redis.call('SREM', KEYS[2], ARGV[1])
-local expiry = redis.call('ZSCORE', KEYS[1], ARGV[1])
+-- include lib/keys
+redis.call('SREM', q.idle, ARGV[1])
+local expiry = redis.call('ZSCORE', q.workers, ARGV[1])
 if not expiry then return 1 end
 if string.format('%.0f', tonumber(expiry)) ~= ARGV[2] then return 0 end
-redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('ZREM', q.workers, ARGV[1])
 return 1

@@ -2,18 +2,17 @@
 -- Ids of one page of a state, and the place of the last of them: the next page begins behind it, whatever came or left.
 -- atomic because a page must come from one moment.
 --
--- KEYS  1 ready LIST   2 priority ZSET   3 suspects LIST   4 scheduled ZSET   5 inflight HASH   6 parked ZSET
---       7 completed LIST   8 cancelled ZSET   9 dead ZSET
+-- KEYS  all of the queue
 -- ARGV  1 state   2 cursor ('' = first page)   3 limit
 -- returns { next cursor or '', ids }
 -- Cursors name the last job of a page: `score:member` of a sorted set; `s:id`, `p:score:id` and `r:index:id` of ready jobs;
 -- `elements that ended later:ms:id` of completed ones; of active ones the place that HSCAN gave.
-local ready, priority, suspects, scheduled, inflight, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9]
+-- include lib/keys
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
 -- include lib/rank-of
+-- include lib/page-of-completed
 
 local function take(pairs)
   local place
@@ -48,11 +47,11 @@ local function pageOf(place, left)
   return { left > 0 and place or '', found }
 end
 
-if state == 'scheduled' then return pageOf(ascending(scheduled, string.match(cursor, '^([^:]+):(.+)$'))) end
-if state == 'cancelled' then return pageOf(descending(cancelled, string.match(cursor, '^([^:]+):(.+)$'))) end
-if state == 'dead' then return pageOf(descending(dead, string.match(cursor, '^([^:]+):(.+)$'))) end
+if state == 'scheduled' then return pageOf(ascending(q.scheduled, string.match(cursor, '^([^:]+):(.+)$'))) end
+if state == 'cancelled' then return pageOf(descending(q.cancelled, string.match(cursor, '^([^:]+):(.+)$'))) end
+if state == 'dead' then return pageOf(descending(q.dead, string.match(cursor, '^([^:]+):(.+)$'))) end
 if state == 'parked' then
-  local page = pageOf(ascending(parked, string.match(cursor, '^([^:]+):(.+)$')))
+  local page = pageOf(ascending(q.parked, string.match(cursor, '^([^:]+):(.+)$')))
   for i = 1, #found do found[i] = string.match(found[i], '([^ ]+)$') end -- a foreign name may hold spaces
   return page
 end
@@ -60,76 +59,14 @@ end
 if state == 'active' then
   -- The page as HSCAN gives it, a few more or fewer than asked for: cut in two, a rehash between the halves would skip
   -- jobs. One that is met twice was in flight all the time.
-  local scan = redis.call('HSCAN', inflight, cursor ~= '' and cursor or '0', 'COUNT', limit)
+  local scan = redis.call('HSCAN', q.inflight, cursor ~= '' and cursor or '0', 'COUNT', limit)
   for i = 1, #scan[2], 2 do
     if scan[2][i] ~= '-' then found[#found + 1] = scan[2][i] end -- '-' keeps the hash a table
   end
   return { scan[1] == '0' and '' or scan[1], found }
 end
 
-if state == 'completed' then
-  -- include lib/each-word
-  local function numbersOf(element)
-    local numbers = {}
-    eachWord(element, function(id) numbers[#numbers + 1] = id end)
-    return numbers
-  end
-  local function instantOf(element) return tonumber(string.match(element, '^%d+')) end
-  local size = redis.call('LLEN', completed)
-
-  -- The element that names the job, counted from the newest, and how many of its jobs are older; else where older ends begin.
-  local function placeOf(newer, at, id)
-    local function look(element, text)
-      if instantOf(text) ~= at then return nil end
-      local numbers = numbersOf(text)
-      for i = 1, #numbers do
-        if numbers[i] == id then return element, i - 1 end
-      end
-    end
-    -- It moved as far as others ended since.
-    for first = newer, newer + 450, 50 do
-      local texts = redis.call('LRANGE', completed, -first - 50, -first - 1)
-      for i = #texts, 1, -1 do
-        local element, older = look(first + #texts - i, texts[i])
-        if element then return element, older end
-      end
-      if #texts < 50 then break end
-    end
-    local low, high = 0, size
-    while low < high do
-      local middle = math.floor((low + high) / 2)
-      if instantOf(redis.call('LINDEX', completed, -middle - 1)) > at then low = middle + 1 else high = middle end
-    end
-    for element = low, low + 199 do
-      local text = redis.call('LINDEX', completed, -element - 1)
-      if not text or instantOf(text) < at then return element end
-      local hit, older = look(element, text)
-      if hit then return hit, older end
-    end
-    return low
-  end
-
-  -- Newest element first, and inside of it the newest job first.
-  local element, older = 0, nil
-  if cursor ~= '' then
-    local newer, at, id = string.match(cursor, '^(%d+):(%d+):(.+)$')
-    element, older = placeOf(tonumber(newer), tonumber(at), id)
-    if older == 0 then element, older = element + 1, nil end
-  end
-  local place
-  while #found < limit and element < size do
-    local text = redis.call('LINDEX', completed, -element - 1)
-    local numbers = numbersOf(text)
-    local from = older or #numbers
-    local to = math.max(from - (limit - #found) + 1, 1)
-    for i = from, to, -1 do found[#found + 1] = numbers[i] end
-    if from > 0 then place = string.format('%d:%.0f:%s', element, instantOf(text), found[#found]) end
-    older = to - 1
-    if older <= 0 then element, older = element + 1, nil end
-  end
-  return pageOf(place, element < size and 1 or 0)
-end
-
+if state == 'completed' then return pageOfCompleted(q, cursor, limit) end
 if state ~= 'ready' then return { '', found } end
 
 -- Suspects by their ids: one that leaves its list leaves no trace of where it was. They are few; of more than a thousand those
@@ -138,7 +75,7 @@ local part, rest = string.match(cursor, '^(%a):(.+)$')
 local place
 local left = 0
 if not part or part == 's' then
-  local waiting, behind = redis.call('LRANGE', suspects, 0, 999), {}
+  local waiting, behind = redis.call('LRANGE', q.suspects, 0, 999), {}
   for i = 1, #waiting do
     if not rest or rest < waiting[i] then behind[#behind + 1] = waiting[i] end
   end
@@ -153,16 +90,16 @@ if part == 'p' then
   if #found < limit then
     local behind, more = nil, 0
     local before = #found
-    behind, more = ascending(priority, string.match(rest or '', '^([^:]+):(.+)$'))
+    behind, more = ascending(q.priority, string.match(rest or '', '^([^:]+):(.+)$'))
     left = more + before
     if behind then place = 'p:' .. behind end
   else
-    left = left + redis.call('ZCARD', priority)
+    left = left + redis.call('ZCARD', q.priority)
   end
   part = 'r'
   rest = nil
 end
-local length = redis.call('LLEN', ready)
+local length = redis.call('LLEN', q.ready)
 if #found >= limit then
   return pageOf(place, left + length)
 end
@@ -174,12 +111,12 @@ if rest then
   index = tonumber(index)
   local searched
   local function look(first, last)
-    local ids = redis.call('LRANGE', ready, first, last)
+    local ids = redis.call('LRANGE', q.ready, first, last)
     for i = #ids, 1, -1 do
       if ids[i] == id then return first + i end
     end
   end
-  if redis.call('LINDEX', ready, index) == id then
+  if redis.call('LINDEX', q.ready, index) == id then
     searched = index + 1
   else
     local last = math.min(index, length - 1)
@@ -196,7 +133,7 @@ if rest then
   end
   from = searched
 end
-local ids = redis.call('LRANGE', ready, from, from + limit - #found - 1)
+local ids = redis.call('LRANGE', q.ready, from, from + limit - #found - 1)
 for i = 1, #ids do found[#found + 1] = ids[i] end
 if #ids > 0 then place = string.format('r:%d:%s', from + #ids - 1, ids[#ids]) end
 return pageOf(place, length - from - #ids)

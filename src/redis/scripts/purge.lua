@@ -2,151 +2,116 @@
 -- Deletes up to so many jobs of one state, oldest first.
 -- atomic because a job and what is kept beside it go together.
 --
--- KEYS  1 meta HASH   2 jobs HASH   3 ids HASH   4 ready LIST   5 priority ZSET   6 suspects LIST   7 scheduled ZSET
---       8 parked ZSET   9 completed LIST   10 cancelled ZSET   11 dead ZSET   12 levels HASH   13 crashes HASH
---      14 notes HASH   15 waiters HASH
+-- KEYS  all of the queue
 -- ARGV  1 caller (a lane)   2 call number   3 state   4 most jobs
 -- returns 'removed more', two numbers; more is 1 or 0
-local meta, jobs, ids, ready, priority, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local scheduled, parked, completed, cancelled, dead = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local levels, crashes, notes, waiters = KEYS[12], KEYS[13], KEYS[14], KEYS[15]
--- include lib/publish
+-- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- A repeated call is answered as the first; a late copy of an older one changes nothing.
-local call, told = string.match(redis.call('HGET', meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
-if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
-local function answer(text)
-  redis.call('HSET', meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
-  return tostring(text)
-end
-local state, limit = ARGV[3], tonumber(ARGV[4])
-local victims, records = {}, {}
+-- include lib/numbered
+-- include lib/state
+-- include lib/publish
 -- include lib/each-word
 -- include lib/journal
+-- include lib/end-job
+readState(q, now)
+local state, limit = ARGV[3], tonumber(ARGV[4])
+local victims = {}
+
+local function add(ids)
+  for i = 1, #ids do victims[#victims + 1] = ids[i] end
+end
 
 local function popSorted(store)
+  if #victims >= limit then return end
   local popped = redis.call('ZRANGE', store, 0, limit - #victims - 1)
   if #popped == 0 then return end
-  begin(popped)
+  local ids = popped
+  if store == q.parked then
+    ids = {}
+    for i = 1, #popped do ids[i] = string.match(popped[i], '([^ ]+)$') end -- a foreign name may hold spaces
+  end
+  begin(q, ids)
   redis.call('ZREM', store, unpack(popped))
-  for i = 1, #popped do victims[#victims + 1] = popped[i] end
+  add(ids)
 end
+
 local function popList(store)
-  if #victims >= limit then return 0 end
+  if #victims >= limit then return end
   local popped = redis.call('LRANGE', store, 0, limit - #victims - 1)
-  if #popped == 0 then return 0 end
-  begin(popped)
+  if #popped == 0 then return end
+  begin(q, popped)
   redis.call('LPOP', store, #popped)
-  for i = 1, #popped do victims[#victims + 1] = popped[i] end
-  return #popped
+  add(popped)
 end
 
-local function freeUserId(id, record)
-  local head = string.byte(record)
-  local settled = head == 67 or head == 88 or head == 68
-  local envelope = settled and string.sub(record, (string.find(record, '\n', 1, true) or 0) + 1) or record
-  local userId = string.match(envelope, '^1%w* ([^ {\n]+)')
-  if userId and redis.call('HGET', ids, userId) == id then redis.call('HDEL', ids, userId) end
-end
-
-local counter, holes
-local more
-if state == 'ready' then
-  popList(suspects)
-  if #victims < limit then popSorted(priority) end
-  holes = 'readyHoles'
-  popList(ready)
-  more = redis.call('LLEN', ready) + redis.call('ZCARD', priority) + redis.call('LLEN', suspects)
-elseif state == 'scheduled' then
-  popSorted(scheduled)
-  more = redis.call('ZCARD', scheduled)
-elseif state == 'parked' then
-  popSorted(parked)
-  for i = 1, #victims do victims[i] = string.match(victims[i], '([^ ]+)$') end -- a foreign name may hold spaces
-  more = redis.call('ZCARD', parked)
-elseif state == 'completed' then
+-- Elements of completed jobs, oldest first; of the last one some may stay.
+local function popCompleted()
   local looked = 0
   while #victims < limit and looked < 1000 do
-    local element = redis.call('LINDEX', completed, 0)
-    if not element then break end
+    local element = redis.call('LINDEX', q.completed, 0)
+    if not element then return end
     local named = {}
     eachWord(element, function(id) named[#named + 1] = id end)
-    begin(named)
-    redis.call('LPOP', completed)
+    begin(q, named)
+    redis.call('LPOP', q.completed)
     local at, size = string.match(element, '^(%d+) (%d+)')
-    local words, left, bytes = {}, 0, 0
+    local staying, bytes = {}, 0
     for i = 1, #named do
-      local id = named[i]
       if #victims >= limit then
-        words[#words + 1] = id
-        left = left + 1
+        staying[#staying + 1] = named[i]
       else
         looked = looked + 1
-        local record = redis.call('HGET', jobs, id)
-        if record then -- else it was removed by hand
-          victims[#victims + 1] = id
-          records[id] = record
-          bytes = bytes + #record
-        end
+        local length = redis.call('HSTRLEN', q.jobs, named[i])
+        bytes = bytes + length
+        if length > 0 then add({ named[i] }) end -- else it was removed by hand
       end
     end
-    if left > 0 then -- more ended together than are wanted: the others stay
+    if #staying > 0 then
       local rest = string.format('%.0f', size - bytes)
-      redis.call('LPUSH', completed, at .. ' ' .. rest .. ' ' .. left .. ' ' .. table.concat(words, ' '))
+      relistCompleted(q, at .. ' ' .. rest .. ' ' .. #staying .. ' ' .. table.concat(staying, ' '))
       size = bytes
     end
-    redis.call('HINCRBY', meta, 'completedBytes', string.format('%.0f', -size))
+    redis.call('HINCRBY', q.meta, 'completedBytes', string.format('%.0f', -size))
   end
-  more = redis.call('LLEN', completed)
-elseif state == 'cancelled' then
-  popSorted(cancelled)
-  counter = 'cancelledBytes'
-  more = redis.call('ZCARD', cancelled)
-elseif state == 'dead' then
-  popSorted(dead)
-  counter = 'deadBytes'
-  more = redis.call('ZCARD', dead)
-else
-  more = 0
 end
 
-local removed, missing, bytes = 0, 0, 0
-local base = string.sub(meta, 1, -5)
-local events = {}
-local listen = redis.call('HGET', meta, 'listen')
-local listening = listen and tonumber(listen) > now
--- include lib/news
+if state == 'ready' then
+  popList(q.suspects)
+  popSorted(q.priority)
+  popList(q.ready)
+elseif state == 'completed' then
+  popCompleted()
+elseif state ~= 'active' and state ~= 'blocked' then
+  popSorted(q[state])
+end
+
+-- Of ready jobs, those that ended before left their numbers in the list; of others a record may be lost by hand.
+local removed, records, missing, bytes, lines = {}, {}, 0, 0, {}
 for i = 1, #victims do
-  local id = victims[i]
-  local record = records[id] or redis.call('HGET', jobs, id)
-  local head = record and string.byte(record)
-  local settled = head == 67 or head == 88 or head == 68
-  if not record or (settled and state == 'ready') then
+  local record = redis.call('HGET', q.jobs, victims[i])
+  if not record or (state == 'ready' and isEnded(record)) then
     missing = missing + 1
   else
-    removed = removed + 1
+    removed[#removed + 1], records[#records + 1] = victims[i], record
+    lines[#removed] = 'X' .. q.nowText .. '{"reason":"removed"}'
     bytes = bytes + #record
-    freeUserId(id, record)
-    redis.call('HDEL', levels, id)
-    redis.call('HDEL', crashes, id)
-    redis.call('HDEL', notes, id .. ':progress', id .. ':logs')
-    redis.call('HDEL', jobs, id)
-    if redis.call('HDEL', waiters, id) == 1 then
-      publish(base .. 'settled', id .. ' X' .. string.format('%.0f', now) .. '{"reason":"removed"}')
-    end
-    if listening then events[#events + 1] = newsOf('removed', id, record, '') end
+    addEvent(q, 'removed', victims[i], record, '')
   end
 end
--- Redis refuses the number -0.
-if state == 'completed' and removed > 0 then redis.call('HINCRBY', meta, 'completedCount', -removed) end
-if state == 'completed' and more == 0 then
+addEnds(q, removed, lines)
+if state == 'completed' or ((state == 'cancelled' or state == 'dead') and bytes > 0) then dropEnd(q, state, removed, bytes) end
+deleteJobs(q, removed, records)
+local more = 0
+if state == 'ready' then
+  more = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects)
+  if missing > 0 then redis.call('HINCRBY', q.meta, 'readyHoles', -missing) end
+elseif state == 'completed' then
+  more = redis.call('LLEN', q.completed)
   -- An empty list tells of none, whatever was done to the records by hand.
-  redis.call('HDEL', meta, 'completedCount', 'completedBytes')
+  if more == 0 then redis.call('HDEL', q.meta, 'completedCount', 'completedBytes') end
+elseif state ~= 'active' and state ~= 'blocked' then
+  more = redis.call('ZCARD', q[state])
 end
-if holes and missing > 0 then redis.call('HINCRBY', meta, holes, -missing) end
-if counter and bytes > 0 then redis.call('HINCRBY', meta, counter, -bytes) end
-finish()
-if #events > 0 then
-  publish(base .. 'events', string.format('%.0f', now) .. '\n' .. table.concat(events, '\n'))
-end
-return answer(removed .. ' ' .. (more > 0 and 1 or 0))
+finish(q)
+sendNotices(q)
+return answer(#removed .. ' ' .. (more > 0 and 1 or 0))

@@ -3,15 +3,15 @@
 -- mebibyte of records.
 -- atomic because an element and the records that it names must fit.
 --
--- KEYS  1 jobs HASH   2 completed LIST   3 cancelled ZSET   4 dead ZSET
+-- KEYS  all of the queue
 -- ARGV  1 state   2 place ('' = from the oldest)   3 most jobs
 -- returns { now, place behind this page, more 1|0, a line per job: id, letter and ms of its end, bytes, first line of its envelope }
 -- A place of completed jobs is `ms:words`: the ms of an element, and how many words of the elements of that ms were read. Of
 -- others it is `ms:id`, without the id where all were read: more may end in that ms.
-local jobs, completed, cancelled, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- include lib/keys
 local state, place, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include lib/head-of
+-- include lib/record
 -- include lib/each-word
 -- include lib/rank-of
 local lines, room = {}, 524288
@@ -28,7 +28,7 @@ local function answer(more)
 end
 
 if state ~= 'completed' then
-  local store = state == 'dead' and dead or cancelled
+  local store = state == 'dead' and q.dead or q.cancelled
   local from = 0
   local score, member = string.match(place, '^(%d+):(.*)$')
   if score then
@@ -39,7 +39,7 @@ if state ~= 'completed' then
   for i = 1, #page, 2 do
     local at = string.format('%.0f', tonumber(page[i + 1]))
     place = at .. ':' .. page[i]
-    local record = redis.call('HGET', jobs, page[i])
+    local record = redis.call('HGET', q.jobs, page[i])
     if record then add(page[i], record) end
     if isFull() and from + (i + 1) / 2 < redis.call('ZCARD', store) then return answer(1) end
   end
@@ -52,15 +52,15 @@ local function instantOf(element) return tonumber(string.match(element, '^%d+'))
 
 local at, read = string.match(place, '^(%d+):(%d+)$')
 at, read = tonumber(at or 0), tonumber(read or 0)
-local size = redis.call('LLEN', completed)
+local size = redis.call('LLEN', q.completed)
 local index, high = 0, size
 while index < high do
   local middle = math.floor((index + high) / 2)
-  if instantOf(redis.call('LINDEX', completed, middle)) < at then index = middle + 1 else high = middle end
+  if instantOf(redis.call('LINDEX', q.completed, middle)) < at then index = middle + 1 else high = middle end
 end
 local skip, words = read, 0 -- of the elements of this ms
 while index < size do
-  local element = redis.call('LINDEX', completed, index)
+  local element = redis.call('LINDEX', q.completed, index)
   local instant = instantOf(element)
   if instant ~= at then at, skip, words = instant, 0, 0 end
   local left = false
@@ -72,7 +72,7 @@ while index < size do
     end
     words = words + 1
     if words <= skip then return end
-    local record = redis.call('HGET', jobs, id)
+    local record = redis.call('HGET', q.jobs, id)
     if record then add(id, record) end
   end)
   place = string.format('%.0f:%d', at, math.max(words, skip))

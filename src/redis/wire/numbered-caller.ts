@@ -44,19 +44,18 @@ export class NumberedCaller {
 
   /**
    * Sent at once where no other call is under way in its lane: what its caller sends next comes behind it.
-   * @param keys without `meta`, which is the first one of each of these scripts
    * @param args without caller and number, which are the first two
    * @throws BrokerUnavailableError (nothing was done), CallOutcomeUnknownError, BrokerRefusedError
    */
-  call(subject: Subject, script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<string> {
-    return this.callIn(this.laneOf(subject), script, keys, args);
+  call(subject: Subject, script: Script, args: readonly (string | number)[]): Promise<string> {
+    return this.callIn(this.laneOf(subject), script, args);
   }
 
   /** As {@link call}, in a lane without any other call: calls that are made together come in any order. */
-  callAtOnce(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<string> {
+  callAtOnce(script: Script, args: readonly (string | number)[]): Promise<string> {
     let lane = this.freeLanes.find(({ load }) => load === 0);
     if (lane === undefined) this.freeLanes.push((lane = newLane()));
-    return this.callIn(lane, script, keys, args);
+    return this.callIn(lane, script, args);
   }
 
   private laneOf(subject: Subject): Lane {
@@ -66,14 +65,9 @@ export class NumberedCaller {
     return lane;
   }
 
-  private async callIn(
-    lane: Lane,
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<string> {
+  private async callIn(lane: Lane, script: Script, args: readonly (string | number)[]): Promise<string> {
     const calledAt = performance.now();
-    const send = () => this.send(lane, script, keys, args, calledAt);
+    const send = () => this.send(lane, script, args, calledAt);
     const answered = lane.load++ === 0 ? send() : lane.last.then(send);
     lane.last = answered.catch(() => {});
     try {
@@ -86,7 +80,6 @@ export class NumberedCaller {
   private async send(
     lane: Lane,
     script: Script,
-    keys: readonly string[],
     args: readonly (string | number)[],
     calledAt: number,
   ): Promise<string> {
@@ -102,12 +95,7 @@ export class NumberedCaller {
     const { caller } = lane;
     const call = ++lane.call;
     try {
-      const reply = await this.link.run(
-        script,
-        [this.keys.meta, ...keys],
-        [caller, call, ...args],
-        calledAt + timeoutMs,
-      );
+      const reply = await this.link.run(script, this.keys.all, [caller, call, ...args], calledAt + timeoutMs);
       return reply as string;
     } catch (error) {
       // The number is not used again: should the call still reach the server behind the next one of its lane, it does nothing.

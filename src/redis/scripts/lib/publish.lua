@@ -1,4 +1,4 @@
--- Tells who listens; returns how many do. What was written stands, also for a user without rights on channels: workers find it
+-- Publishes; returns how many hear it. What was written stands, also for a user without rights on channels: workers find it
 -- by their scans and beats.
 local function publish(channel, text)
   local heard = redis.pcall('PUBLISH', channel, text)

@@ -1,0 +1,76 @@
+-- include lib/promote-due
+-- include lib/features
+-- include lib/wake
+-- include lib/notify
+-- include lib/marked-of
+
+-- 1 paused, 2 more is ready than this turn took, 4 suspects, 8 parked, 16 somebody listens to events.
+local function flagsOf(q, turn)
+  local flags = (q.paused and 1 or 0) + (q.listening and 16 or 0)
+  if turn.isLeft == nil then turn.isLeft = redis.call('LLEN', q.ready) > 0 end
+  if turn.isLeft or has(q, 'p') and redis.call('EXISTS', q.priority) == 1 then flags = flags + 2 end
+  if has(q, 'c') and redis.call('EXISTS', q.suspects) == 1 then
+    -- One worker at a time lets its jobs end to take a suspect alone; the others go on.
+    local claimant, claimedUntil = string.match(redis.call('HGET', q.meta, 'suspectClaim') or '', '^(.*) (%d+)$')
+    if not claimant or claimant == turn.worker or tonumber(claimedUntil) <= q.now then
+      local claim = turn.worker .. ' ' .. string.format('%.0f', q.now + 4 * turn.leaseMs)
+      redis.call('HSET', q.meta, 'suspectClaim', claim)
+      flags = flags + 4
+    end
+  end
+  if has(q, 'k') and redis.call('EXISTS', q.parked) == 1 then flags = flags + 8 end
+  return flags
+end
+
+local function dueOfNext(q)
+  return has(q, 's') and nextDue(q) or ''
+end
+
+-- Long ones stay apart: Lua reads every text that it makes from end to end.
+local function packed(envelopes)
+  if #envelopes > 0 and #envelopes[1] >= 1024 then return envelopes end
+  return table.concat(envelopes, '\0')
+end
+
+-- Writes the record of the call, then shortens the lines, then tells others.
+local function reply(q, turn)
+  local lostText, idText, room = table.concat(q.lost, ','), table.concat(turn.ids, ','), turn.room - #turn.ids
+  local record = turn.call .. ' ' .. turn.seconds .. ' ' .. q.fence .. ' ' .. turn.leaseMs .. ' '
+    .. (turn.takesHanded and room > 0 and room or 0) .. ' ' .. turn.handed .. ' ' .. lostText .. ' ' .. idText
+  if turn.isDirty then
+    redis.call('HSET', q.meta, turn.recordField, record, 'fence', q.fence, 'completedBytes', turn.completedBytes,
+      'completedCount', turn.completedCount, 'readyHoles', turn.readyHoles)
+  else
+    redis.call('HSET', q.meta, turn.recordField, record)
+  end
+  if turn.fromReady > 0 then redis.call('LTRIM', q.ready, turn.fromReady, -1) end
+  if turn.fromSuspects > 0 then redis.call('LPOP', q.suspects, turn.fromSuspects) end
+  if turn.fromPriority then redis.call('ZREM', q.priority, unpack(turn.fromPriority)) end
+  if turn.fromParked then redis.call('ZREM', q.parked, unpack(turn.fromParked)) end
+  finish(q)
+
+  -- Before others are told: it must not be told of what it leaves behind itself.
+  if turn.isListed then redis.call('SREM', q.idle, turn.worker) end
+  local flags = flagsOf(q, turn)
+  if flags % 4 >= 2 or turn.isEarlier then wake(q) end
+  local nextDueText = ''
+  if #turn.ids < turn.want then
+    -- Capacity left: whoever makes a job ready next tells this worker.
+    redis.call('SADD', q.idle, turn.worker)
+    nextDueText = dueOfNext(q)
+  end
+  sendNotices(q)
+
+  local crashText, envelopes, marked = '', turn.envelopes, has(q, 'x') and table.concat(markedOf(q, turn.worker), ',') or ''
+  if turn.crashes then
+    for i = 1, #turn.ids do turn.crashes[i] = turn.crashes[i] or '0' end
+    crashText = string.rep('0,', #turn.handedIds) .. table.concat(turn.crashes, ',')
+  end
+  if #turn.handedIds > 0 then
+    local late = redis.call('HMGET', q.jobs, unpack(turn.handedIds))
+    for i = #late, 1, -1 do table.insert(envelopes, 1, late[i] or '') end
+    idText = table.concat(turn.handedIds, ',') .. (idText ~= '' and ',' or '') .. idText
+  end
+  return { q.nowText, q.fence, flags, nextDueText, turn.trimmedDead, lostText, marked, table.concat(turn.handedFences, ','), idText,
+    packed(envelopes), crashText }
+end

@@ -1,0 +1,127 @@
+-- include lib/take
+-- include lib/features
+-- include lib/record
+-- include lib/notify
+
+-- Jobs that were handed over (lib/hand-over) and have not arrived come with this reply; they take room of what is asked for.
+local function takeHanded(q, turn)
+  if not turn.handedRecord then return end
+  local first, given = string.match(turn.handedRecord, '^0 %d+ (%d+):(.*)$')
+  first = tonumber(first)
+  local handed = {}
+  for id in string.gmatch(given, '[^,]+') do
+    local fence = string.format('%.0f', first)
+    if first > turn.handedFence and redis.call('HGET', q.inflight, id) == turn.worker .. ':' .. fence then
+      turn.handedIds[#turn.handedIds + 1] = id
+      turn.handedFences[#turn.handedFences + 1] = fence
+      handed[#handed + 1] = fence .. ':' .. id
+    end
+    first = first + 1
+  end
+  if #handed == 0 then
+    redis.call('HDEL', q.meta, turn.handedField)
+    return
+  end
+  turn.handed = table.concat(handed, ',')
+  turn.want = math.max(turn.want - #handed, 0)
+  redis.call('ZADD', q.workers, q.now + turn.leaseMs, turn.worker) -- they start only now
+end
+
+-- Where payloads are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.
+local function mostOf(q, turn)
+  if not turn.isLong then return turn.want end
+  local waiting = has(q, 'p') and redis.call('ZRANGE', q.priority, 0, turn.want - 1) or {}
+  if #waiting == 0 then waiting = redis.call('LRANGE', q.ready, 0, turn.want - 1) end
+  local bytes = 0
+  for i = 1, #waiting do
+    bytes = bytes + redis.call('HSTRLEN', q.jobs, waiting[i])
+    if bytes > 524288 then return math.max(i - 1, 1) end
+  end
+  return turn.want
+end
+
+-- Adds jobs to what the turn reserves. Removed and cancelled jobs left their numbers in the line: returns how many.
+local function accept(q, turn, popped)
+  local texts = redis.call('HMGET', q.jobs, unpack(popped))
+  local ids, envelopes, before = turn.ids, turn.envelopes, #turn.ids
+  local count = before
+  for i = 1, #popped do
+    if texts[i] and not isEnded(texts[i]) then
+      count = count + 1
+      ids[count], envelopes[count] = popped[i], texts[i]
+    end
+  end
+  return #popped - (count - before)
+end
+
+local function takeSuspect(q, turn)
+  while #turn.ids == 0 do
+    local suspect = redis.call('LINDEX', q.suspects, turn.fromSuspects)
+    if not suspect then return end
+    turn.fromSuspects = turn.fromSuspects + 1
+    accept(q, turn, { suspect })
+  end
+  turn.room = 1 -- nothing may run beside it
+end
+
+local function takeReady(q, turn, most)
+  local rounds = 0
+  while #turn.ids < most and rounds < 8 do
+    rounds = rounds + 1
+    -- One more than is wanted: it tells whether any is left.
+    local popped = redis.call('LRANGE', q.ready, turn.fromReady, turn.fromReady + most - #turn.ids)
+    turn.isLeft = #popped > most - #turn.ids
+    if turn.isLeft then popped[#popped] = nil end
+    turn.fromReady = turn.fromReady + #popped
+    local holes = #popped > 0 and accept(q, turn, popped) or 0
+    if not turn.isLeft then holes = turn.readyHoles end -- an empty list has none, whatever was done to it by hand
+    if holes ~= 0 then turn.readyHoles, turn.isDirty = turn.readyHoles - holes, true end
+    if not turn.isLeft then return end
+  end
+end
+
+-- Parked jobs whose names this worker knows.
+local function takeParked(q, turn, most)
+  local members = {}
+  if turn.adopt == '*' then
+    members = redis.call('ZRANGE', q.parked, 0, most - #turn.ids - 1)
+  else
+    for name in string.gmatch(turn.adopt, '[^ ]+') do
+      local room = most - #turn.ids - #members
+      if room <= 0 then break end
+      local found = redis.call('ZRANGEBYLEX', q.parked, '[' .. name .. ' ', '(' .. name .. '!', 'LIMIT', 0, room)
+      for i = 1, #found do
+        -- Only an id may follow: "resize all" is another name than "resize".
+        if not string.find(found[i], ' ', #name + 2, true) then members[#members + 1] = found[i] end
+      end
+    end
+  end
+  if #members == 0 then return end
+  turn.fromParked = members
+  local popped = {}
+  for i = 1, #members do popped[i] = string.match(members[i], '([^ ]+)$') end -- a foreign name may hold spaces
+  accept(q, turn, popped)
+end
+
+local function reserve(q, turn)
+  takeHanded(q, turn)
+  turn.room = turn.want
+  if turn.want == 0 or q.paused then return end
+  local most = mostOf(q, turn)
+  if turn.isAlone and turn.handed == '' and has(q, 'c') then takeSuspect(q, turn) end
+  if #turn.ids == 0 then
+    local best = has(q, 'p') and redis.call('ZRANGE', q.priority, 0, most - 1) or {}
+    if #best > 0 then
+      turn.fromPriority = best
+      local holes = accept(q, turn, best)
+      if holes > 0 then turn.readyHoles, turn.isDirty = turn.readyHoles - holes, true end
+    end
+    takeReady(q, turn, most)
+    if #turn.ids < most and turn.adopt ~= '' and has(q, 'k') then takeParked(q, turn, most) end
+  end
+  if #turn.ids == 0 then return end
+  take(q, turn.worker, turn.ids, turn.leaseMs, nextFence(q, 1))
+  if has(q, 'c') then turn.crashes = redis.call('HMGET', q.crashes, unpack(turn.ids)) end
+  for i = 1, q.listening and #turn.ids or 0 do addEvent(q, 'active', turn.ids[i], turn.envelopes[i], '') end
+  turn.isDirty = true
+end

@@ -1,0 +1,24 @@
+-- The turn as its arguments and `meta` tell it: what every step reads, and adds to.
+local function openTurn(q, now, seconds)
+  local worker, asks = ARGV[1], tonumber(ARGV[6])
+  local turn = {
+    worker = worker, call = tonumber(ARGV[3]), seconds = seconds, leaseMs = tonumber(ARGV[4]), want = tonumber(ARGV[5]),
+    adopt = ARGV[7], handedFence = tonumber(ARGV[9]), recordField = '@' .. ARGV[2], handedField = '@' .. worker .. '!',
+    isAlone = asks % 2 == 1, isListed = asks % 4 >= 2, takesHanded = asks >= 4,
+    -- What it settles.
+    trimmedDead = 0, added = 0, maxCompleted = math.huge, maxBytes = math.huge,
+    -- What it reserves.
+    ids = {}, envelopes = {}, handed = '', handedIds = {}, handedFences = {},
+    fromReady = 0, fromSuspects = 0,
+    -- Whether counters of `meta` changed, and whether a job is due before all that were there.
+    isDirty = false, isEarlier = false,
+  }
+  local completedBytes, completedCount, readyHoles
+  q.fence, completedBytes, completedCount, readyHoles, turn.record, turn.handedRecord, turn.isLong, q.torn = readState(q, now,
+    'fence', 'completedBytes', 'completedCount', 'readyHoles', turn.recordField, turn.handedField, 'long', 'torn')
+  q.fence = q.fence or '0'
+  turn.completedBytes, turn.completedCount = tonumber(completedBytes or 0), tonumber(completedCount or 0)
+  turn.readyHoles = tonumber(readyHoles or 0)
+  q.maxCrashes, q.lost = tonumber(ARGV[8]), {}
+  return turn
+end
