@@ -57,8 +57,8 @@ describe('a job for which a worker waits', () => {
     expect(await driver.hash('inflight')).toEqual({ [id]: `w1:${fence}` });
     expect(await driver.zset('workers')).toEqual({ w1: driver.now() + LEASE_MS });
     expect(await driver.meta('fence')).toBe(String(fence));
-    expect((await driver.callRecords())['w1!']).toBe(`0 ${driver.now() / 1000} ${fence}:${id}`);
-    expect(await driver.keyNames()).not.toContain('idle');
+    expect((await driver.callRecords())['w1!']).toBe(`0 ${driver.now() / 1000} 9 ${fence}:${id}`);
+    expect(await driver.client.smembers(driver.keys.idle)).toEqual(['w1']); // for the rest of its room
     await driver.expectCounts({ active: 1 });
     await driver.expectConserved();
   });
@@ -126,13 +126,41 @@ describe('a job for which a worker waits', () => {
     await stop();
   });
 
-  it('goes to the next worker that waits while the first works on one', async () => {
+  it('is followed by others, one by one, for which the worker has room', async () => {
     const driver = use();
-    const [one, two] = [await wait(driver, 'w1'), await wait(driver, 'w2')];
+    const told = await wait(driver, 'w1', { want: 3 });
     const ids = [await driver.putOne(), await driver.putOne(), await driver.putOne()];
-    const told = [...(await allTold(driver, one)), ...(await allTold(driver, two))];
-    expect(idsOf(told).sort()).toEqual(ids.slice(0, 2));
-    expect(await driver.list('ready')).toEqual(ids.slice(2));
+    expect(idsOf(await told.first(3))).toEqual(ids);
+    expect(await driver.keyNames()).not.toContain('idle');
+    const ready = await driver.putOne();
+    expect(idsOf(await allTold(driver, told))).toEqual(ids);
+    expect(await driver.list('ready')).toEqual([ready]);
+    await driver.expectConserved();
+  });
+
+  it('is followed by no others while eight are on their way to the worker', async () => {
+    const driver = use();
+    const told = await wait(driver, 'w1', { want: 20 });
+    const ids = await driver.putMany(7);
+    ids.push(await driver.putOne());
+    const ready = await driver.putOne();
+    expect(idsOf(await told.first(9))).toEqual([...ids, 'woken']);
+    const jobs = (await told.first(9)).slice(0, 8) as ReservedJob[];
+    expect((await ask(driver, 'w1', { want: 12, handedFence: jobs[7].fence })).jobs.map(({ id }) => id)).toEqual([
+      ready,
+    ]);
+    const next = await driver.putOne();
+    expect(idsOf(await told.first(10))).toEqual([...ids, 'woken', next]);
+    await driver.expectConserved();
+  });
+
+  it.each([0, 1])('follows no more than the room that the last turn left, whichever its lane: %i', async (lane) => {
+    const driver = use();
+    const told = await wait(driver, 'w1', { want: 10 });
+    await ask(driver, 'w1', { want: 1, lane });
+    const ids = [await driver.putOne(), await driver.putOne()];
+    expect(idsOf(await allTold(driver, told))).toEqual(ids.slice(0, 1));
+    expect(await driver.list('ready')).toEqual(ids.slice(1));
   });
 });
 
@@ -275,7 +303,7 @@ describe('a message that was lost', () => {
 
   /** Jobs handed over to w1, whose messages nobody heeds. */
   async function handOver(driver: RedisDriver, count = 1): Promise<ReservedJob[]> {
-    const told = await wait(driver, 'w1');
+    const told = await wait(driver, 'w1', { want: count });
     await driver.putMany(count);
     return (await told.first(count)) as ReservedJob[];
   }
@@ -503,7 +531,7 @@ describe('hand-over at maxmemory', () => {
     await driver.client.config('SET', 'maxmemory', '1');
     await expect(driver.putOne()).rejects.toMatchObject({ code: 'TASK_QUEUE_STORE_FULL' });
     await driver.expectCounts({ active: 1 });
-    expect(await driver.client.smembers(driver.keys.idle)).toEqual(['w2']);
+    expect((await driver.client.smembers(driver.keys.idle)).sort()).toEqual(['w1', 'w2']);
     expect((await ask(driver, 'w1')).jobs).toEqual([{ ...job, handed: true }]);
     expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
     await driver.expectCounts({ completed: 1 });

@@ -129,15 +129,13 @@ local isReady = #ranked > 0 or isEarlier
 for i = 1, #laterIds do addEvent(q, 'scheduled', laterIds[i], textOf[laterIds[i]], '') end
 for i = 1, #ranked do addEvent(q, 'enqueued', ranked[i], textOf[ranked[i]], '') end
 
-local worker
-if not q.paused and (#pushed > 0 or isReady) then worker = nextIdle(q) end
-if worker and #pushed > 0 and #pushed <= 8 and not isReady and not long and handOver(q, worker, pushed) then
-  worker = nil
-elseif #pushed > 0 then
+local mayHandOver = not q.paused and #pushed > 0 and #pushed <= 8 and not isReady and not long
+if not mayHandOver or not handOver(q, pushed) then
   place(q, pushed, 'back', false)
   for i = 1, #pushed do addEvent(q, 'enqueued', pushed[i], textOf[pushed[i]], '') end
+  isReady = isReady or #pushed > 0
 end
 if #claims > 0 then redis.call('HSET', q.ids, unpack(claims)) end
-if worker then wake(q, worker) end
+if isReady then wake(q) end
 sendNotices(q)
 return { q.nowText, known and outcomes or {} }

@@ -9,22 +9,42 @@ local function isHeardHere(channel)
   return reply[2] ~= nil and reply[2] > 0
 end
 
--- Reserves jobs for a worker that asked for work within the last second: one that stands still is woken as any other. One that
--- does not listen on this server is only woken: a message that carries a job never leaves unless the job is reserved. Returns
--- whether they are that worker's. Needs q.seconds and q.fence.
-local function handOver(q, worker, ids)
-  local askedAt, leaseMs, room = string.match(redis.call('HGET', q.meta, '@' .. worker) or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
-  if not askedAt or q.seconds - askedAt > 1 or #ids > tonumber(room) then return false end
+-- Jobs that may be on their way to one worker at once: what a worker that stands still holds up is bounded.
+local MOST_HANDED = 8
+
+-- Reserves jobs for a worker that is registered as idle, has room for them, and asked for work within the last second: one that
+-- stands still is woken as any other. One that does not listen on this server is only woken: a message that carries a job never
+-- leaves unless the job is reserved. The worker stays registered for the rest of its room. Returns whether the jobs are that
+-- worker's. Needs q.seconds and q.fence.
+local function handOver(q, ids)
+  local worker = redis.pcall('SRANDMEMBER', q.idle)
+  if type(worker) ~= 'string' then return false end
+  local handedField = '@' .. worker .. '!'
+  local state = redis.call('HMGET', q.meta, '@' .. worker, handedField)
+  local askedAt, leaseMs, room = string.match(state[1] or '', '^%d+ (%d+) %d+ (%d+) (%d+) ')
+  if not askedAt or q.seconds - askedAt > 1 then return false end
+  -- What was handed over since its last turn, and the room that is left.
+  local handed, count = '', 0
+  if state[2] then
+    room, handed = string.match(state[2], '^0 %d+ (%d+) (.*)$')
+    count = select(2, string.gsub(handed, ':', ':'))
+    if handed ~= '' then handed = handed .. ',' end
+  end
+  room = room - #ids
+  if room < 0 or count + #ids > MOST_HANDED then return false end
   local channel, queue = wakeChannelOf(q, worker)
   if redis.call('EXISTS', q.ready, q.priority) > 0 or not isHeardHere(channel) then return false end
-  local first, texts, messages = nextFence(q, #ids), {}, {}
+  local first, texts, messages, pairs = nextFence(q, #ids), {}, {}, {}
   for i = 1, #ids do
+    local fence = string.format('%.0f', first + i - 1)
     texts[i] = redis.call('HGET', q.jobs, ids[i])
-    messages[i] = queue .. '\n' .. string.format('%.0f', first + i - 1) .. ' ' .. ids[i] .. '\n' .. texts[i]
+    messages[i] = queue .. '\n' .. fence .. ' ' .. ids[i] .. '\n' .. texts[i]
+    pairs[i] = fence .. ':' .. ids[i]
   end
   redis.call('HSET', q.meta, 'fence', q.fence,
-    '@' .. worker .. '!', string.format('0 %s %.0f:%s', q.seconds, first, table.concat(ids, ',')))
+    handedField, '0 ' .. q.seconds .. ' ' .. room .. ' ' .. handed .. table.concat(pairs, ','))
   take(q, worker, ids, tonumber(leaseMs), first, true)
+  if room == 0 then redis.pcall('SREM', q.idle, worker) end
   for i = 1, #ids do
     -- Refused: it did not leave. Whatever else PUBLISH answers, the job is that worker's from here on, or its lease brings it back.
     if i == 1 and type(redis.pcall('PUBLISH', channel, messages[i])) ~= 'number' then

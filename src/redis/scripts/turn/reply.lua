@@ -35,13 +35,20 @@ end
 -- Writes the record of the call, then shortens the lines, then tells others.
 local function reply(q, turn)
   local lostText, idText, room = table.concat(q.lost, ','), table.concat(turn.ids, ','), turn.room - #turn.ids
-  local record = turn.call .. ' ' .. turn.seconds .. ' ' .. q.fence .. ' ' .. turn.leaseMs .. ' '
-    .. (turn.takesHanded and room > 0 and room or 0) .. ' ' .. turn.handed .. ' ' .. lostText .. ' ' .. idText
+  room = turn.takesHanded and room > 0 and room or 0
+  local record = turn.call .. ' ' .. turn.seconds .. ' ' .. q.fence .. ' ' .. turn.leaseMs .. ' ' .. room .. ' ' .. turn.handed
+    .. ' ' .. lostText .. ' ' .. idText
   if turn.isDirty then
     redis.call('HSET', q.meta, turn.recordField, record, 'fence', q.fence, 'completedBytes', turn.completedBytes,
       'completedCount', turn.completedCount, 'readyHoles', turn.readyHoles)
   else
     redis.call('HSET', q.meta, turn.recordField, record)
+  end
+  -- What has not arrived stays on its way. The room is what this turn leaves: in its record, or beside that of the first lane.
+  if turn.handed ~= '' or turn.recordField ~= '@' .. turn.worker then
+    redis.call('HSET', q.meta, turn.handedField, '0 ' .. turn.seconds .. ' ' .. room .. ' ' .. turn.handed)
+  elseif turn.handedRecord then
+    redis.call('HDEL', q.meta, turn.handedField)
   end
   if turn.fromReady > 0 then redis.call('LTRIM', q.ready, turn.fromReady, -1) end
   if turn.fromSuspects > 0 then redis.call('LPOP', q.suspects, turn.fromSuspects) end
@@ -49,12 +56,13 @@ local function reply(q, turn)
   if turn.fromParked then redis.call('ZREM', q.parked, unpack(turn.fromParked)) end
   finish(q)
 
-  -- Before others are told: it must not be told of what it leaves behind itself.
-  if turn.isListed then redis.call('SREM', q.idle, turn.worker) end
   local flags = flagsOf(q, turn)
-  if flags % 4 >= 2 or turn.isEarlier then wake(q) end
+  local leavesWork, hasRoom = flags % 4 >= 2 or turn.isEarlier, #turn.ids < turn.want
+  -- Before others are told: it must not be told of what it leaves behind itself.
+  if turn.isListed and (leavesWork or not hasRoom) then redis.call('SREM', q.idle, turn.worker) end
+  if leavesWork then wake(q) end
   local nextDueText = ''
-  if #turn.ids < turn.want then
+  if hasRoom then
     -- Capacity left: whoever makes a job ready next tells this worker.
     redis.call('SADD', q.idle, turn.worker)
     nextDueText = dueOfNext(q)

@@ -6,22 +6,15 @@
 -- Jobs that were handed over (lib/hand-over) and have not arrived come with this reply; they take room of what is asked for.
 local function takeHanded(q, turn)
   if not turn.handedRecord then return end
-  local first, given = string.match(turn.handedRecord, '^0 %d+ (%d+):(.*)$')
-  first = tonumber(first)
   local handed = {}
-  for id in string.gmatch(given, '[^,]+') do
-    local fence = string.format('%.0f', first)
-    if first > turn.handedFence and redis.call('HGET', q.inflight, id) == turn.worker .. ':' .. fence then
+  for fence, id in string.gmatch(string.match(turn.handedRecord, '^0 %d+ %d+ (.*)$'), '(%d+):([^,]+)') do
+    if tonumber(fence) > turn.handedFence and redis.call('HGET', q.inflight, id) == turn.worker .. ':' .. fence then
       turn.handedIds[#turn.handedIds + 1] = id
       turn.handedFences[#turn.handedFences + 1] = fence
       handed[#handed + 1] = fence .. ':' .. id
     end
-    first = first + 1
   end
-  if #handed == 0 then
-    redis.call('HDEL', q.meta, turn.handedField)
-    return
-  end
+  if #handed == 0 then return end
   turn.handed = table.concat(handed, ',')
   turn.want = math.max(turn.want - #handed, 0)
   redis.call('ZADD', q.workers, q.now + turn.leaseMs, turn.worker) -- they start only now
