@@ -64,6 +64,7 @@ export class WorkerParts {
       onUnregistered: () => {
         if (this.slots.free > 0 || this.slots.hasRequested) wake();
       },
+      onSettlementsDue: schedule,
       onDoubt: () => {
         wake();
         reconcile();

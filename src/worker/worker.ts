@@ -166,7 +166,7 @@ export class Worker {
 
   private stepAfterEnd(): void {
     const { session, slots } = this.parts;
-    this.hungry = true;
+    if (!session.hasRegisteredRoom) this.hungry = true;
     // The turn that refills goes out while Node still works on the rest of what it holds.
     if (session.hasFullBatch(slots.capacity)) this.step();
     else this.schedule();

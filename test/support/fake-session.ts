@@ -19,6 +19,7 @@ export interface AskedTurn {
 export class FakeSession implements WorkerSession {
   readonly turns = new MessageLog<AskedTurn>();
   readonly mostJobs = 1000;
+  readonly hasRegisteredRoom = false;
   private settlements: Settlement[] = [];
   private turning = false;
 

@@ -17,12 +17,15 @@ async function startIdle(settings: Partial<ResolvedWorkerOptions> = {}): Promise
 }
 
 describe('a job that comes with its wake-up', () => {
-  it('starts without a turn, and the next turn tells that it came and asks for more', async () => {
+  it('starts without a turn, and the next turn tells that it came and asks for the room that is left', async () => {
     const scripted = await startIdle();
     const fence = scripted.fence();
     scripted.handOver(scripted.job('a', fence));
     await scripted.begun();
+    await settled();
     expect(scripted.started).toEqual(['a']);
+    expect(scripted.turns.messages).toHaveLength(1);
+    scripted.worker.wake();
     const { turn } = await scripted.nth(2);
     expect(turn).toMatchObject({ want: 9, handedFence: fence, takesHanded: true, settlements: [] });
   });
@@ -43,6 +46,7 @@ describe('a job that comes with its wake-up', () => {
     for (let index = 0; index < 8; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
     await scripted.begun();
     expect(scripted.started).toHaveLength(8);
+    scripted.worker.wake();
     const { turn } = await scripted.nth(2);
     expect(turn).toMatchObject({ want: 2, handedFence: scripted.fence(7) });
   });
@@ -103,6 +107,7 @@ describe('a job that comes with its wake-up', () => {
   it('starts from the answers of both lanes once', async () => {
     const scripted = await startIdle({ concurrency: 20 });
     for (let index = 0; index < 10; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
+    scripted.worker.wake();
     const first = await scripted.nth(2);
     await scripted.end(...Array.from({ length: 10 }, (_, index) => `j${index}`));
     const second = await scripted.nth(3);
@@ -116,6 +121,7 @@ describe('a job that comes with its wake-up', () => {
   it('starts from an answer that a newer one overtook', async () => {
     const scripted = await startIdle({ concurrency: 20 });
     for (let index = 0; index < 10; index++) scripted.handOver(scripted.job(`j${index}`, scripted.fence(index)));
+    scripted.worker.wake();
     const first = await scripted.nth(2);
     await scripted.end(...Array.from({ length: 10 }, (_, index) => `j${index}`));
     const second = await scripted.nth(3);
@@ -130,6 +136,13 @@ describe('a job that comes with its wake-up', () => {
 });
 
 describe('a worker that was handed a job', () => {
+  it('asks for more at once where that was the last one it had room for', async () => {
+    const scripted = await startIdle({ concurrency: 1, prefetch: 1 });
+    for (const id of ['a', 'b']) scripted.handOver(scripted.job(id, scripted.fence(id === 'a' ? 1 : 2)));
+    await scripted.end('a');
+    expect((await scripted.nth(2)).turn).toMatchObject({ want: 1, settlements: [{ id: 'a' }] });
+  });
+
   it('asks again where its turn under way asked for all there was room for', async () => {
     const scripted = start();
     const first = await scripted.nth(1);
@@ -287,6 +300,7 @@ describe('a message while worker and store compare what is held', () => {
   it('is heeded also where fences began anew, behind those that were known', async () => {
     const scripted = await startIdle();
     scripted.handOver(scripted.job('a', scripted.fence(9)));
+    scripted.worker.wake();
     await (await scripted.nth(2)).answer({ fence: scripted.fence(9) });
     scripted.worker.reconcile();
     const [reconcile] = await scripted.reconciles.first(1);

@@ -28,7 +28,7 @@ let session: WorkerSession;
 afterEach(() => session.close());
 
 /** A session whose calls are answered when the test says so, and what it tells its worker. */
-function open() {
+function open({ runs = false } = {}) {
   const calls = new MessageLog<Call>();
   const told: string[] = [];
   const lost: HeldJob[] = [];
@@ -57,10 +57,11 @@ function open() {
     onWake: () => told.push('wake'),
     onJobs: (jobs) => told.push(...jobs.map(({ id }) => `job ${id}`)),
     onUnregistered: () => told.push('unregistered'),
+    onSettlementsDue: () => told.push('settlements due'),
     onDoubt: () => told.push('doubt'),
     onLost: (jobs) => lost.push(...jobs),
     onBuried: ({ id }) => told.push(`buried ${id}`),
-    holdsNothing: () => true,
+    holdsNothing: () => !runs,
   };
   session = sessionOver(verbs, () => NOW).openSession(plan);
   void session.listen();
@@ -154,6 +155,52 @@ describe('whether a turn is worth it', () => {
     expect(session.isWorthATurn(need)).toBe(false); // both lanes are busy
   });
 
+  describe('where jobs run and more may be handed over', () => {
+    async function register(want: number) {
+      const opened = open({ runs: true });
+      const turn = session.turn({ ...ASK, want });
+      (await opened.nth(1)).answer({ fence: fence() });
+      await turn;
+      return opened;
+    }
+
+    it('is not for a settlement before it has waited for others', async () => {
+      const { told } = await register(10);
+      session.settle(release('a'), '');
+      expect(session.isWorthATurn(IDLE)).toBe(false);
+      while (told.length === 0) await new Promise(setImmediate);
+      expect(told).toEqual(['settlements due']);
+      expect(session.isWorthATurn(IDLE)).toBe(true);
+      void session.turn(ASK);
+      session.settle(release('b'), '');
+      expect(session.isWorthATurn(IDLE)).toBe(false);
+    });
+
+    it('is for a batch of them, for a wake-up, a probe, and while the worker drains', async () => {
+      await register(10);
+      session.settle(release('a'), '');
+      expect(session.isWorthATurn({ ...IDLE, hungry: true })).toBe(true);
+      expect(session.isWorthATurn({ ...IDLE, probing: true })).toBe(true);
+      for (const id of 'bcde') session.settle(release(id), '');
+      expect(session.isWorthATurn(IDLE)).toBe(true);
+      session.stopReserving();
+      expect(session.isWorthATurn(IDLE)).toBe(true);
+    });
+
+    it('is at once where the room is used up, also by jobs that came before the answer', async () => {
+      const opened = open({ runs: true });
+      const turn = session.turn({ ...ASK, want: 2 });
+      const call = await opened.nth(1);
+      opened.hear(job('a', fence(1)));
+      opened.hear(job('b', fence(2)));
+      call.answer({ fence: fence() });
+      await turn;
+      expect(session.hasRegisteredRoom).toBe(false);
+      session.settle(release('a'), '');
+      expect(session.isWorthATurn(IDLE)).toBe(true);
+    });
+  });
+
   it('is, for a wake-up of a worker that takes no more jobs, while Redis may list it as idle', async () => {
     const { nth } = open();
     const turn = session.turn(ASK);
@@ -170,7 +217,7 @@ describe('whether a turn is worth it', () => {
 });
 
 describe('a job that is handed over', () => {
-  it('reaches the worker once, and the worker learns that nobody wakes it any more', async () => {
+  it('reaches the worker once, and the worker learns when nobody wakes it any more', async () => {
     const { hear, nth, told } = open();
     const turn = session.turn(ASK);
     const call = await nth(1);

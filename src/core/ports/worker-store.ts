@@ -51,6 +51,8 @@ export interface WorkerSession {
   settle(settlement: Settlement, stored: string): void;
   /** Settlements wait for a turn. */
   readonly hasUnsettled: boolean;
+  /** More jobs may come without a turn: no slot that becomes free needs one. */
+  readonly hasRegisteredRoom: boolean;
   /** Most jobs that one turn may ask for. */
   readonly mostJobs: number;
   /**
@@ -137,6 +139,8 @@ export interface SessionPlan {
   onJobs: (jobs: readonly ReservedJob[], reservedAt: number) => void;
   /** Nobody wakes this worker any more: a turn registers it again, where it has room. */
   onUnregistered: () => void;
+  /** Settlements have waited for others long enough: a turn is worth it. */
+  onSettlementsDue: () => void;
   /** What the worker holds and what the store says may differ: {@link WorkerSession.reconcile}, and then a turn. */
   onDoubt: () => void;
   /** Newer leases exist on these jobs. */

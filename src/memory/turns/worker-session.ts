@@ -35,6 +35,11 @@ export class MemoryWorkerSession implements WorkerSession {
     return this.settlements.length > 0;
   }
 
+  /** Nothing is handed over in memory. */
+  get hasRegisteredRoom(): boolean {
+    return false;
+  }
+
   hasFullBatch(): boolean {
     return false;
   }
@@ -70,7 +75,6 @@ export class MemoryWorkerSession implements WorkerSession {
     return this.verbs.beat(this.plan.queue, this.plan.worker, this.plan.leaseMs);
   }
 
-  /** Nothing is handed over in memory. */
   stopReserving(): void {}
 
   async close(): Promise<void> {

@@ -31,6 +31,13 @@ export class HandOver {
     return true;
   }
 
+  /** How many of those that came were reserved above this fence. */
+  countAbove(fence: number): number {
+    let count = 0;
+    for (const each of this.fences) if (each > fence) count++;
+    return count;
+  }
+
   /** A turn was answered. @returns its jobs without those that came before */
   admit(jobs: ReservedJob[], fence: number): ReservedJob[] {
     this.toldFence = Math.max(this.toldFence, fence);

@@ -10,7 +10,7 @@ import type {
   WorkerTurn,
 } from '../../core/ports/worker-store.js';
 import type { SessionPlan, TurnAnswer, TurnNeed, TurnRequest, WorkerSession } from '../../core/ports/worker-store.js';
-import { setImmediate } from '../../core/real-timers.js';
+import { setImmediate, setTimeout } from '../../core/real-timers.js';
 import { HandOver } from './hand-over.js';
 import { Lanes, LANES, type Lane } from './lanes.js';
 import { SettlementOutbox, TURN_LENGTH, TURN_SETTLEMENTS } from './settlement-outbox.js';
@@ -21,6 +21,11 @@ import type { WakeUps } from './wake-ups.js';
 const LEAST_FLUSH = 5;
 /** Of what a lane may hold: a little is left for Node to run while the turns of all lanes are under way. */
 const FLUSH_SHARE = 0.95;
+/**
+ * A settlement waits so long for others while the worker has room and runs other jobs: it frees a slot that nobody needs yet, and
+ * one turn settles several jobs at the price of one.
+ */
+const COMPANY_MS = 2;
 
 /**
  * The turns of one worker on one queue in Redis: numbered calls in two lanes, repeated until they are answered. Jobs that come
@@ -33,6 +38,10 @@ export class RedisWorkerSession implements WorkerSession {
   private readonly repeater: TurnRepeater;
   /** Redis may list this worker as idle. */
   private registeredIdle = false;
+  /** Jobs that Redis may hand over to this worker before its next turn. */
+  private registeredRoom = 0;
+  /** Runs while a settlement waits for others; `over` once it has waited. */
+  private company: NodeJS.Timeout | 'over' | undefined;
   private reserving = true;
   private reconciling = false;
   private closed = false;
@@ -72,6 +81,7 @@ export class RedisWorkerSession implements WorkerSession {
   /** Beside another turn a batch of settlements is worth one: the store works on it while Node runs the next jobs. */
   isWorthATurn({ hungry, probing, capacity }: TurnNeed): boolean {
     if (this.lanes.isAnyBusy) return this.lanes.free !== undefined && this.hasFullBatch(capacity);
+    if (!hungry && !probing && this.awaitsCompany) return false;
     // A worker that takes no more jobs still answers a wake-up while it may be registered as idle: the wake-up was for one
     // that takes jobs, and the turn that ends the registration passes it on.
     return probing || this.hasUnsettled || (hungry && (this.reserving || this.registeredIdle));
@@ -79,6 +89,7 @@ export class RedisWorkerSession implements WorkerSession {
 
   async turn(request: TurnRequest): Promise<TurnAnswer | undefined> {
     const batch = this.outbox.take();
+    this.endCompany();
     const lane = this.lanes.free as Lane;
     lane.busy = true;
     lane.handedFence = this.handOver.lastFence;
@@ -126,6 +137,10 @@ export class RedisWorkerSession implements WorkerSession {
     return this.verbs.beat(this.plan.queue, this.plan.worker, this.plan.leaseMs);
   }
 
+  get hasRegisteredRoom(): boolean {
+    return this.registeredRoom > 0;
+  }
+
   stopReserving(): void {
     this.reserving = false;
     if (this.needsNoAnswer) this.repeater.hurry();
@@ -133,6 +148,7 @@ export class RedisWorkerSession implements WorkerSession {
 
   close(): Promise<void> {
     this.closed = true;
+    this.endCompany();
     this.repeater.close();
     return this.wakeUps.unlisten(this.plan.worker, this.plan.queue);
   }
@@ -146,9 +162,28 @@ export class RedisWorkerSession implements WorkerSession {
     return !this.reserving && this.outbox.isEmpty && this.plan.holdsNothing();
   }
 
+  /** Few settlements of a worker that runs other jobs and can be handed more: they are not urgent. */
+  private get awaitsCompany(): boolean {
+    if (this.company === 'over' || !this.reserving || this.registeredRoom <= 0) return false;
+    if (!this.hasUnsettled || this.outbox.size >= LEAST_FLUSH || this.plan.holdsNothing()) return false;
+    this.company ??= setTimeout(() => {
+      this.company = 'over';
+      this.plan.onSettlementsDue();
+    }, COMPANY_MS);
+    return true;
+  }
+
+  private endCompany(): void {
+    if (this.company !== 'over') clearTimeout(this.company);
+    this.company = undefined;
+  }
+
   private read(turn: WorkerTurn, { jobs, fence, backlog, ...answer }: Reservation): TurnAnswer {
     if (jobs.length < turn.want) this.registeredIdle = true;
     else if (turn.listed) this.registeredIdle = false;
+    // Jobs may have been handed over behind this turn and have arrived before its answer.
+    const room = turn.takesHanded ? turn.want - jobs.length : 0;
+    this.registeredRoom = Math.max(room, 0) - this.handOver.countAbove(fence);
     if (jobs.length > 0) this.averageLength = averageLengthOf(jobs);
     return {
       now: answer.now,
@@ -179,9 +214,9 @@ export class RedisWorkerSession implements WorkerSession {
     if (this.connection.now() - reservedAt > leaseMs / 4) return onDoubt();
     if (!this.handOver.isNew(handed)) return;
     onJobs([handed], Math.floor(reservedAt));
-    // Redis took this worker off its list, maybe after the turn under way had put it there.
+    // The last one that the worker had room for ended its registration, maybe behind a turn under way.
     // What is quick has ended before this, and its settlement asks for more.
-    setImmediate(onUnregistered);
+    if (--this.registeredRoom <= 0) setImmediate(onUnregistered);
   }
 }
 
