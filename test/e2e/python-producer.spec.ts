@@ -1,18 +1,23 @@
 import 'reflect-metadata';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
+import { loadScripts } from '../../src/redis/wire/script-library.js';
 import { closeApps, gate, startApp } from '../support/apps.js';
 
 const url = process.env.TEST_REDIS_URL as string;
 const PYTHON = process.env.PYTHON || '/usr/bin/python3';
 const EXAMPLES = fileURLToPath(new URL('../../examples/python/', import.meta.url));
-const SCRIPTS = fileURLToPath(new URL('../../src/redis/scripts/', import.meta.url));
+/** Complete scripts, as the package carries them. */
+const SCRIPTS = mkdtempSync(join(tmpdir(), 'scripts-'));
 const run = promisify(execFile);
 
 /** The example as a person runs it. */
@@ -40,6 +45,12 @@ describe('jobs enqueued by Python', () => {
   let inbox: string;
   let runs: Job<Mail>[];
   let awaited: { count: number; open: () => void } | undefined;
+
+  beforeAll(() => {
+    for (const { name, text } of Object.values(loadScripts())) writeFileSync(join(SCRIPTS, `${name}.lua`), text);
+  });
+
+  afterAll(() => rmSync(SCRIPTS, { recursive: true }));
 
   beforeEach(() => {
     client = new Redis(url);

@@ -5,14 +5,8 @@ const ENQUEUE = 'redis/scripts/enqueue.lua';
 const SETTLE = 'redis/scripts/settle-and-reserve.lua';
 
 const NO_TOKENS = [
-  {
-    file: SETTLE,
-    // One job at a time, or a section at once.
-    from: /redisCall\('HGET', inflight, id\) ~= token|tokens\[i\] == ARGV\[at \+ 1\]/,
-    to: (check) => String(check.includes('==')),
-  },
-  { file: SETTLE, from: 'if tokens[i] ~= token then stale = true end', to: '' },
-  { file: SETTLE, from: 'leased[i] = tokens[i] == token and not', to: 'leased[i] = not' },
+  { file: SETTLE, from: 'if stored[i] ~= (isShared and tokens or tokens[i]) then', to: 'if false then' },
+  { file: SETTLE, from: 'if stored[i] == (isShared and tokens or tokens[i]) and not seen', to: 'if not seen' },
 ];
 
 export const mutants = [
@@ -20,7 +14,7 @@ export const mutants = [
     name: 'a reservation only pops: nothing is noted as in flight',
     fault: 'F01',
     because: /^(unfinished|lost) is/,
-    changes: [...NO_TOKENS, { file: SETTLE, from: "redisCall('HSET', inflight, unpack(fields))", to: '' }],
+    changes: [...NO_TOKENS, { file: SETTLE, from: "redis.call('HSET', q.inflight, unpack(tokens))", to: '' }],
   },
   {
     name: 'a settlement is taken from whoever sends it',
@@ -50,7 +44,9 @@ export const mutants = [
     name: 'leases run out while Redis is away',
     fault: 'F07',
     because: /^extraRuns is/,
-    changes: [{ file: 'redis/scripts/reclaim.lua', from: 'if now >= graceUntil then', to: 'if true then' }],
+    changes: [
+      { file: 'redis/scripts/reclaim.lua', from: 'local expired = now >= graceUntil and', to: 'local expired =' },
+    ],
   },
   {
     name: 'commands have no deadline',
@@ -67,8 +63,8 @@ export const mutants = [
       // Under the ids of the first one it would only write the same again.
       {
         file: ENQUEUE,
-        from: 'local listening =',
-        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redisCall('HINCRBY', meta, 'minted', 1) end local listening =",
+        from: 'local last, known, outcomes =',
+        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redis.call('HINCRBY', q.meta, 'minted', 1) end local last, known, outcomes =",
       },
     ],
   },
@@ -76,7 +72,7 @@ export const mutants = [
     name: 'a repeated turn is taken for a new one',
     fault: 'F09',
     because: /^(dead|extraRuns) is|of 30 jobs completed/,
-    changes: [{ file: SETTLE, from: 'if recorded and recorded >= tonumber(callNumber) then', to: 'if false then' }],
+    changes: [{ file: SETTLE, from: 'return turn.recorded and turn.recorded >= turn.call', to: 'return false' }],
   },
   {
     name: 'a script that Redis forgot is not sent again',
@@ -112,7 +108,9 @@ export const mutants = [
     name: 'crashes are not counted',
     fault: 'F27',
     because: /everything has ended|a pill ran/,
-    changes: [{ file: 'redis/scripts/reclaim.lua', from: "redis.call('HINCRBY', crashes, id, 1)", to: '1' }],
+    changes: [
+      { file: 'redis/scripts/reclaim.lua', from: "redis.call('HINCRBY', q.crashes, ids[positions[i]], 1)", to: '1' },
+    ],
   },
   {
     name: 'a server that evicts is accepted',
