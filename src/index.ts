@@ -37,7 +37,8 @@ export { Processor, type ProcessorOptions } from './decorators/processor.decorat
 export { isTaskContext } from './discovery/task-context.js';
 
 export type { BulkChunk, EnqueueManyOptions } from './queue/bulk-enqueuer.js';
-export { QueueService, type JobsPage, type JobsQuery, type UntypedResult } from './queue/queue.service.js';
+export { QueueService, type UntypedResult } from './queue/queue.service.js';
+export type { JobsPage, JobsQuery } from './queue/job-lister.js';
 export { Queue } from './queue/queue.js';
 export {
   ScheduleService,

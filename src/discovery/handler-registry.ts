@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
+import { CRON_QUEUE } from '../core/constants.js';
 import { ConfigurationError } from '../core/errors.js';
 import { guardLogger } from './guarded-logger.js';
 import type { Handler } from '../core/handler.js';
@@ -9,12 +10,8 @@ import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { showMembers } from '../core/shown-members.js';
 import { layerJobOptions } from '../options/job-options-reader.js';
-import {
-  DEFAULTS,
-  type GivenJobOptions,
-  type ResolvedOptions,
-  type ResolvedWorkerOptions,
-} from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
+import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../options/options.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { nameBoth, type DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
@@ -102,6 +99,11 @@ export class HandlerRegistry {
     return this.shared.queues;
   }
 
+  /** Where the last `@Cron` was removed from the code, a process with handlers still has to notice. */
+  get watchedQueues(): readonly string[] {
+    return this.queues.length > 0 ? [...this.queues, CRON_QUEUE] : [];
+  }
+
   /** Whether a decorator names this queue, also one that leads nowhere in this process. */
   has(queue: string): boolean {
     return this.shared.has(queue) || this.unhandled.has(queue);
@@ -138,9 +140,11 @@ export class HandlerRegistry {
     return this.shared.schemaOf(queue, jobName);
   }
 
-  /** Queue configuration > `@Processor` > defaults. */
-  /** @param leaseMs where neither the queue nor its handlers give one */
-  workerOptionsOf(queue: string, leaseMs = DEFAULTS.worker.leaseMs): ResolvedWorkerOptions {
+  /**
+   * Queue configuration > `@Processor` > defaults.
+   * @param leaseMs where neither the queue nor its handlers give one
+   */
+  workerOptionsOf(queue: string, leaseMs: number): ResolvedWorkerOptions {
     const claimed = Object.fromEntries(
       [...(this.claims.get(queue) ?? [])]
         .filter(([option]) => option !== 'inbox')

@@ -19,12 +19,12 @@ import { QueueService } from '../queue/queue.service.js';
 import { ScheduleService } from '../schedules/schedule.service.js';
 import { openStore } from './store-opener.js';
 import { STORE, INSTANCE_STORE, QUEUE_SERVICE, SCHEDULE_SERVICE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
-import { until } from './lifecycle.js';
 import { ConfigurableModuleClass, GIVEN_OPTIONS } from './module-definition.js';
 import { readModuleOptions } from '../options/options-reader.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { collectRegistrations } from './registrations.js';
 import { AppQueues } from './known-queues.js';
+import { until } from './until.js';
 
 /** Part of the second that shutdown may take beyond the grace; the rest went to draining. */
 const CLOSE_MS = 100;
@@ -77,6 +77,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   constructor(
     private readonly registry: HandlerRegistry,
     @Inject(STORE) private readonly store: Store,
+    @Inject(INSTANCE_STORE) private readonly instanceStore: Store,
     @Inject(QUEUE_SERVICE) private readonly queues: QueueService,
   ) {
     super();
@@ -96,7 +97,8 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */
   async onApplicationShutdown(): Promise<void> {
     this.queues.endWaits();
-    await until(performance.now() + CLOSE_MS, this.store.connection.close());
+    const closed = [this.store, this.instanceStore].map(({ connection }) => connection.close());
+    await until(performance.now() + CLOSE_MS, Promise.all(closed));
   }
 }
 

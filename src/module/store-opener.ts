@@ -4,7 +4,8 @@ import { guardLogger } from '../discovery/guarded-logger.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { RedisStore } from '../redis/redis-store.js';
 import { usesMemory } from '../options/connection-reader.js';
-import { DEFAULTS, type ResolvedOptions } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
+import type { ResolvedOptions } from '../options/options.js';
 
 /**
  * The store of the app's connection, connected and found fit: providers that depend on it may enqueue at once.

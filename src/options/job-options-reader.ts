@@ -3,13 +3,13 @@ import type { DurabilityLevel } from '../core/durability.js';
 import { nearestName } from '../core/nearest.js';
 import { readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { SETTLED_STATES, type BackoffSpec, type RetentionRule, type SettledState } from '../core/job.js';
-import {
-  DEFAULTS,
-  type GivenJobOptions,
-  type JobOptions,
-  type ResolvedJobOptions,
-  type ResolvedWorkerOptions,
-  type WorkerOptions,
+import { DEFAULTS } from './defaults.js';
+import type {
+  GivenJobOptions,
+  JobOptions,
+  ResolvedJobOptions,
+  ResolvedWorkerOptions,
+  WorkerOptions,
 } from './options.js';
 
 /** Every option that a job may be given at any level. */

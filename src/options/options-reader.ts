@@ -14,14 +14,14 @@ import {
 } from './job-options-reader.js';
 import { readScheduleOverrides } from './schedule-options-reader.js';
 import { readBoolean, readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
-import {
-  DEFAULTS,
-  type GlobalEnhancerKind,
-  type QueueOptions,
-  type ResolvedOptions,
-  type ResolvedQueueOptions,
-  type Role,
-  type TaskQueueModuleOptions,
+import { DEFAULTS } from './defaults.js';
+import type {
+  GlobalEnhancerKind,
+  QueueOptions,
+  ResolvedOptions,
+  ResolvedQueueOptions,
+  Role,
+  TaskQueueModuleOptions,
 } from './options.js';
 
 export const MODULE_KEYS = [

@@ -8,7 +8,7 @@ import {
   withItemIndex,
 } from '../core/errors.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import { readEnqueueOptions, type BulkJob } from './enqueue-options.js';
 import type { PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';

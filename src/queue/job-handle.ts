@@ -1,25 +1,16 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { CancelAnswer, StoredJob } from '../core/ports/curation.js';
 import type { EnqueueReceipt } from '../core/ports/intake.js';
-import { parseDelay, type Duration } from '../core/duration.js';
-import { UnreadableEnvelopeError, type SettledLine } from '../core/envelope.js';
-import {
-  JobCancelledError,
-  JobDeadError,
-  JobNotFoundError,
-  ResultTimeoutError,
-  UnreadableRecordError,
-} from '../core/errors.js';
+import { JobNotFoundError } from '../core/errors.js';
 import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
-import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
-import { DEFAULTS } from '../options/options.js';
 import { retryDeadJob } from './dead-letter-retrier.js';
 import { cancelJob, promoteJob, removeJob } from './job-curator.js';
 import { JobRecord, readEndDetail } from './job-record.js';
+import { awaitResult, type ResultOptions } from './job-result.js';
 import type { QueueScope } from './queue-scope.js';
 
 /** It was stored by any program or version. */
@@ -31,11 +22,6 @@ function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRe
 
 /** Worker and fence of a token. A fence is the time of the reservation in µs, or one more than the fence before. */
 const LEASE = /^(.*?):(\d+)/;
-
-export interface ResultOptions {
-  /** Default 30 s. */
-  timeout?: Duration;
-}
 
 type Shared<P> = Pick<
   Job<P>,
@@ -270,16 +256,10 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
    * @throws JobNotFoundError when it was removed, trimmed, or its result is not kept and came before the call
    */
   async result<T = R>(options: ResultOptions = {}): Promise<T> {
-    requireObject(options, 'options of result', 'pass an object such as { timeout: "5s" }');
-    refuseUnknownKeys(options, ['timeout'], 'result');
-    const timeoutMs = options.timeout === undefined ? DEFAULTS.resultTimeoutMs : parseDelay(options.timeout, 'timeout');
-    const { queue } = this.#scope;
     // A completed or cancelled job stays what it is; a dead one may have been retried since.
-    const known = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;
-    const end = known ?? (await this.#wait(timeoutMs));
-    if (end === 'timeout') throw new ResultTimeoutError(queue, this.id, timeoutMs);
-    if (end === 'gone') throw new JobNotFoundError(queue, this.id);
-    return this.#resultOf(end) as T;
+    const end = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;
+    const job = { id: this.id, number: this.#number, record: this.#read(), end };
+    return (await awaitResult(this.#scope, job, options)) as T;
   }
 
   /** What its handler logged: the last 100 lines of at most 1 KiB. @throws JobNotFoundError */
@@ -340,39 +320,6 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     // An id of a user may look like the number of a job that is gone.
     if (stored?.id !== this.#number) throw new JobNotFoundError(queue, this.id);
     return stored;
-  }
-
-  async #wait(timeoutMs: number): Promise<SettledLine | 'timeout' | 'gone'> {
-    try {
-      return await this.#scope.waiter.wait(this.#number, timeoutMs);
-    } catch (error) {
-      if (error instanceof UnreadableEnvelopeError) {
-        throw new UnreadableRecordError(this.queue, this.id, 'envelope', { cause: error });
-      }
-      throw error;
-    }
-  }
-
-  #resultOf(end: SettledLine): unknown {
-    if (end.state === 'cancelled') {
-      const removed = readEndDetail(end.detail).reason === 'removed';
-      throw removed ? new JobNotFoundError(this.queue, this.id) : new JobCancelledError(this.queue, this.id);
-    }
-    if (end.state === 'dead') {
-      const { reason, name, message } = readEndDetail(end.detail);
-      throw new JobDeadError(
-        this.queue,
-        this.id,
-        reason,
-        message === undefined ? undefined : { name: name ?? 'Error', message },
-      );
-    }
-    if (end.detail === '') return undefined;
-    try {
-      return this.#read().decode(end.detail, 'result');
-    } catch (error) {
-      throw new UnreadableRecordError(this.queue, this.id, 'result', { cause: error });
-    }
   }
 
   #read(): JobRecord {

@@ -2,18 +2,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
 import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
-import { openCursor, sealCursor } from '../core/cursor.js';
 import { encodeEnvelope } from '../core/envelope.js';
-import { InvalidValueError, JobNotFoundError, UnknownQueueError } from '../core/errors.js';
-import { DEFAULT_JOB_NAME, JOB_STATES, type JobState } from '../core/job.js';
-import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { InvalidValueError, JobNotFoundError } from '../core/errors.js';
+import { DEFAULT_JOB_NAME, type JobState } from '../core/job.js';
+import { requireObject } from '../core/option-checks.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { StoreReport } from '../core/store-report.js';
 import type { Uninferred } from '../core/uninferred.js';
-import { layerJobOptions } from '../options/job-options-reader.js';
-import { DEFAULTS, type ResolvedOptions } from '../options/options.js';
+import type { ResolvedOptions } from '../options/options.js';
 import {
   prepareBulk,
   readChunk,
@@ -31,40 +29,23 @@ import {
 } from './enqueue-options.js';
 import { openEventStream } from './event-stream.js';
 import { cancelJob, isStorableId, promoteJob, removeJob } from './job-curator.js';
-import { isJobDefinition, type JobDefinition } from './job-definition.js';
+import type { JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
 import { readJobFilter, type JobFilter } from './job-filter.js';
 import { JobHandle } from './job-handle.js';
-import { JobNameChecker } from './job-name-checker.js';
+import { listJobs, requireState, type JobsPage, type JobsQuery } from './job-lister.js';
 import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
 import { purgeAll, purgeFitting } from './purger.js';
 import type { QueueScope, QueueStore } from './queue-scope.js';
-import { ResultWaiter } from './result-waiter.js';
+import { QueueScopes, type Target } from './queue-scopes.js';
 
 /** What a handler returns where nobody said it: name the type at `enqueue`, at `result`, or by a definition. */
 export type UntypedResult = Record<string, unknown>;
 
-/** One page of a listing. */
-export interface JobsPage<P = unknown, R = unknown> {
-  jobs: JobHandle<P, R>[];
-  /** Pass it on for the next page; undefined at the end. A page may hold fewer jobs than the limit before that. */
-  cursor: string | undefined;
-}
-
-export interface JobsQuery {
-  state: JobState;
-  /** Of the page before. */
-  cursor?: string;
-  /** Default 50, at most 500. */
-  limit?: number;
-}
-
 export interface PurgeQuery extends JobFilter {
   state: Exclude<JobState, 'active'>;
 }
-
-type Target = string | JobDefinition;
 
 /**
  * Enqueues jobs and looks after queues. Wherever a queue is named, a definition made by `defineJob` may stand instead.
@@ -74,17 +55,17 @@ type Target = string | JobDefinition;
  */
 @Injectable()
 export class QueueService {
-  private readonly scopes = new Map<string, QueueScope>();
+  private readonly scopes: QueueScopes;
   private readonly streams = new Map<string, Observable<JobEvent>>();
   private readonly backoffNames: readonly string[];
-  private readonly logger = new Logger('TaskQueueModule');
 
   constructor(
     private readonly store: QueueStore,
-    private readonly options: ResolvedOptions,
-    private readonly queues: KnownQueues,
+    options: ResolvedOptions,
+    queues: KnownQueues,
   ) {
     this.backoffNames = Object.keys(options.backoffs);
+    this.scopes = new QueueScopes(store, options, queues, new Logger('TaskQueueModule'));
   }
 
   /**
@@ -106,7 +87,7 @@ export class QueueService {
   ): Promise<JobHandle<P, R>>;
   async enqueue(target: Target, payload: unknown, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle> {
     if (surplus !== undefined) refuseSurplus([surplus], 'QueueService.enqueue', NAME_IS_AN_OPTION);
-    const scope = typeof target === 'string' ? (this.scopes.get(target) ?? this.scopeOf(target)) : this.scopeOf(target);
+    const scope = this.scopeOf(target);
     // The plain job is the hot path: beside its encoding it costs one lookup, one await and a handle.
     if (options === undefined && scope.plain && typeof target === 'string') {
       const text = encodePayload(scope.codec, payload, target, DEFAULT_JOB_NAME, scope.payloadLimit);
@@ -182,17 +163,7 @@ export class QueueService {
   jobs<P, R, I>(definition: JobDefinition<P, R, I>, query: JobsQuery): Promise<JobsPage<P, R>>;
   jobs<P = unknown, R = UntypedResult>(queue: string, query: JobsQuery): Promise<JobsPage<P, R>>;
   async jobs(target: Target, query: JobsQuery): Promise<JobsPage> {
-    const scope = this.scopeOf(target);
-    requireObject(query, 'query of jobs', 'pass an object such as { state: "dead" }');
-    refuseUnknownKeys(query, ['state', 'cursor', 'limit'], 'jobs');
-    const state = requireState(query.state);
-    const limit = readCount(query.limit, 'limit', 1, DEFAULTS.list.maxLimit) ?? DEFAULTS.list.limit;
-    const listing = `${state} jobs of queue "${scope.queue}"`;
-    const page = await scope.store.curation.list(scope.queue, state, openCursor(listing, query.cursor), limit);
-    return {
-      jobs: page.jobs.map((stored) => JobHandle.ofStored(scope, stored)),
-      cursor: sealCursor(listing, page.cursor),
-    };
+    return listJobs(this.scopeOf(target), query);
   }
 
   /** How many jobs the queue holds in each state, and whether it is paused. */
@@ -314,47 +285,12 @@ export class QueueService {
    * @internal
    */
   endWaits(): void {
-    // Not awaited: with Redis frozen an unsubscribe is never answered, and the store closes right after this.
-    for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
+    this.scopes.endWaits();
   }
 
   /** @internal @throws UnknownQueueError */
   scopeOf(target: Target): QueueScope {
-    const queue = queueNameOf(target);
-    const known = this.scopes.get(queue);
-    if (known !== undefined) return known;
-    // A definition that somebody uses makes its queue known.
-    if (typeof target === 'string' && !this.queues.has(queue)) {
-      const names = new Set([...this.queues.names(), ...this.scopes.keys()]);
-      throw new UnknownQueueError(queue, names, this.queues.areComplete);
-    }
-    const own = this.queues.get(queue);
-    const configured = own?.job ?? {};
-    const names = new JobNameChecker(queue, this.queues, own?.strictNames ?? this.options.strictNames, this.logger);
-    const settings = layerJobOptions(configured, this.options.defaults);
-    const scope: QueueScope = {
-      queue,
-      store: this.store,
-      codec: this.options.codec,
-      redactor: this.options.redactor,
-      payloadLimit: this.options.payloadLimit,
-      waiter: new ResultWaiter(queue, this.store.notices),
-      backoffNames: this.backoffNames,
-      names,
-      settings,
-      attemptLimitsOf: (jobName) => {
-        // Without the handler this process cannot know: the one that has it may configure the queue otherwise.
-        const handled = this.queues.handledOptionsOf(queue, jobName);
-        return handled && layerJobOptions(configured, handled, this.options.defaults);
-      },
-      plain:
-        names.takesUnnamed &&
-        settings.priority === 0 &&
-        settings.expiresInMs === undefined &&
-        settings.durability === 'primary',
-    };
-    this.scopes.set(queue, scope);
-    return scope;
+    return this.scopes.of(target);
   }
 }
 
@@ -386,18 +322,6 @@ async function handleOf(scope: QueueScope, id: string): Promise<JobHandle> {
   return JobHandle.ofStored(scope, stored);
 }
 
-function queueNameOf(target: unknown): string {
-  if (typeof target === 'string') return target;
-  if (isJobDefinition(target)) return target.queue;
-  throw new InvalidValueError('queue', target, 'pass the name of a queue, or a definition made by defineJob');
-}
-
 function definitionOf(target: Target): JobDefinition | undefined {
   return typeof target === 'string' ? undefined : target;
-}
-
-function requireState(given: unknown): JobState {
-  const state = readOneOf(given, JOB_STATES, 'state');
-  if (state === undefined) throw new InvalidValueError('state', given, `use one of: ${JOB_STATES.join(', ')}`);
-  return state;
 }

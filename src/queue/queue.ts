@@ -7,7 +7,8 @@ import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
 import type { JobEvent } from './job-event.js';
 import type { JobFilter } from './job-filter.js';
 import type { JobHandle } from './job-handle.js';
-import type { JobsPage, JobsQuery, PurgeQuery, QueueService, UntypedResult } from './queue.service.js';
+import type { JobsPage, JobsQuery } from './job-lister.js';
+import type { PurgeQuery, QueueService, UntypedResult } from './queue.service.js';
 
 /**
  * One queue, as `@InjectQueue(name)` gives it: the verbs of `QueueService` without the queue argument.

@@ -13,7 +13,7 @@ import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
 import { CRON_QUEUE } from '../core/constants.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import { isJobDefinition, type JobDefinition } from '../queue/job-definition.js';
 import { JobHandle } from '../queue/job-handle.js';
 import type { QueueService } from '../queue/queue.service.js';

@@ -3,7 +3,7 @@ import type { Store } from '../core/ports/store.js';
 import { jsonCodec, type Codec } from '../core/codec.js';
 import type { ProducerJobOptions } from './rule/schedule.js';
 import type { ScheduleDeclaration } from './rule/declaration.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import type { DutyLogger } from '../duties/duty-logger.js';
 import { OutageLog } from '../duties/outage-log.js';
 import { PeriodicLoop, UNTIL_WOKEN } from '../duties/periodic-loop.js';

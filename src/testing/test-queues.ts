@@ -87,9 +87,8 @@ export class TestQueues {
 
   /** Does what is due now, and waits until no job is ready or runs. */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
-    const { maintenance, scheduler, instanceSchedules } = this.lifecycleOf(app);
-    await Promise.all([scheduler?.runOnce(), instanceSchedules?.scheduler.runOnce()]);
-    await Promise.all([maintenance?.runOnce(), instanceSchedules?.maintenance.runOnce()]);
+    const { engine, instanceEngine } = this.lifecycleOf(app);
+    await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
     // The duties leave a job that is due this very instant to the turns of workers.
     await this.nextInstant(app);
     await drainQueues(app, options);

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../core/job.js';
 import { isError, readThrown } from '../core/thrown-reader.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import { ownStackOf } from './own-stack.js';
 
 const { count, bytes } = DEFAULTS.errorHistory;

@@ -5,7 +5,7 @@ import { InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
 import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { refusesRequest } from '../core/request-refusal.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import type { ReportSink, RunningJob } from './running-job.js';
 
 const FLUSH_MS = 100;

@@ -3,7 +3,7 @@ import type { Connection } from '../core/ports/connection.js';
 import type { Duration } from '../core/duration.js';
 import { readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { showMembers } from '../core/shown-members.js';
-import { DEFAULTS } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import type { WorkerSupervisor } from './worker-supervisor.js';
 
 export interface ReadinessOptions {

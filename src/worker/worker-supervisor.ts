@@ -8,12 +8,8 @@ import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogLine } from '../core/log-line.js';
 import { inOwnScope } from '../core/own-scope.js';
-import {
-  DEFAULTS,
-  type GivenJobOptions,
-  type ResolvedOptions,
-  type ResolvedWorkerOptions,
-} from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
+import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../options/options.js';
 import type { RetentionRules } from '../core/job.js';
 import { HandlerTable, settingsOf, type HandlerPlan } from './handler-plan.js';
 import { InboxFeeder } from './inbox-feeder.js';

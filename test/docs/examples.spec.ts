@@ -9,7 +9,7 @@ import ts from 'typescript';
 import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
 import { layerJobOptions } from '../../src/options/job-options-reader.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { ExampleFolder, listPages, readBlocks, readLinks } from './example-collector.js';
 import { readTable, textOf } from './table-reader.js';
 

@@ -5,7 +5,7 @@ import { CRON_KEYS, DECLARED_KEYS } from '../../src/discovery/schedule-reader.js
 import { REQUEST_KEYS } from '../../src/queue/enqueue-options.js';
 import { GIVEN_JOB_KEYS } from '../../src/options/job-options-reader.js';
 import { MODULE_KEYS, QUEUE_KEYS } from '../../src/options/options-reader.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { namesOf, textOf } from './table-reader.js';
 
 const readPage = (name: string) =>

@@ -102,7 +102,7 @@ it('what the code declares no more is paused and reported, and goes on once it i
   const next = await deploy(queues, [Kept]);
   for (let beat = 0; beat < 5; beat++) {
     await queues.advance(next, '20s');
-    await next.get(TaskQueueLifecycle, { strict: false }).scheduler?.announceOnce();
+    await next.get(TaskQueueLifecycle, { strict: false }).engine.scheduler.announceOnce();
   }
   const schedules = next.get(ScheduleService);
   expect(await schedules.get('kept')).toMatchObject({ status: 'active' });

@@ -9,7 +9,8 @@ import type {
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
-import { DEFAULTS, type ResolvedWorkerOptions } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
+import type { ResolvedWorkerOptions } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from './empty-reservation.js';

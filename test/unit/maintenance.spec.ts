@@ -6,7 +6,7 @@ import { Janitor } from '../../src/duties/janitor.js';
 import { Maintenance } from '../../src/duties/maintenance.js';
 import { Promoter } from '../../src/duties/promoter.js';
 import { Reclaimer } from '../../src/duties/reclaimer.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = 1_000_000;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { maskPassword } from '../../src/core/mask-password.js';
 import { layerJobOptions, readJobOptions } from '../../src/options/job-options-reader.js';
 import { readModuleOptions, readQueueOptions } from '../../src/options/options-reader.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 
 const memory = { connection: 'memory://' };
 

@@ -3,7 +3,7 @@ import type { EndPage, JobEnd } from '../../src/core/ports/duties.js';
 import type { RetentionLimit } from '../../src/core/job.js';
 import { Maintenance } from '../../src/duties/maintenance.js';
 import { OwnTrimmer } from '../../src/duties/own-trimmer.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = 1_700_000_000_000;

@@ -10,7 +10,8 @@ import { defineJob } from '../../src/queue/job-definition.js';
 import { JobHandle } from '../../src/queue/job-handle.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { readModuleOptions } from '../../src/options/options-reader.js';
-import { DEFAULTS, type TaskQueueModuleOptions } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
+import type { TaskQueueModuleOptions } from '../../src/options/options.js';
 import { knownQueues } from '../support/known-queues.js';
 
 const NOW = 1_800_000_000_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { backoffDelay } from '../../src/core/backoff.js';
 
 const spec = (given: object) => ({ type: 'exponential', delayMs: 1000, maxMs: 3_600_000, jitter: 0, ...given });

@@ -3,7 +3,7 @@ import type { HeldJob, Reconciliation, Reservation, TurnVerbs, WorkerTurn } from
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
 import type { Job } from '../../src/core/job-view.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { emptyReservation } from '../support/empty-reservation.js';

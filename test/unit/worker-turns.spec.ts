@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { jsonCodec } from '../../src/core/codec.js';
-import { DEFAULTS } from '../../src/options/options.js';
+import { DEFAULTS } from '../../src/options/defaults.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
 import { Worker } from '../../src/worker/worker.js';
 import { FakeSession } from '../support/fake-session.js';

@@ -1,0 +1,82 @@
+import type { Logger } from '@nestjs/common';
+import { InvalidValueError, UnknownQueueError } from '../core/errors.js';
+import { layerJobOptions } from '../options/job-options-reader.js';
+import type { ResolvedOptions } from '../options/options.js';
+import { isJobDefinition, type JobDefinition } from './job-definition.js';
+import { JobNameChecker } from './job-name-checker.js';
+import type { KnownQueues } from './known-queues.js';
+import type { QueueScope, QueueStore } from './queue-scope.js';
+import { ResultWaiter } from './result-waiter.js';
+
+/** How a verb is told its queue. */
+export type Target = string | JobDefinition;
+
+/** The scopes of the app's queues, each made at the first use of its queue. */
+export class QueueScopes {
+  private readonly scopes = new Map<string, QueueScope>();
+  private readonly backoffNames: readonly string[];
+
+  constructor(
+    private readonly store: QueueStore,
+    private readonly options: ResolvedOptions,
+    private readonly queues: KnownQueues,
+    private readonly logger: Logger,
+  ) {
+    this.backoffNames = Object.keys(options.backoffs);
+  }
+
+  /** @throws UnknownQueueError; InvalidValueError for what names no queue */
+  of(target: Target): QueueScope {
+    const queue = typeof target === 'string' ? target : queueOf(target);
+    const known = this.scopes.get(queue);
+    if (known !== undefined) return known;
+    // A definition that somebody uses makes its queue known.
+    if (typeof target === 'string' && !this.queues.has(queue)) {
+      const names = new Set([...this.queues.names(), ...this.scopes.keys()]);
+      throw new UnknownQueueError(queue, names, this.queues.areComplete);
+    }
+    const scope = this.make(queue);
+    this.scopes.set(queue, scope);
+    return scope;
+  }
+
+  /** Fails what still awaits a result. */
+  endWaits(): void {
+    // Not awaited: with Redis frozen an unsubscribe is never answered, and the store closes right after this.
+    for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
+  }
+
+  private make(queue: string): QueueScope {
+    const { store, options, queues, backoffNames, logger } = this;
+    const own = queues.get(queue);
+    const configured = own?.job ?? {};
+    const names = new JobNameChecker(queue, queues, own?.strictNames ?? options.strictNames, logger);
+    const settings = layerJobOptions(configured, options.defaults);
+    return {
+      queue,
+      store,
+      codec: options.codec,
+      redactor: options.redactor,
+      payloadLimit: options.payloadLimit,
+      waiter: new ResultWaiter(queue, store.notices),
+      backoffNames,
+      names,
+      settings,
+      attemptLimitsOf: (jobName) => {
+        // Without the handler this process cannot know: the one that has it may configure the queue otherwise.
+        const handled = queues.handledOptionsOf(queue, jobName);
+        return handled && layerJobOptions(configured, handled, options.defaults);
+      },
+      plain:
+        names.takesUnnamed &&
+        settings.priority === 0 &&
+        settings.expiresInMs === undefined &&
+        settings.durability === 'primary',
+    };
+  }
+}
+
+function queueOf(target: unknown): string {
+  if (isJobDefinition(target)) return target.queue;
+  throw new InvalidValueError('queue', target, 'pass the name of a queue, or a definition made by defineJob');
+}
