@@ -70,33 +70,38 @@ export type { CronTick, Job } from './core/job-view.js';
 export type { MissedRule, ScheduleRule } from './schedules/rule/declaration.js';
 export type { Instant } from './schedules/rule/timing-reader.js';
 export type { StoreReport } from './core/store-report.js';
+export { DecryptionError, UnknownKeyError } from './core/errors/codec-errors.js';
 export {
-  BrokerRefusedError,
-  BrokerUnavailableError,
   BulkTooLargeError,
-  CallOutcomeUnknownError,
-  ConfigurationError,
-  DecryptionError,
   DurabilityUnconfirmedError,
   EnqueueOutcomeUnknownError,
-  IncompatibleStoreError,
-  InvalidCronError,
   InvalidPayloadError,
-  InvalidValueError,
+  PayloadTooLargeError,
+  UnknownJobNameError,
+  UnknownQueueError,
+} from './core/errors/enqueue-errors.js';
+export {
   JobCancelledError,
   JobDeadError,
   JobNotFoundError,
   JobStateError,
-  PayloadTooLargeError,
   ResultTimeoutError,
   RunAbortedError,
-  StoreFullError,
-  TaskQueueError,
-  UnknownJobNameError,
-  UnknownKeyError,
-  UnknownOptionError,
-  UnknownQueueError,
   UnreadableRecordError,
+} from './core/errors/job-errors.js';
+export {
+  ConfigurationError,
+  InvalidCronError,
+  InvalidValueError,
+  UnknownOptionError,
+} from './core/errors/option-errors.js';
+export {
+  BrokerRefusedError,
+  BrokerUnavailableError,
+  CallOutcomeUnknownError,
+  IncompatibleStoreError,
+  StoreFullError,
   UnsupportedError,
-} from './core/errors.js';
+} from './core/errors/store-errors.js';
+export { TaskQueueError } from './core/errors/task-queue-error.js';
 export { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from './schedules/rule/schedule-errors.js';

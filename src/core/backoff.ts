@@ -1,4 +1,4 @@
-import { describeValue } from './errors.js';
+import { describeValue } from './errors/described-value.js';
 import type { BackoffSpec } from './job.js';
 import { forget, isThenable } from './thenable.js';
 import { describeThrown } from './thrown-reader.js';

@@ -1,4 +1,4 @@
-import { InvalidValueError } from './errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 
 /** Longer ones name places that nothing was ever stored under. */
 const LONGEST = 8192;

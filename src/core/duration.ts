@@ -1,4 +1,4 @@
-import { InvalidValueError } from './errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 
 /** Milliseconds, or a number with a unit: `'250ms'`, `'10s'`, `'5m'`, `'2h'`, `'1d'`, `'1 day'`, `'1h 30m'`. */
 export type Duration = number | string;

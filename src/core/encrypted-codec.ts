@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { jsonCodec, type Codec, type CodecContext } from './codec.js';
-import { DecryptionError, InvalidPayloadError, InvalidValueError, UnknownKeyError } from './errors.js';
+import { DecryptionError, UnknownKeyError } from './errors/codec-errors.js';
+import { InvalidPayloadError } from './errors/enqueue-errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from './option-checks.js';
 

@@ -1,4 +1,4 @@
-import { InvalidValueError } from './errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 
 /** Texts beside the payload, such as a trace or tenant id: name → value. */
 export type JobHeaders = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { InvalidValueError } from './errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 // Without : { } * ? [ ] \ and `: they move hash tags, turn into globs or break key listings.

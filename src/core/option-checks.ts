@@ -1,5 +1,5 @@
 import { parseDuration, type Duration } from './duration.js';
-import { InvalidValueError, UnknownOptionError } from './errors.js';
+import { InvalidValueError, UnknownOptionError } from './errors/option-errors.js';
 import { nearestName } from './nearest.js';
 
 /**

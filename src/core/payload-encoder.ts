@@ -1,5 +1,6 @@
 import { jsonCodec, type Codec, type CodecContext } from './codec.js';
-import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from './errors.js';
+import { InvalidPayloadError, PayloadTooLargeError } from './errors/enqueue-errors.js';
+import { ConfigurationError } from './errors/option-errors.js';
 import { findIssues, isSurelyFaithful } from './json-fidelity.js';
 import type { SchemaIssue } from './standard-schema.js';
 import { forget, isThenable } from './thenable.js';

@@ -1,4 +1,4 @@
-import { InvalidValueError } from './errors.js';
+import { InvalidValueError } from './errors/option-errors.js';
 
 /** What stands in place of a redacted value. */
 export const REDACTED = '[redacted]';

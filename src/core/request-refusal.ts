@@ -1,4 +1,4 @@
-import { BrokerRefusedError } from './errors.js';
+import { BrokerRefusedError } from './errors/store-errors.js';
 
 /**
  * A server or a proxy refused the request as such, mostly because it is too large: no script has begun, and a smaller request

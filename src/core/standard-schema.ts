@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
-import { ConfigurationError, describeValue } from './errors.js';
+import { describeValue } from './errors/described-value.js';
+import { ConfigurationError } from './errors/option-errors.js';
 import { isThenable } from './thenable.js';
 
 export type { StandardSchemaV1 };

@@ -1,4 +1,4 @@
-import { InvalidValueError, UnknownOptionError } from './errors.js';
+import { InvalidValueError, UnknownOptionError } from './errors/option-errors.js';
 
 /** Other queues take the name of the job first. */
 export const NAME_IS_AN_OPTION =

@@ -1,4 +1,5 @@
-import { ConfigurationError, describeValue } from '../core/errors.js';
+import { describeValue } from '../core/errors/described-value.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 
 /** The part of a standard decorator's second argument that says what it stands on. */
 interface StandardContext {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { describeMember, refuseStandardDecorator } from './decorator-mode.js';
 
 /**

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { checkKeyName } from '../core/names.js';
 import { getQueueToken } from '../core/constants.js';
 import { checkDecoratorCall, describeMember, refuseStandardDecorator } from './decorator-mode.js';

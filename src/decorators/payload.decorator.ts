@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
 import { checkDecoratorCall, describeMember } from './decorator-mode.js';
 import { onHandlerParameter } from './handler-parameter.js';

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { guidePage } from '../core/guide-page.js';
 import type { DeclaredDecorator } from '../decorators/append-metadata.js';
 import { MetadataAccessor, type CarriedMetadata, type Method } from './metadata-accessor.js';

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { ValidationPipe, type Type } from '@nestjs/common';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { MetadataAccessor, type ParameterMetadata } from './metadata-accessor.js';

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { guardLogger } from './guarded-logger.js';
 import { ClassReader } from './class-reader.js';

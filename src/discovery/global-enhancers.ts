@@ -1,6 +1,6 @@
 import { ValidationPipe } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import type { GlobalEnhancerKind } from '../options/options.js';
 
 /**

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';

@@ -9,7 +9,7 @@ import {
   type ExternalContextCreator,
 } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { showMembers } from '../core/shown-members.js';
 import type { Job } from '../core/job-view.js';
 import { validate, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';

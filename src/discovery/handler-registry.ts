@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { CRON_QUEUE } from '../core/constants.js';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { guardLogger } from './guarded-logger.js';
 import type { Handler } from '../core/handler.js';
 import { SETTLED_STATES, type RetentionRule, type RetentionRules } from '../core/job.js';

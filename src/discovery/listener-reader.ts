@@ -1,4 +1,4 @@
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { checkKeyName } from '../core/names.js';
 import { nearestName } from '../core/nearest.js';
 import { STORE_EVENT_NAMES, type StoreEventName } from '../core/ports/notices.js';

@@ -1,4 +1,5 @@
-import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
+import { describeValue } from '../core/errors/described-value.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { DEFINITION } from '../core/constants.js';
 import { checkJobName, checkKeyName, isKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';

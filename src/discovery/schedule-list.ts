@@ -1,4 +1,5 @@
-import { ConfigurationError, InvalidPayloadError, UnknownOptionError } from '../core/errors.js';
+import { InvalidPayloadError } from '../core/errors/enqueue-errors.js';
+import { ConfigurationError, UnknownOptionError } from '../core/errors/option-errors.js';
 import type { CronTick } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';

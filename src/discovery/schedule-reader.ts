@@ -1,4 +1,5 @@
-import { ConfigurationError, describeValue, InvalidValueError } from '../core/errors.js';
+import { describeValue } from '../core/errors/described-value.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { checkJobName, checkKeyName, checkScheduleName } from '../core/names.js';
 import { readBoolean, readOneOf, requireObject } from '../core/option-checks.js';
 import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';

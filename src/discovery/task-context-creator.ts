@@ -6,7 +6,7 @@ import {
   type NestContainer,
 } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { InvalidPayloadError } from '../core/errors.js';
+import { InvalidPayloadError } from '../core/errors/enqueue-errors.js';
 import { controlFlowOf, CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import type { SchemaIssue } from '../core/standard-schema.js';

@@ -1,4 +1,4 @@
-import { BrokerUnavailableError } from '../core/errors.js';
+import { BrokerUnavailableError } from '../core/errors/store-errors.js';
 import type { Connection, Unsubscribe } from '../core/ports/connection.js';
 import type { StoreFacts, StoreReport } from '../core/store-report.js';
 import type { Announcer } from './announcer.js';

@@ -1,5 +1,5 @@
 import type { Durability } from '../core/durability.js';
-import { UnsupportedError } from '../core/errors.js';
+import { UnsupportedError } from '../core/errors/store-errors.js';
 import type { EnqueueReceipt, Intake, NewJob } from '../core/ports/intake.js';
 import type { MemoryConnection } from './connection.js';
 import type { Inboxes } from './inboxes.js';

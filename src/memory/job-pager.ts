@@ -1,5 +1,5 @@
 import type { JobPage } from '../core/ports/curation.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { isSettled, type JobState } from '../core/job.js';
 import { viewOf } from './job-reader.js';
 import type { KeptJob } from './kept-job.js';

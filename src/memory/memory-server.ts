@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { Announcer } from './announcer.js';
 import { Inboxes } from './inboxes.js';
 import { WallClock } from './memory-clock.js';

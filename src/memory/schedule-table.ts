@@ -9,7 +9,7 @@ import type {
   ScheduleRun,
   StoredSchedule,
 } from '../core/ports/timetable.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { newKeptSchedule, replaceRule, viewOf, type KeptSchedule } from './kept-schedule.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { Ranking } from './ranking.js';

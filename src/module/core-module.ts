@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import type { Store } from '../core/ports/store.js';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { Explorer } from '../discovery/explorer.js';
 import { HandlerInvoker } from '../discovery/handler-invoker.js';

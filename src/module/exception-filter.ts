@@ -1,6 +1,7 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type HttpServer } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { ConfigurationError, TaskQueueError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
+import { TaskQueueError } from '../core/errors/task-queue-error.js';
 import { LogBudget } from '../core/log-budget.js';
 import { guardLogger } from '../discovery/guarded-logger.js';
 

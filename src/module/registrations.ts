@@ -1,5 +1,5 @@
 import type { ModulesContainer } from '@nestjs/core';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { checkKeyName } from '../core/names.js';
 import { QUEUE_REGISTRATIONS } from '../core/constants.js';
 import type { QueueRegistration } from './module-definition.js';

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { ConfigurationError } from '../core/errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { Queue } from '../queue/queue.js';
 import { QueueService } from '../queue/queue.service.js';

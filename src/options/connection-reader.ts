@@ -1,4 +1,4 @@
-import { ConfigurationError, InvalidValueError, UnknownOptionError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError, UnknownOptionError } from '../core/errors/option-errors.js';
 import { databaseOf, isGivenCluster, isGivenRedis } from '../core/given-client.js';
 import { checkKeyName } from '../core/names.js';
 import {

@@ -1,4 +1,4 @@
-import { ConfigurationError, InvalidValueError, UnknownOptionError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError, UnknownOptionError } from '../core/errors/option-errors.js';
 import { maskPassword } from '../core/mask-password.js';
 import { OTHER_NAMES, REDIS_OPTIONS } from './connection-options.js';
 

@@ -1,4 +1,4 @@
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { nearestName } from '../core/nearest.js';
 import { readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';

@@ -1,4 +1,4 @@
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { checkKeyName } from '../core/names.js';
 import { jsonCodec, type Codec } from '../core/codec.js';
 import { checkedCodec } from '../core/payload-encoder.js';

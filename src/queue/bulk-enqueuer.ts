@@ -1,12 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { NewJob } from '../core/ports/intake.js';
-import {
-  BulkTooLargeError,
-  InvalidPayloadError,
-  InvalidValueError,
-  TaskQueueError,
-  withItemIndex,
-} from '../core/errors.js';
+import { BulkTooLargeError, InvalidPayloadError } from '../core/errors/enqueue-errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
+import { TaskQueueError, withItemIndex } from '../core/errors/task-queue-error.js';
 import { readBoolean, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { readEnqueueOptions, type BulkJob } from './enqueue-options.js';

@@ -1,6 +1,6 @@
 import type { StoredJob } from '../core/ports/curation.js';
 import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
-import { JobNotFoundError, JobStateError } from '../core/errors.js';
+import { JobNotFoundError, JobStateError } from '../core/errors/job-errors.js';
 import { isStorableId } from './job-curator.js';
 import type { JobTest } from './job-filter.js';
 import { readEndDetail } from './job-record.js';

@@ -1,5 +1,5 @@
 import { parseDelay, type Duration } from '../core/duration.js';
-import { InvalidValueError, UnknownOptionError } from '../core/errors.js';
+import { InvalidValueError, UnknownOptionError } from '../core/errors/option-errors.js';
 import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
 import { refuseUndefined, requireObject } from '../core/option-checks.js';

@@ -2,7 +2,7 @@ import type { NewJob } from '../core/ports/intake.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
 import { mergeHeaders, packHeaders } from '../core/job-headers.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
 import type { EnqueueRequest } from './enqueue-options.js';
 import type { JobDefinition } from './job-definition.js';

@@ -1,5 +1,6 @@
 import type { CancelAnswer } from '../core/ports/curation.js';
-import { InvalidValueError, JobNotFoundError, JobStateError } from '../core/errors.js';
+import { JobNotFoundError, JobStateError } from '../core/errors/job-errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import type { JobState } from '../core/job.js';
 import type { QueueScope } from './queue-scope.js';
 

@@ -1,4 +1,4 @@
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkKeyName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';

@@ -1,6 +1,6 @@
 import type { StoredJob } from '../core/ports/curation.js';
 import type { Duration } from '../core/duration.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import type { JobState } from '../core/job.js';
 import { readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { JobRecord, readEndDetail } from './job-record.js';

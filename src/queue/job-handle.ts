@@ -1,7 +1,7 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { CancelAnswer, StoredJob } from '../core/ports/curation.js';
 import type { EnqueueReceipt } from '../core/ports/intake.js';
-import { JobNotFoundError } from '../core/errors.js';
+import { JobNotFoundError } from '../core/errors/job-errors.js';
 import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';

@@ -1,5 +1,5 @@
 import { openCursor, sealCursor } from '../core/cursor.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { JOB_STATES, type JobState } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../options/defaults.js';

@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import { UnknownJobNameError } from '../core/errors.js';
+import { UnknownJobNameError } from '../core/errors/enqueue-errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
 import { namesOfDefinitions } from './job-definition.js';
 import type { KnownQueues } from './known-queues.js';

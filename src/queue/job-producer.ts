@@ -2,11 +2,11 @@ import type { StoredJob } from '../core/ports/curation.js';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { strongestOf } from '../core/durability.js';
 import {
-  ConfigurationError,
   DurabilityUnconfirmedError,
   EnqueueOutcomeUnknownError,
   InvalidPayloadError,
-} from '../core/errors.js';
+} from '../core/errors/enqueue-errors.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { validate, type SchemaIssue, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import type { EnqueueRequest } from './enqueue-options.js';

@@ -6,7 +6,7 @@ import {
   JobNotFoundError,
   ResultTimeoutError,
   UnreadableRecordError,
-} from '../core/errors.js';
+} from '../core/errors/job-errors.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { readEndDetail, type JobRecord } from './job-record.js';

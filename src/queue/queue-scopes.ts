@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import { InvalidValueError, UnknownQueueError } from '../core/errors.js';
+import { UnknownQueueError } from '../core/errors/enqueue-errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { layerJobOptions } from '../options/job-options-reader.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { isJobDefinition, type JobDefinition } from './job-definition.js';

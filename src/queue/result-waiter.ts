@@ -3,7 +3,7 @@ import type { StoredJob } from '../core/ports/curation.js';
 import type { SettledNotice } from '../core/ports/notices.js';
 import type { Notices } from '../core/ports/notices.js';
 import { decodeSettledLine, splitRecord, type SettledLine } from '../core/envelope.js';
-import { BrokerUnavailableError } from '../core/errors.js';
+import { BrokerUnavailableError } from '../core/errors/store-errors.js';
 import { isSettled } from '../core/job.js';
 
 /** How a wait ended: the job's end, or why there is none to tell. */

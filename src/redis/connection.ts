@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { BrokerUnavailableError } from '../core/errors.js';
+import { BrokerUnavailableError } from '../core/errors/store-errors.js';
 import type { Connection, StoreCapabilities } from '../core/ports/connection.js';
 import type { StoreFacts, StoreReport } from '../core/store-report.js';
 import type { RedisStoreOptions } from './store-options.js';

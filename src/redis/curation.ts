@@ -1,5 +1,5 @@
 import { decodeEnvelope } from '../core/envelope.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 import { JOB_STATES, type JobState } from '../core/job.js';
 import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
 import type { Duties } from '../core/ports/duties.js';

@@ -1,7 +1,8 @@
 import type { Cluster } from 'ioredis';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { confirmationsOf, type Durability } from '../core/durability.js';
-import { BrokerUnavailableError, DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
+import { BrokerUnavailableError } from '../core/errors/store-errors.js';
 import { nextTick } from '../core/real-timers.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Link } from './wire/link.js';

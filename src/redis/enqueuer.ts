@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
-import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../core/errors.js';
+import { EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors/store-errors.js';
 import type { JobState } from '../core/job.js';
 import { nextTick } from '../core/real-timers.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';

@@ -1,7 +1,7 @@
 import type { QueueKeys } from './keys.js';
 import type { Link } from './wire/link.js';
 import type { Script } from './wire/script-library.js';
-import { IncompatibleStoreError } from '../core/errors.js';
+import { IncompatibleStoreError } from '../core/errors/store-errors.js';
 
 /** Numbers of a block: two base-36 digits behind the block's own eight. */
 export const BLOCK_SIZE = 1296;

@@ -1,5 +1,5 @@
 import type { HeldJob } from '../core/ports/worker-store.js';
-import { BrokerRefusedError } from '../core/errors.js';
+import { BrokerRefusedError } from '../core/errors/store-errors.js';
 
 /** After a repair that was refused as well, the next one waits this long. */
 const PAUSE_MS = 1000;

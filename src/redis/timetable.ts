@@ -1,4 +1,5 @@
-import { BrokerUnavailableError, InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
+import { BrokerUnavailableError, type BrokerRefusedError } from '../core/errors/store-errors.js';
 import type { EnqueueReceipt } from '../core/ports/intake.js';
 import type {
   AnnouncedSchedule,

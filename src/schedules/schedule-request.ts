@@ -1,5 +1,5 @@
 import type { Duration } from '../core/duration.js';
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { mergeHeaders } from '../core/job-headers.js';
 import { checkJobName, checkScheduleName } from '../core/names.js';
 import { requireObject } from '../core/option-checks.js';

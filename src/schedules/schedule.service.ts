@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { StoredSchedule } from '../core/ports/timetable.js';
 import { openCursor, sealCursor } from '../core/cursor.js';
-import { InvalidPayloadError } from '../core/errors.js';
+import { InvalidPayloadError } from '../core/errors/enqueue-errors.js';
 import type { CronTick } from '../core/job-view.js';
 import { checkScheduleName } from '../core/names.js';
 import { readCount, refuseUnknownKeys, requireObject } from '../core/option-checks.js';

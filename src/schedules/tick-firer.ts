@@ -1,5 +1,5 @@
 import type { DueSchedule, DueSchedules, FireAnswer, ScheduleFire, Timetable } from '../core/ports/timetable.js';
-import type { BrokerRefusedError } from '../core/errors.js';
+import type { BrokerRefusedError } from '../core/errors/store-errors.js';
 import type { JobMaking } from './rule/schedule.js';
 import type { DutyLogger } from '../duties/duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';

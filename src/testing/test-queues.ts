@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import type { Store } from '../core/ports/store.js';
-import { ConfigurationError, InvalidValueError } from '../core/errors.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
 import { MovableClock } from '../memory/memory-clock.js';

@@ -1,7 +1,7 @@
 import { IntrinsicException } from '@nestjs/common';
 import { CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
 import { parseDelay, type Duration } from '../core/duration.js';
-import { InvalidValueError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
 
 // Nest logs every error that leaves a handler unless it is intrinsic: these three are answers, not accidents.
 

@@ -4,7 +4,7 @@ import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/ports/worker-store.js';
 import type { Codec } from '../core/codec.js';
 import { decodeEnvelope, encodeFailed, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
-import { describeValue } from '../core/errors.js';
+import { describeValue } from '../core/errors/described-value.js';
 import { controlFlowOf } from '../core/handler.js';
 import {
   type DeadReason,

@@ -1,7 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import type { RunReport, WorkerSession } from '../core/ports/worker-store.js';
 import type { Codec } from '../core/codec.js';
-import { InvalidValueError, type BrokerRefusedError } from '../core/errors.js';
+import { InvalidValueError } from '../core/errors/option-errors.js';
+import type { BrokerRefusedError } from '../core/errors/store-errors.js';
 import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { refusesRequest } from '../core/request-refusal.js';

@@ -4,7 +4,7 @@ import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { Baggable } from '../core/bag.js';
 import type { Token } from '../core/ports/worker-store.js';
 import type { Envelope } from '../core/envelope.js';
-import { RunAbortedError } from '../core/errors.js';
+import { RunAbortedError } from '../core/errors/job-errors.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import { openScope } from '../core/own-scope.js';

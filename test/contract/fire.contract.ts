@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FireAnswer, ScheduleFire } from '../../src/core/ports/timetable.js';
-import type { BrokerRefusedError } from '../../src/core/errors.js';
+import type { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 import { fireNext, fireOf, MINUTE, rule, seedDue, storedOf, tickJob } from './schedule-seeds.js';
 

@@ -6,7 +6,7 @@ import type {
   ScheduledJob,
   StoredSchedule,
 } from '../../src/core/ports/timetable.js';
-import type { BrokerRefusedError } from '../../src/core/errors.js';
+import type { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import { QUEUE, type StoreDriver } from './store-driver.js';
 
 export const MINUTE = 60_000;

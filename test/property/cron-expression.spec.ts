@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
-import { InvalidCronError } from '../../src/core/errors.js';
+import { InvalidCronError } from '../../src/core/errors/option-errors.js';
 import { offsetsOf, ticksByMinute, type MinuteRule } from '../support/minute-oracle.js';
 
 /** Raise them for a thorough run, such as `CRON_RUNS=10000`. */

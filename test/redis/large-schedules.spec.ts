@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Store } from '../../src/core/ports/store.js';
 import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
-import { BrokerRefusedError } from '../../src/core/errors.js';
+import { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import type { RedisStore } from '../../src/redis/redis-store.js';
 import { Scheduler } from '../../src/schedules/scheduler.js';
 import { QUEUE } from '../contract/store-driver.js';

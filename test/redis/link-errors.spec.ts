@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors/store-errors.js';
 import { Connector } from '../../src/redis/wire/connector.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { ReplyLostError } from '../../src/redis/wire/store-errors.js';

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { CallOutcomeUnknownError, EnqueueOutcomeUnknownError, TaskQueueError } from '../../src/core/errors.js';
+import { EnqueueOutcomeUnknownError } from '../../src/core/errors/enqueue-errors.js';
+import { CallOutcomeUnknownError } from '../../src/core/errors/store-errors.js';
+import { TaskQueueError } from '../../src/core/errors/task-queue-error.js';
 import { ScheduleNotFoundError } from '../../src/schedules/rule/schedule-errors.js';
 import { QueueService } from '../../src/queue/queue.service.js';
 import { ScheduleService } from '../../src/schedules/schedule.service.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { TaskQueueError } from '../../src/core/errors.js';
+import type { TaskQueueError } from '../../src/core/errors/task-queue-error.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { NumberedCaller, type Subject } from '../../src/redis/wire/numbered-caller.js';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { describeValue } from '../../src/core/errors.js';
+import { describeValue } from '../../src/core/errors/described-value.js';
 import { maskPassword } from '../../src/core/mask-password.js';
 import { CLUSTER_OPTIONS, REDIS_OPTIONS, SAME_ANYWAY } from '../../src/options/connection-options.js';
 import { readConnection } from '../../src/options/connection-reader.js';

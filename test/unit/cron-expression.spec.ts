@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
-import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
+import { InvalidCronError, InvalidValueError } from '../../src/core/errors/option-errors.js';
 
 const iso = (ms: number | undefined) =>
   ms === undefined ? undefined : new Date(ms).toISOString().replace('.000Z', 'Z');

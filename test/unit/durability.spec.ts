@@ -3,7 +3,7 @@ import { knownQueues } from '../support/known-queues.js';
 import type { NewJob } from '../../src/core/ports/intake.js';
 import type { Store } from '../../src/core/ports/store.js';
 import { strongestOf, type Durability } from '../../src/core/durability.js';
-import { DurabilityUnconfirmedError } from '../../src/core/errors.js';
+import { DurabilityUnconfirmedError } from '../../src/core/errors/enqueue-errors.js';
 import { readProcessor } from '../../src/discovery/processor-reader.js';
 import { defineJob } from '../../src/queue/job-definition.js';
 import { JobHandle } from '../../src/queue/job-handle.js';

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { BrokerRefusedError, BrokerUnavailableError, EnqueueOutcomeUnknownError } from '../../src/core/errors.js';
+import { EnqueueOutcomeUnknownError } from '../../src/core/errors/enqueue-errors.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../../src/core/errors/store-errors.js';
 import { Enqueuer } from '../../src/redis/enqueuer.js';
 import type { JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CronExpression } from '../../src/schedules/rule/cron-expression.js';
-import { InvalidValueError, UnknownOptionError } from '../../src/core/errors.js';
+import { InvalidValueError, UnknownOptionError } from '../../src/core/errors/option-errors.js';
 import { every, type EveryOptions } from '../../src/schedules/rule/every.js';
 
 describe('every()', () => {

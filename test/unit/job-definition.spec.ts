@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { InvalidValueError, UnknownOptionError } from '../../src/core/errors.js';
+import { InvalidValueError, UnknownOptionError } from '../../src/core/errors/option-errors.js';
 import { defineJob, isJobDefinition } from '../../src/queue/job-definition.js';
 
 describe('defineJob', () => {

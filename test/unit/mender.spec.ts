@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BrokerRefusedError } from '../../src/core/errors.js';
+import { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import { Mender } from '../../src/redis/mender.js';
 
 const REFUSAL = new BrokerRefusedError('NOPERM', 'Permit it.', { cause: new Error('NOPERM … script: 1') });

@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import type { Codec } from '../../src/core/codec.js';
 import { jsonCodec } from '../../src/core/codec.js';
-import { ConfigurationError, InvalidPayloadError, PayloadTooLargeError } from '../../src/core/errors.js';
+import { InvalidPayloadError, PayloadTooLargeError } from '../../src/core/errors/enqueue-errors.js';
+import { ConfigurationError } from '../../src/core/errors/option-errors.js';
 import { encodeOutput, encodePayload } from '../../src/core/payload-encoder.js';
 
 const encode = (value: unknown, limit = 262_144, codec: Codec = jsonCodec) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidCronError, InvalidValueError } from '../../src/core/errors.js';
+import { InvalidCronError, InvalidValueError } from '../../src/core/errors/option-errors.js';
 import {
   readScheduleTiming,
   type ScheduleTimingOptions,

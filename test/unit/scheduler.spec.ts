@@ -4,12 +4,9 @@ import type { Store } from '../../src/core/ports/store.js';
 import type { StoredSchedule, Timetable } from '../../src/core/ports/timetable.js';
 import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
-import {
-  BrokerUnavailableError,
-  InvalidPayloadError,
-  InvalidValueError,
-  PayloadTooLargeError,
-} from '../../src/core/errors.js';
+import { InvalidPayloadError, PayloadTooLargeError } from '../../src/core/errors/enqueue-errors.js';
+import { InvalidValueError } from '../../src/core/errors/option-errors.js';
+import { BrokerUnavailableError } from '../../src/core/errors/store-errors.js';
 import { Schedule } from '../../src/schedules/rule/schedule.js';
 import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';

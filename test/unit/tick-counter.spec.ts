@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidValueError } from '../../src/core/errors.js';
+import { InvalidValueError } from '../../src/core/errors/option-errors.js';
 import type { ScheduleRule } from '../../src/schedules/rule/declaration.js';
 import { MOST_MISSED, tickCounterOf } from '../../src/schedules/rule/tick-counter.js';
 

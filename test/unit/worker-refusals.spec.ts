@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors/store-errors.js';
 import { ScriptedWorker, type OpenTurn } from '../support/scripted-worker.js';
 
 const TOO_LARGE = new BrokerRefusedError('ERR', 'max request size exceeded.');

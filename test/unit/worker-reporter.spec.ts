@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { HeldJob, RunReport, WorkerSession } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
-import { BrokerRefusedError } from '../../src/core/errors.js';
+import { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import { Reporter } from '../../src/worker/reporter.js';
 import type { RunningJob } from '../../src/worker/running-job.js';
 import { RecordingLogger } from '../support/recording-logger.js';

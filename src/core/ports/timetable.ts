@@ -1,4 +1,4 @@
-import type { BrokerRefusedError } from '../errors.js';
+import type { BrokerRefusedError } from '../errors/store-errors.js';
 import type { EnqueueReceipt } from './intake.js';
 
 /** A paused or ended schedule has no tick to come; only `active` ones fire. */

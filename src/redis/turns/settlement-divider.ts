@@ -1,5 +1,5 @@
 import type { Settlement } from '../../core/ports/worker-store.js';
-import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors/store-errors.js';
 import type { DeadReason, RetentionRule } from '../../core/job.js';
 
 /** Words of a server that say something of itself, its user or its keys: every call hears them, and waiting is right. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { BrokerUnavailableError, type TaskQueueError } from '../../core/errors.js';
+import { BrokerUnavailableError } from '../../core/errors/store-errors.js';
+import type { TaskQueueError } from '../../core/errors/task-queue-error.js';
 import type { Client } from './link.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';

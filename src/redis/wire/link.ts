@@ -1,7 +1,7 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
 import { awakeTimeout } from './awake-timer.js';
 import { Bag, type Baggable } from '../../core/bag.js';
-import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors/store-errors.js';
 import { connectionTo, nodeOfKey, nodeOfSlot, servesSlots } from './cluster-nodes.js';
 import { Need, type OutageReport } from './outage-report.js';
 import { needsMemory, type Script, type ScriptCall } from './script-library.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { BrokerUnavailableError, CallOutcomeUnknownError } from '../../core/errors.js';
+import { BrokerUnavailableError, CallOutcomeUnknownError } from '../../core/errors/store-errors.js';
 import type { QueueKeys } from '../keys.js';
 import type { Link } from './link.js';
 import type { Script } from './script-library.js';

@@ -3,7 +3,7 @@ import {
   BrokerUnavailableError,
   CallOutcomeUnknownError,
   StoreFullError,
-} from '../../core/errors.js';
+} from '../../core/errors/store-errors.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 
 /** Words of a server that cannot serve anybody, or takes no writes. What only one call meets is its caller's alone. */

@@ -1,5 +1,5 @@
 import type { StoreFacts } from '../../core/store-report.js';
-import { IncompatibleStoreError, UnsupportedError } from '../../core/errors.js';
+import { IncompatibleStoreError, UnsupportedError } from '../../core/errors/store-errors.js';
 
 /** What INFO says, read without CONFIG, which is often not permitted. */
 export function readServerFacts(info: string, mode: 'standalone' | 'cluster' | 'sentinel'): StoreFacts {

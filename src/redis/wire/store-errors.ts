@@ -1,4 +1,4 @@
-import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../core/errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../core/errors/store-errors.js';
 import { readRefusal, wordsOf } from './refusals.js';
 import type { Script } from './script-library.js';
 

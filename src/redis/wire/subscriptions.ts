@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Redis, Cluster } from 'ioredis';
 import { withinAwake } from './awake-timer.js';
 import type { Unsubscribe } from '../../core/ports/connection.js';
-import { BrokerUnavailableError } from '../../core/errors.js';
+import { BrokerUnavailableError } from '../../core/errors/store-errors.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';
 

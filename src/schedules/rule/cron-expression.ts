@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import { faultOf } from './cron-entry.js';
-import { describeValue, InvalidCronError } from '../../core/errors.js';
+import { describeValue } from '../../core/errors/described-value.js';
+import { InvalidCronError } from '../../core/errors/option-errors.js';
 import { expandHashed, isHashed } from './hashed-field.js';
 import { MidnightGap } from './midnight-gap.js';
 import { nearestName } from '../../core/nearest.js';

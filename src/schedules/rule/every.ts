@@ -1,4 +1,4 @@
-import { InvalidValueError } from '../../core/errors.js';
+import { InvalidValueError } from '../../core/errors/option-errors.js';
 import { nearestName } from '../../core/nearest.js';
 import { refuseUnknownKeys, requireObject } from '../../core/option-checks.js';
 

@@ -1,4 +1,4 @@
-import { TaskQueueError } from '../../core/errors.js';
+import { TaskQueueError } from '../../core/errors/task-queue-error.js';
 
 /** No schedule of that name is stored in the queue: it never was, was removed, or lives in each process (`scope: 'instance'`). */
 export class ScheduleNotFoundError extends TaskQueueError {

@@ -1,5 +1,5 @@
 import { CronExpression } from './cron-expression.js';
-import { InvalidValueError } from '../../core/errors.js';
+import { InvalidValueError } from '../../core/errors/option-errors.js';
 import type { ScheduleRule, ScheduleTiming } from './declaration.js';
 
 /** A count of missed ticks stops here: an every-second schedule that was away for a week must not cost seconds. */

@@ -1,4 +1,4 @@
-import { InvalidValueError } from '../../core/errors.js';
+import { InvalidValueError } from '../../core/errors/option-errors.js';
 import { nearestName } from '../../core/nearest.js';
 
 /** An offset in place of a zone; not every Node that this package runs on reads them, so none is asked to. */

@@ -1,6 +1,6 @@
 import { CronExpression } from './cron-expression.js';
 import type { Duration } from '../../core/duration.js';
-import { InvalidCronError, InvalidValueError } from '../../core/errors.js';
+import { InvalidCronError, InvalidValueError } from '../../core/errors/option-errors.js';
 import { readBoolean, readCount, readMs, readOneOf } from '../../core/option-checks.js';
 import type { MissedRule, ScheduleRule, ScheduleTiming } from './declaration.js';
 import type { Overlap } from '../../core/ports/timetable.js';
