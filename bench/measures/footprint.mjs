@@ -4,6 +4,8 @@ import { nowUs, quantiles, round } from '../gauges.mjs';
 
 const HOUR_MS = 3_600_000;
 const MB = 1024 * 1024;
+/** What a start leaves to be done: garbage, timers that run for some seconds behind the last job. */
+const SETTLE_MS = 15_000;
 
 export async function memory(stage) {
   const { jobs, concurrency } = stage.params;
@@ -35,7 +37,7 @@ export async function idle(stage) {
   const done = host.reached(1);
   await host.start();
   await done;
-  await sleep(1500);
+  await sleep(SETTLE_MS);
   const monitor = await stage.admin.monitor();
   let sent = 0;
   // Commands inside scripts are not sent by anybody, and ours do not count.

@@ -3,7 +3,7 @@ import type { RetentionRules } from '../core/job.js';
 import type { DutyLogger } from './duty-logger.js';
 
 /** Settling trims as it goes; the janitor comes for what grew old, and for what a lowered limit leaves behind. */
-const TRIM_EVERY_MS = 30_000;
+const TRIM_EVERY_MS = 60_000;
 /** Steps of one turn: what is left after them waits a second, so that a huge backlog never occupies the store. */
 const STEPS = 100;
 const REST_MS = 1000;

@@ -6,7 +6,7 @@ import { OutageLog } from './outage-log.js';
 import { OwnTrimmer, type OwnRuleOf } from './own-trimmer.js';
 import { PeriodicLoop, UNTIL_WOKEN } from './periodic-loop.js';
 import { Promoter } from './promoter.js';
-import { Reclaimer, type ReclaimedQueue, type ScanListener } from './reclaimer.js';
+import { Reclaimer, SCAN_JITTER, type ReclaimedQueue, type ScanListener } from './reclaimer.js';
 
 export interface MaintainedQueue extends ReclaimedQueue {
   retention: RetentionRules;
@@ -58,12 +58,13 @@ export class Maintenance {
     const isStopping = () => this.stopping;
     const reclaimer = new Reclaimer(duties, new Promoter(duties), logger, onBacklog, onScan);
     const janitor = new Janitor(duties, logger);
-    const loop = (name: string, step: () => Promise<number>) => new PeriodicLoop({ name, step, outages, random });
+    const loop = (name: string, step: () => Promise<number>, jitter?: number) =>
+      new PeriodicLoop({ name, step, jitter, outages, random });
     const { ownRuleOf } = rest;
     this.loopsOf = (queue) => {
       const trimmer = ownRuleOf && new OwnTrimmer(duties, queue.name, ownRuleOf);
       return {
-        scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping)),
+        scan: loop(`reclaimer of "${queue.name}"`, () => reclaimer.scan(queue, isStopping), SCAN_JITTER),
         trim: loop(`janitor of "${queue.name}"`, () => janitor.trim(queue.name, queue.retention, isStopping)),
         own: trimmer && loop(`own retention of "${queue.name}"`, () => trimmer.trim(isStopping)),
         hasOwnRules: queue.hasOwnRules === true,

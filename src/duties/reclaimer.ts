@@ -5,8 +5,12 @@ import type { Promoter } from './promoter.js';
 
 /** While anything is in flight: a crash must be repaired within 10 s, of which the lease takes 8. */
 const BUSY_SCAN_MS = 1000;
-/** With 20 % of jitter still less than half a lease: a longer gap would be taken for an outage and grant a grace. */
-const IDLE_SCAN_MS = 3000;
+/** Nobody's lease can have run out before the next scan: the jobs that are reserved meanwhile have whole ones. */
+const IDLE_SCAN_MS = 5000;
+/** With its jitter still less than three quarters of a lease: a longer gap would be taken for an outage and grant a grace. */
+const IDLE_SHARE_OF_LEASE = 0.65;
+/** Of both delays. */
+export const SCAN_JITTER = 0.1;
 const IDS_IN_LOG = 10;
 
 export interface ReclaimedQueue {
@@ -44,8 +48,10 @@ export class Reclaimer {
     const promoted = await this.promoter.catchUp(queue, reply, isStopping);
     const isDue = reply.nextDueAt !== undefined && reply.nextDueAt <= reply.now;
     if (reply.ready > 0 || isDue || promoted > 0 || reply.parked > 0) this.onBacklog(queue, reply);
-    // A lease shorter than the default shortens the scan, too, or every scan would be a gap of more than half a lease.
-    return reply.inflight > 0 ? Math.min(BUSY_SCAN_MS, leaseMs / 4) : Math.min(IDLE_SCAN_MS, leaseMs * 0.375);
+    // A lease shorter than the default shortens the scan, too, or every scan would be a gap that passes for an outage.
+    return reply.inflight > 0
+      ? Math.min(BUSY_SCAN_MS, leaseMs / 4)
+      : Math.min(IDLE_SCAN_MS, leaseMs * IDLE_SHARE_OF_LEASE);
   }
 
   private tellPoisoned(queue: string, ids: readonly string[]): void {

@@ -65,6 +65,8 @@ export class MemoryQueue {
   paused = false;
   /** Of the reclaim scan, in the clock's `movedMs`. */
   seenAt: number | undefined;
+  /** Nothing was in flight then. */
+  wasQuiet = false;
   graceUntil = 0;
   fence = 0;
   /** Who may let its jobs end to take a suspect alone, and until when. */
@@ -236,9 +238,11 @@ export class MemoryQueue {
   /** As scripts/lib/witness.lua: after a gap in which nobody looked, no lease counts for a whole one. */
   witness(leaseMs: number): void {
     const { movedMs } = this.clock;
-    const wasAway = this.seenAt === undefined || movedMs - this.seenAt > leaseMs / 2;
+    const longest = this.wasQuiet ? (leaseMs * 3) / 4 : leaseMs / 2;
+    const wasAway = this.seenAt === undefined || movedMs - this.seenAt > longest;
     if (this.active.size > 0 && wasAway) this.graceUntil = movedMs + leaseMs;
     this.seenAt = movedMs;
+    this.wasQuiet = this.active.size === 0;
   }
 
   /** Active jobs of a worker, oldest first. */

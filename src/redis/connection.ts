@@ -172,7 +172,9 @@ export class ServerConnection implements Connection {
       this.subscriptions = new Subscriptions(this.connector.connect('subscriber'), commandTimeoutMs, (event, reason) =>
         onConnection?.(event, reason === '' ? place : `${place}: ${reason}`),
       );
-      this.subscriptions.watch();
+      const { watch } = this;
+      watch?.stop();
+      this.subscriptions.watch(() => void watch?.look());
     }
     return this.subscriptions;
   }

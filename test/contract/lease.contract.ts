@@ -222,10 +222,32 @@ export function leaseContract(use: () => StoreDriver): void {
 
   it('grants no grace for a gap of half a lease', async () => {
     const driver = use();
-    await driver.scan();
     await driver.start('w1');
+    await driver.scan();
     await driver.advance(LEASE_MS / 2);
     await driver.scan();
+    await driver.advance(LEASE_MS / 2);
+    expect((await driver.scan()).reclaimed).toBe(1);
+  });
+
+  it('grants no grace for a gap of three quarters of a lease that began while nothing was in flight', async () => {
+    const driver = use();
+    await driver.scan();
+    await driver.start('w1');
+    await driver.advance((LEASE_MS * 3) / 4);
+    await driver.scan();
+    await driver.advance(LEASE_MS / 4);
+    expect((await driver.scan()).reclaimed).toBe(1);
+  });
+
+  it('grants the grace for a longer gap, also where nothing was in flight when it began', async () => {
+    const driver = use();
+    await driver.scan();
+    await driver.start('w1');
+    await driver.advance((LEASE_MS * 3) / 4 + 1);
+    await driver.scan();
+    await driver.advance(LEASE_MS / 2);
+    expect((await driver.scan()).reclaimed).toBe(0);
     await driver.advance(LEASE_MS / 2);
     expect((await driver.scan()).reclaimed).toBe(1);
   });
@@ -247,8 +269,8 @@ export function leaseContract(use: () => StoreDriver): void {
 
   it('does not take a beat or a reservation for a scan', async () => {
     const driver = use();
-    await driver.scan();
     await driver.start('w1');
+    await driver.scan();
     await driver.advance(LEASE_MS / 2 + 1);
     await driver.store.workers.beat(QUEUE, 'w2', LEASE_MS);
     await driver.reserve('w2');

@@ -59,6 +59,7 @@ export class QueueModel extends ModelState {
   fence = 0;
   largestTurn = 0;
   private seenAt: number | undefined;
+  private wasQuiet = false;
   private graceUntil = 0;
 
   // ---------------------------------------------------------------- enqueue
@@ -288,9 +289,11 @@ export class QueueModel extends ModelState {
 
   private witness(leaseMs: number): void {
     const running = this.inState('active').length > 0;
-    const wasAway = this.seenAt === undefined || this.now - this.seenAt > leaseMs / 2;
+    const longest = this.wasQuiet ? (leaseMs * 3) / 4 : leaseMs / 2;
+    const wasAway = this.seenAt === undefined || this.now - this.seenAt > longest;
     if (running && wasAway) this.graceUntil = this.now + leaseMs;
     this.seenAt = this.now;
+    this.wasQuiet = !running;
   }
 
   /** One step: the worker whose lease ran out first. */

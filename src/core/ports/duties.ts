@@ -6,7 +6,8 @@ export interface Duties {
   promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }>;
   /**
    * Returns the jobs of workers whose lease ran out: ready at the front, or dead as `poison` at the third crash.
-   * A gap in scans of more than half a lease means the store was away: nothing is reclaimed for one lease.
+   * A gap in scans of more than half a lease means the store was away: nothing is reclaimed for one lease. Where nothing was in
+   * flight at its beginning, that is more than three quarters.
    */
   reclaim(queue: string, leaseMs: number): Promise<ReclaimReply>;
   /** Trims settled jobs over their limits and forgets old call records, one bounded step. */

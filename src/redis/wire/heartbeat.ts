@@ -2,6 +2,7 @@ import { getDefaultResultOrder } from 'node:dns';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import type { BeatReply, Heartbeat, HeartbeatPlan } from '../../core/ports/worker-store.js';
+import { setInterval } from '../../core/real-timers.js';
 import type { RedisConnection } from './connector.js';
 import { HEARTBEAT_CODE } from './heartbeat-code.js';
 import type { Script } from './script-library.js';
@@ -29,9 +30,17 @@ export interface NetworkDefaults {
   tlsMax: typeof tls.DEFAULT_MAX_VERSION;
 }
 
+/**
+ * What the thread is told later: from `work` on it beats for what is held, until `rest`. An idle process has no timer of a
+ * heartbeat, in neither thread.
+ */
+export type HeartbeatOrder = 'work' | 'rest' | 'stop';
+
 export type HeartbeatMessage = ({ type: 'beat'; queue: string } & BeatReply) | { type: 'stalled'; forMs: number };
 
 const TICK_MS = 500;
+/** Ticks without a held job before both threads rest: a message each time, so not between one job and the next. */
+const TICKS_UNTIL_REST = 20;
 /** V8 lets a thread that loads modules take 16 MB for short-lived objects, and keeps what it took: a clock needs none of it. */
 const YOUNG_GENERATION_MB = 2;
 
@@ -42,7 +51,9 @@ export class HeartbeatThread implements Heartbeat {
   private failure: Error | undefined;
   private flags = new Int32Array(new SharedArrayBuffer(0));
   private slotOf: ReadonlyMap<string, number> = new Map();
+  private ticks = new Int32Array(new SharedArrayBuffer(0));
   private ticker: NodeJS.Timeout | undefined;
+  private ticksUntilRest = TICKS_UNTIL_REST;
   private telling: NodeJS.Immediate | undefined;
   private stopping: Promise<void> | undefined;
 
@@ -75,11 +86,9 @@ export class HeartbeatThread implements Heartbeat {
     const { worker, stallLimitMs, leases } = plan;
     const slots = new SharedArrayBuffer(4 * leases.length);
     const loop = new SharedArrayBuffer(4);
-    const ticks = new Int32Array(loop);
+    this.ticks = new Int32Array(loop);
     this.flags = new Int32Array(slots);
     this.slotOf = new Map(leases.map(({ queue }, slot) => [queue, slot]));
-    this.ticker = setInterval(() => Atomics.add(ticks, 0, 1), TICK_MS);
-    this.ticker.unref();
     const { thread } = this;
     thread?.on('message', (message: HeartbeatMessage) => {
       if (message.type === 'beat') plan.onBeat(message.queue, message);
@@ -98,6 +107,7 @@ export class HeartbeatThread implements Heartbeat {
 
   holds(queue: string, holding: boolean): void {
     Atomics.store(this.flags, this.slotOf.get(queue) as number, holding ? 1 : 0);
+    if (holding && this.ticker === undefined && this.stopping === undefined) this.work();
   }
 
   /** Once: a second end would take the listener away that the first one waits for. */
@@ -105,12 +115,33 @@ export class HeartbeatThread implements Heartbeat {
     return (this.stopping ??= this.end());
   }
 
+  private work(): void {
+    this.order('work');
+    this.ticksUntilRest = TICKS_UNTIL_REST;
+    this.tick();
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.ticker.unref();
+  }
+
+  private tick(): void {
+    Atomics.add(this.ticks, 0, 1);
+    this.ticksUntilRest = this.flags.includes(1) ? TICKS_UNTIL_REST : this.ticksUntilRest - 1;
+    if (this.ticksUntilRest > 0) return;
+    clearInterval(this.ticker);
+    this.ticker = undefined;
+    this.order('rest');
+  }
+
+  private order(order: HeartbeatOrder): void {
+    this.thread?.postMessage(order);
+  }
+
   private async end(): Promise<void> {
     clearInterval(this.ticker);
     clearImmediate(this.telling);
     // It may be failing this very moment: an error that nobody listens to would end the process.
     this.thread?.removeAllListeners().on('error', () => {});
-    this.thread?.postMessage('stop');
+    this.order('stop');
     await this.thread?.terminate();
   }
 }

@@ -1,13 +1,16 @@
 import { setDefaultResultOrder } from 'node:dns';
 import tls from 'node:tls';
 import { parentPort } from 'node:worker_threads';
-import type { HeartbeatData, HeartbeatMessage } from './heartbeat.js';
+import type { HeartbeatData, HeartbeatMessage, HeartbeatOrder } from './heartbeat.js';
 import type { Link } from './link.js';
 
 // The thread that keeps the leases of a process alive while a handler blocks its main loop: a clock, a connection of
 // its own, and nothing else. It stops once the main loop has stood still for too long: such a process is as good as dead.
 
 let link: Promise<Link> | undefined;
+/** One a lease, while the process holds jobs or lately did. */
+let timers: NodeJS.Timeout[] = [];
+let startTimers = () => {};
 
 /** The client is loaded and connected for the first beat: most workers settle long before one is due. */
 async function connect({ connection, prefix, timeoutMs, connectTimeoutMs, network }: HeartbeatData): Promise<Link> {
@@ -48,9 +51,9 @@ function begin(data: HeartbeatData): void {
   const { worker, beat, leases, slots, loop, stallLimitMs } = data;
   const flags = new Int32Array(slots);
   const loopIsAlive = watchLoop(loop, stallLimitMs);
-  leases.forEach(({ queue, keys, leaseMs }, slot) => {
+  const starts = leases.map(({ queue, keys, leaseMs }, slot) => {
     let beating = false;
-    const timer = setInterval(() => {
+    const beatOnce = () => {
       if (!loopIsAlive() || beating || Atomics.load(flags, slot) === 0) return;
       beating = true;
       if (link === undefined) {
@@ -71,13 +74,29 @@ function begin(data: HeartbeatData): void {
         .finally(() => {
           beating = false;
         });
-    }, leaseMs / 4);
-    timer.unref();
+    };
+    return () => setInterval(beatOnce, leaseMs / 4).unref();
   });
+  startTimers = () => {
+    timers = starts.map((start) => start());
+  };
 }
 
-parentPort?.on('message', (message: HeartbeatData | 'stop') => {
-  if (message !== 'stop') return begin(message);
-  void link?.then((opened) => opened.close());
-  parentPort?.close();
+function rest(): void {
+  for (const timer of timers) clearInterval(timer);
+  timers = [];
+}
+
+parentPort?.on('message', (message: HeartbeatData | HeartbeatOrder) => {
+  switch (message) {
+    case 'work':
+      return startTimers();
+    case 'rest':
+      return rest();
+    case 'stop':
+      void link?.then((opened) => opened.close());
+      return parentPort?.close();
+    default:
+      return begin(message);
+  }
 });

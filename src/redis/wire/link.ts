@@ -38,6 +38,8 @@ export class Link {
   private trouble: Error | undefined;
   /** For how long in all the loop has stood still while calls were under way: Redis could not be heard then. */
   stoodStillMs = 0;
+  /** performance.now() at which a call that may write was last answered: no replica does. */
+  wroteAt = -Infinity;
   /** Rises with every new connection: what was learned on an older one may be void. */
   epoch = 0;
 
@@ -175,6 +177,7 @@ export class Link {
       try {
         // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
         const reply = await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
+        if (writes) this.wroteAt = performance.now();
         if (this.trouble !== undefined || this.outages?.isOpen === true)
           this.answered(call?.keys[0], needOf(writes, call));
         return reply;

@@ -2,7 +2,11 @@ import type { Link } from './link.js';
 import { replicaReached } from './refusals.js';
 import type { Subscriptions } from './subscriptions.js';
 
-const LOOK_EVERY_MS = 4000;
+const LOOK_EVERY_MS = 7000;
+/** A call that wrote within this time says that the server is a primary: the scans of a worker that is idle come as often. */
+const PROVEN_FOR_MS = 6000;
+/** Looks at subscriptions that were found well, while both connections stay what they are. */
+const LOOKS_SKIPPED = 32;
 /** A server that never counts this process's subscriptions (a proxy that keeps them to itself) is not left again and again. */
 const MOST_LOOKS_SKIPPED = 64;
 
@@ -21,6 +25,7 @@ export class PrimaryWatch {
   private skip = 0;
   private skipNext = 1;
   private epoch: number;
+  private subscriberEpoch = 0;
 
   constructor(
     private readonly link: Link,
@@ -30,7 +35,6 @@ export class PrimaryWatch {
   }
 
   start(): void {
-    if (this.link.client.isCluster) return; // there the nodes say which of them has a slot, and all of them tell each message
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
     this.timer.unref();
   }
@@ -40,6 +44,7 @@ export class PrimaryWatch {
   }
 
   async look(): Promise<void> {
+    if (this.link.client.isCluster) return; // there the nodes say which of them has a slot, and all of them tell each message
     if (this.looking || !this.link.ready) return;
     this.looking = true;
     try {
@@ -52,7 +57,7 @@ export class PrimaryWatch {
   }
 
   private async isAtReplica(): Promise<boolean> {
-    if (!this.mayAskRole) return false;
+    if (!this.mayAskRole || performance.now() - this.link.wroteAt < PROVEN_FOR_MS) return false;
     try {
       const [role] = (await this.link.ask('role', [])) as [string];
       return role === 'slave';
@@ -67,14 +72,21 @@ export class PrimaryWatch {
     const subscriptions = this.subscriptions();
     const { epoch } = this.link;
     const isSame = epoch === this.epoch;
-    if (subscriptions === undefined) this.epoch = epoch;
-    if (subscriptions === undefined || (isSame && this.skip-- > 0)) return;
+    if (subscriptions === undefined) {
+      this.epoch = epoch;
+      return;
+    }
+    const wasLookedAt = isSame && this.subscriberEpoch === subscriptions.epoch;
+    if (wasLookedAt && this.skip-- > 0) return;
+    const subscriberEpoch = subscriptions.epoch;
     // Others may listen to the same channels: then only a new connection of ours says that the server may be another one.
     const mayCount = this.mayCount && (subscriptions.hasOwnChannel || isSame);
     const known = await subscriptions.isKnownTo((channel) => (mayCount ? this.countOf(channel) : isSame ? 1 : 0));
     if (known === undefined) return;
     this.epoch = epoch;
-    this.skip = known ? 0 : this.skipNext;
+    // The connection that takes the place of one that is left counts as looked at, or the skips would end with it.
+    this.subscriberEpoch = known ? subscriberEpoch : subscriberEpoch + 1;
+    this.skip = known ? LOOKS_SKIPPED : this.skipNext;
     this.skipNext = known ? 1 : Math.min(this.skipNext * 2, MOST_LOOKS_SKIPPED);
     if (!known) subscriptions.reconnect();
   }

@@ -8,7 +8,7 @@ import { refusalOf } from './store-errors.js';
 
 type Listener = (message: string | undefined) => void;
 
-const PING_EVERY_MS = 4000;
+const PING_EVERY_MS = 7000;
 const PING_DEADLINE_MS = 3000;
 
 /**
@@ -32,6 +32,8 @@ export class Subscriptions {
   private settling = false;
   /** A channel that only this process listens to. */
   private ownChannel: string | undefined;
+  /** Rises with every new connection. */
+  epoch = 0;
 
   constructor(
     private readonly client: Redis | Cluster,
@@ -46,6 +48,7 @@ export class Subscriptions {
     });
     client.on('ready', () => {
       this.trouble = undefined;
+      this.epoch++;
       if (!this.connectedBefore) {
         this.connectedBefore = true;
         return;
@@ -84,9 +87,15 @@ export class Subscriptions {
     if (this.client.status === 'ready') this.client.disconnect(true);
   }
 
-  /** A socket that went silent looks connected: only an answer proves that it is. */
-  watch(): void {
-    this.watchdog = setInterval(() => void this.ping(), PING_EVERY_MS);
+  /**
+   * A socket that went silent looks connected: only an answer proves that it is.
+   * @param also is done each time, so that an idle process wakes once for both
+   */
+  watch(also = () => {}): void {
+    this.watchdog = setInterval(() => {
+      void this.ping();
+      also();
+    }, PING_EVERY_MS);
     this.watchdog.unref();
   }
 
