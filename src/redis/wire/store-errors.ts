@@ -25,7 +25,7 @@ export function callInScript(
   const line = /@?user_script:(\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
   if (line === undefined) return undefined;
   const text = script.text.split('\n')[Number(line) - 1] ?? '';
-  const [, command, variable] = /[cC]all\('([A-Z]+)'(?:, (\w+))?/.exec(text) ?? [];
+  const [, command, variable] = /[cC]all\('([A-Z]+)'(?:, (?:q\.)?(\w+))?/.exec(text) ?? [];
   if (command === undefined) return `${script.name}.lua, line ${line}`;
   const key = keys.find((each) => each.endsWith(`:${variable}`));
   return `${command}${key === undefined ? '' : ` on "${key}"`} in ${script.name}.lua`;
