@@ -24,7 +24,7 @@ const SEEDS: Record<string, (driver: RedisDriver) => Promise<string>> = {
   parked: park,
   suspect: async (driver) => {
     const { id } = await driver.start('w1', { userId: 'a', priority: 2 });
-    await driver.client.hset(driver.keys.crashes, id, '2');
+    await driver.seedCrashes(id, 2);
     await driver.store.workers.reconcile(QUEUE, 'w1', []);
     return id;
   },

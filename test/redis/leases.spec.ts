@@ -123,7 +123,7 @@ describe('reclaim.lua', () => {
     ] as const) {
       const job = await driver.start(worker, { userId: worker, priority: 2 });
       if (mark) await driver.store.curation.cancel(QUEUE, job.id);
-      else await driver.client.hset(driver.keys.crashes, job.id, '2');
+      else await driver.seedCrashes(job.id, 2);
       await driver.expireLeases();
       const record = (await driver.record(job.id)) ?? '';
       const line = mark ? 'X\\d{13}\\{"reason":"cancelled"\\}' : 'D\\d{13}\\{"reason":"poison","message":"[^"]*"\\}';
@@ -191,7 +191,7 @@ describe('reconcile.lua', () => {
   it('gives a suspect back to the suspects', async () => {
     const driver = use();
     const { id } = await driver.start('w1');
-    await driver.client.hset(driver.keys.crashes, id, '2');
+    await driver.seedCrashes(id, 2);
     await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.list('suspects')).toEqual([id]);
     expect(await driver.keyNames()).not.toContain('ready');

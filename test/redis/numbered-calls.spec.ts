@@ -71,7 +71,7 @@ const CASES: Record<string, Case> = {
   forgive: {
     act: async (driver) => {
       const held = await driver.start('w1');
-      await driver.client.hset(driver.keys.crashes, held.id, '3');
+      await driver.seedCrashes(held.id, 3);
       await driver.client.hdel(driver.keys.inflight, held.id);
       await driver.store.workers.reconcile(QUEUE, 'w1', [held]);
       expect(await driver.hash('crashes')).toEqual({ [held.id]: '2' });

@@ -87,6 +87,13 @@ export class RedisDriver extends StoreDriver {
     return (await this.client.keys(`${base}*`)).map((key) => key.slice(base.length)).sort();
   }
 
+  /** As if workers had died while they held the job. */
+  async seedCrashes(id: string, count: number): Promise<void> {
+    const features = (await this.meta('features')) ?? '';
+    await this.client.hset(this.keys.meta, 'features', features.includes('c') ? features : features + 'c');
+    await this.client.hset(this.keys.crashes, id, String(count));
+  }
+
   meta(field: string): Promise<string | null> {
     return this.client.hget(this.keys.meta, field);
   }

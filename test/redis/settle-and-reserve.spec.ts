@@ -103,7 +103,7 @@ describe('settle-and-reserve.lua', () => {
     const long = JSON.stringify('x'.repeat(20_000));
     await driver.client.lpush(inbox, ...Array.from({ length: 6 }, () => long), '1');
     expect(await driver.store.intake.takeInbox(QUEUE, inbox, 100)).toBe(4);
-    expect(await driver.meta('long')).toBe('1');
+    expect(await driver.meta('features')).toBe('l');
   });
 
   it('skips holes of cancelled and removed jobs and forgets them', async () => {

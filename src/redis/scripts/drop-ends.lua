@@ -6,9 +6,12 @@
 -- ARGV  1… id, and how its record began when it was read: letter and ms of its end. One that changed since stays
 -- returns how many were deleted
 -- include lib/keys
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- include lib/state
 -- include lib/publish
 -- include lib/journal
 -- include lib/end-job
+readState(q, now)
 local asked = {}
 for i = 1, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
 local records = redis.call('HMGET', q.jobs, unpack(asked))

@@ -112,13 +112,19 @@ else
   if told then
     claims = stillMarked(q, marks)
   else
-    if #marks > 0 then redis.call('HSET', q.ids, unpack(marks)) end
-    if #leveled > 0 then redis.call('HSET', q.levels, unpack(leveled)) end
+    if #marks > 0 then
+      use(q, 'u')
+      redis.call('HSET', q.ids, unpack(marks))
+    end
+    if #leveled > 0 then
+      use(q, 't')
+      redis.call('HSET', q.levels, unpack(leveled))
+    end
     if #records > 0 then redis.call('HSET', q.jobs, unpack(records)) end
   end
 end
 
-if long then redis.call('HSET', q.meta, 'long', '1') end
+if long then use(q, 'l') end
 if not told then
   redis.call('HSET', q.meta, recordField,
     ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
@@ -131,11 +137,13 @@ for i = 1, #ranked do addEvent(q, 'enqueued', ranked[i], textOf[ranked[i]], '') 
 
 local mayHandOver = not q.paused and #pushed > 0 and #pushed <= 8 and not isReady and not long
 if not mayHandOver or not handOver(q, pushed) then
+  local worker = not q.paused and (#pushed > 0 or isReady) and nextIdle(q)
   place(q, pushed, 'back', false)
   for i = 1, #pushed do addEvent(q, 'enqueued', pushed[i], textOf[pushed[i]], '') end
-  isReady = isReady or #pushed > 0
+  if #claims > 0 then redis.call('HSET', q.ids, unpack(claims)) end
+  if worker then wake(q, worker) end
+elseif #claims > 0 then
+  redis.call('HSET', q.ids, unpack(claims))
 end
-if #claims > 0 then redis.call('HSET', q.ids, unpack(claims)) end
-if isReady then wake(q) end
 sendNotices(q)
 return { q.nowText, known and outcomes or {} }

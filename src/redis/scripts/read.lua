@@ -8,9 +8,12 @@
 --           token of its lease or '' } … }
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- include lib/state
+-- include lib/features
 -- include lib/find-job
 -- include lib/place-of
-local reply = { string.format('%.0f', now) }
+readState(q, now)
+local reply = { q.nowText }
 for i = 3, #ARGV do
   local id, record = ARGV[i], nil
   if ARGV[2] == '1' then record = redis.call('HGET', q.jobs, id) else id, record = findJob(q, id) end
@@ -20,6 +23,7 @@ for i = 3, #ARGV do
     local state, due = stateOf(q, id, record), ''
     if state == 'scheduled' then due = string.format('%.0f', tonumber(redis.call('ZSCORE', q.scheduled, id))) end
     if ARGV[1] ~= '' and not isEnded(record) then
+      use(q, 'w')
       redis.call('HSET', q.waiters, id, string.format('%.0f', now + tonumber(ARGV[1])))
     end
     reply[i - 1] = {

@@ -23,6 +23,7 @@ while argument <= #ARGV do
     lost[#lost + 1] = id
   else
     if progress ~= '' then
+      use(q, 'n')
       redis.call('HSET', q.notes, id .. ':progress', progress)
       addEvent(q, 'progress', id, false, progress)
     end
@@ -37,6 +38,7 @@ while argument <= #ARGV do
         starts[lines] = at + 1
         at = string.find(text, '\n', at + 1, true)
       end
+      use(q, 'n')
       if lines > keep then text = string.sub(text, starts[lines - keep + 1]) end
       redis.call('HSET', q.notes, id .. ':logs', text)
     end

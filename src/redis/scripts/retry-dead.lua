@@ -21,7 +21,10 @@ local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
 begin(q, { id })
-if level > 0 then redis.call('HSET', q.levels, id, level) end
+if level > 0 then
+  use(q, 't')
+  redis.call('HSET', q.levels, id, level)
+end
 redis.call('HSET', q.jobs, id, ARGV[5])
 dropEnd(q, 'dead', { id }, #record)
 place(q, { id }, 'back', { level })

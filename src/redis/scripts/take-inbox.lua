@@ -55,7 +55,7 @@ redis.call('LTRIM', inbox, 0, -#elements - 1)
 place(q, ids, 'back', false)
 redis.call('HDEL', q.meta, takingField)
 redis.call('HSET', q.meta, recordField, ARGV[2] .. ' ' .. t[1] .. ' ' .. #elements)
-if long then redis.call('HSET', q.meta, 'long', '1') end -- as enqueue.lua
+if long then use(q, 'l') end -- as enqueue.lua
 for i = 1, #ids do addEvent(q, 'enqueued', ids[i], fields[i * 2], '') end
 sendNotices(q)
 wake(q)

@@ -11,6 +11,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish
 -- include lib/drop-completed
+-- include lib/forget-features
 local step, more = tonumber(ARGV[1]), 0
 local completedBytes, completedCount, callsCursor, waitersCursor =
   readState(q, now, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor')
@@ -61,4 +62,5 @@ for i = 1, #waiting[2], 2 do
 end
 redis.call('HSET', q.meta, 'waitersCursor', waiting[1])
 if gaveUp > 0 and waiting[1] ~= '0' then more = 1 end
+forgetFeatures(q)
 return { q.nowText, trimmed + trimmedCancelled + trimmedDead, trimmedDead, more }

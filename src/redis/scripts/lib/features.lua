@@ -1,23 +1,14 @@
--- Whether anything of a feature is stored that a plain job does not use: u user ids, t levels, c crashes and suspects, x cancel
--- marks, w waiters, n notes, p priority, s scheduled, k parked. One look tells that nothing of all is.
+-- What the queue uses that a plain job does not need, as letters of the field `features` of `meta`: u user ids, t traits, p priorities,
+-- s scheduled jobs, c crashes and suspects, x cancel marks, w waiters, n notes, k parked jobs, l long payloads. The first use of a
+-- feature sets its letter; trim.lua takes it back once the feature's keys are gone. So one field, which every call reads anyway, tells
+-- what need not be looked at. Needs lib/state.
 local function has(q, letter)
-  if q.features == nil then
-    q.features = redis.call('EXISTS', q.ids, q.levels, q.crashes, q.cancelling, q.waiters, q.notes, q.priority, q.scheduled,
-      q.suspects, q.parked) > 0 and {} or false
-  end
-  if not q.features then return false end
-  if q.features[letter] == nil then
-    local keysOf = { u = q.ids, t = q.levels, c = q.crashes, x = q.cancelling, w = q.waiters, n = q.notes, p = q.priority,
-      s = q.scheduled, k = q.parked }
-    local found = redis.call('EXISTS', keysOf[letter]) > 0
-    if letter == 'c' then found = found or redis.call('EXISTS', q.suspects) > 0 end
-    q.features[letter] = found
-  end
-  return q.features[letter]
+  return string.find(q.features, letter, 1, true) ~= nil
 end
 
--- Something of a feature is stored from here on.
+-- Something of a feature is about to be stored.
 local function use(q, letter)
-  q.features = q.features or {}
-  q.features[letter] = true
+  if has(q, letter) then return end
+  q.features = q.features .. letter
+  redis.call('HSET', q.meta, 'features', q.features)
 end

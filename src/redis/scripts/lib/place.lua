@@ -13,8 +13,8 @@ local function rank(q, ids, levels, where)
     scores[i * 2 - 1] = (9 - levels[i]) * 562949953421312 + 281474976710656 + position + i - 1
     scores[i * 2] = ids[i]
   end
-  redis.call('ZADD', q.priority, unpack(scores))
   use(q, 'p')
+  redis.call('ZADD', q.priority, unpack(scores))
 end
 
 local function reversed(list)

@@ -32,8 +32,12 @@ local function storeTickJobs(q)
   local jobs = q.tickJobs
   if #jobs.ids == 0 then return 0 end
   begin(q, jobs.ids)
+  use(q, 'u')
   redis.call('HSET', q.ids, unpack(jobs.claims))
-  if #jobs.leveled > 0 then redis.call('HSET', q.levels, unpack(jobs.leveled)) end
+  if #jobs.leveled > 0 then
+    use(q, 't')
+    redis.call('HSET', q.levels, unpack(jobs.leveled))
+  end
   redis.call('HSET', q.jobs, unpack(jobs.records))
   place(q, jobs.ids, 'back', jobs.levels)
   finish(q)

@@ -22,7 +22,7 @@ end
 
 -- Where payloads are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.
 local function mostOf(q, turn)
-  if not turn.isLong then return turn.want end
+  if not has(q, 'l') then return turn.want end
   local waiting = has(q, 'p') and redis.call('ZRANGE', q.priority, 0, turn.want - 1) or {}
   if #waiting == 0 then waiting = redis.call('LRANGE', q.ready, 0, turn.want - 1) end
   local bytes = 0

@@ -14,8 +14,8 @@ local function openTurn(q, now, seconds)
     isDirty = false, isEarlier = false,
   }
   local completedBytes, completedCount, readyHoles
-  q.fence, completedBytes, completedCount, readyHoles, turn.record, turn.handedRecord, turn.isLong, q.torn = readState(q, now,
-    'fence', 'completedBytes', 'completedCount', 'readyHoles', turn.recordField, turn.handedField, 'long', 'torn')
+  q.fence, completedBytes, completedCount, readyHoles, turn.record, turn.handedRecord, q.torn = readState(q, now,
+    'fence', 'completedBytes', 'completedCount', 'readyHoles', turn.recordField, turn.handedField, 'torn')
   q.fence = q.fence or '0'
   turn.completedBytes, turn.completedCount = tonumber(completedBytes or 0), tonumber(completedCount or 0)
   turn.readyHoles = tonumber(readyHoles or 0)
