@@ -31,6 +31,7 @@ const READERS = ['counts', 'list', 'read', 'read-schedules'];
  */
 const SERVICES = [
   'enqueue',
+  'enqueue-plain',
   'take-ids',
   'listen',
   'set-paused',

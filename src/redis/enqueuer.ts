@@ -8,7 +8,7 @@ import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import type { Link } from './wire/link.js';
-import type { Script, ScriptCall } from './wire/script-library.js';
+import type { ScriptCall, ScriptLibrary } from './wire/script-library.js';
 import { ReplyLostError } from './wire/store-errors.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
@@ -67,17 +67,13 @@ export class Enqueuer {
   constructor(
     private readonly queue: string,
     private readonly link: Link,
-    keys: QueueKeys,
-    private readonly script: Script,
+    private readonly keys: QueueKeys,
+    private readonly scripts: ScriptLibrary,
     private readonly numbers: JobNumbers,
     private readonly onClock: (nowText: string) => void,
     /** Takes back what a script stored that stopped before its jobs had a place: their callers hear that they are refused. */
     private readonly withdraw: (error: unknown, caller: string, ids: readonly string[]) => Promise<void>,
-  ) {
-    this.keys = keys.all;
-  }
-
-  private readonly keys: readonly string[];
+  ) {}
 
   enqueue(jobs: readonly NewJob[]): Promise<EnqueueReceipt[]> {
     if (jobs.length === 0) return Promise.resolve([]);
@@ -93,7 +89,11 @@ export class Enqueuer {
 
   /** An enqueue of no jobs: a write in the queue's slot that nobody sees. Each one is a call of its own. */
   emptyCall(): ScriptCall {
-    return { script: this.script, keys: this.keys, args: [this.idle.caller, String(++this.idle.call), 'full'] };
+    return {
+      script: this.scripts.enqueue,
+      keys: this.keys.all,
+      args: [this.idle.caller, String(++this.idle.call), 'full'],
+    };
   }
 
   private beginTerm(): void {
@@ -196,7 +196,7 @@ export class Enqueuer {
       ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids)),
     ];
     const execute = async (deadline?: number) =>
-      receiptsOf(await this.link.run(this.script, this.keys, args, deadline), jobs, ids, this.onClock);
+      receiptsOf(await this.run(plain, args, deadline), jobs, ids, this.onClock);
     const sentAt = performance.now();
     // Groups, and their jobs, whose callers know that the outcome is open.
     let told = 0;
@@ -227,6 +227,15 @@ export class Enqueuer {
         if (told === batch.length) return newLane();
       }
     }
+  }
+
+  /** By the script that plain jobs need, unless that leaves them to the whole one. */
+  private async run(isPlain: boolean, args: readonly string[], deadline: number | undefined): Promise<unknown> {
+    if (isPlain) {
+      const reply = await this.link.run(this.scripts['enqueue-plain'], this.keys.plainEnqueue, args, deadline);
+      if (reply !== 'full') return reply;
+    }
+    return this.link.run(this.scripts.enqueue, this.keys.all, args, deadline);
   }
 
   /** Refused as a whole: in halves, until the one is alone that the server does not take. Nothing of it has begun. */

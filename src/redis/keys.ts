@@ -63,6 +63,10 @@ export class QueueKeys {
 
   /** In the order of `scripts/lib/keys.lua`, as scripts get them. */
   readonly all: readonly string[];
+  /** What `turn-plain.lua` gets. */
+  readonly plainTurn: readonly string[];
+  /** What `enqueue-plain.lua` gets. */
+  readonly plainEnqueue: readonly string[];
 
   readonly #space: string;
 
@@ -96,6 +100,8 @@ export class QueueKeys {
     this.announced = base + 'announced';
     this.apps = base + 'apps';
     this.all = KEY_NAMES.map((name) => this[name]);
+    this.plainTurn = [this.meta, this.jobs, this.ready, this.inflight, this.workers, this.idle, this.completed];
+    this.plainEnqueue = [this.meta, this.jobs, this.ready, this.idle, this.inflight, this.workers];
   }
 
   /** Orders of a queue to its workers: paused, resumed, cancel, parked. */

@@ -23,6 +23,7 @@ import {
   encodeTurn,
   isHeard,
   reservedOf,
+  usesFeatures,
   type TurnReply,
 } from './turns/turn-encoder.js';
 import { WakeUps } from './turns/wake-ups.js';
@@ -57,12 +58,14 @@ export class RedisLeases implements WorkerStore {
     if (mender.isDue) await mender.before(turn.worker);
     let reply: TurnReply;
     try {
-      reply = await target.run<TurnReply>('settle-and-reserve', args);
+      const plain = mayBePlain(target, turn) ? await target.runPlainTurn<TurnReply>(args) : undefined;
+      reply = plain ?? (await target.run<TurnReply>('settle-and-reserve', args));
     } catch (error) {
       await mender.after(error, turn);
       throw error;
     }
     target.heard = isHeard(reply);
+    target.usesFeatures = usesFeatures(reply);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await target.command('hmget', [target.keys.jobs, ...ids])) as string[]);
     const reservation = decodeReservation(turn.worker, reply, ids, known);
@@ -160,6 +163,11 @@ export class RedisLeases implements WorkerStore {
     } while (cursor !== '0');
     return { released, expiry, fence: Number(fence) };
   }
+}
+
+/** Nothing but completions, on a queue whose last turn met no feature. */
+function mayBePlain(queue: RedisQueue, { settlements }: WorkerTurn): boolean {
+  return !queue.usesFeatures && settlements.every(({ op }) => op === 'complete');
 }
 
 async function lostOf(queue: RedisQueue, held: readonly HeldJob[]): Promise<string[]> {

@@ -20,6 +20,8 @@ export class RedisQueue {
   readonly inboxes: InboxMover;
   /** Somebody heard its events lately: turns say how long runs took. */
   heard = false;
+  /** The last turn met a feature: the next one is no plain turn either. */
+  usesFeatures = false;
   private readonly caller: NumberedCaller;
   /** Settled once the store was seen to hold this version's format, or nothing. */
   private format: Promise<void> | undefined;
@@ -69,6 +71,13 @@ export class RedisQueue {
     return this.connection.run(this.connection.scripts[name], this.keys.all, args);
   }
 
+  /** A turn by the script that plain jobs need. @returns undefined where the whole script must take it; nothing was done then */
+  async runPlainTurn<T>(args: Arguments): Promise<T | undefined> {
+    const { scripts } = this.connection;
+    const reply = await this.connection.run<T | 'full'>(scripts['turn-plain'], this.keys.plainTurn, args);
+    return reply === 'full' ? undefined : reply;
+  }
+
   /** As {@link run}, of a call that writes nothing. */
   look<T>(name: Reader, args: Arguments): Promise<T> {
     return this.connection.run(this.connection.readers[name], this.keys.all, args);
@@ -102,7 +111,7 @@ export class RedisQueue {
   private createEnqueuer(link: Link, numbers: JobNumbers): Enqueuer {
     const { clock, scripts } = this.connection;
     const onClock = (nowText: string) => clock.learn(nowText);
-    return new Enqueuer(this.name, link, this.keys, scripts.enqueue, numbers, onClock, (error, caller, ids) =>
+    return new Enqueuer(this.name, link, this.keys, scripts, numbers, onClock, (error, caller, ids) =>
       this.mender.after(error, { caller, ids }),
     );
   }

@@ -179,7 +179,12 @@ describe('a worker that waits is only woken', () => {
     ['while a job is ready', { before: (driver) => driver.client.rpush(driver.keys.ready, 'zzzzzzzzzz') }],
     [
       'while a prioritised job is ready',
-      { before: (driver) => driver.client.zadd(driver.keys.priority, '1', 'zzzzzzzzzz') },
+      {
+        before: async (driver) => {
+          await driver.client.hset(driver.keys.meta, 'features', 'p');
+          await driver.client.zadd(driver.keys.priority, '1', 'zzzzzzzzzz');
+        },
+      },
     ],
   ];
 

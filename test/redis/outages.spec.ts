@@ -196,7 +196,7 @@ describe('outages', () => {
     const { store, told } = await open(`redis://me:any@127.0.0.1:${started.port}`);
     const error = await failureOf(store.intake.enqueue('q', [job]));
     expect(error).toMatchObject({ code: 'TASK_QUEUE_BROKER_REFUSED', reply: 'NOPERM' });
-    expect(error.message).toMatch(/RPUSH on "\{t-[0-9a-f]+:q\}:ready" in enqueue\.lua/);
+    expect(error.message).toMatch(/RPUSH on "\{t-[0-9a-f]+:q\}:ready" in enqueue-plain\.lua/);
     await admin.call('ACL', 'SETUSER', 'me', '+rpush', 'resetkeys', '~{other}*');
     expect((await failureOf(store.curation.counts('q'))).message).toMatch(/NOPERM/);
     expect(told.messages).toEqual([]); // one user's rights are no outage

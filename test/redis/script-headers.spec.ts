@@ -12,7 +12,7 @@ const scripts = Object.values(loadScripts()).sort((a, b) => (a.name < b.name ? -
 const named = scripts.map((script): [string, Script] => [script.name, script]);
 
 /** Refused while Redis is full: they make jobs. All others settle, look or clean up, and must go on. */
-const NEEDS_MEMORY = ['enqueue', 'fire-schedules', 'register-schedule', 'run-schedule', 'take-inbox'];
+const NEEDS_MEMORY = ['enqueue', 'enqueue-plain', 'fire-schedules', 'register-schedule', 'run-schedule', 'take-inbox'];
 
 /** Scripts that answer with what they did begin with these lines, all in the same way. */
 const NUMBERED = `-- A repeated call is answered as the first; a late copy of an older one changes nothing.
@@ -26,7 +26,7 @@ end
 /** These need no such record, or keep one of their own. */
 const WITHOUT_NUMBER: Record<string, readonly string[]> = {
   'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-ends', 'read-schedules'],
-  'keeps a record of its own': ['enqueue', 'settle-and-reserve', 'take-inbox'],
+  'keeps a record of its own': ['enqueue', 'enqueue-plain', 'settle-and-reserve', 'take-inbox', 'turn-plain'],
   'compares with what is stored': ['drop-ends', 'fire-schedules', 'leave', 'mend', 'withdraw'],
   'goes on from what is there': ['beat', 'listen', 'promote', 'reclaim', 'reconcile', 'take-ids', 'trim'],
 };

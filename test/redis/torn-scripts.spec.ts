@@ -23,7 +23,7 @@ interface Case {
 }
 
 const CASES: Partial<Record<ScriptName, Case[]>> = {
-  enqueue: [
+  'enqueue-plain': [
     {
       title: 'plain jobs',
       again: 'bytes',
@@ -43,6 +43,8 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
         return () => driver.put({}, {});
       },
     },
+  ],
+  enqueue: [
     ...(['bytes', 'verb'] as const).map((again): Case => ({
       title: `jobs with ids, repeated by its ${again}`,
       again,
@@ -106,6 +108,24 @@ const bury = (job: ReservedJob, keep: RetentionLimit | false = KEEP): Settlement
   keep,
 });
 
+CASES['turn-plain'] = [
+  settling('completes', async (driver) => (await running(driver, {}, {})).map((job) => driver.complete(job))),
+  settling('completes jobs whose envelopes it looks up', async (driver) =>
+    (await running(driver, {}, {})).map(({ id, token }) => driver.complete({ id, token })),
+  ),
+  settling('completes and keeps nothing', async (driver) =>
+    (await running(driver, {}, {})).map((job) => driver.complete(job, '1', false)),
+  ),
+  settling('completes more than are kept', async (driver) => {
+    await driver.putEnded('completed', 3, { ...KEEP, count: 3 });
+    return (await running(driver, {}, {})).map((job) => driver.complete(job, '1', { ...KEEP, count: 3 }));
+  }),
+  settling('leaves work for another worker', async (driver) => {
+    await driver.wakesOf('w2');
+    await driver.reserve('w2');
+    return (await running(driver, {}, {}, {})).slice(0, 1).map((job) => driver.complete(job));
+  }),
+];
 CASES['settle-and-reserve'] = [
   settling('completes', async (driver) =>
     (await running(driver, {}, {}, { userId: 'a' })).map((job) => driver.complete(job)),
@@ -466,7 +486,13 @@ describe('a script that stops in the middle', () => {
 
   beforeEach(() => {
     Link.prototype.run = function (this: Link, ...args) {
-      if (!MENDS.includes(args[0].name)) lastCall = () => run.apply(this, args);
+      // A plain script leaves to the whole one what is repeated.
+      const whole = loadScripts(`${driver?.prefix}-clock`).enqueue;
+      const again = async () => {
+        const reply = await run.apply(this, args);
+        return reply === 'full' ? run.call(this, whole, driver.keys.all, args[2]) : reply;
+      };
+      if (!MENDS.includes(args[0].name)) lastCall = again;
       return run.apply(this, args);
     };
   });
@@ -486,7 +512,7 @@ describe('a script that stops in the middle', () => {
       for (let writes = 0; ; writes++) {
         await openDriver();
         const call = await prepare(driver);
-        await driver.put({ userId: 'bystander' });
+        await driver.put(name.endsWith('plain') ? {} : { userId: 'bystander' });
         const torn = await callTorn(driver, name, writes, call);
         const repeat = again === 'bytes' ? lastCall : call;
         const answer = torn ? await repeat?.() : undefined;

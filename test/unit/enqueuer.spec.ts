@@ -5,7 +5,6 @@ import { Enqueuer } from '../../src/redis/enqueuer.js';
 import type { JobNumbers } from '../../src/redis/job-numbers.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import type { Link } from '../../src/redis/wire/link.js';
-import type { Script } from '../../src/redis/wire/script-library.js';
 import { ReplyLostError } from '../../src/redis/wire/store-errors.js';
 
 const MINUTE = 60_000;
@@ -32,7 +31,7 @@ async function loseReply(timeoutMs: number) {
     'mail',
     { run, timeoutMs, stoodStillMs: 0 } as unknown as Link,
     new QueueKeys('t', 'mail'),
-    {} as Script,
+    {},
     numbers as unknown as JobNumbers,
     () => {},
     () => Promise.resolve(),
@@ -98,7 +97,7 @@ describe('enqueues that go in one script', () => {
       'mail',
       link as unknown as Link,
       new QueueKeys('t', 'mail'),
-      {} as Script,
+      {},
       numbers as unknown as JobNumbers,
       () => {},
       () => Promise.resolve(),

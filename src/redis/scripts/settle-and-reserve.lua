@@ -19,7 +19,7 @@
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury
 --         T  id, ms   how long a run took, for events; before the others, from a worker that was told that somebody listens
--- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked, 16 somebody listens to events), next due ms or '', trimmed dead, lost ids,
+-- returns { now, fence, flags (1 paused, 2 backlog, 4 suspects, 8 parked, 16 somebody listens to events, 32 turn-plain.lua would not do), next due ms or '', trimmed dead, lost ids,
 --           cancelling ids, fences of handed jobs, reserved ids, envelopes, crashes by position or '' (all 0) }, lists as
 --           text: items joined by ',', envelopes by a zero byte, because each string in a reply costs both sides as much
 --           as a command; long envelopes as an array. Reserved first come those that were handed over (enqueue.lua) and have not arrived;

@@ -161,6 +161,11 @@ export function isHeard(reply: TurnReply): boolean {
   return (reply[FLAGS] & 16) !== 0;
 }
 
+/** Whether the queue uses what `turn-plain.lua` does not know. */
+export function usesFeatures(reply: TurnReply): boolean {
+  return (reply[FLAGS] & 32) !== 0;
+}
+
 /** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
 export function reservedOf(reply: TurnReply): { ids: string[]; envelopes: string[] | undefined } {
   const ids = listOf(reply[RESERVED]);

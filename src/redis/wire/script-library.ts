@@ -31,6 +31,7 @@ export type ScriptName =
   | 'drop-ends'
   | 'due-schedules'
   | 'enqueue'
+  | 'enqueue-plain'
   | 'fire-schedules'
   | 'forgive'
   | 'leave'
@@ -58,6 +59,7 @@ export type ScriptName =
   | 'take-ids'
   | 'take-inbox'
   | 'trim'
+  | 'turn-plain'
   | 'withdraw';
 
 export type ScriptLibrary = Readonly<Record<string, Script>>;

@@ -33,7 +33,8 @@ local function handOver(q, ids)
   room = room - #ids
   if room < 0 or count + #ids > MOST_HANDED then return false end
   local channel, queue = wakeChannelOf(q, worker)
-  if redis.call('EXISTS', q.ready, q.priority) > 0 or not isHeardHere(channel) then return false end
+  if redis.call('EXISTS', q.ready) > 0 or has(q, 'p') and redis.call('EXISTS', q.priority) > 0 then return false end
+  if not isHeardHere(channel) then return false end
   local first, texts, messages, pairs = nextFence(q, #ids), {}, {}, {}
   for i = 1, #ids do
     local fence = string.format('%.0f', first + i - 1)

@@ -1,10 +1,5 @@
 -- include turn/reply
 
-local function isAnswered(turn)
-  turn.recorded = turn.record and tonumber(string.match(turn.record, '^%d+'))
-  return turn.recorded and turn.recorded >= turn.call
-end
-
 -- A repeated call: the reply of the first was lost. Same reservation again, nothing else happens.
 local function answerAgain(q, turn)
   local fence, handed, lostText, idText = string.match(turn.record, '^%d+ %d+ (%d+) %d+ %d+ ([^ ]*) ([^ ]*) (.*)$')

@@ -4,9 +4,9 @@
 -- include lib/notify
 -- include lib/marked-of
 
--- 1 paused, 2 more is ready than this turn took, 4 suspects, 8 parked, 16 somebody listens to events.
+-- 1 paused, 2 more is ready than this turn took, 4 suspects, 8 parked, 16 somebody listens to events, 32 turn-plain.lua would not do.
 local function flagsOf(q, turn)
-  local flags = (q.paused and 1 or 0) + (q.listening and 16 or 0)
+  local flags = (q.paused and 1 or 0) + (q.listening and 16 or 0) + ((q.listening or q.features ~= '') and 32 or 0)
   if turn.isLeft == nil then turn.isLeft = redis.call('LLEN', q.ready) > 0 end
   if turn.isLeft or has(q, 'p') and redis.call('EXISTS', q.priority) == 1 then flags = flags + 2 end
   if has(q, 'c') and redis.call('EXISTS', q.suspects) == 1 then

@@ -22,3 +22,9 @@ local function openTurn(q, now, seconds)
   q.maxCrashes, q.lost = tonumber(ARGV[8]), {}
   return turn
 end
+
+-- Whether the caller made this call, or a newer one, before.
+local function isAnswered(turn)
+  turn.recorded = turn.record and tonumber(string.match(turn.record, '^%d+'))
+  return turn.recorded and turn.recorded >= turn.call
+end
