@@ -1,14 +1,13 @@
-/** What can lie in one {@link Bag} at a time: it knows where. */
+/** An item of at most one {@link Bag}. It knows its place there. */
 export interface Baggable {
-  /** Of the bag; -1 outside of it. */
+  /** The index in the bag; -1 outside of it. */
   slot: number;
 }
 
 /**
- * A set without an order, for things that come and go all the time. When a Set or a Map has seen enough of that, it moves
- * into a new table, and the old one goes on pointing to the new one and to all that lay in it: once the garbage collector
- * has moved one such table to its old generation, everything that ever lies in the tables behind it follows. Half of what a
- * worker allocates survived that way.
+ * A set without an order, for items that are added and deleted all the time. A `Set` or a `Map` moves into a new table after
+ * enough of that, and the old table points to the new one. When the garbage collector has moved one such table to its old
+ * generation, everything that ever lies in later tables follows: half of what a worker allocated survived that way.
  */
 export class Bag<T extends Baggable> implements Iterable<T> {
   private readonly items: T[] = [];
@@ -22,7 +21,7 @@ export class Bag<T extends Baggable> implements Iterable<T> {
     this.items.push(item);
   }
 
-  /** Whether it was there. */
+  /** @returns whether the item was there */
   delete(item: T): boolean {
     const { slot } = item;
     if (slot < 0) return false;
@@ -35,7 +34,7 @@ export class Bag<T extends Baggable> implements Iterable<T> {
     return true;
   }
 
-  /** Of what lies in it now, whatever is added or deleted meanwhile. */
+  /** Iterates over a copy: items may be added and deleted meanwhile. */
   [Symbol.iterator](): Iterator<T> {
     return [...this.items][Symbol.iterator]();
   }

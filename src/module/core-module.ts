@@ -24,10 +24,7 @@ import { readModuleOptions } from '../options/options-reader.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { collectRegistrations } from './registrations.js';
 import { AppQueues } from './known-queues.js';
-import { until } from './until.js';
-
-/** Part of the second that shutdown may take beyond the grace; the rest went to draining. */
-const CLOSE_MS = 100;
+import { closeStores } from './store-closer.js';
 
 /** What one app has of this package, once: options, store, handlers. Users see it through `TaskQueueModule`. */
 @Global()
@@ -89,7 +86,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
       await this.registry.collect();
       await this.registry.checkPayloads();
     } catch (error) {
-      await this.store.connection.close(); // an app that does not start calls no hook that would
+      await closeStores(this.store); // an app that does not start calls no hook that would
       throw error;
     }
   }
@@ -97,8 +94,7 @@ export class TaskQueueCoreModule extends ConfigurableModuleClass implements OnMo
   /** After the hooks of every other module: whatever the app does while it closes can still reach the store. */
   async onApplicationShutdown(): Promise<void> {
     this.queues.endWaits();
-    const closed = [this.store, this.instanceStore].map(({ connection }) => connection.close());
-    await until(performance.now() + CLOSE_MS, Promise.all(closed));
+    await closeStores(this.store, this.instanceStore);
   }
 }
 

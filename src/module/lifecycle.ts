@@ -15,6 +15,7 @@ import { Engine } from './engine.js';
 import { InstanceHandlers } from './instance-handlers.js';
 import { afterLazyLoads } from './late-modules.js';
 import { collectRegistrations } from './registrations.js';
+import { closeStores } from './store-closer.js';
 import { until } from './until.js';
 
 /** What shutdown may take beyond the grace, with some of that second left to Redis and to Nest. */
@@ -74,7 +75,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       await this.startNew();
     } catch (error) {
       await this.onModuleDestroy(); // an app that does not start calls no hook that would
-      await store.connection.close();
+      await closeStores(store);
       throw error;
     }
     store.connection.bootEnded?.();
@@ -117,7 +118,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const endBy = performance.now() + graceMs + AFTER_GRACE_MS;
     for (const engine of engines) engine.stopReserving();
     try {
-      await Promise.all(engines.map((engine) => engine.drain(graceMs)));
+      await until(endBy, Promise.all(engines.map((engine) => engine.drain(graceMs))));
     } catch (error) {
       this.logger.error(`Draining failed: ${String(error)}`);
     }

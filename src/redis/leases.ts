@@ -68,10 +68,7 @@ export class RedisLeases implements WorkerStore {
     target.usesFeatures = usesFeatures(reply);
     const { ids, envelopes } = reservedOf(reply);
     const known = envelopes ?? ((await target.command('hmget', [target.keys.jobs, ...ids])) as string[]);
-    const reservation = decodeReservation(turn.worker, reply, ids, known);
-    // Its texts go with its jobs: the promise that brought it may live on for a while, as commands do (Link).
-    (reply as unknown[]).length = 0;
-    return reservation;
+    return decodeReservation(turn.worker, reply, ids, known);
   }
 
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {

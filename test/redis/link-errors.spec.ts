@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../../src/core/errors/store-errors.js';
 import { Connector } from '../../src/redis/wire/connector.js';
@@ -167,15 +167,6 @@ describe('Link', () => {
     expect(await link.command('hget', ['k', 'f'])).toBe('x');
     server.answer('-NOPERM no\r\n');
     await expect(link.command('hget', ['k', 'f'])).rejects.toMatchObject({ reply: 'NOPERM' });
-  });
-
-  it.each([':7\r\n', '-NOPERM no\r\n'])('keeps nothing of a call that is settled: %j', async (answer) => {
-    await works();
-    const sent = jest.spyOn(link.client as Redis, 'sendCommand');
-    server.answer(answer);
-    await Promise.allSettled([run()]);
-    const named = { args: [], promise: undefined, resolve: undefined, reject: undefined };
-    expect(sent.mock.calls).toEqual([[expect.objectContaining(named), undefined, undefined]]);
   });
 
   it('rises an epoch with every connection', async () => {

@@ -1,43 +1,53 @@
 import { Command, type Cluster, type Redis } from 'ioredis';
 import { awakeTimeout } from './awake-timer.js';
-import { Bag, type Baggable } from '../../core/bag.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors/store-errors.js';
-import { connectionTo, nodeOfKey, nodeOfSlot, servesSlots } from './cluster-nodes.js';
+import { connectionTo, nodeOfKey, servesSlots } from './cluster-nodes.js';
 import { Need, type OutageReport } from './outage-report.js';
 import { needsMemory, type Script, type ScriptCall } from './script-library.js';
 import { replyCode, verdictOf, wordsOf } from './refusals.js';
+import { SentCommands } from './sent-commands.js';
 import { callInScript, forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
 
 export type Client = Redis | Cluster;
 
-interface Pending extends Baggable {
-  reject(error: Error): void;
-  /** performance.now() at which the attempt is given up. */
-  giveUpAt: number;
-  command: Command;
+/** A call as it is sent, as often as it takes. */
+interface Call {
+  name: string;
+  args: readonly (string | number)[];
+  writes: boolean;
+  /** Of a script: also what its keys and text are named by in errors. */
+  script?: Script;
+  keys?: readonly string[];
 }
 
-const REPLY = { replyEncoding: 'utf8' } as const;
-const SWEEP_MS = 100;
+/** A call whose first attempt failed, or had to wait for a connection. */
+interface Repetition {
+  attempts: number;
+  lastError: unknown;
+  /** Some attempt was sent, and neither a reply nor a refusal says what became of it. Only a reply ends that. */
+  open: boolean;
+  /** The server does not know the script: the next attempt carries its text. */
+  wantsText: boolean;
+  /** An outage counts this call. */
+  held: boolean;
+}
+
 /** A server that forgets the text at once is broken: from then on the call waits like any other. */
 const SEND_TEXT_TRIES = 3;
 
 /**
- * One connection for commands. Every call settles within its deadline: ioredis alone leaves a promise pending for ever
- * when its connection goes, and re-sends what a caller may have repeated. A call is repeated here: no script
- * does a thing twice for it, and those that answer with what they did are called by `NumberedCaller`.
+ * One connection for commands. Every call settles within its deadline. ioredis would re-send what a caller may have
+ * repeated, so calls are repeated here alone: no script does a thing twice for it, and those that answer with what they
+ * did are called by `NumberedCaller`.
  */
 export class Link {
-  private readonly pending = new Bag<Pending>();
-  private sweeper: NodeJS.Timeout | undefined;
+  private readonly sent: SentCommands;
   private waiting: (() => void)[] = [];
   private closed = false;
   /** The connection is being replaced: its client may still call it ready. */
   private replacing = false;
   /** What kept the last call from its answer; undefined since one was answered. */
   private trouble: Error | undefined;
-  /** For how long in all the loop has stood still while calls were under way: Redis could not be heard then. */
-  stoodStillMs = 0;
   /** performance.now() at which a call that may write was last answered: no replica does. */
   wroteAt = -Infinity;
   /** Rises with every new connection: what was learned on an older one may be void. */
@@ -50,6 +60,7 @@ export class Link {
     /** Hears what becomes of the calls and of the connection. */
     private readonly outages?: OutageReport,
   ) {
+    this.sent = new SentCommands(client, (nodes) => this.distrust(nodes));
     const renew = () => this.epoch++;
     client.on('ready', () => {
       renew();
@@ -61,11 +72,11 @@ export class Link {
     client.on('+node', renew).on('-node', renew);
     client.on('refresh', () => outages?.left((node) => !servesSlots(client as Cluster, node)));
     client.on('close', () => {
-      if (!this.closed) outages?.closed(this.pending.size + this.waiting.length);
-      this.rejectPending('the connection was closed');
+      if (!this.closed) outages?.closed(this.sent.size + this.waiting.length);
+      this.sent.rejectAll('the connection was closed');
     });
     client.on('end', () => {
-      this.rejectPending('the connection has ended');
+      this.sent.rejectAll('the connection has ended');
       this.release();
     });
     // Every failure reaches the callers that wait; without a listener ioredis prints each one.
@@ -74,6 +85,11 @@ export class Link {
       this.trouble = error;
       if (!this.closed) outages?.failed(error);
     });
+  }
+
+  /** {@link SentCommands.stoodStillMs} */
+  get stoodStillMs(): number {
+    return this.sent.stoodStillMs;
   }
 
   get ready(): boolean {
@@ -92,26 +108,19 @@ export class Link {
     args: readonly (string | number)[],
     deadline?: number,
   ): Promise<unknown> {
-    let textWanted = false;
-    const attempt = (giveUpAt: number) => {
-      const [verb, body] = textWanted ? ['eval', script.text] : ['evalsha', script.sha];
-      textWanted = false;
-      return this.send(script.readOnly ? `${verb}_ro` : verb, [body, keys.length, ...keys, ...args], giveUpAt);
-    };
-    const sendText = () => {
-      textWanted = true;
-    };
-    return this.untilAnswered(attempt, script.readOnly !== true, deadline, { script, keys, sendText });
+    const name = script.readOnly ? 'evalsha_ro' : 'evalsha';
+    const all = [script.sha, keys.length, ...keys, ...args];
+    return this.untilAnswered({ name, args: all, writes: script.readOnly !== true, script, keys }, deadline);
   }
 
   /** A plain command that reads: repeated like a script, and nothing is open when its reply was lost. */
   command(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    return this.untilAnswered((giveUpAt) => this.send(name, args as (string | number)[], giveUpAt), false);
+    return this.untilAnswered({ name, args, writes: false });
   }
 
   /** A command that is made once, now: its failure is nobody's. */
   ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    return this.send(name, args as (string | number)[], performance.now() + this.timeoutMs);
+    return this.sent.send(name, args, performance.now() + this.timeoutMs);
   }
 
   /**
@@ -123,8 +132,8 @@ export class Link {
     const { script, keys } = call;
     // In a cluster both go to the node that has the slot, and neither follows a redirection away from the other.
     const node = this.client.isCluster ? { slot: this.slotOf(call) } : undefined;
-    const first = this.send('evalsha', [script.sha, keys.length, ...keys, ...call.args], giveUpAt, node);
-    const [, reply] = await Promise.all([first, this.send(name, args, giveUpAt, node)]);
+    const first = this.sent.send('evalsha', [script.sha, keys.length, ...keys, ...call.args], giveUpAt, node);
+    const [, reply] = await Promise.all([first, this.sent.send(name, args, giveUpAt, node)]);
     return reply;
   }
 
@@ -153,70 +162,75 @@ export class Link {
   close(): void {
     this.closed = true;
     this.outages?.stop();
-    clearTimeout(this.sweeper);
+    this.sent.stop();
     this.client.disconnect();
-    this.rejectPending('the store was closed');
+    this.sent.rejectAll('the store was closed');
     this.release();
   }
 
-  private async untilAnswered(
-    attempt: (giveUpAt: number) => Promise<unknown>,
-    writes: boolean,
-    deadline = performance.now() + this.timeoutMs,
-    call?: { script: Script; keys: readonly string[]; sendText(): void },
-  ): Promise<unknown> {
-    // Some attempt left, and neither a reply nor a refusal says what became of it. Only a reply ends that.
-    let open = false;
-    let held = false;
-    let lastError: unknown;
-    for (let number = 0; ; number++) {
+  private async untilAnswered(call: Call, deadline = performance.now() + this.timeoutMs): Promise<unknown> {
+    let repetition: Repetition | undefined;
+    for (;;) {
       if (!this.ready) {
-        if (!held) held = this.hold();
-        await this.untilReady(deadline, writes, open, lastError);
+        repetition ??= firstRepetition();
+        this.hold(repetition);
+        await this.untilReady(deadline, call, repetition);
       }
       try {
-        // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
-        const reply = await attempt(Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100)));
-        if (writes) this.wroteAt = performance.now();
-        if (this.trouble !== undefined || this.outages?.isOpen === true)
-          this.answered(call?.keys[0], needOf(writes, call));
+        const reply = await this.attempt(call, repetition, deadline);
+        if (call.writes) this.wroteAt = performance.now();
+        if (this.trouble !== undefined || this.outages?.isOpen === true) this.answered(call.keys?.[0], needOf(call));
         return reply;
       } catch (error) {
-        lastError = error;
-        const code = replyCode(error);
-        if (code === undefined) {
-          if (!held) held = this.hold();
-          open ||= writes && !wasNeverSent(error);
-        } else {
-          const verdict = verdictOf(code);
-          if (verdict !== 'send-text') {
-            if (verdict !== 'refuse') this.trouble = error as Error;
-            this.outages?.refused(nodeOfKey(this.client, call?.keys[0]), error as Error, needOf(writes, call));
-            if (!held) held = this.hold();
-          }
-          if (verdict === 'refuse') {
-            const refusal = refusalOf(code, error, call && callInScript(error, call));
-            if (!open) throw refusal;
-            throw new ReplyLostError(`The reply was lost, and the repeated call refused (${code})`, { cause: refusal });
-          }
-          if (verdict === 'reconnect') this.replace(nodeOfKey(this.client, call?.keys[0]));
-          if (verdict === 'send-text') {
-            call?.sendText();
-            if (!this.closed && number < SEND_TEXT_TRIES) continue;
-          }
-        }
-        if (this.closed) throw this.gaveUp(writes, open, lastError, 'the store was closed');
-        // Without time for an answer another attempt would only leave open what is known now.
-        const waitMs = backoff(number);
-        if (deadline - performance.now() <= waitMs) throw this.gaveUp(writes, open, lastError);
-        await pause(waitMs);
+        repetition ??= firstRepetition();
+        await this.untilRepeated(call, error, repetition, deadline);
       }
     }
   }
 
-  private hold(): true {
+  private attempt(call: Call, repetition: Repetition | undefined, deadline: number): Promise<unknown> {
+    // An attempt gets half of the time: a socket that went silent is replaced and the call made again.
+    const giveUpAt = Math.min(deadline, performance.now() + Math.max(this.timeoutMs / 2, 100));
+    const { script, name, args } = call;
+    if (script === undefined || repetition?.wantsText !== true) return this.sent.send(name, args, giveUpAt);
+    return this.sent.send(script.readOnly ? 'eval_ro' : 'eval', [script.text, ...args.slice(1)], giveUpAt);
+  }
+
+  /**
+   * Returns when a call that failed may be made again.
+   * @throws what the call fails with, where it may not
+   */
+  private async untilRepeated(call: Call, error: unknown, repetition: Repetition, deadline: number): Promise<void> {
+    const { writes } = call;
+    const code = replyCode(error);
+    const verdict = code === undefined ? 'retry' : verdictOf(code);
+    repetition.attempts++;
+    repetition.lastError = error;
+    repetition.wantsText = verdict === 'send-text';
+    if (code === undefined) {
+      this.hold(repetition);
+      repetition.open ||= writes && !wasNeverSent(error);
+    } else if (verdict !== 'send-text') {
+      const node = nodeOfKey(this.client, call.keys?.[0]);
+      if (verdict !== 'refuse') this.trouble = error as Error;
+      this.outages?.refused(node, error as Error, needOf(call));
+      this.hold(repetition);
+      if (verdict === 'refuse') throw refusalOfCall(call, code, error, repetition.open);
+      if (verdict === 'reconnect') this.replace(node);
+    } else if (!this.closed && repetition.attempts <= SEND_TEXT_TRIES) {
+      return;
+    }
+    if (this.closed) throw this.gaveUp(writes, repetition.open, error, 'the store was closed');
+    // Without time for an answer another attempt would only leave open what is known now.
+    const waitMs = backoff(repetition.attempts - 1);
+    if (deadline - performance.now() <= waitMs) throw this.gaveUp(writes, repetition.open, error);
+    await pause(waitMs);
+  }
+
+  private hold(repetition: Repetition): void {
+    if (repetition.held) return;
+    repetition.held = true;
     this.outages?.hold();
-    return true;
   }
 
   private answered(key: string | undefined, need: Need): void {
@@ -224,58 +238,13 @@ export class Link {
     if (this.outages?.isOpen !== true) this.trouble = undefined;
   }
 
-  private send(name: string, args: (string | number)[], giveUpAt: number, node?: { slot: number }): Promise<unknown> {
-    this.sweeper ??= this.startSweeper();
-    return new Promise((resolve, reject) => {
-      const command = new Command(name, [], REPLY);
-      const entry: Pending = { slot: -1, reject, giveUpAt, command };
-      this.pending.add(entry);
-      // Given to the constructor they would be copied, and each looked at: a turn has a thousand.
-      command.args = textsOf(args);
-      ((this.client as Cluster).sendCommand(command, undefined, node) as Promise<unknown>).then(
-        (reply) => {
-          this.pending.delete(entry);
-          strip(command);
-          resolve(reply);
-        },
-        (error: Error) => {
-          this.pending.delete(entry);
-          strip(command);
-          forgetArguments(error);
-          reject(error);
-        },
-      );
-    });
-  }
-
-  /** Not where a command is made: the timer would keep that command for as long as it runs. */
-  private startSweeper(): NodeJS.Timeout {
-    const dueAt = performance.now() + SWEEP_MS;
-    return setTimeout(() => {
-      const lateMs = performance.now() - dueAt;
-      if (lateMs > SWEEP_MS) this.stoodStillMs += lateMs;
-      // Behind the sockets: a loop that stood still finds replies there that came in time.
-      setImmediate(() => this.sweep());
-    }, SWEEP_MS);
-  }
-
-  private sweep(): void {
-    this.sweeper = undefined;
-    const now = performance.now();
-    const silent = new Set<string>();
-    for (const entry of this.pending) {
-      if (entry.giveUpAt > now) continue;
-      this.pending.delete(entry);
-      silent.add(this.client.isCluster ? nodeOfSlot(this.client as Cluster, entry.command.getSlot()) : '');
-      entry.reject(new ReplyLostError('Redis did not answer in time'));
-    }
-    // A connection that passed a deadline is never trusted again: it may be half open.
-    for (const node of silent) {
+  /** A connection that passed a deadline is never trusted again: it may be half open. */
+  private distrust(nodes: ReadonlySet<string>): void {
+    for (const node of nodes) {
       this.trouble ??= new Error('it did not answer in time');
       if (!this.closed) this.outages?.silent(node, 'it did not answer in time');
       this.replace(node);
     }
-    if (this.pending.size > 0) this.sweeper = this.startSweeper();
   }
 
   /** @param node of a cluster: the connections to the others go on */
@@ -290,18 +259,11 @@ export class Link {
     this.client.disconnect(true);
   }
 
-  private rejectPending(why: string): void {
-    for (const entry of this.pending) {
-      this.pending.delete(entry);
-      entry.reject(new ReplyLostError(`The reply was lost: ${why}`));
-    }
-  }
-
-  private async untilReady(deadline: number, writes: boolean, open: boolean, cause: unknown): Promise<void> {
+  private async untilReady(deadline: number, { writes }: Call, { open, lastError }: Repetition): Promise<void> {
     while (!this.ready) {
-      if (this.closed) throw this.gaveUp(writes, open, cause, 'the store was closed');
+      if (this.closed) throw this.gaveUp(writes, open, lastError, 'the store was closed');
       const left = deadline - performance.now();
-      if (left <= 0) throw this.gaveUp(writes, open, cause);
+      if (left <= 0) throw this.gaveUp(writes, open, lastError);
       await new Promise<void>((resolve) => {
         const stop = awakeTimeout(left, done);
         const waiting = this.waiting;
@@ -338,28 +300,23 @@ export class Link {
   }
 }
 
-function needOf(writes: boolean, call: { script: Script } | undefined): Need {
+function firstRepetition(): Repetition {
+  return { attempts: 0, lastError: undefined, open: false, wantsText: false, held: false };
+}
+
+function needOf({ writes, script }: Call): Need {
   if (!writes) return Need.Read;
-  return call !== undefined && needsMemory(call.script) ? Need.Memory : Need.Write;
+  return script !== undefined && needsMemory(script) ? Need.Memory : Need.Write;
+}
+
+function refusalOfCall({ script, keys = [] }: Call, code: string, error: unknown, open: boolean): Error {
+  const refusal = refusalOf(code, error, script && callInScript(error, { script, keys }));
+  if (!open) return refusal;
+  return new ReplyLostError(`The reply was lost, and the repeated call refused (${code})`, { cause: refusal });
 }
 
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function textsOf(args: readonly (string | number)[]): string[] {
-  return args.map((arg) => (typeof arg === 'string' ? arg : String(arg)));
-}
-
-const NOTHING: string[] = [];
-
-/**
- * Takes from a command that is settled all that it names. One that the garbage collector has moved to its old generation
- * would take along what a worker sent and received from then on.
- */
-function strip(command: Command): void {
-  command.args = NOTHING;
-  Object.assign(command, { promise: undefined, resolve: undefined, reject: undefined });
 }
 
 /** ioredis refuses such commands before a byte leaves the process; "Connection is closed" it says of sent ones, too. */
