@@ -2,9 +2,9 @@ import type { Duties } from '../core/ports/duties.js';
 import type { RetentionRules } from '../core/job.js';
 import type { DutyLogger } from './duty-logger.js';
 
-/** Settling trims as it goes; the janitor comes for what grew old, and for what a lowered limit leaves behind. */
+/** A settlement trims as well. The janitor deletes records that grew old, and those over a limit that was lowered. */
 const TRIM_EVERY_MS = 60_000;
-/** Steps of one turn: what is left after them waits a second, so that a huge backlog never occupies the store. */
+/** Steps of one turn. The rest waits a second, so that a huge backlog never occupies the store. */
 const STEPS = 100;
 const REST_MS = 1000;
 
@@ -26,7 +26,7 @@ export class Janitor {
         more = reply.more;
       }
     } finally {
-      // Also when a later step failed: letters that are gone must not be gone in silence.
+      // Also when a later step failed: no dead letter is deleted without a line in the log.
       if (trimmedDead > 0) {
         this.logger.warn(
           `Queue "${queue}": ${trimmedDead} dead letter(s) were over the limits of retention.dead and are deleted.`,

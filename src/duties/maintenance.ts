@@ -18,11 +18,11 @@ export interface MaintenanceOptions {
   store: Pick<Store, 'connection' | 'duties'>;
   queues: readonly MaintainedQueue[];
   logger: DutyLogger;
-  /** Told when a scan found work that workers may have missed: tell the worker of the queue. Default nobody is. */
+  /** Called when a scan found work that workers may have missed. Wakes the worker of the queue. Default: no call. */
   onBacklog?: ScanListener;
-  /** Told after every scan: tell the scheduler when the queue is to be looked at. Default nobody is. */
+  /** Called after every scan, with the time of the next due schedule. Default: no call. */
   onScan?: ScanListener;
-  /** Reads the retention of a job's own kind. Default there is none. */
+  /** Reads the retention of a job's own kind. Default: none. */
   ownRuleOf?: OwnRuleOf;
   outages?: OutageLog;
   /** A number in [0, 1). */
@@ -33,7 +33,7 @@ interface QueueLoops {
   scan: PeriodicLoop;
   trim: PeriodicLoop;
   own: PeriodicLoop | undefined;
-  /** A job with such a rule may have ended. */
+  /** Some job with a rule of its own may have ended. */
   hasOwnRules: boolean;
   wake: NodeJS.Timeout | undefined;
 }
@@ -74,7 +74,7 @@ export class Maintenance {
     this.add(queues);
   }
 
-  /** The first scans come at once: a restarted process is often the one that has to repair. */
+  /** The first scans run at once: a restarted process is often the one that must repair. */
   start(): void {
     this.stopping = false;
     for (const { scan, trim, own, hasOwnRules } of this.loops.values()) {
@@ -84,7 +84,7 @@ export class Maintenance {
     }
   }
 
-  /** Queues to look after from the next {@link start} on; those that are looked after already are left as they are. */
+  /** Adds queues from the next {@link start} on. Queues that are known stay as they are. */
   add(queues: readonly MaintainedQueue[]): void {
     for (const queue of queues) {
       if (!this.loops.has(queue.name)) this.loops.set(queue.name, this.loopsOf(queue));
@@ -114,7 +114,7 @@ export class Maintenance {
     await Promise.all(this.all.map((loop) => loop.runOnce()));
   }
 
-  /** Without those of own rules where there are none. */
+  /** All loops; the loop for own rules only where there are any. */
   private get all(): PeriodicLoop[] {
     return [...this.loops.values()].flatMap(({ scan, trim, own, hasOwnRules }) =>
       own !== undefined && hasOwnRules ? [scan, trim, own] : [scan, trim],

@@ -8,10 +8,10 @@ import type { OwnRule } from '../core/own-retention.js';
 /** Reads the own rule of a record, by the first line of its envelope. */
 export type OwnRuleOf = (queue: string, state: SettledState, header: EnvelopeHeader) => OwnRule | undefined;
 
-/** Own rules have an age, too, and other processes end jobs of the same scopes. */
+/** Own rules also have an age, and other processes end jobs of the same scopes: the trimmer looks again after this. */
 const AGAIN_MS = 30_000;
 const READ_PAGE = 100;
-/** What one call removes: some half a millisecond of Redis, of long records fewer. */
+/** Records and bytes that one call removes: about half a millisecond of Redis. */
 const DROP_STEP = 100;
 const DROP_BYTES = 524_288;
 
@@ -26,15 +26,15 @@ interface Scope {
   bytes: number;
 }
 
-/** What is known of one state: up to where its ends were read, and those that have own rules. */
+/** Progress in one state: up to where ends were read, and the records with own rules. */
 interface Ledger {
   place: string | undefined;
   scopes: Map<string, Scope>;
 }
 
 /**
- * Trims the records of those schedules, job names and handlers that keep fewer than their queue does. It runs where such a job
- * has ended, reads the first line of each end once, and deletes nothing of others. A queue without such rules costs nothing.
+ * Trims the records of schedules, job names and handlers that keep fewer records than their queue does. It runs after such a job
+ * has ended, reads the first line of each ended job once, and deletes no other records. A queue without such rules costs nothing.
  */
 export class OwnTrimmer {
   private readonly ledgers: Record<SettledState, Ledger> = {
@@ -87,7 +87,7 @@ export class OwnTrimmer {
     scope.bytes += bytes;
   }
 
-  /** What was removed is forgotten call by call: where one fails, the next turn goes on from there. */
+  /** Forgets records call by call: where a call fails, the next turn continues there. */
   private async drop(scope: Scope, over: readonly Kept[], isStopping: () => boolean): Promise<void> {
     for (let first = 0, next = 0; first < over.length && !isStopping(); first = next) {
       let bytes = 0;

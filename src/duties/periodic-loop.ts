@@ -1,10 +1,10 @@
 import type { OutageLog } from './outage-log.js';
 
-/** Ends a loop's wish to come again by itself: it sleeps until it is woken. */
+/** As a delay: no timer is set, and the loop sleeps until {@link PeriodicLoop.wake}. */
 export const UNTIL_WOKEN = Infinity;
 
 const FIRST_BACKOFF_MS = 250;
-/** Not longer: the scan for dead workers must not stay away when the store is back. */
+/** The scan for dead workers must run soon after the store is back. */
 const LONGEST_BACKOFF_MS = 3000;
 /** Longest delay of a Node timer; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
@@ -27,7 +27,7 @@ export interface PeriodicLoopOptions {
  */
 export class PeriodicLoop {
   private timer: NodeJS.Timeout | undefined;
-  /** Of the clock that set the timer: a test may have changed to a fake one since, or back. */
+  /** `clearTimeout` of the clock that set the timer: a test may have changed to fake timers since, or back. */
   private clear = clearTimeout;
   private turn: Promise<void> | undefined;
   private wokenInTurn = false;
@@ -47,7 +47,7 @@ export class PeriodicLoop {
     this.sleep(delayMs);
   }
 
-  /** The next turn comes now. While one runs, another follows it: what it was woken for may have come too late for the first. */
+  /** The next turn begins now. While a turn runs, another one follows: the running one may have missed the cause. */
   wake(): void {
     if (!this.running) return;
     if (this.turn) this.wokenInTurn = true;
@@ -111,7 +111,7 @@ export class PeriodicLoop {
     } catch (error) {
       outages.failed(name, error);
       const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(this.failures++, 10), LONGEST_BACKOFF_MS);
-      // At least half of it: a store that just came back must not meet all loops at once, nor a sick one a busy loop.
+      // At least half: loops must not all meet a store that just came back, and a sick store must not cause a busy loop.
       return backoffMs * (0.5 + 0.5 * random());
     }
   }

@@ -3,10 +3,10 @@ import type { Duties } from '../core/ports/duties.js';
 
 /** Jobs promoted in one call, a script's bound. */
 const STEP = 1000;
-/** Due jobs are promoted by the workers' own turns; only what they left for this long is nobody's. */
+/** Turns of workers promote due jobs. A job that is due for longer than this has no worker to do it. */
 const LEFT_FOR_MS = 250;
 
-/** Makes due jobs ready where no worker's turn does it: its queue is paused, or every worker is busy or gone. */
+/** Makes due jobs ready where no turn of a worker does it: the queue is paused, or every worker is busy or gone. */
 export class Promoter {
   constructor(private readonly duties: Duties) {}
 

@@ -18,16 +18,16 @@ export interface ReclaimedQueue {
   leaseMs: number;
 }
 
-/** Told after a scan. */
+/** Called after a scan. */
 export type ScanListener = (queue: string, reply: ReclaimReply) => void;
 
-/** Returns the jobs of workers that died, and looks after work that nobody was woken for. */
+/** Returns the jobs of dead workers to their queue, and wakes workers for work that they may have missed. */
 export class Reclaimer {
   constructor(
     private readonly duties: Duties,
     private readonly promoter: Promoter,
     private readonly logger: DutyLogger,
-    /** The scan found work which workers may have missed. */
+    /** Called when a scan found work that workers may have missed. */
     private readonly onBacklog: ScanListener,
     private readonly onScan: ScanListener = () => {},
   ) {}
@@ -39,7 +39,7 @@ export class Reclaimer {
     do {
       reply = await this.duties.reclaim(queue, leaseMs);
       reclaimed += reply.reclaimed;
-      this.tellPoisoned(queue, reply.poisoned);
+      this.logPoisoned(queue, reply.poisoned);
     } while (reply.more && !isStopping());
     if (reclaimed > 0) {
       this.logger.warn(`Queue "${queue}": ${reclaimed} job(s) of workers that stopped answering are ready again.`);
@@ -54,7 +54,7 @@ export class Reclaimer {
       : Math.min(IDLE_SCAN_MS, leaseMs * IDLE_SHARE_OF_LEASE);
   }
 
-  private tellPoisoned(queue: string, ids: readonly string[]): void {
+  private logPoisoned(queue: string, ids: readonly string[]): void {
     if (ids.length === 0) return;
     const shown = ids.slice(0, IDS_IN_LOG).join(', ') + (ids.length > IDS_IN_LOG ? ', …' : '');
     this.logger.error(

@@ -16,8 +16,8 @@ export class ScheduleAnnouncer {
   ) {}
 
   /**
-   * A process without schedules in a queue that has some announces its app alone: of schedules that were removed with the
-   * last one of their queue nobody else would tell.
+   * A process without schedules in a queue that has stored ones announces its app without names: otherwise removing the last
+   * schedule of a queue from the code would never be noticed.
    * @returns whether schedules have to be registered
    */
   async announce(book: ScheduleBook): Promise<boolean> {
@@ -31,12 +31,12 @@ export class ScheduleAnnouncer {
         const schedule = book.declared.get(name);
         if (schedule) book.unregistered.add(schedule);
       }
-      for (const name of removed) this.tellRemoved(book, name);
+      for (const name of removed) this.warnRemoved(book, name);
     }
     return book.unregistered.size > 0;
   }
 
-  private tellRemoved(book: ScheduleBook, name: string): void {
+  private warnRemoved(book: ScheduleBook, name: string): void {
     this.logger.warn(
       book.isDisabled(name)
         ? `Schedule "${name}" of queue "${book.queue}" is paused: it is disabled in every instance of app "${this.app}".`

@@ -22,7 +22,7 @@ export class ScheduleRegistrar {
       const stored = await this.store(book, schedule);
       if (stored === undefined) continue;
       book.unregistered.delete(schedule);
-      await this.tell(book, stored.registration, stored.answer);
+      await this.logAnswer(book, stored.registration, stored.answer);
     }
   }
 
@@ -42,7 +42,7 @@ export class ScheduleRegistrar {
     }
   }
 
-  private async tell(book: ScheduleBook, schedule: NewSchedule, answer: StoredRule['answer']): Promise<void> {
+  private async logAnswer(book: ScheduleBook, schedule: NewSchedule, answer: StoredRule['answer']): Promise<void> {
     const { name, nextTick } = schedule;
     switch (answer) {
       case 'created':
@@ -64,11 +64,11 @@ export class ScheduleRegistrar {
         }
         return;
       case 'conflict':
-        if (book.isNews(name, answer)) await this.tellConflict(book.queue, name);
+        if (book.isNews(name, answer)) await this.logConflict(book.queue, name);
     }
   }
 
-  private async tellConflict(queue: string, name: string): Promise<void> {
+  private async logConflict(queue: string, name: string): Promise<void> {
     const [other] = await this.timetable.read(queue, [name]);
     const text = `Schedule "${name}" of queue "${queue}" is declared here, and`;
     this.logger.error(

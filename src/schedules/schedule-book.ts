@@ -6,11 +6,11 @@ import type { ScheduleDeclaration } from './rule/declaration.js';
 
 /** The schedules of one queue as this process knows them: its own, and what it learned of stored ones. */
 export class ScheduleBook {
-  /** Declared here and enabled, by name: a tick should not read its rule anew. */
+  /** Declared here and enabled, by name: a tick does not parse its rule again. */
   readonly declared = new Map<string, Schedule>();
   /** Not yet registered; a store that is away at boot leaves them here. */
   readonly unregistered = new Set<Schedule>();
-  /** When the queue is to be looked at next, by the store's clock; -Infinity while somebody looks or nobody ever did. */
+  /** When the queue is read next, by the store's clock; -Infinity during a turn and before the first. */
   plannedAt = -Infinity;
   /** The last page held schedules that this process leaves to others: they are due until those come. */
   leavesDue = false;
@@ -20,7 +20,7 @@ export class ScheduleBook {
   private readonly disabled = new Set<string>();
   /** Stored rules that cannot be fired here, as `name hash`, and until when that holds, by the store's clock. */
   private readonly unfit = new Map<string, number>();
-  private readonly told = new Set<string>();
+  private readonly logged = new Set<string>();
 
   constructor(readonly queue: string) {}
 
@@ -70,15 +70,15 @@ export class ScheduleBook {
     this.unfit.set(ruleOf(rule), until);
   }
 
-  /** Whether this was not said of this schedule since {@link settle}. */
+  /** @returns whether this was not logged of the schedule since {@link settle} */
   isNews(name: string, what: string): boolean {
-    const size = this.told.size;
-    return this.told.add(`${name} ${what}`).size > size;
+    const size = this.logged.size;
+    return this.logged.add(`${name} ${what}`).size > size;
   }
 
-  /** Its rule is the stored one again: what was said of it may be said again. */
+  /** The rule is the stored one again: its messages may be logged again. */
   settle(name: string): void {
-    for (const told of this.told) if (told.startsWith(`${name} `)) this.told.delete(told);
+    for (const logged of this.logged) if (logged.startsWith(`${name} `)) this.logged.delete(logged);
   }
 }
 

@@ -15,16 +15,16 @@ import { TickFirer } from './tick-firer.js';
 /** Schedules fired in one turn, before the next page is asked for: enough groups for several instances. */
 const PAGE = 400;
 const LONGEST_PAGE = 1000;
-/** Where schedules must be left to others, the queue is asked this often what became of them. */
+/** How often a queue is read whose due schedules this process must leave to others. */
 const LEFT_POLL_MS = 10_000;
-/** A far tick is not slept up to in one go: the store's clock may be set meanwhile. */
+/** The longest sleep before a tick: the store's clock may be set meanwhile. */
 const LONGEST_SLEEP_MS = 60_000;
-/** Near a tick, this often. */
+/** Within {@link NEAR_MS} of a tick, the clock is read this often. */
 const NEAR_POLL_MS = 1000;
 const NEAR_MS = 2000;
 /** Instances look for a tick this much apart at most, so that one fires it and the others find nothing due. */
 const SPREAD_MS = 40;
-/** A scan that finds a schedule due for this long wakes whoever should have fired it. */
+/** A scan that finds a schedule due for this long wakes the scheduler of the queue. */
 const LEFT_FOR_MS = 250;
 
 export interface SchedulerOptions {
@@ -46,8 +46,8 @@ export interface SchedulerOptions {
   random?: () => number;
 }
 
-/** The schedules of one queue and what looks after them. */
-interface Desk {
+/** The schedules of one queue, with their loops. */
+interface QueueEntry {
   book: ScheduleBook;
   ticks: PeriodicLoop;
   /** Undefined where nothing is announced. */
@@ -62,18 +62,18 @@ interface Desk {
  * code declare: the rule carries everything its jobs need. What the code does not declare any more is paused by the store
  * some time after the last announcement.
  *
- * It sleeps until the next look-at time it knows. That a nearer one has come it learns from the queue's signals and from
- * the scans for dead workers ({@link expect}), so a queue without schedules costs nothing here.
+ * It sleeps until the next look-at time that it knows. The queue's signals and the scans for dead workers ({@link expect})
+ * wake it for a nearer one, so a queue without schedules costs nothing here.
  */
 export class Scheduler {
-  private readonly desks = new Map<string, Desk>();
+  private readonly entries = new Map<string, QueueEntry>();
   private readonly store: SchedulerOptions['store'];
   private readonly registrar: ScheduleRegistrar;
   private readonly announcer: ScheduleAnnouncer | undefined;
   private readonly firer: TickFirer;
   private readonly random: () => number;
   private readonly outages: OutageLog;
-  private readonly declare: (desk: Desk, declaration: ScheduleDeclaration) => void;
+  private readonly declare: (entry: QueueEntry, declaration: ScheduleDeclaration) => void;
   private readonly declared = new Set<ScheduleDeclaration>();
   private stopping = false;
 
@@ -93,14 +93,14 @@ export class Scheduler {
     this.add(options.declarations, options.queues);
   }
 
-  /** Schedules and queues that came later; those that are known already are left as they are. */
+  /** Adds schedules and queues. Those that are known stay as they are. */
   add(declarations: readonly ScheduleDeclaration[], queues: readonly string[] = []): void {
     for (const declaration of declarations) {
       if (this.declared.has(declaration)) continue;
-      this.declare(this.deskOf(declaration.queue), declaration);
+      this.declare(this.entryOf(declaration.queue), declaration);
       this.declared.add(declaration);
     }
-    for (const queue of queues) this.deskOf(queue);
+    for (const queue of queues) this.entryOf(queue);
   }
 
   /**
@@ -109,7 +109,7 @@ export class Scheduler {
    */
   async start(): Promise<void> {
     this.stopping = false;
-    for (const { ticks, announcements } of this.desks.values()) {
+    for (const { ticks, announcements } of this.entries.values()) {
       ticks.start();
       // What is registered at the start counts as announced.
       announcements?.start(ANNOUNCE_EVERY_MS * (0.5 + 0.5 * this.random()));
@@ -120,9 +120,9 @@ export class Scheduler {
   /** No tick is fired after it resolves. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const desks = [...this.desks.values()];
-    await Promise.all(desks.flatMap((desk) => loopsOf(desk).map((loop) => loop.stop())));
-    for (const { book } of desks) {
+    const entries = [...this.entries.values()];
+    await Promise.all(entries.flatMap((entry) => loopsOf(entry).map((loop) => loop.stop())));
+    for (const { book } of entries) {
       const { unsubscribe } = book;
       book.unsubscribe = undefined;
       await unsubscribe?.();
@@ -131,33 +131,35 @@ export class Scheduler {
 
   /** Registers what is not registered and fires what is due now, without waiting for a timer: for tests that move a clock. */
   async runOnce(): Promise<void> {
-    await Promise.all([...this.desks.values()].map(({ ticks }) => ticks.runOnce()));
+    await Promise.all([...this.entries.values()].map(({ ticks }) => ticks.runOnce()));
   }
 
   /** Announces what is declared, without waiting for a timer: for tests that move a clock. */
   async announceOnce(): Promise<void> {
-    const announcements = [...this.desks.values()].flatMap((desk) => desk.announcements ?? []);
+    const announcements = [...this.entries.values()].flatMap((entry) => entry.announcements ?? []);
     await Promise.all(announcements.map((loop) => loop.runOnce()));
   }
 
   /**
-   * Somebody else read when a queue is to be looked at next.
+   * Takes the time of the next due schedule from a scan, which read it anyway.
    * @param lookAt undefined: it has no schedule with a tick
    * @param now store time of the reading, ms
    */
   expect(queue: string, lookAt: number | undefined, now: number): void {
-    const desk = this.desks.get(queue);
-    if (desk === undefined || lookAt === undefined) return;
-    desk.book.seen();
-    const isLate = lookAt <= now - LEFT_FOR_MS && !desk.book.leavesDue;
-    if (isLate || lookAt < desk.book.plannedAt) desk.ticks.wake();
+    const entry = this.entries.get(queue);
+    if (entry === undefined || lookAt === undefined) return;
+    entry.book.seen();
+    const isLate = lookAt <= now - LEFT_FOR_MS && !entry.book.leavesDue;
+    if (isLate || lookAt < entry.book.plannedAt) entry.ticks.wake();
   }
 
   /** @returns the delay before the next turn, ms */
   private async turn(book: ScheduleBook): Promise<number> {
     book.plannedAt = -Infinity;
     // First, or what is registered elsewhere between look and subscription would wake nobody.
-    book.unsubscribe ??= await this.store.notices.onSignal(book.queue, (signal) => this.obey(book.queue, signal));
+    book.unsubscribe ??= await this.store.notices.onSignal(book.queue, (signal) =>
+      this.applySignal(book.queue, signal),
+    );
     await this.registrar.register(book);
     const limit = Math.min(PAGE + book.ignored, LONGEST_PAGE);
     const look = await this.store.timetable.due(book.queue, limit);
@@ -165,15 +167,15 @@ export class Scheduler {
     const page = await this.firer.fire(book, look);
     book.leavesDue = page.left;
     let next = Math.min(look.nextLookAt ?? Infinity, page.next);
-    // Behind a page of what is left to others, nothing can be seen.
+    // Schedules that are left to others fill the page: what lies behind it cannot be seen.
     if (!page.moved && next <= look.now) next = Infinity;
     if (page.left) next = Math.min(next, look.now + LEFT_POLL_MS);
     book.plannedAt = next;
     return this.delayUntil(next - look.now);
   }
 
-  private obey(queue: string, signal: QueueSignal): void {
-    if (signal.type === 'schedules' || signal.type === 'resync') this.desks.get(queue)?.ticks.wake();
+  private applySignal(queue: string, signal: QueueSignal): void {
+    if (signal.type === 'schedules' || signal.type === 'resync') this.entries.get(queue)?.ticks.wake();
   }
 
   private delayUntil(waitMs: number): number {
@@ -184,12 +186,12 @@ export class Scheduler {
     return Math.min(waitMs, NEAR_POLL_MS) + SPREAD_MS * this.random();
   }
 
-  private deskOf(queue: string): Desk {
-    const known = this.desks.get(queue);
+  private entryOf(queue: string): QueueEntry {
+    const known = this.entries.get(queue);
     if (known !== undefined) return known;
     const book = new ScheduleBook(queue);
     const { announcer, outages, random } = this;
-    const desk: Desk = {
+    const entry: QueueEntry = {
       book,
       // Its delays end at a tick, so it spreads them itself.
       ticks: new PeriodicLoop({
@@ -203,21 +205,21 @@ export class Scheduler {
         announcer &&
         new PeriodicLoop({
           name: `schedule announcer of "${queue}"`,
-          step: () => this.announce(announcer, desk),
+          step: () => this.announce(announcer, entry),
           outages,
           random,
         }),
     };
-    this.desks.set(queue, desk);
-    return desk;
+    this.entries.set(queue, entry);
+    return entry;
   }
 
-  private async announce(announcer: ScheduleAnnouncer, { book, ticks }: Desk): Promise<number> {
+  private async announce(announcer: ScheduleAnnouncer, { book, ticks }: QueueEntry): Promise<number> {
     if (await announcer.announce(book)) ticks.wake();
     return ANNOUNCE_EVERY_MS;
   }
 }
 
-function loopsOf({ ticks, announcements }: Desk): PeriodicLoop[] {
+function loopsOf({ ticks, announcements }: QueueEntry): PeriodicLoop[] {
   return announcements === undefined ? [ticks] : [ticks, announcements];
 }

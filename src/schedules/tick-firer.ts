@@ -87,7 +87,7 @@ export class TickFirer {
     return stale <= group.length / 2;
   }
 
-  /** Undefined where this process cannot fire it. */
+  /** @returns undefined where this process cannot fire it */
   private fireOf(book: ScheduleBook, due: DueSchedule, now: number, making: JobMaking): ScheduleFire | undefined {
     const schedule = book.find(due, now);
     if (schedule === 'unreadable') {
@@ -125,12 +125,12 @@ export class TickFirer {
       }
       if (answer === 'stale') stale++;
       page.next = Math.min(page.next, nextLookOf(fire, answer, now));
-      this.tell(fire, answer);
+      this.logAnswer(fire, answer);
     }
     return stale;
   }
 
-  /** Its tick stays, and holds up no other. */
+  /** The tick stays stored, and no other schedule waits for it. */
   private leave(book: ScheduleBook, fire: ScheduleFire, now: number, refusal: BrokerRefusedError): void {
     book.leave(fire, now + REFUSED_AGAIN_MS);
     if (!book.isNews(fire.name, `refused ${fire.specHash}`)) return;
@@ -140,7 +140,7 @@ export class TickFirer {
     );
   }
 
-  private tell({ name, tick, jobs, pauseOnFailure }: ScheduleFire, answer: FireAnswer): void {
+  private logAnswer({ name, tick, jobs, pauseOnFailure }: ScheduleFire, answer: FireAnswer): void {
     if (answer === 'paused' && pauseOnFailure) {
       this.logger.warn(
         `Schedule "${name}" is paused, because a job of it ended dead. ScheduleService.resume("${name}") lets it go on.`,

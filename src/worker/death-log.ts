@@ -6,13 +6,13 @@ import { LogBudget } from '../core/log-budget.js';
 import { LogLine } from '../core/log-line.js';
 import type { RunningJob } from './running-job.js';
 
-/** Of the error that ended the job, as its history has it: masked and cut. */
+/** The stack of the error that ended the job, as its history has it: masked and cut. */
 function stackOf({ envelope }: Settlement & { op: 'bury' }): string | undefined {
   const newest = envelope === undefined ? '' : newestErrorOf(envelope);
   return newest === '' ? undefined : (JSON.parse(newest) as ErrorRecord).stack;
 }
 
-/** Says of each job that dies what killed it; of a mass death it shows the first ones of every second and counts the rest. */
+/** Logs each job that dies, with the error. Of many deaths it logs the first ones of each second and counts the rest. */
 export class DeathLog {
   private readonly budget = new LogBudget();
 
@@ -21,7 +21,7 @@ export class DeathLog {
     private readonly logger: Pick<Logger, 'error'>,
   ) {}
 
-  tell(settlement: Settlement & { op: 'bury' }, job: RunningJob | undefined): void {
+  log(settlement: Settlement & { op: 'bury' }, job: RunningJob | undefined): void {
     const unsaid = this.budget.take(performance.now());
     if (unsaid === undefined) return;
     const { queue } = this;

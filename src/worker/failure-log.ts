@@ -4,17 +4,17 @@ import { LogBudget } from '../core/log-budget.js';
 import { LogLine } from '../core/log-line.js';
 import type { RunningJob } from './running-job.js';
 
-/** Handlers and names of errors that are remembered as told of. */
+/** Pairs of handler and error name that are remembered as logged. */
 const MOST_KINDS = 1000;
 
 /**
- * Says of failed attempts that are tried again: the first of each handler and name of error as a warning, because the last of them
- * may be minutes away, the others at debug. Of many it shows the first ones of every second.
+ * Logs failed attempts that are tried again. The first of each handler and error name is a warning, because the last attempt may
+ * be minutes away; the others are at level debug. Of many failures it logs the first ones of each second.
  */
 export class FailureLog {
   private readonly firsts = new LogBudget();
   private readonly others = new LogBudget();
-  private readonly told = new Map<string, Set<string>>();
+  private readonly logged = new Map<string, Set<string>>();
   private kinds = 0;
 
   constructor(
@@ -22,7 +22,7 @@ export class FailureLog {
     private readonly logger: Pick<Logger, 'warn' | 'debug'>,
   ) {}
 
-  tell(job: RunningJob, record: ErrorRecord, delayMs: number): void {
+  log(job: RunningJob, record: ErrorRecord, delayMs: number): void {
     const isFirst = this.isNew(job.plan.handler.label, record.name);
     const unsaid = (isFirst ? this.firsts : this.others).take(performance.now());
     if (unsaid === undefined) return;
@@ -53,12 +53,12 @@ export class FailureLog {
   }
 
   private isNew(handler: string, error: string): boolean {
-    return this.kinds < MOST_KINDS && this.told.get(handler)?.has(error) !== true;
+    return this.kinds < MOST_KINDS && this.logged.get(handler)?.has(error) !== true;
   }
 
   private remember(handler: string, error: string): void {
-    const names = this.told.get(handler) ?? new Set();
-    this.told.set(handler, names.add(error));
+    const names = this.logged.get(handler) ?? new Set();
+    this.logged.set(handler, names.add(error));
     this.kinds++;
   }
 }

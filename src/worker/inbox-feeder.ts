@@ -3,7 +3,7 @@ import type { Connection } from '../core/ports/connection.js';
 import type { Intake } from '../core/ports/intake.js';
 
 const STEP = 100;
-/** How long one look at an empty list may block its connection, which several lists share. */
+/** How long waiting for an empty list may block the connection, which several lists share. */
 const WAIT_MS = 1000;
 const BACKOFF_MS = 1000;
 
@@ -39,13 +39,13 @@ export class InboxFeeder {
         if (moved < STEP && !this.stopped) await this.intake.awaitInbox(this.inbox, WAIT_MS);
       } catch (error) {
         if (this.stopped) return;
-        this.tell(error);
+        this.logOutage(error);
         await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
       }
     }
   }
 
-  private tell(error: unknown): void {
+  private logOutage(error: unknown): void {
     if (this.outage || this.connection.hasTold?.(error)) return;
     this.outage = true;
     this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);

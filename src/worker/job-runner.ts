@@ -64,8 +64,8 @@ const RESEND_LENGTH = 4096;
  */
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
-  /** Strategies that were complained of. */
-  private readonly toldStrategies = new Set<string>();
+  /** Strategies with a logged problem. */
+  private readonly loggedStrategies = new Set<string>();
 
   constructor(private readonly context: RunnerContext) {}
 
@@ -289,8 +289,8 @@ export class JobRunner {
   private delayOf(job: RunningJob, thrown: unknown): number {
     const spec = job.envelope.header.b ?? job.plan.settings.backoff;
     return backoffDelay(spec, job.attempt, thrown, this.context.backoffs, Math.random, (problem) => {
-      if (this.toldStrategies.has(spec.type)) return;
-      this.toldStrategies.add(spec.type);
+      if (this.loggedStrategies.has(spec.type)) return;
+      this.loggedStrategies.add(spec.type);
       this.context.logger.warn(
         `Queue "${job.queue}": the backoff strategy "${spec.type}" ${problem}. It must return milliseconds; until it does, the ` +
           'default delay counts.',

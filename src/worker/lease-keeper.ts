@@ -5,7 +5,7 @@ export interface LeaseKeeperContext {
   queue: string;
   leaseMs: number;
   onCancelling: (ids: readonly string[]) => void;
-  /** The lease ran out at some time: others may have what this worker holds. */
+  /** The lease ran out at some time: other workers may have the jobs that this one holds. */
   onLapse: () => void;
 }
 
@@ -13,9 +13,8 @@ export interface LeaseKeeperContext {
 const BEATS_PER_LEASE = 4;
 
 /**
- * Keeps the worker's lease alive while it holds jobs; an idle worker costs the store nothing. Learns from each beat what
- * happened while it could not look: jobs to cancel, or a lease that ran out. A heartbeat outside of the main loop does
- * the renewing where there is one.
+ * Renews the worker's lease while it holds jobs. An idle worker renews nothing and costs the store nothing. The reply of each
+ * beat also names jobs to cancel and shows a lease that has run out. Where there is a heartbeat thread, it does the renewing.
  */
 export class LeaseKeeper {
   private timer: NodeJS.Timeout | undefined;
@@ -24,7 +23,7 @@ export class LeaseKeeper {
   private heartbeat: Heartbeat | undefined;
   private holding = false;
   private beating = false;
-  /** Store time, ms: as far as an answer has told that the lease goes. */
+  /** Store time, ms: the end of the lease by the last answer. */
   private endsAt = 0;
 
   constructor(private readonly context: LeaseKeeperContext) {}
@@ -55,9 +54,9 @@ export class LeaseKeeper {
     this.heartbeat?.holds(this.context.queue, holding);
   }
 
-  /** What a beat was answered, wherever it was made. */
-  heed({ now, lapsed, cancelling }: BeatReply): void {
-    // A beat that was repeated, because the reply was lost, finds the lease that it renewed itself.
+  /** Applies the reply of a beat, of this loop or of the heartbeat thread. */
+  applyBeat({ now, lapsed, cancelling }: BeatReply): void {
+    // A repeated beat, whose first reply was lost, finds the lease that it renewed itself: the times are compared, too.
     const mayHaveLapsed = lapsed || (this.endsAt > 0 && this.mayHaveLapsed(now));
     this.renewed(now);
     if (cancelling.length > 0) this.context.onCancelling(cancelling);
@@ -70,8 +69,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * A reservation renews a lease without telling whether it had run out, and the beat behind it would find nothing wrong:
-   * a process that was frozen looks at the time of its first answer.
+   * A reservation renews a lease and does not say whether it had run out, and the next beat finds nothing wrong. A process
+   * that was frozen therefore compares the time of its first answer.
    * @param now store time, ms, of an answer
    */
   mayHaveLapsed(now: number): boolean {
@@ -82,7 +81,7 @@ export class LeaseKeeper {
     if (this.beating || !this.holding) return;
     this.beating = true;
     try {
-      this.heed(await this.context.session.beat());
+      this.applyBeat(await this.context.session.beat());
     } catch {
       // The next beat comes by itself; while Redis is away no lease runs out.
     } finally {

@@ -1,6 +1,6 @@
 import { Waiters } from './waiters.js';
 
-/** Those who want to know whether the store answers the worker. */
+/** Callers that wait for proof that the store answers the worker. */
 export class Probes {
   private readonly waiters = new Waiters();
   private due = false;

@@ -27,15 +27,15 @@ interface Report extends Pending {
   job: RunningJob;
 }
 
-/** Progress and log lines of running jobs: the last value, ten times a second at most, a few jobs in a call. */
+/** Sends progress and log lines of running jobs: the last value, at most ten times a second, a few jobs in a call. */
 export class Reporter implements ReportSink {
   private readonly dirty = new Map<RunningJob, Pending>();
-  /** How long the log of a run has grown in the store, in characters. */
+  /** Length of the log of a run in the store, in characters. */
   private readonly stored = new WeakMap<RunningJob, number>();
-  /** Text that one call may carry, in characters, once the server refused one for its size. */
+  /** Most text of one call, in characters: less once the server has refused a call for its size. */
   private most = Infinity;
-  /** Jobs of which a refused report was told. */
-  private readonly told = new WeakSet<RunningJob>();
+  /** Jobs with a refused report that was logged. */
+  private readonly refused = new WeakSet<RunningJob>();
   /** Until the next round, and while it lasts. */
   private timer: NodeJS.Timeout | undefined;
 
@@ -73,7 +73,7 @@ export class Reporter implements ReportSink {
     return this.redactor === undefined ? value : this.redactor.redact(value);
   }
 
-  /** Sends what ended runs still have to say, all at once: after their settlement they may not write any more. */
+  /** Sends the reports of ended runs at once: after its settlement a run may not write any more. */
   flush(): void {
     if (this.dirty.size === 0) return;
     const ended: RunningJob[] = [];
@@ -127,26 +127,26 @@ export class Reporter implements ReportSink {
       ({ lost }) => {
         if (refusal === undefined) return this.onLost(reports.filter(({ id }) => lost.includes(id)));
         // The settlement of what ended came before its part.
-        for (const part of step) if (part.job.ended && lost.includes(part.job.number)) this.tellRefused(part, refusal);
+        for (const part of step) if (part.job.ended && lost.includes(part.job.number)) this.warnRefused(part, refusal);
       },
-      // Of an outage is told elsewhere, and the next report says more.
+      // An outage is logged elsewhere, and the next report carries newer values.
       (error: unknown) => (refusesRequest(error) ? this.divide(step, error) : undefined),
     );
   }
 
-  /** Nothing of it is stored: in halves, until what the server does not take is alone. */
+  /** The server stored nothing of it: halves are sent until the part that it refuses is alone. */
   private async divide(step: readonly Report[], refusal: BrokerRefusedError): Promise<void> {
     const length = step.reduce((sum, report) => sum + lengthOf(report), 0);
     this.most = Math.max(LEAST_LENGTH, Math.min(this.most, Math.ceil(length / 2)));
     const [first, rest] = halvesOf(step);
-    if (rest.length === 0) return this.tellRefused(step[0], refusal);
+    if (rest.length === 0) return this.warnRefused(step[0], refusal);
     await this.send(first, refusal);
     await this.send(rest, refusal);
   }
 
-  private tellRefused({ job, progress }: Report, { message }: BrokerRefusedError): void {
-    if (this.told.has(job)) return;
-    this.told.add(job);
+  private warnRefused({ job, progress }: Report, { message }: BrokerRefusedError): void {
+    if (this.refused.has(job)) return;
+    this.refused.add(job);
     const what = progress === undefined ? 'A log line' : 'Progress';
     this.logger.warn(
       `${what} of job "${job.id}" (${job.name}) in queue "${this.queue}" is not stored, and the job goes on: ${message} ` +

@@ -5,10 +5,10 @@ import { DeathLog } from './death-log.js';
 import { FailureLog } from './failure-log.js';
 import type { RunningJob } from './running-job.js';
 
-/** Names that are remembered as warned of. */
+/** Job names of which a warning is remembered. */
 const MOST_PARKED_NAMES = 1000;
 
-/** The one place that learns what becomes of the runs of a queue, for whoever is to know: the log. */
+/** The one place that every end and every failure of a run passes. Today it writes them to the log. */
 export class RunObserver {
   private readonly deaths: DeathLog;
   private readonly failures: FailureLog;
@@ -24,16 +24,16 @@ export class RunObserver {
 
   /** @param job undefined where the job ended without a run */
   ended(settlement: Settlement, job: RunningJob | undefined): void {
-    if (settlement.op === 'bury') this.deaths.tell(settlement, job);
+    if (settlement.op === 'bury') this.deaths.log(settlement, job);
     else if (settlement.op === 'park') this.parked(settlement.name);
   }
 
   /** An attempt failed, and the job is tried again. */
   failed(job: RunningJob, record: ErrorRecord, delayMs: number): void {
-    this.failures.tell(job, record, delayMs);
+    this.failures.log(job, record, delayMs);
   }
 
-  /** Newer leases exist on these jobs: what their runs here did was not stored. */
+  /** Other workers have these jobs by now: the outcome of their runs here was not stored. */
   lost(numbers: readonly string[]): void {
     if (numbers.length === 0) return;
     const shown = numbers.slice(0, 5).join(', ');

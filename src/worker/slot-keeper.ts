@@ -11,7 +11,7 @@ export interface SlotKeeperContext {
   dispatcher: Dispatcher;
 }
 
-/** What one turn was to bring, and under which circumstances. */
+/** What one turn asks for, and the state of the worker when it was sent. */
 export interface SlotRequest {
   readonly want: number;
   /** The worker ran and held nothing else. */
@@ -20,7 +20,7 @@ export interface SlotRequest {
   readonly resumes: number;
 }
 
-/** How many jobs a turn may ask for: what runs, is held or was asked for already takes its slot. */
+/** Counts slots: how many jobs a turn may ask for. A running job, a held one and one already asked for take a slot each. */
 export class SlotKeeper {
   private paused = false;
   /** Rises when the queue is resumed: the answer to an older turn may still say that it is paused. */
@@ -29,7 +29,7 @@ export class SlotKeeper {
   /** Lets the running jobs end, so that a suspect can run alone. */
   private clearing = false;
   private turns = 0;
-  /** Slots promised to turns under way. */
+  /** Slots promised to turns in flight. */
   private slotsRequested = 0;
 
   constructor(private readonly context: SlotKeeperContext) {}
@@ -92,10 +92,10 @@ export class SlotKeeper {
     this.slotsRequested -= want;
   }
 
-  /** @returns whether jobs may be taken again that the turns before this answer could not ask for */
-  heed({ alone, resumes }: SlotRequest, { paused, suspects }: TurnAnswer): boolean {
+  /** @returns whether the worker may ask again, because a pause or a wait for a suspect has ended with this answer */
+  applyAnswer({ alone, resumes }: SlotRequest, { paused, suspects }: TurnAnswer): boolean {
     const { paused: wasPaused, clearing: wasClearing } = this;
-    // Signals come over a connection of their own: this answer may have been overtaken by the one that ended the pause.
+    // Signals arrive on another connection: the signal that ended the pause may have come before this older answer.
     this.paused = paused && resumes === this.resumes;
     this.clearing = suspects && !alone;
     return (wasPaused && !this.paused) || (wasClearing && !this.clearing);

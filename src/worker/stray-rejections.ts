@@ -60,7 +60,7 @@ function doAsNode(reason: unknown, mode: string): void {
   switch (mode) {
     case 'none':
     case 'warn': // Node has warned, or will
-    case 'strict': // it was thrown before anybody was told
+    case 'strict': // Node threw it before any listener ran
       return;
     case 'warn-with-error-code':
       process.emitWarning(stackOfThrown(reason), 'UnhandledPromiseRejectionWarning');

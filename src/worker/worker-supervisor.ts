@@ -63,7 +63,7 @@ export class WorkerSupervisor {
       subscriptions.push(
         store.notices.onSignal(
           queue,
-          inOwnScope((signal) => this.obey(worker, signal)),
+          inOwnScope((signal) => this.applySignal(worker, signal)),
         ),
       );
       return worker;
@@ -123,7 +123,7 @@ export class WorkerSupervisor {
     if (await settlesWithin(drained, graceMs)) return;
     const left = workers
       .filter((worker) => !worker.isIdle)
-      .map(({ queue, runningIds }) => ({ queue, jobs: runningIds.length, jobIds: runningIds.slice(0, IDS_TOLD) }));
+      .map(({ queue, runningIds }) => ({ queue, jobs: runningIds.length, jobIds: runningIds.slice(0, IDS_IN_LOG) }));
     const named = left.map(({ queue, jobs, jobIds }) => `${queue}${listOf(jobIds, jobs)}`);
     this.context.logger.warn(
       new LogLine('warn', `Shutdown grace of ${graceMs} ms is over: running jobs of ${named.join(', ')} are released`, {
@@ -133,7 +133,7 @@ export class WorkerSupervisor {
       }),
     );
     for (const worker of workers) worker.releaseAll('shutdown');
-    // With the store away there is nobody to tell: the leases will say it.
+    // While the store is unreachable nothing can be released: other workers take the jobs when the leases end.
     await settlesWithin(drained, RELEASE_MS);
   }
 
@@ -182,7 +182,7 @@ export class WorkerSupervisor {
       worker: this.workerId,
       leases: queues.map((queue) => ({ queue, leaseMs: workerOptionsOf(queue).leaseMs })),
       stallLimitMs: DEFAULTS.stallLimitMs,
-      onBeat: (queue, reply) => this.workers.get(queue)?.heed(reply),
+      onBeat: (queue, reply) => this.workers.get(queue)?.applyBeat(reply),
       onStalled: (forMs) => {
         logger.error(
           `The event loop stood still for ${forMs} ms: a handler blocked it, and its jobs were given to other workers`,
@@ -233,7 +233,7 @@ export class WorkerSupervisor {
     }));
   }
 
-  private obey(worker: Worker, signal: QueueSignal): void {
+  private applySignal(worker: Worker, signal: QueueSignal): void {
     switch (signal.type) {
       case 'paused':
         return worker.pause();
@@ -256,7 +256,7 @@ export class WorkerSupervisor {
 
 /** Time for releasing what the grace left over, inside the second that shutdown may take beyond it. */
 const RELEASE_MS = 700;
-const IDS_TOLD = 10;
+const IDS_IN_LOG = 10;
 
 /** The first ids in brackets, and how many others there are. */
 function listOf(ids: readonly string[], jobs: number): string {

@@ -55,8 +55,8 @@ export class Worker {
   }
 
   /** The heartbeat was answered. */
-  heed(reply: BeatReply): void {
-    this.parts.lease.heed(reply);
+  applyBeat(reply: BeatReply): void {
+    this.parts.lease.applyBeat(reply);
   }
 
   beatFromLoop(): void {
@@ -197,7 +197,7 @@ export class Worker {
     observer.lost(answer.lost);
     observer.trimmedDead(answer.trimmedDead);
     if (this.closed) return; // nobody would end the timer for what is due next
-    const mayAskAgain = slots.heed(request, answer);
+    const mayAskAgain = slots.applyAnswer(request, answer);
     this.hungry ||= mayAskAgain || answer.more;
     held.add(answer.jobs);
     // Before a handler starts: it may block the loop for longer than the lease.

@@ -17,7 +17,7 @@ function logAt(second: number) {
   const logger = new RecordingLogger();
   const log = new FailureLog('mail', logger);
   const fail = (name = 'Error', delayMs = 1000, label = 'Mail.send') =>
-    log.tell(jobOf(label), { attempt: 1, at: 0, name, message: 'no' }, delayMs);
+    log.log(jobOf(label), { attempt: 1, at: 0, name, message: 'no' }, delayMs);
   return { fail, lines: logger.lines, pass: (to: number) => clock.mockReturnValue(to * 1000) };
 }
 

@@ -91,7 +91,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.start(heartbeat);
     await new Promise(setImmediate);
     await answer(100_000, 'a');
-    worker.heed({ now: 100_000 + LEASE_MS - 1, lapsed: false, cancelling: [] });
+    worker.applyBeat({ now: 100_000 + LEASE_MS - 1, lapsed: false, cancelling: [] });
     worker.wake();
     await new Promise(setImmediate);
     await answer(100_000 + LEASE_MS + 1, 'b');
@@ -104,7 +104,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     worker.start(heartbeat);
     await new Promise(setImmediate);
     await answer(100_000, 'a');
-    worker.heed({ now: 100_000 + LEASE_MS, lapsed: false, cancelling: [] });
+    worker.applyBeat({ now: 100_000 + LEASE_MS, lapsed: false, cancelling: [] });
     await new Promise(setImmediate);
     expect(reconcile).toHaveBeenCalledTimes(1);
     await worker.close();
@@ -117,7 +117,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     await answer(1000, 'a');
     let done!: (reply: Reconciliation) => void;
     reconcile.mockReturnValueOnce(new Promise((resolve) => (done = resolve)));
-    worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
+    worker.applyBeat({ now: 20_000, lapsed: true, cancelling: [] });
     await new Promise(setImmediate);
     expect(reconcile).toHaveBeenCalledTimes(1);
     worker.wake();
@@ -136,7 +136,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     await answer(1000, 'a');
     worker.wake();
     await new Promise(setImmediate);
-    worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
+    worker.applyBeat({ now: 20_000, lapsed: true, cancelling: [] });
     await new Promise(setImmediate);
     expect(reconcile).not.toHaveBeenCalled();
     await answer(20_001, 'b');
@@ -153,7 +153,7 @@ describe('a worker whose lease ran out unnoticed', () => {
     await new Promise(setImmediate);
     end(jobs[0]);
     reconcile.mockResolvedValue({ lost: ['a'], released: 0, fence: 0 });
-    worker.heed({ now: 20_000, lapsed: true, cancelling: [] });
+    worker.applyBeat({ now: 20_000, lapsed: true, cancelling: [] });
     await answer(20_001);
     expect(reconcile).toHaveBeenCalledTimes(1);
     expect(turns.at(-1)?.settlements).toMatchObject([{ op: 'complete', id: 'a' }]);
