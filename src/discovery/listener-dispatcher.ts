@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, Subscription, type Observable } from 'rxjs';
 import { guardLogger } from './guarded-logger.js';
 import { LogBudget } from '../core/log-budget.js';
-import { inOwnScope } from '../core/own-scope.js';
+import { inOwnScope } from '../process/own-scope.js';
 import { isThenable } from '../core/thenable.js';
 import { stackOfThrown } from '../core/thrown-reader.js';
 import type { QueueEventListener } from './listener-reader.js';

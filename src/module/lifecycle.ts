@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import { INSTANCE_STORE, STORE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
-import { openScope } from '../core/own-scope.js';
+import { openScope } from '../process/own-scope.js';
 import type { Store } from '../core/ports/store.js';
 import { showMembers } from '../core/shown-members.js';
 import { guardLogger } from '../discovery/guarded-logger.js';

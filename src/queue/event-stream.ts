@@ -1,7 +1,7 @@
 import { Observable, share } from 'rxjs';
 import type { Unsubscribe } from '../core/ports/connection.js';
 import type { StoreEvent } from '../core/ports/notices.js';
-import { inOwnScope } from '../core/own-scope.js';
+import { inOwnScope } from '../process/own-scope.js';
 import { toJobEvent, type JobEvent } from './job-event.js';
 import type { QueueScope } from './queue-scope.js';
 

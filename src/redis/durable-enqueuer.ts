@@ -3,7 +3,7 @@ import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { confirmationsOf, type Durability } from '../core/durability.js';
 import { DurabilityUnconfirmedError, EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
 import { BrokerUnavailableError } from '../core/errors/store-errors.js';
-import { nextTick } from '../core/real-timers.js';
+import { nextTick } from '../process/real-timers.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Link } from './wire/link.js';
 import { replyCode } from './wire/refusals.js';

@@ -3,7 +3,7 @@ import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors/store-errors.js';
 import type { JobState } from '../core/job.js';
-import { nextTick } from '../core/real-timers.js';
+import { nextTick } from '../process/real-timers.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';

@@ -58,7 +58,9 @@ export class RedisLeases implements WorkerStore {
     if (mender.isDue) await mender.before(turn.worker);
     let reply: TurnReply;
     try {
-      const plain = mayBePlain(target, turn) ? await target.runPlainTurn<TurnReply>(args) : undefined;
+      const plain = mayBePlain(target, turn)
+        ? await target.runPlain<TurnReply>('turn-plain', target.keys.plainTurn, args)
+        : undefined;
       reply = plain ?? (await target.run<TurnReply>('settle-and-reserve', args));
     } catch (error) {
       await mender.after(error, turn);

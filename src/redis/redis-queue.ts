@@ -71,10 +71,9 @@ export class RedisQueue {
     return this.connection.run(this.connection.scripts[name], this.keys.all, args);
   }
 
-  /** A turn by the script that plain jobs need. @returns undefined where the whole script must take it; nothing was done then */
-  async runPlainTurn<T>(args: Arguments): Promise<T | undefined> {
-    const { scripts } = this.connection;
-    const reply = await this.connection.run<T | 'full'>(scripts['turn-plain'], this.keys.plainTurn, args);
+  /** A script of plain jobs and their keys. @returns undefined where the whole script must be called; nothing was done then */
+  async runPlain<T>(name: ScriptName, keys: readonly string[], args: Arguments): Promise<T | undefined> {
+    const reply = await this.connection.run<T | 'full'>(this.connection.scripts[name], keys, args);
     return reply === 'full' ? undefined : reply;
   }
 

@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { Store } from '../core/ports/store.js';
 import { parseDuration, type Duration } from '../core/duration.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
-import { realNow, setImmediate, setTimeout } from '../core/real-timers.js';
+import { realNow, setImmediate, setTimeout } from '../process/real-timers.js';
 import { refuseSurplus } from '../core/surplus-arguments.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { STORE, INSTANCE_STORE } from '../core/constants.js';

@@ -15,7 +15,7 @@ import {
 } from '../core/job.js';
 import { isOwn, keptBy } from '../core/own-retention.js';
 import { isJobName } from '../core/names.js';
-import { openScope } from '../core/own-scope.js';
+import { openScope } from '../process/own-scope.js';
 import { encodeOutput } from '../core/payload-encoder.js';
 import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';

@@ -1,5 +1,5 @@
-import { inOwnScope } from '../core/own-scope.js';
-import { nextTick } from '../core/real-timers.js';
+import { inOwnScope } from '../process/own-scope.js';
+import { nextTick } from '../process/real-timers.js';
 
 /**
  * Puts a step off to the end of the tick, where it runs once however often it was asked for. It is asked for from anywhere (a

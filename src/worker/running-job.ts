@@ -7,7 +7,7 @@ import type { Envelope } from '../core/envelope.js';
 import { RunAbortedError } from '../core/errors/job-errors.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
-import { openScope } from '../core/own-scope.js';
+import { openScope } from '../process/own-scope.js';
 import { runJobOfTaskQueue } from './current-job.js';
 import { HandledJob } from './handled-job.js';
 import type { HandlerPlan } from './handler-plan.js';

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
 import type { SessionPlan, WorkerSession } from '../core/ports/worker-store.js';
-import { inOwnScope } from '../core/own-scope.js';
+import { inOwnScope } from '../process/own-scope.js';
 import type { ResolvedWorkerOptions } from '../options/options.js';
 import { Dispatcher, type RunContext } from './dispatcher.js';
 import { DueTimer } from './due-timer.js';

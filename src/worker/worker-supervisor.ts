@@ -7,7 +7,7 @@ import type { Heartbeat } from '../core/ports/worker-store.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { LogLine } from '../core/log-line.js';
-import { inOwnScope } from '../core/own-scope.js';
+import { inOwnScope } from '../process/own-scope.js';
 import { DEFAULTS } from '../options/defaults.js';
 import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../options/options.js';
 import type { RetentionRules } from '../core/job.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as exported from 'nestjs-task-queue';
@@ -10,6 +10,7 @@ import { namesOf, readTable, textOf } from './table-reader.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = join(root, 'docs', 'guides', 'reference.md');
+const ERROR_FILES = readdirSync(join(root, 'src/core/errors')).map((file) => `core/errors/${file}`);
 /** Of Nest, or for this package alone. */
 const NOT_FOR_USERS = ['constructor', 'endWaits', 'onApplicationShutdown', 'scopeOf'];
 
@@ -41,7 +42,7 @@ describe('The reference has every', () => {
     const names = Object.entries(exported)
       .filter(([, value]) => typeof value === 'function' && value.prototype instanceof TaskQueueError)
       .map(([name]) => name);
-    const codes = new Map(['core/errors.ts', 'schedules/rule/schedule-errors.ts'].flatMap((file) => readCodes(file)));
+    const codes = new Map([...ERROR_FILES, 'schedules/rule/schedule-errors.ts'].flatMap((file) => readCodes(file)));
     const rows = readTable(page, '| error').map(([name, code]) => [textOf(name), textOf(code)]);
     expect(rows.sort()).toEqual(names.map((name) => [name, codes.get(name)]).sort());
   });

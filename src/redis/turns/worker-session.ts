@@ -10,7 +10,7 @@ import type {
   WorkerTurn,
 } from '../../core/ports/worker-store.js';
 import type { SessionPlan, TurnAnswer, TurnNeed, TurnRequest, WorkerSession } from '../../core/ports/worker-store.js';
-import { setImmediate, setTimeout } from '../../core/real-timers.js';
+import { setImmediate, setTimeout } from '../../process/real-timers.js';
 import { HandOver } from './hand-over.js';
 import { Lanes, LANES, type Lane } from './lanes.js';
 import { SettlementOutbox, TURN_LENGTH, TURN_SETTLEMENTS } from './settlement-outbox.js';

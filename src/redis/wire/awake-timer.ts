@@ -1,4 +1,4 @@
-import { setImmediate } from '../../core/real-timers.js';
+import { setImmediate } from '../../process/real-timers.js';
 
 /** A slice that ends much later than it should have: the loop stood still meanwhile. */
 const SLICE_MS = 200;

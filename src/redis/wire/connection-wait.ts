@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { BrokerUnavailableError } from '../../core/errors/store-errors.js';
 import type { TaskQueueError } from '../../core/errors/task-queue-error.js';
-import type { Client } from './link.js';
+import type { Client } from './client.js';
 import { readRefusal, replyCode, wordsOf } from './refusals.js';
 import { refusalOf } from './store-errors.js';
 import { wordsOnArrival } from './unheard-replies.js';

@@ -2,7 +2,7 @@ import { getDefaultResultOrder } from 'node:dns';
 import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import type { BeatReply, Heartbeat, HeartbeatPlan } from '../../core/ports/worker-store.js';
-import { setInterval } from '../../core/real-timers.js';
+import { setInterval } from '../../process/real-timers.js';
 import type { RedisConnection } from './connector.js';
 import { HEARTBEAT_CODE } from './heartbeat-code.js';
 import type { Script } from './script-library.js';

@@ -1,14 +1,13 @@
-import { Command, type Cluster, type Redis } from 'ioredis';
+import { Command, type Cluster } from 'ioredis';
 import { awakeTimeout } from './awake-timer.js';
 import { BrokerRefusedError, BrokerUnavailableError } from '../../core/errors/store-errors.js';
+import type { Client } from './client.js';
 import { connectionTo, nodeOfKey, servesSlots } from './cluster-nodes.js';
 import { Need, type OutageReport } from './outage-report.js';
 import { needsMemory, type Script, type ScriptCall } from './script-library.js';
 import { replyCode, verdictOf, wordsOf } from './refusals.js';
 import { SentCommands } from './sent-commands.js';
 import { callInScript, forgetArguments, refusalOf, ReplyLostError } from './store-errors.js';
-
-export type Client = Redis | Cluster;
 
 /** A call as it is sent, as often as it takes. */
 interface Call {

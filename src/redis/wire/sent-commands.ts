@@ -1,7 +1,7 @@
 import { Command, type Cluster } from 'ioredis';
 import { Bag, type Baggable } from '../../core/bag.js';
 import { nodeOfSlot } from './cluster-nodes.js';
-import type { Client } from './link.js';
+import type { Client } from './client.js';
 import { forgetArguments, ReplyLostError } from './store-errors.js';
 
 interface Sent extends Baggable {

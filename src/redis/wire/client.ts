@@ -1,0 +1,4 @@
+import type { Cluster, Redis } from 'ioredis';
+
+/** One server's client, or a cluster's. */
+export type Client = Redis | Cluster;
