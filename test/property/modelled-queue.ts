@@ -76,8 +76,8 @@ export class ModelledQueue {
   /** New jobs are ready, unless the store reserved them for a worker that waited. */
   async takeHandOvers(model: QueueModel, added: readonly string[]): Promise<void> {
     for (const worker of WORKERS) {
-      const handed = await this.fixture.handedTo(this.name, worker);
-      if (handed.some(({ id }) => added.includes(id))) model.handOver(worker, handed, added);
+      const handed = (await this.fixture.handedTo(this.name, worker)).filter(({ id }) => added.includes(id));
+      if (handed.length > 0) model.handOver(worker, handed, added);
     }
   }
 

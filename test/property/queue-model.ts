@@ -29,7 +29,7 @@ export interface MadeTurn {
   room: number;
 }
 
-/** What was handed over last to a worker. */
+/** What was handed over to a worker and has not arrived as far as its turns say. */
 export interface HandedJobs {
   at: number;
   jobs: HeldJob[];
@@ -49,6 +49,8 @@ export class QueueModel extends ModelState {
   /** By caller: a lane of a worker. */
   readonly turns = new Map<string, MadeTurn[]>();
   readonly handed = new Map<string, HandedJobs>();
+  /** By worker: jobs that may be handed over before its next turn. */
+  readonly rooms = new Map<string, number>();
   /** The number of each caller's last call. */
   readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
@@ -99,6 +101,7 @@ export class QueueModel extends ModelState {
     const newer = (this.handed.get(worker)?.jobs ?? []).filter(({ token }) => fenceOf(token) > handedFence);
     const jobs = this.stillActive(newer);
     if (jobs.length === 0) this.handed.delete(worker);
+    else this.handed.set(worker, { at: this.now, jobs: leasesOf(jobs) });
     return jobs;
   }
 
@@ -113,12 +116,13 @@ export class QueueModel extends ModelState {
   handOver(worker: string, handed: readonly HeldJob[], added: readonly string[]): void {
     const last = this.turns.get(worker)?.at(-1);
     const behind = this.ordinary().filter(({ id }) => !added.includes(id));
+    const onTheirWay = this.handed.get(worker)?.jobs ?? [];
     const refusal =
       (this.paused && 'the queue is paused') ||
       (last === undefined && 'the worker took no turn') ||
       (last !== undefined && this.now - last.at > FRESH_MS && 'the worker took no turn lately') ||
-      (last !== undefined && last.room < handed.length && 'the worker has no room') ||
-      (handed.length > MOST_HANDED && 'these are too many') ||
+      ((this.rooms.get(worker) ?? 0) < handed.length && 'the worker has no room') ||
+      (onTheirWay.length + handed.length > MOST_HANDED && 'these are too many') ||
       (behind.length > 0 && 'others are ready') ||
       undefined;
     if (refusal !== undefined) throw new Error(`Jobs were handed over to ${worker}, though ${refusal}`);
@@ -130,7 +134,8 @@ export class QueueModel extends ModelState {
       if (fenceOf(token) <= this.fence) throw new Error(`The fence of ${token} is not above ${this.fence}`);
       this.fence = fenceOf(token);
     }
-    this.handed.set(worker, { at: this.now, jobs: [...handed] });
+    this.handed.set(worker, { at: this.now, jobs: [...onTheirWay, ...handed] });
+    this.rooms.set(worker, (this.rooms.get(worker) ?? 0) - handed.length);
     if (last !== undefined) this.leases.set(worker, this.now + last.turn.leaseMs);
   }
 
@@ -144,6 +149,7 @@ export class QueueModel extends ModelState {
     const held = reply.jobs.map(({ id, token }) => ({ id, token }));
     const suspect = turn.alone && reply.jobs.some(({ crashes }) => crashes >= MAX_CRASHES - 1);
     const room = turn.takesHanded && !suspect ? turn.want - held.length : 0;
+    this.rooms.set(turn.worker, Math.max(room, 0));
     const handed = reply.jobs.flatMap((job) => (job.handed ? [job.token] : []));
     const { fence, lost } = reply;
     const made = this.turns.get(callerOf(turn)) ?? [];

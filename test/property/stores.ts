@@ -25,7 +25,7 @@ export interface ModelledStore {
    * @param age 0: of the last call; 1: of the one before …
    */
   repeatCall(age: number): Promise<void>;
-  /** What was handed over last to this worker, whatever became of it. */
+  /** What was handed over to this worker since its last turn, or did not arrive before, whatever became of it. */
   handedTo(queue: string, worker: string): Promise<HeldJob[]>;
   /** What lies behind the port fits the model, too: nothing is left over, nothing counted wrong. */
   audit(queue: string, model: QueueModel): Promise<void>;
@@ -104,8 +104,11 @@ export async function openRedisStore(): Promise<ModelledStore> {
     },
     async handedTo(queue, worker) {
       const slot = await client.hget(new QueueKeys(prefix, queue).meta, `@${worker}!`);
-      const [, first, ids] = /^0 \d+ (\d+):(.+)$/.exec(slot ?? '') ?? [];
-      return (ids?.split(',') ?? []).map((id, index) => ({ id, token: `${worker}:${Number(first) + index}` }));
+      const pairs = /^0 \d+ \d+ (.+)$/.exec(slot ?? '')?.[1].split(',') ?? [];
+      return pairs.map((pair) => {
+        const [fence, id] = pair.split(':');
+        return { id, token: `${worker}:${fence}` };
+      });
     },
     audit: (queue, model) => new KeyAudit(client, new QueueKeys(prefix, queue)).expectFit(model),
     async drop(queue, inbox) {
