@@ -20,11 +20,12 @@ from pathlib import Path
 
 import redis
 
-FORMAT = "1"
+STORE_FORMAT = "2"
+ENVELOPE_VERSION = "1"
 BLOCK_SIZE = 1296  # two base-36 digits
 # All keys of a queue, in the order in which scripts get them.
 KEY_NAMES = (
-    "meta jobs ready priority suspects scheduled inflight parked completed cancelled dead ids levels crashes cancelling notes "
+    "meta jobs ready priority suspects scheduled inflight parked completed cancelled dead ids traits crashes cancelling notes "
     "waiters idle workers schedules specs ticks runs announced apps"
 ).split()
 PAYLOAD_LIMIT = 256 * 1024
@@ -86,8 +87,10 @@ class TaskQueueProducer:
         }
         envelope = encode_envelope(self._now, id, {key: value for key, value in header.items() if value is not None}, text)
         due = "+%d" % delay_ms if delay_ms else ""
+        # What scripts must know of the job: a letter and a value on each line.
+        traits = "\n".join(["p%d" % priority] * (priority > 0) + ["u%s" % id] * (id is not None))
         self._call += 1
-        reply = self._run(self._enqueue, self._keys, [self._caller, self._call, "full", number, envelope, id or "", due, priority])
+        reply = self._run(self._enqueue, self._keys, [self._caller, self._call, "full", number, envelope, due, traits])
         self._now = int(reply[0])
         outcomes = [_text(outcome) for outcome in reply[1]]
         if not outcomes or outcomes[0] == "":
@@ -97,9 +100,9 @@ class TaskQueueProducer:
     def _next_number(self):
         number = next(self._numbers, None)
         while number is None:
-            reply = [_text(part) for part in self._run(self._take_ids, self._keys, [BLOCK_SIZE, FORMAT])]
+            reply = [_text(part) for part in self._run(self._take_ids, self._keys, [BLOCK_SIZE, STORE_FORMAT])]
             if reply[1] == "format":
-                raise RuntimeError("The queue is stored in format %s; this program writes format %s" % (reply[2], FORMAT))
+                raise RuntimeError("The queue is stored in format %s; this program writes format %s" % (reply[2], STORE_FORMAT))
             self._now = int(reply[0])
             block = base36(int(reply[1]))
             self._numbers = (block + base36(n).rjust(2, "0") for n in range(BLOCK_SIZE))
@@ -126,11 +129,11 @@ def encode_payload(payload):
 
 
 def encode_envelope(enqueued_at, user_id, header, payload_text):
-    line = FORMAT + base36(enqueued_at)
+    line = ENVELOPE_VERSION + base36(enqueued_at)
     if user_id is not None:
         line += " " + user_id
     if header:
-        line += " " + json.dumps(header, separators=(",", ":"))  # without spaces: scripts look for "n":"
+        line += " " + json.dumps(header, separators=(",", ":"))
     return line + "\n" + payload_text
 
 

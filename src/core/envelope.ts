@@ -6,8 +6,8 @@ import { DEFAULT_JOB_NAME, type BackoffSpec, type ErrorRecord, type RetentionRul
  *     "1" [enqueuedAt, base 36 ms] [" " userId] [" " header JSON] "\n" payload text
  *
  * The first line never holds a raw newline, so the payload is everything behind the first one, byte for byte.
- * A plain job stores ten characters beside its payload. Scripts read only the first character and the user id;
- * whatever else a job carries lies in the header, where no script looks.
+ * A plain job stores ten characters beside its payload. Scripts read only the first character, and for events they copy the first
+ * line without its errors: what they must know of a job lies in the key `traits`.
  *
  * A settled job is the same text behind one line that says how it ended:
  *

@@ -10,6 +10,7 @@ import type { QueueKeys } from './keys.js';
 import type { Link } from './wire/link.js';
 import type { ScriptCall, ScriptLibrary } from './wire/script-library.js';
 import { ReplyLostError } from './wire/store-errors.js';
+import { encodeTraits } from './traits.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;
@@ -298,13 +299,7 @@ function plainArgs(jobs: readonly NewJob[], ids: string[]): string[] {
 }
 
 function fullArgs(jobs: readonly NewJob[], ids: string[]): string[] {
-  return jobs.flatMap((job, index) => [
-    ids[index],
-    job.envelope,
-    job.userId ?? '',
-    dueOf(job),
-    String(job.priority ?? 0),
-  ]);
+  return jobs.flatMap((job, index) => [ids[index], job.envelope, dueOf(job), encodeTraits(job)]);
 }
 
 function dueOf(job: NewJob): string {

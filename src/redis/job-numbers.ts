@@ -6,8 +6,8 @@ import { IncompatibleStoreError } from '../core/errors/store-errors.js';
 /** Numbers of a block: two base-36 digits behind the block's own eight. */
 export const BLOCK_SIZE = 1296;
 
-/** Version of keys and envelopes; a store of another one is refused before the first write. */
-export const STORE_FORMAT = '1';
+/** Version of keys and scripts' arguments; a store of another one is refused before the first write. */
+export const STORE_FORMAT = '2';
 
 const SUFFIXES = Array.from({ length: BLOCK_SIZE }, (_, index) => index.toString(36).padStart(2, '0'));
 
@@ -83,7 +83,11 @@ export class JobNumbers {
 
 export function wrongFormat(meta: string, found: string): IncompatibleStoreError {
   return new IncompatibleStoreError(
-    `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ` +
-      'Use another prefix, or the version that wrote it.',
+    `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ${remedyOf(found)}`,
   );
+}
+
+function remedyOf(found: string): string {
+  if (found !== '1') return 'Use another prefix, or the version that wrote it.';
+  return 'No release wrote it: empty the queue with the version that did, or delete its keys.';
 }

@@ -12,7 +12,7 @@ export const KEY_NAMES = [
   'cancelled',
   'dead',
   'ids',
-  'levels',
+  'traits',
   'crashes',
   'cancelling',
   'notes',
@@ -47,7 +47,7 @@ export class QueueKeys {
   readonly cancelled: string;
   readonly dead: string;
   readonly ids: string;
-  readonly levels: string;
+  readonly traits: string;
   readonly crashes: string;
   readonly cancelling: string;
   readonly waiters: string;
@@ -86,7 +86,7 @@ export class QueueKeys {
     this.cancelled = base + 'cancelled';
     this.dead = base + 'dead';
     this.ids = base + 'ids';
-    this.levels = base + 'levels';
+    this.traits = base + 'traits';
     this.crashes = base + 'crashes';
     this.cancelling = base + 'cancelling';
     this.waiters = base + 'waiters';

@@ -22,6 +22,7 @@ import type {
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
 import { readJobs } from './job-reader.js';
 import type { RedisQueue, RedisQueues } from './redis-queue.js';
+import { encodeTraits } from './traits.js';
 import type { Subject } from './wire/numbered-caller.js';
 import { ReplyLostError } from './wire/store-errors.js';
 
@@ -102,11 +103,11 @@ export class RedisTimetable implements Timetable {
     queue: string,
     name: string,
     specHash: string,
-    { envelope, userId, priority = 0, scheduledFor }: ScheduledJob,
+    job: ScheduledJob,
   ): Promise<EnqueueReceipt | 'changed' | 'not-found'> {
     const target = this.queues.of(queue);
     const [numberOfJob] = await takeNumbers(target, 1);
-    const args = [name, specHash, numberOfJob, userId, envelope, priority, scheduledFor];
+    const args = [name, specHash, numberOfJob, job.envelope, encodeTraits(job), job.scheduledFor];
     type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
     const answer = await target.act<Answer>(['schedule', name], 'run-schedule', args);
     if (answer === 'changed' || answer === 'not-found') return answer;
@@ -194,8 +195,7 @@ async function fireBatch(queue: RedisQueue, fires: readonly ScheduleFire[]): Pro
     const { name, specHash, tick, nextTick, lookAt, missed, overlap, pauseOnFailure, limit, atOnce, jobs } = fire;
     args.push(name, specHash, tick, nextTick ?? '', lookAt ?? '', missed, overlap, pauseOnFailure ? '1' : '0');
     args.push(limit ?? '', atOnce === true ? '1' : '0', jobs.length);
-    for (const { envelope, userId, priority = 0, scheduledFor } of jobs)
-      args.push(ids[taken++], userId, envelope, priority, scheduledFor);
+    for (const job of jobs) args.push(ids[taken++], job.envelope, encodeTraits(job), job.scheduledFor);
   }
   return queue.write('fire-schedules', args);
 }

@@ -34,7 +34,7 @@ async function startIn(database: number, prefix: string) {
 async function giveSameNumbers(prefix: string): Promise<void> {
   for (const database of [1, 2]) {
     const client = new Redis(`${url}/${database}`);
-    await client.hset(`{${prefix}:mail}:meta`, 'format', '1', 'lastBlock', '2000000000000');
+    await client.hset(`{${prefix}:mail}:meta`, 'format', '2', 'lastBlock', '2000000000000');
     client.disconnect();
   }
 }

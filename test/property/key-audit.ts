@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../../src/redis/keys.js';
 import { isSettled } from '../../src/core/job.js';
-import { bytesOf, type ModelJob } from './model-job.js';
+import { bytesOf, nameOf, type ModelJob } from './model-job.js';
 import type { QueueModel } from './queue-model.js';
 
 type Reply = [Error | null, unknown][];
@@ -16,12 +16,12 @@ export class KeyAudit {
 
   async expectFit(model: QueueModel): Promise<void> {
     const { client, keys: k } = this;
-    const hashes = ['jobs', 'ids', 'levels', 'crashes', 'cancelling', 'notes', 'inflight', 'waiters', 'meta'] as const;
+    const hashes = ['jobs', 'ids', 'traits', 'crashes', 'cancelling', 'notes', 'inflight', 'waiters', 'meta'] as const;
     const pipeline = client.multi();
     for (const name of hashes) pipeline.hgetall(k[name]);
     pipeline.lrange(k.ready, 0, -1).lrange(k.completed, 0, -1).zrange(k.workers, '0', '-1', 'WITHSCORES');
     const values = ((await pipeline.exec()) as Reply).map(([, value]) => value);
-    const [jobs, ids, levels, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<string, string>[];
+    const [jobs, ids, traits, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<string, string>[];
     const [ready, completed, workers] = values.slice(hashes.length) as string[][];
 
     const all = [...model.jobs.values()];
@@ -34,7 +34,7 @@ export class KeyAudit {
       jobs: Object.keys(records).sort(),
       inflight: tokens,
       ids,
-      levels,
+      traits: Object.fromEntries(Object.entries(traits).map(([id, text]) => [id, text.split('\n').sort()])),
       crashes,
       cancelling: Object.keys(cancelling).sort(),
       notes,
@@ -44,10 +44,7 @@ export class KeyAudit {
       jobs: all.map(({ id }) => id).sort(),
       inflight: textsOf(model.inState('active'), ({ token }) => token),
       ids: Object.fromEntries(all.flatMap(({ id, userId }) => (userId === undefined ? [] : [[userId, id]]))),
-      levels: textsOf(
-        live.filter(({ priority }) => priority > 0),
-        ({ priority }) => String(priority),
-      ),
+      traits: Object.fromEntries(all.map((job) => [job.id, traitsOf(job)]).filter(([, lines]) => lines.length > 0)),
       crashes: textsOf(
         live.filter((job) => job.crashes > 0),
         (job) => String(job.crashes),
@@ -83,6 +80,12 @@ export class KeyAudit {
     expect(Number(meta.completedBytes ?? 0)).toBeGreaterThanOrEqual(sum(ends.map(bytesOf)));
     expect(Number(meta.completedBytes ?? 0)).toBe(sum(completed.map((element) => Number(element.split(' ')[1]))));
   }
+}
+
+function traitsOf(job: ModelJob): string[] {
+  const lines = job.wasParked ? [`n${nameOf(job)}`] : [];
+  if (job.priority > 0) lines.push(`p${job.priority}`);
+  return job.userId === undefined ? lines : [...lines, `u${job.userId}`];
 }
 
 function notesOf({ id, progress, logs }: ModelJob): [string, string][] {

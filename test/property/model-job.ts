@@ -11,6 +11,8 @@ export interface ModelJob {
   envelope: string;
   state: JobState;
   priority: number;
+  /** From then on the store knows its name. */
+  wasParked: boolean;
   /** Ready: its place in the line. */
   place: number;
   /** Scheduled. */
@@ -52,7 +54,16 @@ export const ORDERS: Record<JobState, (a: ModelJob, b: ModelJob) => number> = {
 export function newModelJob(id: string, { envelope, userId, priority = 0 }: NewJob): ModelJob {
   return {
     ...{ id, userId, envelope, priority, state: 'ready', place: 0, dueAt: 0, worker: '', token: '' },
-    ...{ crashes: 0, cancelling: false, settledAt: 0, detail: '', end: 0, progress: undefined, logs: [] },
+    ...{
+      wasParked: false,
+      crashes: 0,
+      cancelling: false,
+      settledAt: 0,
+      detail: '',
+      end: 0,
+      progress: undefined,
+      logs: [],
+    },
   };
 }
 

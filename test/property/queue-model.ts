@@ -236,7 +236,7 @@ export class QueueModel extends ModelState {
         else this.makeReady(job, 'back');
         return 0;
       case 'park':
-        if (!this.endIfCancelling(job)) job.state = 'parked';
+        if (!this.endIfCancelling(job)) Object.assign(job, { state: 'parked', wasParked: true });
         return 0;
       case 'release':
         return 0;

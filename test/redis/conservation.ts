@@ -58,11 +58,11 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
   const live = new Set([...records].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id));
   expect({
     ids: Object.entries(await driver.hash('ids')).filter(([, id]) => !records.has(id)),
-    levels: Object.keys(await driver.hash('levels')).filter((id) => !live.has(id)),
+    traits: Object.keys(await driver.hash('traits')).filter((id) => !records.has(id)),
     crashes: Object.keys(await driver.hash('crashes')).filter((id) => !live.has(id)),
     cancelling: Object.keys(await driver.hash('cancelling')).filter((id) => !live.has(id)),
     notes: Object.keys(await driver.hash('notes')).filter((field) => !records.has(field.replace(/:.*/, ''))),
-  }).toEqual({ ids: [], levels: [], crashes: [], cancelling: [], notes: [] });
+  }).toEqual({ ids: [], traits: [], crashes: [], cancelling: [], notes: [] });
 }
 
 /** Ends what runs, and lets a worker run all the rest: each job once, and nothing is left behind. */

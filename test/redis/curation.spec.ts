@@ -122,7 +122,7 @@ describe('cancel.lua', () => {
     expect(await driver.zset('cancelled')).toEqual({ [id]: driver.now() });
     expect(await driver.meta('cancelledBytes')).toBe(String(Buffer.byteLength(kept)));
     await driver.expectCounts({ cancelled: 1 });
-    for (const gone of ['levels', 'crashes', 'parked', 'scheduled', 'priority', 'suspects', 'cancelling']) {
+    for (const gone of ['crashes', 'parked', 'scheduled', 'priority', 'suspects', 'cancelling']) {
       expect(await driver.keyNames()).not.toContain(gone);
     }
     await driver.store.curation.purge(QUEUE, 'cancelled', 10);
@@ -145,7 +145,7 @@ describe('cancel.lua', () => {
 });
 
 describe('retry-dead.lua', () => {
-  it('moves the job with its new envelope, its level and its bytes', async () => {
+  it('moves the job with its new envelope, its priority and its bytes', async () => {
     const driver = use();
     const id = await SEEDS.dead(driver);
     const settledAt = driver.now();
@@ -153,7 +153,7 @@ describe('retry-dead.lua', () => {
     await driver.advance(5);
     expect(await driver.store.curation.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('retried');
     expect(await driver.record(id)).toBe(envelope);
-    expect(await driver.hash('levels')).toEqual({ [id]: '7' });
+    expect(await driver.hash('traits')).toEqual({ [id]: 'ua\np7' });
     expect(await driver.meta('deadBytes')).toBe('0');
     expect(await driver.store.curation.retryDead(QUEUE, 'a', settledAt, envelope)).toBe('changed');
     await driver.expectCounts({ ready: 1 });

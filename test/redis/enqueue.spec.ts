@@ -34,7 +34,7 @@ describe('enqueue.lua', () => {
       { runAt: now + 500, userId: 'a' },
       { runAt: now - 1, priority: 9 },
     );
-    expect(await driver.hash('levels')).toEqual({ [first]: '9', [second]: '2', [fourth]: '9' });
+    expect(await driver.hash('traits')).toEqual({ [first]: 'p9', [second]: 'p2', [third]: 'ua', [fourth]: 'p9' });
     expect(await driver.zset('scheduled')).toEqual({ [second]: now + 1000, [third]: now + 500 });
     expect(await driver.hash('ids')).toEqual({ a: third });
     const half = 2 ** 48;
@@ -42,7 +42,7 @@ describe('enqueue.lua', () => {
     expect(await driver.list('ready')).toEqual([]);
   });
 
-  it('keeps numbers of priorities exact over all levels', async () => {
+  it('keeps numbers of priorities exact over all priorities', async () => {
     const driver = use();
     const ids = await driver.put(...[1, 5, 9, 1, 5, 9].map((priority) => ({ priority })));
     const { jobs } = await driver.reserve('w1', 6);
@@ -77,15 +77,15 @@ describe('enqueue.lua', () => {
 
   it.each(['', 'x', '-1', '10', '1.5', '01'])('refuses the priority %j before it writes', async (level) => {
     const driver = use();
-    const jobs = ['n1', '1a\n1', 'one', '+5', '2', 'n2', '1a\n1', 'two', '+5', level];
+    const jobs = ['n1', '1a\n1', '+5', 'p2\nuone', 'n2', '1a\n1', '+5', `utwo\np${level}`];
     await expect(call(driver, 'another language', 1, 'full', ...jobs)).rejects.toThrow('is not one of 0 to 9');
     const { keys: k } = driver;
-    expect(await driver.client.exists(k.jobs, k.ids, k.levels, k.scheduled)).toBe(0);
+    expect(await driver.client.exists(k.jobs, k.ids, k.traits, k.scheduled)).toBe(0);
   });
 
   it('answers a repeated call as the first and does nothing again', async () => {
     const driver = use();
-    const jobs = ['id1', '1\n1', 'u', '', '0', 'id2', '1\n2', 'u', '+5', '0'];
+    const jobs = ['id1', '1\n1', '', 'uu', 'id2', '1\n2', '+5', 'p0\nuu'];
     const first = await call(driver, 'lane', 1, 'full', ...jobs);
     expect(first[1]).toEqual(['', 'ready id1']);
     expect(await call(driver, 'lane', 1, 'full', ...jobs)).toEqual(first);

@@ -14,7 +14,7 @@ describe('take-ids.lua', () => {
     const first = await driver.putOne();
     expect(first).toBe(`${block.toString(36)}00`);
     expect(await driver.meta('lastBlock')).toBe(String(block));
-    expect(await driver.meta('format')).toBe('1');
+    expect(await driver.meta('format')).toBe('2');
     const other = await driver.connect();
     const [second] = await other.intake.enqueue(QUEUE, [driver.newJob()]);
     expect(second.id).toBe(`${(block + 1).toString(36)}00`);
@@ -37,12 +37,17 @@ describe('take-ids.lua', () => {
 
   it('refuses a store of another format before anything is written', async () => {
     const driver = use();
-    await driver.client.hset(driver.keys.meta, 'format', '2');
-    const refused = { code: 'TASK_QUEUE_INCOMPATIBLE_STORE', message: expect.stringContaining('format 2') };
+    await driver.client.hset(driver.keys.meta, 'format', '1');
+    const refused = {
+      code: 'TASK_QUEUE_INCOMPATIBLE_STORE',
+      message: expect.stringMatching(
+        /format 1; .*No release wrote it: empty the queue with the version that did, or delete its keys/,
+      ),
+    };
     await expect(driver.putOne()).rejects.toMatchObject(refused);
     await expect(driver.store.intake.takeInbox(QUEUE, driver.fixture.inbox, 1)).rejects.toMatchObject(refused);
     await expect(driver.reserve('w1')).rejects.toMatchObject(refused);
-    expect(await driver.client.hgetall(driver.keys.meta)).toEqual({ format: '2' });
+    expect(await driver.client.hgetall(driver.keys.meta)).toEqual({ format: '1' });
     expect(await driver.keyNames()).toEqual(['meta']);
     // Where the other version has gone, no restart is needed.
     await driver.client.del(driver.keys.meta);

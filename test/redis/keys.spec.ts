@@ -6,7 +6,7 @@ describe('keys', () => {
   const keys = new QueueKeys('tq', 'mail');
 
   it('lie in one hash slot under literal names', () => {
-    const { all, ...named } = Object.fromEntries(Object.entries(keys));
+    const { all, plainEnqueue: _enqueue, plainTurn: _turn, ...named } = Object.fromEntries(Object.entries(keys));
     expect(named).toEqual({
       base: '{tq:mail}:',
       meta: '{tq:mail}:meta',
@@ -21,7 +21,7 @@ describe('keys', () => {
       cancelled: '{tq:mail}:cancelled',
       dead: '{tq:mail}:dead',
       ids: '{tq:mail}:ids',
-      levels: '{tq:mail}:levels',
+      traits: '{tq:mail}:traits',
       crashes: '{tq:mail}:crashes',
       cancelling: '{tq:mail}:cancelling',
       waiters: '{tq:mail}:waiters',

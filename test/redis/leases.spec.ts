@@ -131,8 +131,7 @@ describe('reclaim.lua', () => {
       bytes[mark ? 'cancelledBytes' : 'deadBytes'] = Buffer.byteLength(record);
     }
     for (const [counter, size] of Object.entries(bytes)) expect(await driver.meta(counter)).toBe(String(size));
-    for (const gone of ['crashes', 'levels', 'cancelling', 'workers'])
-      expect(await driver.keyNames()).not.toContain(gone);
+    for (const gone of ['crashes', 'cancelling', 'workers']) expect(await driver.keyNames()).not.toContain(gone);
     await driver.expectCounts({ cancelled: 1, dead: 1 });
   });
 });
@@ -184,7 +183,7 @@ describe('reconcile.lua', () => {
     await driver.store.curation.cancel(QUEUE, id);
     await driver.store.workers.reconcile(QUEUE, 'w1', []);
     expect(await driver.stateOf(id)).toBe('cancelled');
-    for (const gone of ['cancelling', 'waiters', 'levels']) expect(await driver.keyNames()).not.toContain(gone);
+    for (const gone of ['cancelling', 'waiters']) expect(await driver.keyNames()).not.toContain(gone);
     expect(await driver.meta('cancelledBytes')).toBe(String(Buffer.byteLength((await driver.record(id)) ?? '')));
   });
 

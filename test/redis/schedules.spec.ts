@@ -23,7 +23,7 @@ describe('schedules', () => {
     });
     expect(await driver.hash('runs')).toEqual({ digest: `${start + 1000}:${start + 1500}:4:${id}` });
     expect(await driver.zset('ticks')).toEqual({ digest: start + 2300 });
-    expect(await driver.hash('levels')).toEqual({ [id]: '3' });
+    expect(await driver.hash('traits')).toEqual({ [id]: `p3\nucron~digest~${start + 1000}` });
     expect(Object.keys(await driver.zset('priority'))).toEqual([id]);
     await driver.store.timetable.pause(QUEUE, 'digest');
     expect((await driver.hash('schedules')).digest).toBe(`h1 paused:user - ${start + 1000} 1 0 ${start} 0 ${id} - `);

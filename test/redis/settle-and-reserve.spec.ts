@@ -418,7 +418,6 @@ describe('settle-and-reserve.lua', () => {
       await driver.settle('w1', settlementOf(op, job));
       expect(await driver.stateOf(job.id)).toBe('cancelled');
       expect(await driver.keyNames()).not.toContain('cancelling');
-      expect(await driver.keyNames()).not.toContain('levels');
       await driver.expectConserved();
     },
   );

@@ -55,7 +55,7 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
       },
     })),
     {
-      title: 'delayed jobs and levels',
+      title: 'delayed jobs and priorities',
       again: 'bytes',
       prepare: async (driver) => () => driver.put({ delayMs: 5 }, { priority: 2 }, { delayMs: 9, priority: 1 }, {}),
     },

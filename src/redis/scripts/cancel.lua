@@ -25,7 +25,7 @@ if redis.call('HEXISTS', q.inflight, id) == 1 then
   return answer('requested')
 end
 begin(q, { id })
-unplace(q, id, record)
+unplace(q, id)
 endJobs(q, 'cancelled', { id }, '{"reason":"cancelled"}', { record }, true)
 sendNotices(q)
 finish(q)

@@ -17,19 +17,19 @@ for i = 1, #ARGV, 2 do asked[#asked + 1] = ARGV[i] end
 local records = redis.call('HMGET', q.jobs, unpack(asked))
 local states = { C = 'completed', X = 'cancelled', D = 'dead' }
 local idsOf, bytesOf = { completed = {}, cancelled = {}, dead = {} }, { completed = 0, cancelled = 0, dead = 0 }
-local gone, texts = {}, {}
+local gone = {}
 
 begin(q, asked)
 for i = 1, #asked do
   local seen, record = ARGV[i * 2], records[i]
   if record and string.sub(record, 1, #seen) == seen then
     local state = states[string.sub(seen, 1, 1)]
-    gone[#gone + 1], texts[#texts + 1] = asked[i], record
+    gone[#gone + 1] = asked[i]
     table.insert(idsOf[state], asked[i])
     bytesOf[state] = bytesOf[state] + #record
   end
 end
 for state, ids in pairs(idsOf) do dropEnd(q, state, ids, bytesOf[state]) end
-deleteJobs(q, gone, texts)
+deleteJobs(q, gone)
 finish(q)
 return #gone

@@ -11,7 +11,7 @@
 -- KEYS  all of the queue
 -- ARGV  1 caller (a producer's lane)   2 call number   3 mode: 'plain' | 'full'
 --       plain: id, envelope …
---       full:  id, envelope, user id or '', due: '' now | '+ms' from now | 'ms' an instant, priority …
+--       full:  id, envelope, due: '' now | '+ms' from now | 'ms' an instant, traits: '' or lines (lib/traits) …
 -- returns { now, outcomes }, outcomes = {} when every job was created, or when the call is older than the caller's last;
 --         else one entry per job: '' created | state ' ' id of the job that has this user id already
 -- include lib/keys
@@ -40,7 +40,7 @@ end
 local last, known, outcomes = #ARGV, false, {}
 -- Where the jobs go: into the list, by priority, later. And what is written of them.
 local pushed, ranked, levels, later, laterIds = {}, {}, {}, {}, {}
-local records, leveled, claims, marks = {}, {}, {}, {}
+local records, traits, claims, marks = {}, {}, {}, {}
 local textOf = {} -- envelopes, for events
 local long = false -- from here on a turn looks at how long envelopes are, before it takes them
 
@@ -52,20 +52,21 @@ end
 
 -- One job of a full call; `outcome` where its user id names another one already.
 local function addRow(at, outcomeOf)
-  local id, userId, dueAt, level = ARGV[at], ARGV[at + 2], dueOf(ARGV[at + 3]), ARGV[at + 4]
+  local id, dueAt = ARGV[at], dueOf(ARGV[at + 2])
+  local userId, level = traitOf(ARGV[at + 3], 'u'), traitOf(ARGV[at + 3], 'p') or '0'
   if not string.find(level, '^%d$') then return redis.error_reply('ERR priority "' .. level .. '" is not one of 0 to 9') end
-  local outcome = userId ~= '' and outcomeOf[userId]
+  local outcome = userId and outcomeOf[userId]
   if told then outcome = told[#outcomes + 1] ~= '' and told[#outcomes + 1] end
   -- A job of this very call has it: that one's place among the arguments.
   if type(outcome) == 'number' then
-    outcome = (dueOf(ARGV[outcome + 3]) > now and 'scheduled ' or 'ready ') .. ARGV[outcome]
+    outcome = (dueOf(ARGV[outcome + 2]) > now and 'scheduled ' or 'ready ') .. ARGV[outcome]
   end
   outcomes[#outcomes + 1] = outcome or ''
   if outcome then
     known = true
     return
   end
-  if userId ~= '' then
+  if userId then
     claims[#claims + 1], marks[#marks + 1] = userId, userId
     claims[#claims + 1], marks[#marks + 1] = id, id .. '?'
     outcomeOf[userId] = at
@@ -75,9 +76,9 @@ local function addRow(at, outcomeOf)
   records[#records + 1] = ARGV[at + 1]
   if q.listening then textOf[id] = ARGV[at + 1] end
   if #ARGV[at + 1] > 16384 then long = true end
-  if level ~= '0' then
-    leveled[#leveled + 1] = id
-    leveled[#leveled + 1] = level
+  if ARGV[at + 3] ~= '' then
+    traits[#traits + 1] = id
+    traits[#traits + 1] = ARGV[at + 3]
   end
   if dueAt > now then
     later[#later + 1] = dueAt
@@ -101,11 +102,9 @@ if ARGV[3] == 'plain' then
   if told and #pushed > 0 and isPlaced(q, pushed[#pushed]) then pushed = {} end -- they are pushed by one command
 else
   local userIds, outcomeOf = {}, {}
-  for i = 6, told and 0 or last, 5 do
-    if ARGV[i] ~= '' then userIds[#userIds + 1] = ARGV[i] end
-  end
+  for i = 7, told and 0 or last, 4 do userIds[#userIds + 1] = traitOf(ARGV[i], 'u') end
   outcomeOf = admit(q, userIds)
-  for i = 4, last, 5 do
+  for i = 4, last, 4 do
     local refusal = addRow(i, outcomeOf)
     if refusal then return refusal end
   end
@@ -116,9 +115,9 @@ else
       use(q, 'u')
       redis.call('HSET', q.ids, unpack(marks))
     end
-    if #leveled > 0 then
+    if #traits > 0 then
       use(q, 't')
-      redis.call('HSET', q.levels, unpack(leveled))
+      redis.call('HSET', q.traits, unpack(traits))
     end
     if #records > 0 then redis.call('HSET', q.jobs, unpack(records)) end
   end

@@ -7,7 +7,7 @@
 -- KEYS  all of the queue
 -- ARGV  1… per fire: name, spec hash, tick ms, next tick ms or '', look at ms or '', missed, overlap,
 --       pause on failure '1'|'0', limit or '', at once '1'|'0', number of jobs,
---       per job: id, user id, envelope, priority, scheduled for ms
+--       per job: id, envelope, traits (the user id among them), scheduled for ms
 -- returns per fire 'fired' | 'stale' | 'early' | 'held' | 'overlapped' | 'paused' | 'ended'
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -59,7 +59,7 @@ local function fire(at)
     local first = at + 11
     if overlap ~= 'allow' and count > 0 then
       missed = missed + count - 1
-      first = first + 5 * (count - 1)
+      first = first + 4 * (count - 1)
       count = 1
       for id in string.gmatch(open, '[^,]+') do
         if id ~= '-' and isOpen(id) then
@@ -79,9 +79,9 @@ local function fire(at)
     else
       local entries = {}
       for job = 1, count do
-        local jobAt = first + 5 * (job - 1)
+        local jobAt = first + 4 * (job - 1)
         open = addTickJob(q, jobAt)
-        last = ARGV[jobAt + 4]
+        last = ARGV[jobAt + 3]
         table.insert(entries, 1, last .. ':' .. q.nowText .. ':' .. (job == count and missed or 0) .. ':' .. open)
       end
       fired = tonumber(fired) + count
@@ -108,14 +108,14 @@ end
 
 local at, userIds = 1, {}
 while at <= #ARGV do
-  for job = 1, tonumber(ARGV[at + 10]) do userIds[#userIds + 1] = ARGV[at + 7 + 5 * job] end
-  at = at + 11 + 5 * tonumber(ARGV[at + 10])
+  for job = 1, tonumber(ARGV[at + 10]) do userIds[#userIds + 1] = traitOf(ARGV[at + 9 + 4 * job], 'u') end
+  at = at + 11 + 4 * tonumber(ARGV[at + 10])
 end
 collectTickJobs(q, userIds)
 at = 1
 while at <= #ARGV do
   answers[#answers + 1] = fire(at)
-  at = at + 11 + 5 * tonumber(ARGV[at + 10])
+  at = at + 11 + 4 * tonumber(ARGV[at + 10])
 end
 
 local function fieldsOf(map)

@@ -63,17 +63,16 @@ local function leaveQueues(id)
   redis.call('LREM', q.ready, 0, id)
 end
 
-local function leaveLine(id, record)
+local function leaveLine(id)
   redis.call('ZREM', q.scheduled, id)
   leaveQueues(id)
   leave(q, { id })
   redis.call('HDEL', q.cancelling, id)
   dropLive(q, { id })
-  if record then redis.call('ZREM', q.parked, nameOf(record) .. ' ' .. id) end
+  if isParked(q, id) then redis.call('ZREM', q.parked, parkedMemberOf(q, id)) end
 end
 
-local function placeLive(id, record)
-  local parked = nameOf(record) .. ' ' .. id
+local function placeLive(id)
   redis.call('ZREM', q.dead, id)
   redis.call('ZREM', q.cancelled, id)
   local isHeld = redis.call('HEXISTS', q.inflight, id) == 1
@@ -81,8 +80,8 @@ local function placeLive(id, record)
   if isHeld or isQueued then
     if isHeld and isQueued then leaveQueues(id) end
     redis.call('ZREM', q.scheduled, id)
-    redis.call('ZREM', q.parked, parked)
-  elseif not redis.call('ZSCORE', q.scheduled, id) and not redis.call('ZSCORE', q.parked, parked) then
+    if isParked(q, id) then redis.call('ZREM', q.parked, parkedMemberOf(q, id)) end
+  elseif not redis.call('ZSCORE', q.scheduled, id) and not isParked(q, id) then
     -- The turn, repeated, settles what it was to settle.
     if tokenOf[id] then takeBack(q, id, tokenOf[id]) else place(q, { id }, 'front') end
   end
@@ -93,9 +92,9 @@ local function placeEnded(id, record)
   local isThere = isListed(id, string.byte(record))
   if not isThere and tokenOf[id] then
     redis.call('HSET', q.jobs, id, envelopeOf(record))
-    return placeLive(id, envelopeOf(record))
+    return placeLive(id)
   end
-  leaveLine(id, envelopeOf(record))
+  leaveLine(id)
   if not isThere then
     relistEnd(q, id, record)
     if listed then listed[id] = true end
@@ -111,11 +110,11 @@ for i = 1, #list do
   local record = redis.call('HGET', q.jobs, id)
   if not record then
     leaveLine(id)
-    redis.call('HDEL', q.notes, id .. ':progress', id .. ':logs')
+    deleteJobs(q, { id })
   elseif isEnded(record) then
     placeEnded(id, record)
   else
-    placeLive(id, record)
+    placeLive(id)
   end
 end
 recount(q)

@@ -86,13 +86,13 @@ elseif state ~= 'active' and state ~= 'blocked' then
 end
 
 -- Of ready jobs, those that ended before left their numbers in the list; of others a record may be lost by hand.
-local removed, records, missing, bytes, lines = {}, {}, 0, 0, {}
+local removed, missing, bytes, lines = {}, 0, 0, {}
 for i = 1, #victims do
   local record = redis.call('HGET', q.jobs, victims[i])
   if not record or (state == 'ready' and isEnded(record)) then
     missing = missing + 1
   else
-    removed[#removed + 1], records[#records + 1] = victims[i], record
+    removed[#removed + 1] = victims[i]
     lines[#removed] = 'X' .. q.nowText .. '{"reason":"removed"}'
     bytes = bytes + #record
     addEvent(q, 'removed', victims[i], record, '')
@@ -100,7 +100,7 @@ for i = 1, #victims do
 end
 addEnds(q, removed, lines)
 if state == 'completed' or ((state == 'cancelled' or state == 'dead') and bytes > 0) then dropEnd(q, state, removed, bytes) end
-deleteJobs(q, removed, records)
+deleteJobs(q, removed)
 local more = 0
 if state == 'ready' then
   more = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects)

@@ -23,10 +23,10 @@ local state = stateOf(q, id, record)
 if state == 'active' then return answer('active') end
 if ARGV[4] ~= '' and ARGV[4] ~= (isEnded(record) and string.sub(record, 1, #ARGV[4]) or state) then return answer('changed') end
 begin(q, { id })
-if isEnded(record) then dropEnd(q, state, { id }, #record) else unplace(q, id, record) end
+if isEnded(record) then dropEnd(q, state, { id }, #record) else unplace(q, id) end
 addEvent(q, 'removed', id, record, '')
 addEnds(q, { id }, { 'X' .. q.nowText .. '{"reason":"removed"}' })
-deleteJobs(q, { id }, { record })
+deleteJobs(q, { id })
 finish(q)
 sendNotices(q)
 return answer('removed')

@@ -16,18 +16,20 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/place
 -- include lib/wake
 readState(q, now)
-local level = tonumber(ARGV[6])
 local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
 if string.sub(record, 1, 14) ~= 'D' .. ARGV[4] then return answer('changed') end
 begin(q, { id })
-if level > 0 then
+local traits = withTrait(redis.call('HGET', q.traits, id), 'p', ARGV[6] ~= '0' and ARGV[6])
+if traits ~= '' then
   use(q, 't')
-  redis.call('HSET', q.levels, id, level)
+  redis.call('HSET', q.traits, id, traits)
+else
+  redis.call('HDEL', q.traits, id)
 end
 redis.call('HSET', q.jobs, id, ARGV[5])
 dropEnd(q, 'dead', { id }, #record)
-place(q, { id }, 'back', { level })
+place(q, { id }, 'back')
 finish(q)
 addEvent(q, 'enqueued', id, ARGV[5], '')
 sendNotices(q)

@@ -4,8 +4,8 @@
 -- Without allow-oom: a full Redis refuses it before anything is written.
 --
 -- KEYS  all of the queue
--- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 id   6 user id   7 envelope   8 priority
---       9 scheduled for ms
+-- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 id   6 envelope   7 traits, the user id among them
+--       8 scheduled for ms
 -- returns 'created id' | 'known id' | 'changed' | 'not-found'
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -20,7 +20,7 @@ local header = redis.call('HGET', q.schedules, name)
 if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
 if hash ~= ARGV[4] then return answer('changed') end
-collectTickJobs(q, { ARGV[6] })
+collectTickJobs(q, { traitOf(ARGV[7], 'u') })
 local id = addTickJob(q, 5)
 if storeTickJobs(q) == 0 then return answer('known ' .. id) end
 
@@ -34,7 +34,7 @@ end
 unsettled[#unsettled + 1] = id
 if #unsettled > 10 then table.remove(unsettled, 1) end
 redis.call('HSET', q.schedules, name, table.concat({ hash, before, table.concat(unsettled, ','), after }, ' '))
-local entries = { ARGV[9] .. ':' .. q.nowText .. ':0:' .. id }
+local entries = { ARGV[8] .. ':' .. q.nowText .. ':0:' .. id }
 for entry in string.gmatch(redis.call('HGET', q.runs, name) or '', '%S+') do
   if #entries < 10 then entries[#entries + 1] = entry end
 end

@@ -21,19 +21,19 @@ addEnd(q.suspects)
 local function isHere(id, record)
   if queued[id] or redis.call('HEXISTS', q.inflight, id) == 1 then return true end
   if redis.call('ZSCORE', q.priority, id) or redis.call('ZSCORE', q.scheduled, id) then return true end
-  return isEnded(record) or redis.call('ZSCORE', q.parked, nameOf(record) .. ' ' .. id)
+  return isEnded(record) or isParked(q, id)
 end
 
 local count = 0
 for i = 2, #ARGV do
   local id = ARGV[i]
   local record = redis.call('HGET', q.jobs, id)
-  if record and not isHere(id, record) then
-    local userId = userIdOf(record)
+  -- A call that was refused before it wrote records has written claims and traits.
+  if not record or not isHere(id, record) then
+    local userId = traitOf(redis.call('HGET', q.traits, id), 'u')
     if userId and redis.call('HGET', q.ids, userId) == id .. '?' then redis.call('HDEL', q.ids, userId) end
-    redis.call('HDEL', q.levels, id)
-    redis.call('HDEL', q.jobs, id)
-    count = count + 1
+    redis.call('HDEL', q.traits, id)
+    count = count + redis.call('HDEL', q.jobs, id)
   end
 end
 redis.call('HDEL', q.meta, '@' .. ARGV[1])

@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids levels crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
@@ -93,7 +93,7 @@ async function audit(redis, key, base) {
   for (const [userId, id] of await wholeHash(redis, key('ids'))) {
     if (!records.has(id)) wrong(`the id ${userId} leads to ${id}, which has no record`);
   }
-  for (const kind of ['levels', 'crashes', 'cancelling']) {
+  for (const kind of ['crashes', 'cancelling']) {
     for (const id of (await wholeHash(redis, key(kind))).keys()) {
       if (!isLive(id)) wrong(`${kind} still holds ${id}, which has ended or gone`);
     }

@@ -14,7 +14,7 @@ local function admit(q, userIds)
       if isPlaced(q, id) and redis.call('HEXISTS', q.jobs, id) == 1 then
         redis.call('HSET', q.ids, userIds[i], id)
       else
-        redis.call('HDEL', q.levels, id)
+        redis.call('HDEL', q.traits, id)
         redis.call('HDEL', q.jobs, id)
         id = false
       end

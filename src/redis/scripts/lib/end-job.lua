@@ -6,20 +6,19 @@
 -- What only a live job has beside it.
 local function dropLive(q, ids)
   if has(q, 'c') then redis.call('HDEL', q.crashes, unpack(ids)) end
-  if has(q, 't') then redis.call('HDEL', q.levels, unpack(ids)) end
 end
 
--- Deletes jobs that have no place any more, and all that is kept beside them. Records by position may be given. Returns how many
--- there were.
-local function deleteJobs(q, ids, records)
+-- Deletes jobs that have no place any more, and all that is kept beside them. Returns how many there were.
+local function deleteJobs(q, ids)
   if #ids == 0 then return 0 end
   dropLive(q, ids)
-  if has(q, 'u') then
-    records = records or redis.call('HMGET', q.jobs, unpack(ids))
+  if has(q, 't') then
+    local traits = has(q, 'u') and redis.call('HMGET', q.traits, unpack(ids)) or {}
     for i = 1, #ids do
-      local userId = records[i] and userIdOf(records[i])
+      local userId = traitOf(traits[i], 'u')
       if userId and redis.call('HGET', q.ids, userId) == ids[i] then redis.call('HDEL', q.ids, userId) end
     end
+    redis.call('HDEL', q.traits, unpack(ids))
   end
   if has(q, 'n') then
     local fields = {}

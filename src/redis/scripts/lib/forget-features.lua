@@ -2,7 +2,7 @@
 
 -- Takes back the letters of features that nothing is stored of any more.
 local function forgetFeatures(q)
-  local keysOf = { u = { q.ids }, t = { q.levels }, p = { q.priority }, s = { q.scheduled }, c = { q.crashes, q.suspects },
+  local keysOf = { u = { q.ids }, t = { q.traits }, p = { q.priority }, s = { q.scheduled }, c = { q.crashes, q.suspects },
     x = { q.cancelling }, w = { q.waiters }, n = { q.notes }, k = { q.parked }, l = { q.jobs } }
   local left = string.gsub(q.features, '.', function(letter)
     -- A letter of a newer version stays.

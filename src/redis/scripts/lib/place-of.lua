@@ -8,7 +8,7 @@ local function stateOf(q, id, record, token, due)
   if token then return 'active' end
   if due == nil then due = redis.call('ZSCORE', q.scheduled, id) end
   if due then return 'scheduled' end
-  if redis.call('EXISTS', q.parked) == 1 and redis.call('ZSCORE', q.parked, nameOf(record) .. ' ' .. id) then return 'parked' end
+  if isParked(q, id) then return 'parked' end
   return 'ready'
 end
 
@@ -19,6 +19,6 @@ local function isPlaced(q, id)
   if redis.call('HEXISTS', q.inflight, id) == 1 then return true end
   if redis.call('ZSCORE', q.scheduled, id) or redis.call('ZSCORE', q.priority, id) then return true end
   if redis.call('EXISTS', q.suspects) == 1 and redis.call('LPOS', q.suspects, id) then return true end
-  if redis.call('EXISTS', q.parked) == 1 and redis.call('ZSCORE', q.parked, nameOf(record) .. ' ' .. id) then return true end
+  if isParked(q, id) then return true end
   return redis.call('LPOS', q.ready, id, 'RANK', -1) ~= false
 end

@@ -3,27 +3,26 @@
 -- include lib/place
 -- include lib/notify
 
--- Jobs of schedules: collected by addTickJob, written together by storeTickJobs. Arguments of one: id, user id, envelope, priority.
+-- Jobs of schedules: collected by addTickJob, written together by storeTickJobs. Arguments of one: id, envelope, traits.
 local function collectTickJobs(q, userIds)
-  q.tickJobs = { outcomeOf = admit(q, userIds), ids = {}, levels = {}, records = {}, claims = {}, leveled = {}, isNew = {} }
+  q.tickJobs = { outcomeOf = admit(q, userIds), ids = {}, levels = {}, records = {}, claims = {}, traits = {}, isNew = {} }
 end
 
 -- The id of the tick's job: this one, or the first with its user id while that is kept.
 local function addTickJob(q, at)
-  local jobs, id, userId, level = q.tickJobs, ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3])
+  local jobs, id, traits = q.tickJobs, ARGV[at], ARGV[at + 2]
+  local userId = traitOf(traits, 'u')
   local outcome = jobs.outcomeOf[userId]
   if outcome then return string.match(outcome, ' (.*)$') end
   jobs.outcomeOf[userId] = 'ready ' .. id
   jobs.isNew[id] = true
   jobs.ids[#jobs.ids + 1] = id
-  jobs.levels[#jobs.ids] = level
+  jobs.levels[#jobs.ids] = tonumber(traitOf(traits, 'p') or 0)
   jobs.records[#jobs.records + 1], jobs.claims[#jobs.claims + 1] = id, userId
-  jobs.records[#jobs.records + 1], jobs.claims[#jobs.claims + 1] = ARGV[at + 2], id
-  if level > 0 then
-    jobs.leveled[#jobs.leveled + 1] = id
-    jobs.leveled[#jobs.leveled + 1] = level
-  end
-  addEvent(q, 'enqueued', id, ARGV[at + 2], '')
+  jobs.records[#jobs.records + 1], jobs.claims[#jobs.claims + 1] = ARGV[at + 1], id
+  jobs.traits[#jobs.traits + 1] = id
+  jobs.traits[#jobs.traits + 1] = traits
+  addEvent(q, 'enqueued', id, ARGV[at + 1], '')
   return id
 end
 
@@ -33,11 +32,9 @@ local function storeTickJobs(q)
   if #jobs.ids == 0 then return 0 end
   begin(q, jobs.ids)
   use(q, 'u')
+  use(q, 't')
   redis.call('HSET', q.ids, unpack(jobs.claims))
-  if #jobs.leveled > 0 then
-    use(q, 't')
-    redis.call('HSET', q.levels, unpack(jobs.leveled))
-  end
+  redis.call('HSET', q.traits, unpack(jobs.traits))
   redis.call('HSET', q.jobs, unpack(jobs.records))
   place(q, jobs.ids, 'back', jobs.levels)
   finish(q)

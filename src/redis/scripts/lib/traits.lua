@@ -1,19 +1,41 @@
 -- include lib/record
 -- include lib/features
 
--- What scripts must know of jobs.
-local function nameOf(record)
-  return string.match(string.match(envelopeOf(record), '^[^\n]*'), '"n"%s*:%s*"([^"]*)"') or 'default'
+-- What scripts must know of a job lies in `traits`, as long as its record does: lines of a letter and a value. p priority 1 to 9,
+-- u user id, n name of a job that was parked. Lines of other letters are kept as they are. No script looks into an envelope's header.
+
+-- The value of a trait, nil where the job has none.
+local function traitOf(text, letter)
+  if not text or text == '' then return nil end
+  return string.match('\n' .. text, '\n' .. letter .. '([^\n]*)')
 end
 
-local function userIdOf(record)
-  return string.match(envelopeOf(record), '^1%w* ([^ {\n]+)')
+-- The text with a trait that replaces the one of its letter, or without it.
+local function withTrait(text, letter, value)
+  local lines = {}
+  for line in string.gmatch(text or '', '[^\n]+') do
+    if string.sub(line, 1, 1) ~= letter then lines[#lines + 1] = line end
+  end
+  if value then lines[#lines + 1] = letter .. value end
+  return table.concat(lines, '\n')
 end
 
 -- The priorities of jobs, by position; nil where no job has one.
 local function levelsOf(q, ids)
   if not has(q, 't') then return nil end
-  local levels = redis.call('HMGET', q.levels, unpack(ids))
-  for i = 1, #ids do levels[i] = tonumber(levels[i] or 0) or 0 end
+  local levels = redis.call('HMGET', q.traits, unpack(ids))
+  for i = 1, #ids do levels[i] = tonumber(traitOf(levels[i], 'p') or 0) or 0 end
   return levels
+end
+
+-- The member of `parked` that stands for a job; nil where it was never parked.
+local function parkedMemberOf(q, id)
+  local name = traitOf(redis.call('HGET', q.traits, id), 'n')
+  return name and name .. ' ' .. id
+end
+
+local function isParked(q, id)
+  if redis.call('EXISTS', q.parked) == 0 then return false end
+  local member = parkedMemberOf(q, id)
+  return member ~= nil and redis.call('ZSCORE', q.parked, member) ~= false
 end

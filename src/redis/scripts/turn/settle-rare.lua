@@ -68,14 +68,19 @@ local function rareSections(q, turn)
   end
 
   function sections.P(count, at)
-    local ids, names, members = column(at, count, 3, 0), column(at, count, 3, 2), {}
+    local ids, names, traits, members = column(at, count, 3, 0), column(at, count, 3, 2), {}, {}
     local going = goOn(q, ids, column(at, count, 3, 1), 'unrun')
     for i = 1, #going do
+      local id, name = ids[going[i]], string.gsub(names[going[i]], '\n', ' ') -- a foreign name may hold newlines
+      traits[i * 2 - 1] = id
+      traits[i * 2] = withTrait(redis.call('HGET', q.traits, id), 'n', name)
       members[i * 2 - 1] = 0
-      members[i * 2] = names[going[i]] .. ' ' .. ids[going[i]]
+      members[i * 2] = name .. ' ' .. id
     end
     if #members > 0 then
+      use(q, 't')
       use(q, 'k')
+      redis.call('HSET', q.traits, unpack(traits))
       redis.call('ZADD', q.parked, unpack(members))
     end
     for i = 1, #going do
