@@ -14,13 +14,14 @@ export async function run(trial) {
   await trial.redis();
   const producer = await trial.producer();
   const { loadScripts } = await import(`${trial.dist}/redis/wire/script-library.js`);
-  const { sha } = loadScripts()['settle-and-reserve'];
+  const scripts = loadScripts();
+  const shas = [scripts['settle-and-reserve'].sha, scripts['turn-plain'].sha].join(' ');
   const pointOf = new Map();
   let deaths = 0;
   for (const point of Object.keys(EXTRA_RUNS)) {
     for (let round = 0; round < crashes; round++) {
       await trial.fill(producer, 20, () => ({ ms: 20 }));
-      const env = { CRASH_POINT: point, CRASH_AT: String(2 + Math.floor(8 * trial.random())), SETTLE_SHA: sha };
+      const env = { CRASH_POINT: point, CRASH_AT: String(2 + Math.floor(8 * trial.random())), SETTLE_SHAS: shas };
       const worker = await trial.worker({ env, preload: [PRELOAD], concurrency: 1, prefetch: 0, wait: false });
       pointOf.set(worker.pid, point);
       const { signal } = await worker.exited;

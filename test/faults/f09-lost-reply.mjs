@@ -61,6 +61,7 @@ export async function run(trial) {
 
 async function settlingTurn(trial) {
   const { loadScripts } = await import(`${trial.dist}/redis/wire/script-library.js`);
-  const { sha } = loadScripts()['settle-and-reserve'];
-  return (bytes) => bytes.includes(sha) && /\r\n\$1\r\n[CK]\r\n/.test(bytes);
+  const scripts = loadScripts();
+  const shas = [scripts['settle-and-reserve'].sha, scripts['turn-plain'].sha];
+  return (bytes) => shas.some((sha) => bytes.includes(sha)) && /\r\n\$1\r\n[CK]\r\n/.test(bytes);
 }

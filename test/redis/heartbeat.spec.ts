@@ -55,7 +55,7 @@ describe('the heartbeat thread', () => {
     folder = await mkdtemp(join(tmpdir(), 'task-queue-heartbeat-'));
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    for (const part of ['core', 'core/ports', 'options', 'schedules/rule', 'redis', 'redis/wire', 'redis/turns'])
+    for (const part of ['core', 'core/errors', 'core/ports', 'process', 'redis', 'redis/turns', 'redis/wire'])
       await build(part);
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
     embedHeartbeat(join(folder, 'src'));
