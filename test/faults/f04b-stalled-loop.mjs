@@ -9,7 +9,7 @@ export async function run(trial) {
   const { leaseMs } = trial;
   const stallLimitMs = 3000;
   const change = {
-    file: 'options/options.js',
+    file: 'options/defaults.js',
     from: 'stallLimitMs: 60 * SECOND',
     to: `stallLimitMs: ${stallLimitMs}`,
   };
