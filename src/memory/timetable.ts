@@ -16,7 +16,7 @@ import type {
   Timetable,
 } from '../core/ports/timetable.js';
 import type { MemoryConnection } from './connection.js';
-import { announce } from './roll-caller.js';
+import { announce } from './announce-schedules.js';
 import { fire, runNow } from './schedule-firer.js';
 
 /** Finds the schedules of a queue: {@link ScheduleTable} has the rules. */
