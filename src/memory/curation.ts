@@ -2,12 +2,15 @@ import { decodeEnvelope, UnreadableEnvelopeError } from '../core/envelope.js';
 import { isSettled, type JobState } from '../core/job.js';
 import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
 import type { MemoryConnection } from './connection.js';
+import { CANCELLED_DETAIL, deleteJob, endJob } from './end-job.js';
 import { pageOf } from './job-pager.js';
 import { readJobs } from './job-reader.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
+import { addEnd, addEvent, signal } from './notify.js';
+import { place } from './place.js';
 import { inParkedOrder } from './reserver.js';
-import { CANCELLED_DETAIL } from './settler.js';
+import { wake, wakeAll } from './wake.js';
 
 /** Items of one step, as on Redis, where a step must not hold others up. */
 const STEP = 1000;
@@ -37,9 +40,9 @@ export class MemoryCuration implements Curation {
     if (queue.paused === paused) return;
     queue.paused = paused;
     const type = paused ? 'paused' : 'resumed';
-    queue.signal({ type });
-    queue.tell(type, undefined, '');
-    if (!paused) queue.wakeAll();
+    signal(queue, { type });
+    addEvent(queue, type, undefined, '');
+    if (!paused) wakeAll(queue);
   }
 
   async isPaused(queue: string): Promise<boolean> {
@@ -52,11 +55,11 @@ export class MemoryCuration implements Curation {
     if (!job) return 'not-found';
     if (isSettled(job.state)) return 'finished';
     if (job.state !== 'active') {
-      queue.end(job, 'cancelled', CANCELLED_DETAIL, undefined);
+      endJob(queue, job, 'cancelled', CANCELLED_DETAIL, undefined);
       return 'cancelled';
     }
     job.cancelling = true;
-    queue.signal({ type: 'cancel', id: job.id });
+    signal(queue, { type: 'cancel', id: job.id });
     return 'requested';
   }
 
@@ -70,9 +73,11 @@ export class MemoryCuration implements Curation {
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (job.state !== 'dead' || job.rank !== settledAt) return 'changed';
-    queue.revive(job, envelope, priorityOf(envelope));
-    queue.tell('enqueued', job, '');
-    queue.wake();
+    job.record = envelope; // without the line of its old end
+    job.priority = priorityOf(envelope);
+    place(queue, job, 'back');
+    addEvent(queue, 'enqueued', job, '');
+    wake(queue);
     return 'retried';
   }
 
@@ -81,9 +86,9 @@ export class MemoryCuration implements Curation {
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (job.state !== 'scheduled') return job.state;
-    queue.makeReady(job, 'back');
-    queue.tell('promoted', job, '');
-    queue.wake();
+    place(queue, job, 'back');
+    addEvent(queue, 'promoted', job, '');
+    wake(queue);
     return 'promoted';
   }
 
@@ -126,9 +131,9 @@ function priorityOf(envelope: string): number {
 }
 
 function removeJob(queue: MemoryQueue, job: KeptJob): void {
-  queue.delete(job);
-  queue.tellWaiter(job.id, `X${queue.now()}{"reason":"removed"}`);
-  queue.tell('removed', job, '');
+  deleteJob(queue, job);
+  addEnd(queue, job.id, `X${queue.now()}{"reason":"removed"}`);
+  addEvent(queue, 'removed', job, '');
 }
 
 function oldestOf(queue: MemoryQueue, state: Exclude<JobState, 'active'>, limit: number): KeptJob[] {

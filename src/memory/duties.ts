@@ -2,9 +2,16 @@ import { isSettled, type RetentionRule, type SettledState } from '../core/job.js
 import type { Duties, EndPage, JobEnd, ReclaimReply } from '../core/ports/duties.js';
 import { wholeHeadOf } from '../core/envelope-head.js';
 import type { MemoryConnection } from './connection.js';
+import { deleteJob, endJob, trimEnds } from './end-job.js';
+import { goOn } from './go-on.js';
 import { isSuspect, MAX_CRASHES, type KeptJob } from './kept-job.js';
+import { leave } from './leave.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { endIfCancelling } from './settler.js';
+import { addEvent } from './notify.js';
+import { place } from './place.js';
+import { promoteDue } from './promote-due.js';
+import { wake } from './wake.js';
+import { witness } from './witness.js';
 
 /** Items of one step, as on Redis, where a step must not hold others up. */
 const STEP = 1000;
@@ -15,15 +22,15 @@ export class MemoryDuties implements Duties {
 
   async promote(name: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
     const queue = this.connection.queue(name);
-    const promoted = queue.promoteDue(limit);
-    if (promoted > 0) queue.wake();
+    const promoted = promoteDue(queue, limit);
+    if (promoted > 0) wake(queue);
     return { promoted, nextDueAt: queue.nextDueAt() };
   }
 
   /** One step: the jobs of one worker whose lease ran out. */
   async reclaim(name: string, leaseMs: number): Promise<ReclaimReply> {
     const queue = this.connection.queue(name);
-    queue.witness(leaseMs);
+    witness(queue, leaseMs);
     const [worker] = expiredWorkers(queue);
     const poisoned: string[] = [];
     let reclaimed = 0;
@@ -36,7 +43,7 @@ export class MemoryDuties implements Duties {
       queue.leases.delete(worker);
       queue.idle.delete(worker);
     }
-    if (reclaimed > 0) queue.wake();
+    if (reclaimed > 0) wake(queue);
     return {
       now: queue.now(),
       reclaimed,
@@ -86,22 +93,21 @@ export class MemoryDuties implements Duties {
       const job = queue.find(id);
       return job !== undefined && isSettled(job.state) && job.record.startsWith(seen) ? [job] : [];
     });
-    for (const job of kept) queue.delete(job);
+    for (const job of kept) deleteJob(queue, job);
     return kept.length;
   }
 }
 
 function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 'reclaimed' {
-  if (endIfCancelling(queue, job)) return 'cancelled';
-  job.crashes++;
+  leave(queue, job);
+  if (!goOn(queue, job, 'crashed')) return 'cancelled';
   if (job.crashes >= MAX_CRASHES) {
     const message = `Its worker died ${job.crashes} times while it ran.`;
-    queue.end(job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
+    endJob(queue, job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
     return 'poisoned';
   }
-  if (isSuspect(job)) queue.makeSuspect(job);
-  else queue.makeReady(job, 'front');
-  queue.tell('reclaimed', job, '');
+  place(queue, job, isSuspect(job) ? 'back' : 'front'); // a suspect stands behind those that wait longer to run alone
+  addEvent(queue, 'reclaimed', job, '');
   return 'reclaimed';
 }
 
@@ -121,20 +127,5 @@ function nextExpiryAt(queue: MemoryQueue): number | undefined {
 }
 
 function trimState(queue: MemoryQueue, state: SettledState, rule: RetentionRule): number {
-  const keep = rule === false ? { count: 0, ageMs: 0, bytes: 0 } : rule;
-  const ended = queue.ended[state];
-  let trimmed = 0;
-  while (trimmed < STEP) {
-    const oldest = ended.order.first();
-    if (!oldest) break;
-    const age = queue.now() - settledAtOf(oldest);
-    if (ended.order.size <= keep.count && ended.bytes <= keep.bytes && age <= keep.ageMs) break;
-    queue.delete(oldest);
-    trimmed++;
-  }
-  return trimmed;
-}
-
-function settledAtOf(job: KeptJob): number {
-  return Number(job.record.slice(1, 14));
+  return trimEnds(queue, state, rule === false ? { count: 0, bytes: 0 } : rule, STEP);
 }

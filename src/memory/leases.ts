@@ -11,9 +11,15 @@ import type {
   WorkerTurn,
 } from '../core/ports/worker-store.js';
 import type { MemoryConnection } from './connection.js';
+import { isSuspect } from './kept-job.js';
+import { leave } from './leave.js';
+import type { MemoryQueue } from './memory-queue.js';
+import { addEvent } from './notify.js';
 import { cancellingOf, takeTurn } from './reserver.js';
-import { endIfCancelling } from './settler.js';
+import { release } from './settler.js';
 import { MemoryWorkerSession } from './turns/worker-session.js';
+import { wake } from './wake.js';
+import { witness } from './witness.js';
 
 const LOG_LINES = 100;
 
@@ -31,7 +37,7 @@ export class MemoryLeases implements WorkerStore {
 
   async beat(name: string, worker: string, leaseMs: number): Promise<BeatReply> {
     const queue = this.connection.queue(name);
-    queue.witness(leaseMs);
+    witness(queue, leaseMs);
     const lease = queue.leases.get(worker);
     const lapsed = lease === undefined || lease.killed || lease.endsAt <= queue.clock.movedMs;
     // What a test killed stays dead until the scan has seen it.
@@ -42,15 +48,14 @@ export class MemoryLeases implements WorkerStore {
   async reconcile(name: string, worker: string, held: readonly HeldJob[]): Promise<Reconciliation> {
     const queue = this.connection.queue(name);
     const lost = held.filter(({ id, token }) => queue.active.get(id)?.token !== token).map(({ id }) => id);
-    for (const id of lost) queue.forgive(id);
+    for (const id of lost) forgive(queue, id);
     const ids = new Set(held.map(({ id }) => id));
     const orphans = queue.heldBy(worker).filter(({ id }) => !ids.has(id));
     for (const job of orphans.reverse()) {
-      if (endIfCancelling(queue, job)) continue;
-      queue.giveBack(job);
-      queue.tell('released', job, '');
+      leave(queue, job);
+      release(queue, job);
     }
-    if (orphans.length > 0) queue.wake();
+    if (orphans.length > 0) wake(queue);
     return { lost, released: orphans.length, fence: queue.fence };
   }
 
@@ -73,7 +78,7 @@ export class MemoryLeases implements WorkerStore {
       }
       if (progress !== undefined) {
         job.progress = progress;
-        queue.tell('progress', job, progress);
+        addEvent(queue, 'progress', job, progress);
       }
       if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-LOG_LINES);
     }
@@ -83,4 +88,10 @@ export class MemoryLeases implements WorkerStore {
   async onWake(worker: string, listener: (queue: string) => void): Promise<Unsubscribe> {
     return this.connection.subscribe(({ wakes }) => wakes.subscribe(worker, listener));
   }
+}
+
+/** Its worker was only slow: one crash less. A suspect stays one until it has run alone. */
+function forgive(queue: MemoryQueue, id: string): void {
+  const job = queue.jobs.get(id);
+  if (job !== undefined && job.crashes > 0 && !isSuspect(job)) job.crashes--;
 }

@@ -1,35 +1,38 @@
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { encodeEnvelope } from '../core/envelope.js';
+import { admit } from './admit.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
+import { addEvent } from './notify.js';
+import { place, placeLater } from './place.js';
+import { wake } from './wake.js';
 
 export function enqueue(queue: MemoryQueue, jobs: readonly NewJob[]): EnqueueReceipt[] {
-  const before = queue.scheduled.first();
-  let madeReady = false;
+  let isWakeDue = false;
   const receipts = jobs.map((job): EnqueueReceipt => {
-    const first = job.userId === undefined ? undefined : queue.jobs.get(queue.userIds.get(job.userId) ?? '');
+    const first = admit(queue, job);
     if (first) return { id: first.id, created: false, state: first.state };
-    const kept = store(queue, job);
-    if (kept.state === 'ready') madeReady = true;
+    const { kept, wakes } = store(queue, job);
+    isWakeDue ||= wakes;
     return { id: kept.id, created: true, state: kept.state };
   });
-  // Idle workers sleep until the earliest due time they know: an earlier one must be told.
-  if (madeReady || queue.scheduled.first() !== before) queue.wake();
+  if (isWakeDue) wake(queue);
   return receipts;
 }
 
-function store(queue: MemoryQueue, job: NewJob): KeptJob {
+/** @returns whether an idle worker must know: the job is ready, or due before the time until which they sleep */
+function store(queue: MemoryQueue, job: NewJob): { kept: KeptJob; wakes: boolean } {
   const now = queue.now();
   const dueAt = job.delayMs === undefined ? (job.runAt ?? 0) : now + job.delayMs;
   const kept = queue.add(job.envelope, job.userId, job.priority ?? 0);
   if (dueAt > now) {
-    queue.schedule(kept, dueAt);
-    queue.tell('scheduled', kept, '');
-  } else {
-    queue.makeReady(kept, 'back');
-    queue.tell('enqueued', kept, '');
+    const isFirst = placeLater(queue, kept, dueAt);
+    addEvent(queue, 'scheduled', kept, '');
+    return { kept, wakes: isFirst };
   }
-  return kept;
+  place(queue, kept, 'back');
+  addEvent(queue, 'enqueued', kept, '');
+  return { kept, wakes: true };
 }
 
 /** @param elements in the order they will run */

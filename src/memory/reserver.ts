@@ -1,7 +1,11 @@
 import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/ports/worker-store.js';
 import type { KeptJob } from './kept-job.js';
 import type { CallRecord, MemoryQueue } from './memory-queue.js';
+import { addEvent } from './notify.js';
+import { promoteDue } from './promote-due.js';
 import { settle } from './settler.js';
+import { take } from './take.js';
+import { wake } from './wake.js';
 
 const PROMOTE_STEP = 500;
 
@@ -11,7 +15,7 @@ export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   if (last !== undefined && last.call >= turn.call) return repeatAnswer(queue, turn, last);
 
   const { lost, trimmedDead } = settle(queue, turn.settlements);
-  queue.promoteDue(PROMOTE_STEP);
+  promoteDue(queue, PROMOTE_STEP);
   const jobs = queue.paused ? [] : reserve(queue, turn);
   const ids = jobs.map((job) => job.id);
   queue.calls.set(callerOf(turn), { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
@@ -19,7 +23,7 @@ export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   const answer = answerOf(queue, turn, jobs);
   if (turn.listed !== false) queue.idle.delete(turn.worker);
   const roomLeft = jobs.length < turn.want;
-  if (answer.backlog) queue.wake();
+  if (answer.backlog) wake(queue);
   // Room left: whoever makes a job ready next tells this worker.
   if (roomLeft) queue.idle.add(turn.worker);
   return {
@@ -75,16 +79,8 @@ function claimSuspects(queue: MemoryQueue, { worker, leaseMs }: WorkerTurn): boo
 function reserve(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
   const jobs = choose(queue, turn);
   if (jobs.length === 0) return jobs;
-  const token = `${turn.worker}:${queue.nextFence()}`;
-  for (const job of jobs) {
-    queue.activate(job, turn.worker, token);
-    queue.tell('active', job, '');
-  }
-  const lease = queue.leases.get(turn.worker);
-  queue.leases.set(turn.worker, {
-    endsAt: queue.clock.movedMs + turn.leaseMs,
-    killed: lease?.killed ?? false,
-  });
+  take(queue, turn, jobs);
+  for (const job of jobs) addEvent(queue, 'active', job, '');
   return jobs;
 }
 

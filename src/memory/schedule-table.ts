@@ -12,6 +12,7 @@ import type {
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import { newKeptSchedule, replaceRule, viewOf, type KeptSchedule } from './kept-schedule.js';
 import type { MemoryQueue } from './memory-queue.js';
+import { signal } from './notify.js';
 import { Ranking } from './ranking.js';
 
 /** A rule without an announcement for so long has no live instance. */
@@ -153,7 +154,7 @@ export class ScheduleTable {
   private begin(schedule: KeptSchedule, next: ComingTick): void {
     const before = this.nextLookAt() ?? Infinity;
     this.goOn(schedule, next);
-    if (schedule.status === 'active' && schedule.rank < before) this.queue.signal({ type: 'schedules' });
+    if (schedule.status === 'active' && schedule.rank < before) signal(this.queue, { type: 'schedules' });
   }
 }
 

@@ -1,9 +1,12 @@
 import type { Settlement } from '../core/ports/worker-store.js';
 import { newestErrorOf } from '../core/envelope.js';
+import { CANCELLED_DETAIL, endJob } from './end-job.js';
+import { goOn } from './go-on.js';
 import type { KeptJob } from './kept-job.js';
+import { leave } from './leave.js';
 import type { MemoryQueue } from './memory-queue.js';
-
-export const CANCELLED_DETAIL = '{"reason":"cancelled"}';
+import { addEvent, signal } from './notify.js';
+import { place, placeLater } from './place.js';
 
 /** Applies what a worker made of its runs; one that is not the newest run of its job changes nothing and is named. */
 export function settle(
@@ -14,15 +17,14 @@ export function settle(
   const releases: KeptJob[] = [];
   let trimmedDead = 0;
   for (const settlement of settlements) {
-    const job = queue.active.get(settlement.id);
-    if (job?.token !== settlement.token) {
+    const job = leave(queue, settlement);
+    if (!job) {
       lost.push(settlement.id);
       continue;
     }
     job.ranMs = settlement.durationMs;
     if (settlement.op === 'release') {
-      // Its token dies now, its place comes at the end: the first one released shall be the first to run again.
-      job.token = '';
+      // Its place comes at the end: the first one released shall be the first to run again.
       releases.push(job);
     } else {
       trimmedDead += apply(queue, job, settlement);
@@ -40,7 +42,7 @@ export function settle(
 function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement, { op: 'release' }>): number {
   switch (settlement.op) {
     case 'complete':
-      queue.end(job, 'completed', settlement.result, settlement.keep);
+      endJob(queue, job, 'completed', settlement.result, settlement.keep);
       return 0;
     case 'retry':
       runLater(queue, job, settlement.delayMs, settlement.envelope, 'retrying', newestErrorOf(settlement.envelope));
@@ -49,17 +51,14 @@ function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement,
       runLater(queue, job, settlement.delayMs, settlement.envelope, 'snoozed', String(settlement.delayMs));
       return 0;
     case 'park':
-      if (endIfCancelling(queue, job)) return 0;
-      queue.park(job, settlement.name);
-      queue.signal({ type: 'parked', name: settlement.name });
-      queue.tell('parked', job, settlement.name);
+      if (goOn(queue, job, 'unrun')) park(queue, job, settlement.name);
       return 0;
     case 'cancel':
-      queue.end(job, 'cancelled', CANCELLED_DETAIL, settlement.keep);
+      endJob(queue, job, 'cancelled', CANCELLED_DETAIL, settlement.keep);
       return 0;
     case 'bury':
       if (settlement.envelope !== undefined) job.record = settlement.envelope;
-      return queue.end(job, 'dead', oneLine(settlement.detail), settlement.keep);
+      return endJob(queue, job, 'dead', oneLine(settlement.detail), settlement.keep);
     default:
       throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
   }
@@ -74,25 +73,25 @@ function runLater(
   detail: string,
 ): void {
   if (envelope !== undefined) job.record = envelope;
-  if (endIfCancelling(queue, job)) return;
-  // What the run came to is counted: it did not take its worker with it.
-  job.crashes = 0;
-  if (delayMs > 0) queue.schedule(job, queue.now() + delayMs);
-  else queue.makeReady(job, 'back');
-  queue.tell(event, job, detail);
+  if (!goOn(queue, job, 'ran')) return;
+  if (delayMs > 0) placeLater(queue, job, queue.now() + delayMs);
+  else place(queue, job, 'back');
+  addEvent(queue, event, job, detail);
 }
 
-function release(queue: MemoryQueue, job: KeptJob): void {
-  if (endIfCancelling(queue, job)) return;
-  queue.giveBack(job);
-  queue.tell('released', job, '');
+function park(queue: MemoryQueue, job: KeptJob, name: string): void {
+  queue.move(job, 'parked');
+  job.parkedAs = name;
+  queue.parked.add(job);
+  signal(queue, { type: 'parked', name });
+  addEvent(queue, 'parked', job, name);
 }
 
-/** A running job that somebody wants cancelled gets no further attempt. */
-export function endIfCancelling(queue: MemoryQueue, job: KeptJob): boolean {
-  if (!job.cancelling) return false;
-  queue.end(job, 'cancelled', CANCELLED_DETAIL, undefined); // what is to be kept of it, the janitor knows
-  return true;
+/** An unfinished run goes back to the front. */
+export function release(queue: MemoryQueue, job: KeptJob): void {
+  if (!goOn(queue, job, 'unrun')) return;
+  place(queue, job, 'front');
+  addEvent(queue, 'released', job, '');
 }
 
 /** Details end at the newline that begins the envelope. */
