@@ -8,12 +8,17 @@ const MAY_IMPORT = {
   decorators: ['core', 'schedules/rule', 'options'],
   redis: ['core', 'process'],
   memory: ['core', 'process'],
-  queue: ['core', 'process', 'options'],
+  inspector: ['core', 'process', 'options', 'duties', 'queue'],
+  queue: ['core', 'process', 'options', 'inspector'],
   worker: ['core', 'process', 'options'],
   duties: ['core', 'process', 'options'],
   schedules: ['core', 'process', 'options', 'duties', 'queue'],
   discovery: ['core', 'process', 'schedules/rule', 'options', 'decorators'],
+  dashboard: ['core', 'process', 'options', 'queue', 'schedules', 'discovery', 'inspector'],
 };
+
+/** What a browser compiles, too. */
+const WIRE = '^src/dashboard/wire(-models|-live)?\\.ts$';
 
 const zone = ([folder, others]) => ({
   name: `zone-${folder.replace('/', '-')}`,
@@ -50,6 +55,27 @@ module.exports = {
     },
     ...Object.entries(MAY_IMPORT).map(zone),
     {
+      name: 'the-wire-imports-nothing',
+      comment: 'A browser compiles it, too.',
+      severity: 'error',
+      from: { path: WIRE },
+      to: { pathNot: WIRE },
+    },
+    {
+      name: 'pages-know-the-wire-alone',
+      comment:
+        'The pages of the dashboard run in browsers: of src they import only what is said between browser and server.',
+      severity: 'error',
+      from: { path: '^src/dashboard/ui/' },
+      to: { path: '^src/', pathNot: ['^src/dashboard/ui/', '^src/dashboard/wire'] },
+    },
+    {
+      name: 'only-the-build-reads-pages',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/dashboard/ui/' },
+      to: { path: '^src/dashboard/ui/' },
+    },
+    {
       name: 'only-redis-imports-ioredis',
       comment: 'The client stays behind one narrow folder. Options may name its types.',
       severity: 'error',
@@ -78,9 +104,10 @@ module.exports = {
     },
     {
       name: 'declared-dependencies',
-      comment: 'What src imports must be a dependency or a peer, or users lack it.',
+      comment:
+        'What src imports must be a dependency or a peer, or users lack it. The pages of the dashboard are built.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/dashboard/ui/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm', 'npm-peer'] },
     },
   ],

@@ -7,7 +7,7 @@
 // The password is not printed: add it as `>password` or `#sha256` where you use the line.
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { scriptNames, scriptText } from './script-texts.mjs';
+import { scriptNames, scriptText } from '../src/redis/scripts/complete.mjs';
 
 const SOURCE = new URL('../src/redis/', import.meta.url);
 
@@ -24,16 +24,19 @@ const RUN = ['evalsha', 'eval', 'script|load'];
 const RUN_READ_ONLY = ['evalsha_ro', 'eval_ro', 'script|load'];
 
 /** Scripts of which some calls only read; inside of them a viewer may do what reads. */
-const READERS = ['counts', 'list', 'read', 'read-schedules'];
+const READERS = ['counts', 'explain', 'list', 'read', 'read-bulks', 'read-processes', 'read-schedules', 'scan'];
 /**
  * Scripts behind the verbs of QueueService and ScheduleService. All of them: Redis does not undo what a script did before a command that its
  * user may not run, so a verb must be permitted as a whole or not at all.
  */
 const SERVICES = [
+  'announce-process',
   'enqueue',
   'enqueue-plain',
+  'explain',
   'take-ids',
   'listen',
+  'set-limits',
   'set-paused',
   'cancel',
   'retry-dead',
@@ -41,7 +44,13 @@ const SERVICES = [
   'promote-job',
   'promote',
   'purge',
+  'start-bulk',
+  'claim-bulks',
+  'step-bulk',
+  'end-bulk',
   'read',
+  'read-bulks',
+  'read-processes',
   'due-schedules',
   'register-schedule',
   'pause-schedule',
@@ -60,7 +69,7 @@ const ROLES = {
 };
 /** Of the commands that scripts call: those that change nothing. */
 const READS = new Set(
-  'exists get hexists hget hkeys hlen hmget hscan lindex llen lrange time zcard zcount zrange zrangebylex zrangebyscore zrank zrevrange zscore'.split(
+  'exists get hexists hget hkeys hlen hmget hscan hstrlen lindex llen lpos lrange time zcard zcount zmscore zrange zrangebylex zrangebyscore zrank zrevrange zscore'.split(
     ' ',
   ),
 );

@@ -1,22 +1,27 @@
 // `npm run build`: compiles src into dist, and writes into it as text what it would else have to find beside its code:
-// the Lua scripts, and the code of the heartbeat thread with everything that it imports. So the package runs wherever its
+// the Lua scripts, the pages of the dashboard, and the code of the heartbeat thread with everything that it imports. So the package runs wherever its
 // code is put: in a bundle, in Jest's CommonJS, in one file.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
-import { scriptNames, scriptText } from './script-texts.mjs';
+import { scriptNames, scriptText, scriptTexts } from '../src/redis/scripts/complete.mjs';
+import { buildDashboard } from './build-dashboard.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** What Vite puts into the pages of the dashboard. */
+const OF_PAGES = ['preact', '@preact/signals', '@preact/signals-core'].map((name) => `node_modules/${name}/`);
 
-function build(dist) {
+async function build(dist) {
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', dist], { cwd: ROOT, stdio: 'inherit' });
   copyScripts(join(dist, 'redis/scripts'));
   embedScripts(dist);
   embedHeartbeat(dist);
+  await buildDashboard(dist);
+  embedDashboard(dist);
 }
 
 /** Complete scripts, for producers in other languages and for those who want to read them. */
@@ -27,8 +32,7 @@ function copyScripts(folder) {
 
 /** Puts the texts of dist/redis/scripts in the place of the code that reads them from files. */
 export function embedScripts(dist) {
-  const folder = pathToFileURL(join(dist, 'redis/scripts/'));
-  const texts = Object.fromEntries(scriptNames(folder).map((name) => [name, scriptText(name, folder)]));
+  const texts = scriptTexts(pathToFileURL(join(dist, 'redis/scripts/')));
   replaceModule(
     join(dist, 'redis/wire/script-texts.js'),
     `const TEXTS = ${JSON.stringify(texts, undefined, 2)};\nexport const scriptTexts = () => TEXTS;\n`,
@@ -55,7 +59,27 @@ export function embedHeartbeat(dist) {
     `export const HEARTBEAT_CODE = ${JSON.stringify(outputFiles[0].text)};\n`,
   );
   for (const end of ['.js', '.js.map', '.d.ts']) rmSync(entry.replace(/\.js$/, end), { force: true });
-  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licensesOf(Object.keys(metafile.inputs)));
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licensesOf([...Object.keys(metafile.inputs), ...OF_PAGES]));
+}
+
+/**
+ * Puts the texts of dist/dashboard/ui in the place of the code that reads them. The folder stays for tests, and is not published.
+ * Without it the dashboard has its data alone, and says so.
+ */
+export function embedDashboard(dist) {
+  const ui = join(dist, 'dashboard/ui');
+  const read = (name) => readFileSync(join(ui, name), 'utf8');
+  const names = existsSync(join(ui, 'assets')) ? readdirSync(join(ui, 'assets')) : [];
+  const files = existsSync(join(ui, 'index.html')) && {
+    html: read('index.html'),
+    assets: Object.fromEntries(
+      names.filter((name) => !name.endsWith('.map')).map((name) => [name, read(join('assets', name))]),
+    ),
+  };
+  replaceModule(
+    join(dist, 'dashboard/ui-files.js'),
+    `const FILES = ${JSON.stringify(files || undefined)};\nexport const readUiFiles = () => FILES;\n`,
+  );
 }
 
 function replaceModule(path, code) {
@@ -74,7 +98,7 @@ function licensesOf(files) {
     const text = file === undefined ? `License: ${license}` : readFileSync(join(ROOT, folder, file), 'utf8').trim();
     return `${name} ${version}\n\n${text}\n`;
   });
-  return `redis/wire/heartbeat-code.js holds code of these packages.\n\n${texts.join('\n----\n\n')}`;
+  return `The heartbeat thread (redis/wire) and the pages of the dashboard hold code of these packages.\n\n${texts.join('\n----\n\n')}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) build(join(ROOT, 'dist'));
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build(join(ROOT, 'dist'));

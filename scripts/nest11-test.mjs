@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SPECS = /^(discovery|enhancers|shutdown).*\.spec\.ts$/;
+const SPECS = /^(dashboard-mounting|discovery|enhancers|shutdown).*\.spec\.ts$/;
 const NOT_NEEDED = [
   '@arethetypeswrong/cli',
   'dependency-cruiser',
@@ -26,7 +26,7 @@ try {
   const specs = existsSync(join(root, 'test/e2e'))
     ? readdirSync(join(root, 'test/e2e')).filter((file) => SPECS.test(file))
     : [];
-  for (const kind of ['discovery', 'enhancers', 'shutdown']) {
+  for (const kind of ['dashboard-mounting', 'discovery', 'enhancers', 'shutdown']) {
     if (!specs.some((file) => file.startsWith(kind)))
       throw new Error(`test/e2e has no ${kind}*.spec.ts to run on Nest 11.`);
   }

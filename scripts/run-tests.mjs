@@ -26,6 +26,7 @@ const CHECK = {
   types: npm('types'),
   imports: npm('imports'),
   unused: npm('unused'),
+  house: npm('house'),
   build: npm('build'),
   unit: jest('unit'),
   property: jest('property'),
@@ -33,6 +34,8 @@ const CHECK = {
   'redis scripts': jest('redis'),
   e2e: jest('e2e'),
   docs: jest('docs'),
+  chromium: { command: 'bash', args: ['scripts/ensure-chromium.sh'] },
+  dashboard: jest('dashboard'),
 };
 const SAMPLE = { command: 'npm', args: ['start', '--silent', '--', '--once'], limitMs: 3 * MINUTE };
 const ALL = {
@@ -43,7 +46,7 @@ const ALL = {
   'Nest 11': { command: process.execPath, args: ['scripts/nest11-test.mjs'], counts: true },
   'sample app on memory://': SAMPLE,
   'sample app on Redis': { ...SAMPLE, needsRedis: true },
-  // It ends by itself within four minutes; a trial that there was no time for is named, and counts as neither.
+  // It ends by itself within three minutes; a trial that there was no time for is named, and counts as neither.
   faults: { command: process.execPath, args: ['test/faults/run.mjs', '--reduced'], limitMs: 5 * MINUTE },
 };
 

@@ -11,6 +11,7 @@ export type {
   Connection,
   CronOptions,
   DurabilityOption,
+  Expiry,
   GlobalEnhancerKind,
   IntervalOptions,
   JobOptions,
@@ -33,12 +34,18 @@ export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { JobRef, Signal } from './decorators/job-ref.decorator.js';
 export { OnQueueEvent } from './decorators/on-queue-event.decorator.js';
 export { Payload } from './decorators/payload.decorator.js';
-export { Processor, type ProcessorOptions } from './decorators/processor.decorator.js';
+export { Processor, type BatchOptions, type ProcessorOptions } from './decorators/processor.decorator.js';
 export { isTaskContext } from './discovery/task-context.js';
 
 export type { BulkChunk, EnqueueManyOptions } from './queue/bulk-enqueuer.js';
+export { HISTORY_BUCKETS_MS } from './core/run-counts.js';
+export type { HistoryPoint, HistoryQuery, QueueHistory, Spread } from './inspector/history-reader.js';
+export type { JobExplanation, JobHold } from './inspector/job-explainer.js';
+export type { ProcessInfo, ProcessQueue, ProcessRun } from './inspector/process-info.js';
+export type { QueueListing } from './inspector/queue-lister.js';
 export { QueueService, type UntypedResult } from './queue/queue.service.js';
 export type { JobsPage, JobsQuery } from './queue/job-lister.js';
+export type { RetryOptions } from './queue/payload-editor.js';
 export { Queue } from './queue/queue.js';
 export {
   ScheduleService,
@@ -51,13 +58,31 @@ export type { DefinedSchedule, RuntimeSchedule } from './schedules/schedule-requ
 export { JobHandle } from './queue/job-handle.js';
 export { defineJob, type JobDefinition, type JobDefinitionSpec } from './queue/job-definition.js';
 export type { BulkJob, DefinedEnqueueOptions, EnqueueOptions } from './queue/enqueue-options.js';
+export type {
+  DebouncedKey,
+  HeldKey,
+  ScheduleUniqueOption,
+  ThrottledKey,
+  UniqueKey,
+  UniqueOption,
+} from './options/unique-option.js';
 export type { JobEvent, JobEventName } from './queue/job-event.js';
 
 export { TaskQueueHealth, type Readiness, type ReadinessOptions } from './worker/task-queue-health.js';
-export { currentJob } from './worker/current-job.js';
-export { CancelledError, SnoozeError, UnrecoverableError } from './worker/control-flow.errors.js';
+export { currentJob, currentJobs } from './worker/current-job.js';
+export {
+  CancelledError,
+  LimitedError,
+  SnoozeError,
+  UnrecoverableError,
+  type LimitedErrorOptions,
+} from './worker/control-flow.errors.js';
+export type { LimitOptions, Rate } from './options/limit-options.js';
 
 export type { BackoffStrategy } from './core/backoff.js';
+export type { FacetOptions, Facets } from './inspector/facet-counter.js';
+export type { FindOptions } from './inspector/finder.js';
+export type { JsonPatchOperation } from './core/json-patch.js';
 export type { CancelAnswer } from './core/ports/curation.js';
 export type { Overlap, PauseReason, ScheduleStatus } from './core/ports/timetable.js';
 export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
@@ -66,7 +91,7 @@ export type { Duration } from './core/duration.js';
 export { every, type EveryOptions } from './schedules/rule/every.js';
 export type { DeadReason, ErrorRecord, JobState, SettledState } from './core/job.js';
 export type { JobHeaders } from './core/job-headers.js';
-export type { CronTick, Job } from './core/job-view.js';
+export type { BatchJob, CronTick, Job } from './core/job-view.js';
 export type { MissedRule, ScheduleRule } from './schedules/rule/declaration.js';
 export type { Instant } from './schedules/rule/timing-reader.js';
 export type { StoreReport } from './core/store-report.js';
@@ -103,5 +128,7 @@ export {
   StoreFullError,
   UnsupportedError,
 } from './core/errors/store-errors.js';
+export { RedactedFieldError, WhereSyntaxError } from './core/errors/where-errors.js';
+export { InvalidPatchError } from './core/errors/patch-errors.js';
 export { TaskQueueError } from './core/errors/task-queue-error.js';
 export { ScheduleConflictError, ScheduleNotFoundError, ScheduleStateError } from './schedules/rule/schedule-errors.js';

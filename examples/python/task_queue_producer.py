@@ -26,7 +26,7 @@ BLOCK_SIZE = 1296  # two base-36 digits
 # All keys of a queue, in the order in which scripts get them.
 KEY_NAMES = (
     "meta jobs ready priority suspects scheduled inflight parked completed cancelled dead ids traits crashes cancelling notes "
-    "waiters idle workers schedules specs ticks runs announced apps"
+    "waiters idle workers schedules specs ticks runs announced apps uniques payloads stats bulks"
 ).split()
 PAYLOAD_LIMIT = 256 * 1024
 USER_ID = re.compile(r"(?!.*[:{}*?\[\]\\`])[\x21-\x7e]{1,128}")
@@ -90,7 +90,7 @@ class TaskQueueProducer:
         # What scripts must know of the job: a letter and a value on each line.
         traits = "\n".join(["p%d" % priority] * (priority > 0) + ["u%s" % id] * (id is not None))
         self._call += 1
-        reply = self._run(self._enqueue, self._keys, [self._caller, self._call, "full", number, envelope, due, traits])
+        reply = self._run(self._enqueue, self._keys, [self._caller, self._call, number, envelope, due, traits])
         self._now = int(reply[0])
         outcomes = [_text(outcome) for outcome in reply[1]]
         if not outcomes or outcomes[0] == "":

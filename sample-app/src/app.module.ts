@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { TaskQueueExceptionFilter, TaskQueueModule } from 'nestjs-task-queue';
+import { TaskQueueDashboardModule } from 'nestjs-task-queue/dashboard';
 import { Digest } from './digest.js';
 import { FileAnalyst } from './files/file-analyst.js';
 import { Folders } from './files/folders.js';
@@ -32,6 +33,8 @@ class SettingsModule {}
         shutdown: { grace },
       }),
     }),
+    // Without guards it answers this machine alone, and an app in production would not start.
+    TaskQueueDashboardModule.forRoot({ path: 'queues', environment: { label: 'sample app' } }),
   ],
   controllers: [WelcomeController, ReportsController, DeadLettersController],
   providers: [

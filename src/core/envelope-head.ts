@@ -1,13 +1,12 @@
 import { decodeEnvelope, SETTLED_LETTERS, type EnvelopeHeader } from './envelope.js';
+import { RULES } from './rules.js';
 
-/** A longer first line is none of ours. */
-const LONGEST = 8192;
 const ERRORS = '"e":[{"attempt":';
 
-/** As scripts/lib/notify.lua: the head of a record; '' where it is too long to be told. */
+/** As scripts/lib/notify.lua: the head of a record; '' where it is too long for an event. */
 export function headOf(record: string): string {
   const line = wholeHeadOf(record);
-  return line.length > LONGEST || line.includes('\t') ? '' : line;
+  return line.length > RULES.longestHead || line.includes('\t') ? '' : line;
 }
 
 /** As scripts/lib/record.lua: the first line of the envelope in a record, without its errors. */

@@ -9,6 +9,8 @@ import { DEFAULT_JOB_NAME, type BackoffSpec, type ErrorRecord, type RetentionRul
  * A plain job stores ten characters beside its payload. Scripts read only the first character, and for events they copy the first
  * line without its errors: what they must know of a job lies in the key `traits`.
  *
+ * A store may keep a long payload apart: then the text is the first line alone, without the newline.
+ *
  * A settled job is the same text behind one line that says how it ended:
  *
  *     ("C" completed | "X" cancelled | "D" dead) settledAt, 13 digits of ms, detail "\n" envelope
@@ -22,6 +24,8 @@ export interface Envelope {
   header: EnvelopeHeader;
   /** What the codec made of the payload. */
   payload: string;
+  /** The store keeps the payload apart from the envelope. */
+  apart?: true;
 }
 
 /** Short keys, because a queue may hold millions of them; every one is optional. */
@@ -32,12 +36,18 @@ export interface EnvelopeHeader {
   a?: number;
   /** maxAttempts */
   m?: number;
+  /** retryFor, ms */
+  w?: number;
+  /** when the first run that failed began, store time in ms; only of a job that has a retryFor, from its attempt 2 on */
+  f?: number;
   /** backoff */
   b?: BackoffSpec;
   /** timeout of one run, ms */
   t?: number;
   /** expiresAt, store time in ms: a run may not start after it */
   x?: number;
+  /** 1: it is deleted when it expires, and not kept as dead */
+  y?: number;
   /** priority 1–9 */
   p?: number;
   /** scheduledFor, store time in ms */
@@ -50,6 +60,10 @@ export interface EnvelopeHeader {
   c?: { name: string; missed: number };
   /** headers: names and values in turns */
   h?: readonly string[];
+  /** key of its group */
+  g?: string;
+  /** 1: one unfinished job of its group at a time */
+  o?: number;
 }
 
 /** Begins an error. JSON escapes quotes inside texts, so no message contains it. */
@@ -59,7 +73,7 @@ const VERSION_CODE = 49;
 
 /** The envelope of a job that failed: with this attempt, if any, and these errors, which come last. */
 export function encodeFailed(
-  { enqueuedAt, userId, header, payload }: Envelope,
+  { enqueuedAt, userId, header, payload, apart }: Envelope,
   attempt: number | undefined,
   errors: ErrorRecord[],
 ): string {
@@ -68,7 +82,7 @@ export function encodeFailed(
     enqueuedAt,
     userId,
     { ...rest, ...(attempt !== undefined && { a: attempt }), e: errors },
-    payload,
+    apart ? undefined : payload,
   );
 }
 
@@ -79,21 +93,23 @@ export function newestErrorOf(envelope: string): string {
   return start >= 0 && line.endsWith(']}') ? line.slice(start, -2) : '';
 }
 
+/** @param payload undefined: the first line alone, of a job whose payload the store keeps apart */
 export function encodeEnvelope(
   enqueuedAt: number,
   userId: string | undefined,
   header: EnvelopeHeader | undefined,
-  payload: string,
+  payload: string | undefined,
 ): string {
   const head = enqueuedAt > 0 ? VERSION + enqueuedAt.toString(36) : VERSION;
-  if (userId === undefined && header === undefined) return head + '\n' + payload;
+  const rest = payload === undefined ? '' : '\n' + payload;
+  if (userId === undefined && header === undefined) return head + rest;
   let line = head;
   if (userId !== undefined) line += ' ' + userId;
   if (header !== undefined) {
     const json = JSON.stringify(header);
     if (json !== '{}') line += ' ' + json;
   }
-  return line + '\n' + payload;
+  return line + rest;
 }
 
 /** Thrown by {@link decodeEnvelope}; such a job ends dead with reason `unreadable` and its raw text. */
@@ -101,14 +117,18 @@ export class UnreadableEnvelopeError extends Error {
   override readonly name = 'UnreadableEnvelopeError';
 }
 
-export function decodeEnvelope(text: string): Envelope {
+/** @param apart the payload, where the store keeps it apart and the text is a first line */
+export function decodeEnvelope(text: string, apart?: string): Envelope {
   if (text.charCodeAt(0) !== VERSION_CODE) {
     throw new UnreadableEnvelopeError(
       `Envelope version "${text.slice(0, 1)}" is not known here (this version reads "1")`,
     );
   }
+  if (apart !== undefined) return { ...decodeEnvelope(text + '\n'), payload: apart, apart: true };
   const newline = text.indexOf('\n');
-  if (newline < 0) throw new UnreadableEnvelopeError('Envelope has no payload line');
+  if (newline < 0) {
+    throw new UnreadableEnvelopeError('Envelope has no payload line, and the store keeps no payload apart from it');
+  }
   const payload = text.slice(newline + 1);
   const space = text.indexOf(' ');
   if (space < 0 || space > newline) {
@@ -183,15 +203,20 @@ const HEADER_FIELDS: ReadonlyMap<string, HeaderField> = new Map<keyof EnvelopeHe
   ['n', { type: 'string' }],
   ['a', { type: 'number' }],
   ['m', { type: 'number' }],
+  ['w', { type: 'number' }],
+  ['f', { type: 'number' }],
   ['b', { type: 'object', isSound: isBackoff }],
   ['t', { type: 'number' }],
   ['x', { type: 'number' }],
+  ['y', { type: 'number' }],
   ['p', { type: 'number' }],
   ['s', { type: 'number' }],
   ['r', { type: 'object', isSound: (part) => Object.values(part).every(isRetentionRule) }],
   ['e', { type: 'object', isSound: (part) => Array.isArray(part) && part.every(isErrorRecord) }],
   ['c', { type: 'object', isSound: isScheduleMark }],
   ['h', { type: 'object', isSound: (part) => Array.isArray(part) && part.every((text) => typeof text === 'string') }],
+  ['g', { type: 'string' }],
+  ['o', { type: 'number' }],
 ]);
 
 function isBackoff(part: object): boolean {

@@ -12,11 +12,28 @@ export interface Handler<TJob = unknown> {
   label: string;
   /** Runs one attempt. May return a value, a promise or an Observable (values are progress, the last is the result). */
   readonly invoke: (job: TJob) => unknown;
+  /** It takes many jobs in one call; `invoke` is not used then. */
+  readonly batch?: BatchHandling<TJob> | undefined;
+}
+
+/** How a handler takes many jobs, all of one name, in one call. */
+export interface BatchHandling<TJob = unknown> {
+  /** Jobs of one call, at most. */
+  size: number;
+  /** How long the first job of a call waits for others, ms. */
+  waitMs: number;
+  /** Checks one job before the call; it throws, or its promise rejects, for a job that must not reach the handler. */
+  check: ((job: TJob) => unknown) | undefined;
+  /** May return a value or a promise: see `readBatchResults`. */
+  readonly invoke: (jobs: readonly TJob[]) => unknown;
 }
 
 /** What a thrown value does to its job beyond "this attempt failed". Made by the control-flow errors users throw. */
 export type ControlFlow =
-  { kind: 'bury'; reason: DeadReason } | { kind: 'snooze'; delayMs: number } | { kind: 'cancel' };
+  | { kind: 'bury'; reason: DeadReason }
+  | { kind: 'snooze'; delayMs: number }
+  | { kind: 'limit'; forMs: number }
+  | { kind: 'cancel' };
 
 /** Errors carry their meaning under this key, so that neither copies of a class nor bundlers can hide it. */
 export const CONTROL_FLOW: unique symbol = Symbol.for('task-queue:control-flow') as never;

@@ -34,6 +34,19 @@ export interface Job<P = unknown> {
   toJSON(): Record<string, unknown>;
 }
 
+/**
+ * One job of a batch handler's call.
+ * @typeParam P payload
+ */
+export interface BatchJob<P = unknown> extends Job<P> {
+  /**
+   * Ends this job's run as if it had thrown `error`: it is tried again or dead by its own rules, or does what the error says
+   * (`SnoozeError`, `LimitedError`, `UnrecoverableError`, `CancelledError`). The other jobs of the call go on. It counts at once and once;
+   * what the handler returns for this job is ignored.
+   */
+  fail(error: unknown): void;
+}
+
 /** Payload of a job that a schedule enqueued without one of its own. */
 export interface CronTick {
   schedule: string;

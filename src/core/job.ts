@@ -24,12 +24,17 @@ export function isSettled(state: JobState): state is SettledState {
 /** The name a job has when its producer gave none. It is stored as nothing. */
 export const DEFAULT_JOB_NAME = 'default';
 
-/** Why a job is dead. `exhausted`: attempts used up; `poison`: crashed its worker too often. */
+/**
+ * Why a job is dead. `exhausted`: attempts used up; `out-of-time`: its retryFor is over; `poison`: crashed its worker too often;
+ * `dropped`: it expired and is not kept.
+ */
 export const DEAD_REASONS = [
   'exhausted',
+  'out-of-time',
   'unrecoverable',
   'poison',
   'expired',
+  'dropped',
   'invalid-payload',
   'unreadable',
   'result',

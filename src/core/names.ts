@@ -25,11 +25,16 @@ export function checkKeyName(value: unknown, what: string): string {
 /** Ids of jobs that schedules make. */
 const TICK_ID = 'cron~';
 
+/** Whether a text has the length and the characters of a user's id. */
+export function isUserId(value: unknown): value is string {
+  return typeof value === 'string' && USER_ID.test(value);
+}
+
 /** @throws InvalidValueError */
 export function checkUserId(value: unknown): string {
   if (typeof value === 'string' && value.startsWith(TICK_ID))
     throw new InvalidValueError('id', value, `ids that begin with "${TICK_ID}" belong to schedules: use another one`);
-  if (typeof value === 'string' && USER_ID.test(value)) return value;
+  if (isUserId(value)) return value;
   throw new InvalidValueError(
     'id',
     value,

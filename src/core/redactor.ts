@@ -55,6 +55,18 @@ export class Redactor {
     return masked;
   }
 
+  /** Whether the value at this path, from the top of a payload, is hidden, or a part of it that a rule names below it. */
+  hides(path: readonly string[]): boolean {
+    let rules: readonly Progress[] = this.start;
+    for (const key of path) {
+      const next: Progress[] = [];
+      if (rules.some((rule) => advance(rule, key, next))) return true;
+      rules = next;
+    }
+    // A star that may stand for any number of keys says nothing of this value: `*.password` is below everything.
+    return rules.some(({ segments, at }) => at > 0 && (segments[at] !== '*' || at === segments.length - 1));
+  }
+
   private visit(value: unknown, paths: readonly Progress[], depth: number, secrets: Set<string> | undefined): unknown {
     if (typeof value !== 'object' || value === null || paths.length === 0) return value;
     if (depth > DEEPEST) return REDACTED;

@@ -32,11 +32,13 @@ export function refuseSurplus(
  * Has verbs of a class refuse arguments beyond those that they take: they reject, as for anything else.
  * @param most arguments by verb
  * @param throwing those that answer with no promise
+ * @param shown the name by which users know the class
  */
-export function limitArguments<C extends { prototype: object; name: string }>(
+export function limitArguments<C extends { readonly prototype: object; readonly name: string }>(
   Class: C,
   most: Partial<Record<keyof C['prototype'] & string, number>>,
   throwing: readonly (keyof C['prototype'])[] = [],
+  shown = Class.name,
 ): void {
   for (const [verb, count] of Object.entries(most) as [string, number][]) {
     const descriptor = Object.getOwnPropertyDescriptor(Class.prototype, verb) as PropertyDescriptor;
@@ -45,7 +47,7 @@ export function limitArguments<C extends { prototype: object; name: string }>(
     const limited = function (this: unknown, ...args: unknown[]): unknown {
       if (args.length > count) {
         try {
-          refuseSurplus(args.slice(count), `${Class.name}.${verb}`);
+          refuseSurplus(args.slice(count), `${shown}.${verb}`);
         } catch (error) {
           if (throws) throw error;
           return Promise.reject(error);

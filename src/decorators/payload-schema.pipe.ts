@@ -9,11 +9,24 @@ export class PayloadMismatch extends Error {
   }
 }
 
+const payloadLists = new WeakSet<object>();
+
+/** The payloads of a batch: a schema is one of each of them. */
+export function listOfPayloads(payloads: unknown[]): unknown[] {
+  payloadLists.add(payloads);
+  return payloads;
+}
+
+function isListOfPayloads(value: unknown): value is unknown[] {
+  return Array.isArray(value) && payloadLists.has(value);
+}
+
 /** Checks one parameter against a Standard Schema and hands on the schema's output. */
 export class PayloadSchemaPipe implements PipeTransform {
   constructor(readonly schema: StandardSchemaV1) {}
 
   transform(value: unknown): unknown {
+    if (isListOfPayloads(value)) return Promise.all(value.map((payload) => this.transform(payload)));
     const checked = validate(this.schema, value);
     return checked instanceof Promise ? checked.then(accept) : accept(checked);
   }

@@ -19,7 +19,8 @@ type PayloadPipe = StandardSchemaV1 | PipeTransform | Type<PipeTransform>;
 
 /**
  * The job's payload. A Standard Schema (zod, valibot, arktype) checks it and gives the parameter its output; a payload
- * that does not match is dead at once, because retrying cannot fix it. Pipes run in the order given.
+ * that does not match is dead at once, because retrying cannot fix it. Pipes run in the order given. In a batch handler the
+ * parameter is the array of payloads, by position: a schema checks each of them, and pipes get the array.
  */
 export function Payload(...schemaOrPipes: PayloadPipe[]): ParameterDecorator {
   checkDecoratorCall('@Payload', schemaOrPipes, Infinity);

@@ -1,13 +1,24 @@
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import type { Duration } from '../core/duration.js';
 import { PROCESSOR_METADATA } from '../core/constants.js';
 import type { GivenJobOptions, HandledJobOptions, WorkerOptions } from '../options/options.js';
 import { appendMetadata } from './append-metadata.js';
 import { checkDecoratorCall } from './decorator-mode.js';
 
+/** How a method takes many jobs, all of one name, in one call. */
+export interface BatchOptions {
+  /** Jobs of one call, at most: 1 to 1000. */
+  size: number;
+  /** How long the first job of a call waits for others, at most 1 h. Default 0: it takes what is there. */
+  wait?: Duration;
+}
+
 /** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */
 export interface ProcessorOptions extends HandledJobOptions, WorkerOptions {
   /** The job name this method takes. Default: every name of the queue that has no handler of its own. */
   name?: string;
+  /** The method takes an array of jobs in one call: `handle(jobs: BatchJob[])`. Default: one job in each call. */
+  batch?: BatchOptions;
   /** A Redis list that other programs fill by LPUSH; each element becomes a job of this queue. */
   inbox?: string;
 }

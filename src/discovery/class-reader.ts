@@ -116,7 +116,7 @@ const REFUSALS: Partial<Record<DeclaredDecorator['place'], string>> = {
   parameter: ': it stands on a parameter. It belongs on the method.',
 };
 
-/** Also of another realm; one that the compiler wrote as a plain function is told by what it returns. */
+/** Also of another realm; one that the compiler wrote as a plain function is recognized by what it returns. */
 function isGenerator(method: unknown): boolean {
   return /Generator/.test(Object.prototype.toString.call(method));
 }

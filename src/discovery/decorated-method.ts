@@ -29,15 +29,15 @@ export interface DecoratedMethod extends CarriedMetadata {
   payloadSchemas: readonly StandardSchemaV1[];
 }
 
-/** Two methods side by side, for errors: where their names are the same, with what tells them apart. */
+/** Two methods side by side, for errors; with the place of each where their names are the same. */
 export function nameBoth(one: DecoratedMethod, other: DecoratedMethod): [string, string] {
   if (one.label !== other.label) return [one.label, other.label];
   if (one.place !== other.place) return [`${one.label} (${one.place})`, `${other.label} (${other.place})`];
   return [`${one.label} (${one.place})`, `another ${other.label} there`];
 }
 
-/** Said where two classes of one name are taken for one; nothing where they are not. */
-export function tellNamesakes(one: DecoratedMethod, other: DecoratedMethod): string {
+/** A sentence for errors, where two classes of one name might be taken for one; else ''. */
+export function describeNamesakes(one: DecoratedMethod, other: DecoratedMethod): string {
   if (one.label !== other.label || one.classRef === other.classRef) return '';
   const { name } = one.classRef;
   return `These are two classes that are both called ${name}: one in ${one.place}, one in ${other.place}. `;

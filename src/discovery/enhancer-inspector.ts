@@ -26,7 +26,7 @@ export class EnhancerInspector {
    * find: on controllers, on what factories and values provide. A guard that does not run must not go unnoticed.
    * @throws ConfigurationError naming the handler and the remedy
    */
-  inspect(method: DecoratedMethod, globalPipes: readonly unknown[]): HandlerNeeds {
+  inspect(method: DecoratedMethod, globalPipes: readonly unknown[], kind: 'job' | 'batch'): HandlerNeeds {
     const parameters = this.accessor.parametersOf(method.classRef, method.method);
     this.refuseForeignParameters(
       method,
@@ -57,8 +57,26 @@ export class EnhancerInspector {
       ...this.accessor.enhancersOf('pipes', method.classRef),
       ...this.accessor.enhancersOf('pipes', method.decorated),
     ];
-    this.refuseBlindValidation(method, parameters, pipes);
+    if (kind === 'batch') this.refuseValidationOfBatch(method, parameters, pipes);
+    else this.refuseBlindValidation(method, parameters, pipes);
     return { enhancers, parameters: parameters.length > 0 };
+  }
+
+  /** ValidationPipe lets every array pass. */
+  private refuseValidationOfBatch(
+    { label }: DecoratedMethod,
+    parameters: readonly ParameterMetadata[],
+    pipes: readonly unknown[],
+  ): void {
+    const isBlind = parameters.some(
+      (parameter) =>
+        parameter.key.startsWith(`${PAYLOAD_PARAMETER}:`) && [...pipes, ...parameter.pipes].some(validatesByType),
+    );
+    if (!isBlind) return;
+    throw new ConfigurationError(
+      `${label} takes batches, and ValidationPipe would let the array of their payloads pass. Check each payload with a schema, ` +
+        '@Payload(schema) or defineJob({ schema }), or with new ParseArrayPipe({ items: … }).',
+    );
   }
 
   /** ValidationPipe lets everything pass where the compiler has written no types of parameters. */

@@ -47,7 +47,7 @@ export class Explorer {
     return methods;
   }
 
-  /** Whether a class that Nest will make declares handlers: told before it has made any. */
+  /** Whether a class that Nest will make declares handlers: known before Nest has made any instance. */
   seesHandlers(): boolean {
     return [...this.discovery.getProviders(), ...this.discovery.getControllers()].some((wrapper) =>
       this.recognizer.declaresHandlers(wrapper),
@@ -60,7 +60,7 @@ export class Explorer {
 
   /**
    * The same class under the same token in two modules is one mistake of wiring, not two handlers: the first in Nest's
-   * order runs the jobs. Under different tokens they are different providers, and duplicates are told by the registry.
+   * order runs the jobs. Under different tokens they are different providers, and the registry finds duplicates.
    */
   private oncePerProvider(recognized: readonly Recognized[]): Recognized[] {
     const kept: Recognized[] = [];

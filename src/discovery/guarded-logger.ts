@@ -7,17 +7,17 @@ interface LoggerLike {
   debug(message: unknown, ...more: unknown[]): unknown;
 }
 
-/** The app's logger is code of users: what it throws is told once, by a warning of the process, and stops nothing. */
+/** The app's logger is code of users. Its errors stop nothing; the first becomes a warning of the process. */
 export function guardLogger(logger: LoggerLike): Record<keyof LoggerLike, (...line: unknown[]) => void> {
-  let told = false;
+  let warned = false;
   const guard =
     (level: keyof LoggerLike) =>
     (...line: unknown[]): void => {
       try {
         logger[level](...(line as [unknown]));
       } catch (error) {
-        if (told) return;
-        told = true;
+        if (warned) return;
+        warned = true;
         process.emitWarning(
           `The logger of the app threw: ${describeThrown(error)}. Lines of nestjs-task-queue may be missing.`,
           { code: 'TASK_QUEUE_LOGGER' },

@@ -3,7 +3,7 @@ import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import { inTurn, type StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions } from '../options/options.js';
-import { baseOfBoth, nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
+import { baseOfBoth, nameBoth, describeNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** One handler and the method it came from, so that an error can show both. */
 export interface BookedHandler {
@@ -89,5 +89,5 @@ function twinMessage(twin: DecoratedMethod, { method, handler: { queue, name } }
   if (isOneMethod(twin, method))
     return `${method.label} takes ${jobs} twice: it has two decorators that say so. Remove one.`;
   const [one, other] = nameBoth(twin, method);
-  return `Two handlers take ${jobs}: ${one} and ${other}. ${tellNamesakes(twin, method)}${twinRemedy(twin, method)}`;
+  return `Two handlers take ${jobs}: ${one} and ${other}. ${describeNamesakes(twin, method)}${twinRemedy(twin, method)}`;
 }

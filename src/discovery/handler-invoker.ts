@@ -9,11 +9,15 @@ import {
   type ExternalContextCreator,
 } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
+import { isObservable } from 'rxjs';
+import { unfitForBatch } from '../core/batch-results.js';
 import { ConfigurationError } from '../core/errors/option-errors.js';
+import type { BatchHandling } from '../core/handler.js';
 import { showMembers } from '../core/shown-members.js';
 import type { Job } from '../core/job-view.js';
-import { validate, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
+import { inTurn, validate, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
+import { listOfPayloads } from '../decorators/payload-schema.pipe.js';
 import type { GlobalEnhancerKind } from '../options/options.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { EnhancerInspector } from './enhancer-inspector.js';
@@ -21,16 +25,27 @@ import { hasGlobalEnhancers, selectGlobalEnhancers } from './global-enhancers.js
 import { createTaskContextCreator, invalidPayload } from './task-context-creator.js';
 import { TASK_CONTEXT } from './task-context.js';
 
-export type Invoke = (job: Job) => unknown;
+/** What a handler is called with: its job, or the jobs of its batch. */
+type Given = Job | readonly Job[];
+export type Invoke<G extends Given = Job> = (given: G) => unknown;
 type Instance = Record<string, (...args: unknown[]) => unknown>;
 
 const parameters = {
   exchangeKeyForValue(type: number, property: unknown, [job]: [Job]): unknown {
-    if (type !== PAYLOAD_PARAMETER) return undefined;
-    const { payload } = job;
-    return typeof property === 'string' ? (payload as Record<string, unknown> | null | undefined)?.[property] : payload;
+    return type === PAYLOAD_PARAMETER ? payloadOf(job, property) : undefined;
   },
 };
+
+/** Of a batch: arrays, by position. */
+const batchParameters = {
+  exchangeKeyForValue(type: number, property: unknown, [jobs]: [readonly Job[]]): unknown {
+    return type === PAYLOAD_PARAMETER ? listOfPayloads(jobs.map((job) => payloadOf(job, property))) : undefined;
+  },
+};
+
+function payloadOf({ payload }: Job, property: unknown): unknown {
+  return typeof property === 'string' ? (payload as Record<string, unknown> | null | undefined)?.[property] : payload;
+}
 
 /** Makes one function of a decorated method and everything that has to run around it: once, at boot. */
 @Injectable()
@@ -47,43 +62,77 @@ export class HandlerInvoker {
    * @throws ConfigurationError where Nest would skip an enhancer, or has no instance to call
    */
   compile(method: DecoratedMethod, globals: readonly GlobalEnhancerKind[], schema?: StandardSchemaV1): Invoke {
-    const selected = selectGlobalEnhancers(this.config, globals);
-    const needs = this.inspector.inspect(method, selected.getGlobalPipes());
-    const enhanced = needs.parameters || needs.enhancers || hasGlobalEnhancers(selected);
-    // A creator per handler: in Nest 11 it remembers parameters by the name of a class, which two classes may share.
-    const creator = enhanced ? createTaskContextCreator(this.modules, selected) : undefined;
-    const invoke = method.isStatic ? this.compileStatic(method, creator) : this.compileScoped(method, creator);
+    const invoke = this.compileCall<Job>(method, globals, 'job');
     return schema ? checkFirst(schema, invoke) : invoke;
   }
 
-  private compileStatic(method: DecoratedMethod, creator: ExternalContextCreator | undefined): Invoke {
-    const instance = instanceOf(method);
-    const name = method.method;
-    if (creator) return around(creator, instance, method, method.standsIn);
-    // Looked up at each call, so that a spy put on the instance later is called. Its name keeps it out of stored stacks.
-    return function invokeHandlerOfTaskQueue(job) {
-      return instance[name](job);
+  /**
+   * The same for a method that takes batches: everything around it runs once for each call. What schemas refuse does not reach it.
+   * @throws ConfigurationError
+   */
+  compileBatch(
+    method: DecoratedMethod,
+    globals: readonly GlobalEnhancerKind[],
+    schema?: StandardSchemaV1,
+  ): Pick<BatchHandling<Job>, 'check' | 'invoke'> {
+    const checked = inTurn(schema, method.payloadSchemas);
+    return {
+      check: checked && checkFirst(checked, () => undefined),
+      invoke: this.compileCall<readonly Job[]>(method, globals, 'batch'),
     };
   }
 
-  /** One instance per job, with the job as `REQUEST`; a durable one per what the app's strategy makes of the job. */
-  private compileScoped(method: DecoratedMethod, creator: ExternalContextCreator | undefined): Invoke {
+  private compileCall<G extends Given>(
+    method: DecoratedMethod,
+    globals: readonly GlobalEnhancerKind[],
+    kind: 'job' | 'batch',
+  ): Invoke<G> {
+    const selected = selectGlobalEnhancers(this.config, globals);
+    const needs = this.inspector.inspect(method, selected.getGlobalPipes(), kind);
+    const enhanced = needs.parameters || needs.enhancers || hasGlobalEnhancers(selected);
+    // A creator per handler: in Nest 11 it remembers parameters by the name of a class, which two classes may share.
+    const creator = enhanced ? createTaskContextCreator(this.modules, selected) : undefined;
+    return method.isStatic
+      ? this.compileStatic<G>(method, creator, kind)
+      : this.compileScoped<G>(method, creator, kind);
+  }
+
+  private compileStatic<G extends Given>(
+    method: DecoratedMethod,
+    creator: ExternalContextCreator | undefined,
+    kind: 'job' | 'batch',
+  ): Invoke<G> {
+    const instance = instanceOf(method);
+    const name = method.method;
+    if (creator) return around(creator, instance, method, kind, method.standsIn);
+    // Looked up at each call, so that a spy put on the instance later is called. Its name keeps it out of stored stacks.
+    return function invokeHandlerOfTaskQueue(given) {
+      return instance[name](given);
+    };
+  }
+
+  /** One instance per call, with the job or jobs as `REQUEST`; a durable one per what the app's strategy makes of them. */
+  private compileScoped<G extends Given>(
+    method: DecoratedMethod,
+    creator: ExternalContextCreator | undefined,
+    kind: 'job' | 'batch',
+  ): Invoke<G> {
     const { wrapper, host } = method;
     const moduleRef = host.providers.get(ModuleRef)?.instance as ModuleRef | undefined;
     if (!moduleRef) throw new ConfigurationError(`${method.label}: ${host.name} has no ModuleRef to resolve it by.`);
     const durable = wrapper.isDependencyTreeDurable();
     const token = wrapper.token;
-    return async (job) => {
-      const contextId = openContext(moduleRef, job, durable);
+    return async (given) => {
+      const contextId = openContext(moduleRef, given, durable);
       const instance = await moduleRef.resolve<Instance>(token as string, contextId, { strict: true });
       if (method.standsIn && typeof instance[method.method] !== 'function') {
         throw new ConfigurationError(
           `${method.label}: what is provided in place of ${method.classRef.name} in ${host.name} has no such method.`,
         );
       }
-      if (!creator) return instance[method.method](job);
+      if (!creator) return instance[method.method](given);
       const standsIn = method.standsIn && !(instance instanceof method.classRef);
-      return around(creator, instance, method, standsIn, contextId, wrapper.id)(job);
+      return around(creator, instance, method, kind, standsIn, contextId, wrapper.id)(given);
     };
   }
 }
@@ -94,19 +143,20 @@ showMembers(HandlerInvoker);
 function around(
   creator: ExternalContextCreator,
   instance: Instance,
-  { classRef, method, decorated }: DecoratedMethod,
+  { classRef, method, decorated, label }: DecoratedMethod,
+  kind: 'job' | 'batch',
   standsIn: boolean,
   contextId?: ContextId,
   inquirerId?: string,
-): Invoke {
+): (given: Given) => unknown {
   const options = { guards: true, interceptors: true, filters: true };
   const host = standsIn ? (Object.create(classRef.prototype as object) as Instance) : instance;
   return creator.create(
     host,
-    forward(instance, method, decorated),
+    forward(instance, method, decorated, kind === 'batch' ? label : undefined),
     method,
     PARAMETERS_METADATA,
-    parameters,
+    kind === 'batch' ? batchParameters : parameters,
     contextId,
     inquirerId,
     options,
@@ -117,9 +167,18 @@ function around(
 /**
  * Looks the method up at each call, so that a spy put on the instance later is called, and has the metadata of
  * `decorated` for Nest and for `context.getHandler()`.
+ * @param batchLabel of a method that takes batches
  */
-function forward(instance: Instance, name: string, decorated: Instance[string]): Instance[string] {
-  const call = (...args: unknown[]): unknown => instance[name](...args);
+function forward(
+  instance: Instance,
+  name: string,
+  decorated: Instance[string],
+  batchLabel: string | undefined,
+): Instance[string] {
+  const call =
+    batchLabel === undefined
+      ? (...args: unknown[]): unknown => instance[name](...args)
+      : async (...args: unknown[]): Promise<unknown> => refuseObservable(await instance[name](...args), batchLabel);
   Object.defineProperty(call, 'name', { value: name });
   for (const key of Reflect.getOwnMetadataKeys(decorated) as unknown[]) {
     Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, decorated), call);
@@ -127,11 +186,17 @@ function forward(instance: Instance, name: string, decorated: Instance[string]):
   return call;
 }
 
+/** Interceptors would make its last value of it, and progress would have no job. */
+function refuseObservable(returned: unknown, label: string): unknown {
+  if (isObservable(returned)) throw unfitForBatch(label, 'an Observable');
+  return returned;
+}
+
 /** As Nest's router does for a request, so that `ContextIdFactory.getByRequest(job)` finds this very context. */
-function openContext(moduleRef: ModuleRef, job: Job, durable: boolean): ContextId {
-  const contextId = ContextIdFactory.getByRequest(job as Job & Record<string, unknown>);
-  Object.defineProperty(job, REQUEST_CONTEXT_ID, { value: contextId, configurable: true });
-  moduleRef.registerRequestByContextId(durable ? contextId.payload : job, contextId);
+function openContext(moduleRef: ModuleRef, given: Given, durable: boolean): ContextId {
+  const contextId = ContextIdFactory.getByRequest(given as Given & Record<string, unknown>);
+  Object.defineProperty(given, REQUEST_CONTEXT_ID, { value: contextId, configurable: true });
+  moduleRef.registerRequestByContextId(durable ? contextId.payload : given, contextId);
   return contextId;
 }
 

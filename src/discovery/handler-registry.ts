@@ -5,12 +5,14 @@ import { ConfigurationError } from '../core/errors/option-errors.js';
 import { guardLogger } from './guarded-logger.js';
 import type { Handler } from '../core/handler.js';
 import { SETTLED_STATES, type RetentionRule, type RetentionRules } from '../core/job.js';
+import type { QueueLimits } from '../core/limits.js';
 import { isOwn } from '../core/own-retention.js';
 import type { Job } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { showMembers } from '../core/shown-members.js';
 import { layerJobOptions } from '../options/job-options-reader.js';
 import { DEFAULTS } from '../options/defaults.js';
+import { showLimits } from '../options/limit-options.js';
 import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../options/options.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import { nameBoth, type DecoratedMethod } from './decorated-method.js';
@@ -194,12 +196,27 @@ export class HandlerRegistry {
 
   private addProcessor(method: DecoratedMethod, declared: ProcessorDeclaration): void {
     if (method.isMissing) return void this.unhandled.add(declared.queue);
-    const invoke = this.invoker.compile(method, this.options.globalEnhancers, declared.schema);
     const { queue, name, job, schema } = declared;
-    this.shared.add({ handler: { queue, name, label: method.label, invoke }, method, job, schema });
+    this.shared.add({
+      handler: { queue, name, label: method.label, ...this.compile(method, declared) },
+      method,
+      job,
+      schema,
+    });
     for (const [option, value] of Object.entries({ ...declared.worker, inbox: declared.inbox })) {
       if (value !== undefined) this.claim(queue, option, { value, method });
     }
+  }
+
+  private compile(
+    method: DecoratedMethod,
+    { batch, schema }: ProcessorDeclaration,
+  ): Pick<Handler<Job>, 'invoke' | 'batch'> {
+    const { globalEnhancers } = this.options;
+    if (batch === undefined) return { invoke: this.invoker.compile(method, globalEnhancers, schema) };
+    refuseMixedCalls(method);
+    const compiled = { ...batch, ...this.invoker.compileBatch(method, globalEnhancers, schema) };
+    return { invoke: (job) => compiled.invoke([job]), batch: compiled };
   }
 
   private addSchedule(method: DecoratedMethod, declared: ScheduleDeclaration): void {
@@ -231,11 +248,11 @@ export class HandlerRegistry {
     const claims = this.claims.get(queue) ?? new Map<string, WorkerClaim>();
     this.claims.set(queue, claims);
     const other = claims.get(option);
-    if (other && other.value !== claim.value) {
+    if (other && JSON.stringify(other.value) !== JSON.stringify(claim.value)) {
       const name = option === 'leaseMs' ? 'lease' : option;
       const [one, another] = nameBoth(other.method, claim.method);
       throw new ConfigurationError(
-        `Queue "${queue}" has one ${name}: ${one} says ${String(other.value)} and ${another} says ${String(claim.value)}. ` +
+        `Queue "${queue}" has one value of ${name} for all its handlers: ${one} says ${shown(option, other.value)} and ${another} says ${shown(option, claim.value)}. ` +
           `Say it once, or under queues: { "${queue}": { ${name} } } in forRoot.`,
       );
     }
@@ -244,6 +261,20 @@ export class HandlerRegistry {
 }
 
 showMembers(HandlerRegistry);
+
+/** As a user writes it. */
+function shown(option: string, value: unknown): string {
+  return option === 'limits' ? JSON.stringify(showLimits(value as QueueLimits)) : String(value);
+}
+
+/** @throws ConfigurationError for a method that would be called with an array for some jobs, and with a job for others */
+function refuseMixedCalls({ label, processors, schedules }: DecoratedMethod): void {
+  const isMixed = schedules.length > 0 || processors.some(({ options }) => options.batch === undefined);
+  if (!isMixed) return;
+  throw new ConfigurationError(
+    `${label} takes batches by one decorator and single jobs by another. Give each a method of its own.`,
+  );
+}
 
 function moreGenerous(one: RetentionRules, other: RetentionRules): RetentionRules {
   return {

@@ -46,7 +46,7 @@ export class ListenerDispatcher {
   }
 
   /**
-   * A listener changes no job, so what it throws, now or later, is told and goes no further. What it returns is awaited as
+   * A listener changes no job, so what it throws, now or later, is logged and goes no further. What it returns is awaited as
    * whoever wrote it means it: a query that starts when it is awaited starts, an Observable is subscribed to.
    */
   private readonly call = inOwnScope((listener: QueueEventListener, event: unknown): void => {

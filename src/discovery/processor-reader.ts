@@ -1,8 +1,9 @@
 import { describeValue } from '../core/errors/described-value.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
+import type { BatchHandling } from '../core/handler.js';
 import { DEFINITION } from '../core/constants.js';
 import { checkJobName, checkKeyName, isKeyName } from '../core/names.js';
-import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processor.decorator.js';
 import {
@@ -19,8 +20,12 @@ const PROCESSOR_KEYS = [
   ...HANDLED_JOB_KEYS,
   ...GIVEN_WORKER_KEYS,
   'name',
+  'batch',
   'inbox',
 ] as const satisfies readonly (keyof ProcessorOptions)[];
+
+/** How many jobs a call takes, and how long the first of them waits, ms. */
+export type BatchRule = Pick<BatchHandling, 'size' | 'waitMs'>;
 
 /** One `@Processor`, checked and in engine units. */
 export interface ProcessorDeclaration {
@@ -29,6 +34,7 @@ export interface ProcessorDeclaration {
   schema: StandardSchemaV1 | undefined;
   job: GivenJobOptions;
   worker: Partial<ResolvedWorkerOptions>;
+  batch: BatchRule | undefined;
   inbox: string | undefined;
 }
 
@@ -55,8 +61,23 @@ export function readProcessor(
     // Producers of the definition write its options into each job; these are for jobs that came another way.
     job: { ...job, ...definition?.options },
     worker: readGivenWorkerOptions(options, place),
+    batch: readBatch(options.batch, `batch in ${place}`),
     inbox: readInbox(options.inbox, place),
   };
+}
+
+const MOST_IN_BATCH = 1000;
+const LONGEST_WAIT = 3_600_000;
+
+function readBatch(given: unknown, place: string): BatchRule | undefined {
+  if (given === undefined) return undefined;
+  requireObject(given, place, "use { size: 100, wait: '200ms' }");
+  refuseUnknownKeys(given, ['size', 'wait'], place, ['size']);
+  const { size, wait } = given as { size?: unknown; wait?: unknown };
+  const read = readCount(size, `size in ${place}`, 1, MOST_IN_BATCH);
+  if (read === undefined)
+    throw new InvalidValueError(`size in ${place}`, size, 'say how many jobs a call takes at most');
+  return { size: read, waitMs: readMs(wait, `wait in ${place}`, 0, LONGEST_WAIT) ?? 0 };
 }
 
 /** @returns undefined for the name of a queue @throws InvalidValueError for an object that `defineJob` did not make */

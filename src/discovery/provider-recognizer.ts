@@ -13,7 +13,7 @@ export interface Recognized {
   standsIn: boolean;
 }
 
-/** Tells which class with decorators a provider is of. */
+/** Finds the class with decorators that a provider is of. */
 export class ProviderRecognizer {
   private readonly accessor = new MetadataAccessor();
 
@@ -32,7 +32,7 @@ export class ProviderRecognizer {
     return { wrapper, host, kind, classRef: token, standsIn: true };
   }
 
-  /** Whether it declares handlers: told before Nest has made any instance. */
+  /** Whether it declares handlers: known before Nest has made any instance. */
   declaresHandlers(wrapper: ProviderWrapper): boolean {
     return [classOf(wrapper), wrapper.token as unknown].some(
       (candidate) => isClass(candidate) && this.accessor.declaresHandlers(candidate.prototype as object),

@@ -3,7 +3,7 @@ import { ConfigurationError, UnknownOptionError } from '../core/errors/option-er
 import type { CronTick } from '../core/job-view.js';
 import type { ScheduleDeclaration } from '../schedules/rule/declaration.js';
 import { validate, type StandardSchemaV1 } from '../core/standard-schema.js';
-import { nameBoth, tellNamesakes, type DecoratedMethod } from './decorated-method.js';
+import { nameBoth, describeNamesakes, type DecoratedMethod } from './decorated-method.js';
 
 /** The schedules that the app's code declares: each name once, whatever its queue and scope. */
 export class ScheduleList {
@@ -58,7 +58,7 @@ function twinMessage(name: string, other: DecoratedMethod, method: DecoratedMeth
   }
   const [one, another] = nameBoth(other, method);
   return (
-    `Two schedules are named "${name}": ${one} and ${another}. ${tellNamesakes(other, method)}` +
+    `Two schedules are named "${name}": ${one} and ${another}. ${describeNamesakes(other, method)}` +
     'The name of a schedule is unique in the app: name one of them, { name: "…" }.'
   );
 }

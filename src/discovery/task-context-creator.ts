@@ -62,7 +62,9 @@ export function createTaskContextCreator(modules: ModulesContainer, config: Appl
     try {
       const result = await intercept(interceptors, args, instance, callback, own?.next ?? next, type);
       // Nest itself would keep only the last value.
-      return isObservable(result) ? await lastValue(result, args[0] as Job) : result;
+      if (!isObservable(result)) return result;
+      const [given] = args as [Job | readonly Job[]];
+      return isBatch(given) ? await lastValueFrom(result, NOTHING) : await lastValue(result, given);
     } catch (error) {
       throw own === undefined ? error : own.beside(error);
     }
@@ -80,17 +82,28 @@ export function createTaskContextCreator(modules: ModulesContainer, config: Appl
   return creator;
 }
 
+const NOTHING = { defaultValue: undefined };
+
+function isBatch(given: Job | readonly Job[]): given is readonly Job[] {
+  return Array.isArray(given);
+}
+
 /** A value, a promise or an Observable from a filter is the job's result; nothing from it passes the failure on. */
 async function filterFailure(thrown: unknown, host: ArgumentsHost, filters: FilterChain): Promise<unknown> {
-  const job = host.getArgByIndex<Job>(0);
-  if (thrown instanceof PayloadMismatch) throw invalidPayload(job, thrown.issues);
+  const given = host.getArgByIndex<Job | readonly Job[]>(0);
+  const job = isBatch(given) ? given[0] : given;
+  if (thrown instanceof PayloadMismatch) {
+    // Behind other pipes nobody knows whose payload it was: the other jobs of a batch must not die of it.
+    if (isBatch(given)) throw new InvalidPayloadError(job.queue, job.name, thrown.issues);
+    throw invalidPayload(job, thrown.issues);
+  }
   // Snooze, cancel and bury are decisions, not failures: a catch-all filter would make successes of them.
   if (controlFlowOf(thrown) !== undefined) throw thrown;
   let answer: unknown;
   try {
     // Not Nest's own `next`, which also logs what it passes on: the worker logs a job that dies, once.
     answer = await filters.invokeCustomFilters(thrown, host);
-    if (isObservable(answer)) return await lastValueFrom(answer, { defaultValue: undefined });
+    if (isObservable(answer)) return await lastValueFrom(answer, NOTHING);
   } catch (failure) {
     throw besideOwn(thrown, failure, job);
   }

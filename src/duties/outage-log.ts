@@ -15,11 +15,11 @@ export class OutageLog {
   constructor(
     private readonly logger: DutyLogger,
     /** A store may log its own outages: those are not logged here. */
-    private readonly connection?: Pick<Connection, 'hasTold'>,
+    private readonly connection?: Pick<Connection, 'hasReported'>,
   ) {}
 
   failed(loop: string, error: unknown): void {
-    if (this.connection?.hasTold?.(error)) return;
+    if (this.connection?.hasReported?.(error)) return;
     this.failing.add(loop);
     const message = textOf(error);
     if (this.logged.has(message) || this.logged.size >= MOST_MESSAGES) return;

@@ -1,3 +1,4 @@
+import * as real from '../process/real-timers.js';
 import type { OutageLog } from './outage-log.js';
 
 /** As a delay: no timer is set, and the loop sleeps until {@link PeriodicLoop.wake}. */
@@ -17,13 +18,16 @@ export interface PeriodicLoopOptions {
   /** Share by which a delay varies in both directions, so that processes which start together drift apart. Default 0.2. */
   jitter?: number;
   outages: OutageLog;
+  /** Its timer keeps no process alive, and no fake clock moves it: for what only reports. Default false. */
+  inBackground?: boolean;
   /** A number in [0, 1). */
   random?: () => number;
 }
 
 /**
  * Repeats one background duty, never two turns at a time. A turn that fails is tried again, later and later; only
- * {@link stop} ends the loop. Its timer keeps the process alive: who serves queues or schedules runs until it is closed.
+ * {@link stop} ends the loop. Unless it is in the background, its timer keeps the process alive: who serves queues or schedules
+ * runs until it is closed.
  */
 export class PeriodicLoop {
   private timer: NodeJS.Timeout | undefined;
@@ -73,11 +77,13 @@ export class PeriodicLoop {
     this.clearTimer();
     if (!this.running || delayMs === UNTIL_WOKEN) return;
     const waitMs = Math.min(Math.max(0, Math.round(delayMs)), LONGEST_TIMER_MS);
-    this.clear = clearTimeout;
-    this.timer = setTimeout(() => {
+    const { inBackground = false } = this.options;
+    this.clear = inBackground ? real.clearTimeout : clearTimeout;
+    this.timer = (inBackground ? real.setTimeout : setTimeout)(() => {
       this.timer = undefined;
       void this.run();
     }, waitMs);
+    if (inBackground) this.timer.unref();
   }
 
   private clearTimer(): void {

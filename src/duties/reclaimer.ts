@@ -35,16 +35,18 @@ export class Reclaimer {
   /** @returns the delay before the next scan, ms */
   async scan({ name: queue, leaseMs }: ReclaimedQueue, isStopping: () => boolean): Promise<number> {
     let reclaimed = 0;
+    const poisoned: string[] = [];
     let reply: ReclaimReply;
     do {
       reply = await this.duties.reclaim(queue, leaseMs);
       reclaimed += reply.reclaimed;
+      poisoned.push(...reply.poisoned);
       this.logPoisoned(queue, reply.poisoned);
     } while (reply.more && !isStopping());
     if (reclaimed > 0) {
       this.logger.warn(`Queue "${queue}": ${reclaimed} job(s) of workers that stopped answering are ready again.`);
     }
-    this.onScan(queue, reply);
+    this.onScan(queue, { ...reply, poisoned });
     const promoted = await this.promoter.catchUp(queue, reply, isStopping);
     const isDue = reply.nextDueAt !== undefined && reply.nextDueAt <= reply.now;
     if (reply.ready > 0 || isDue || promoted > 0 || reply.parked > 0) this.onBacklog(queue, reply);

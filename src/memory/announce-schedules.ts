@@ -1,5 +1,6 @@
 import type { AnnouncedSchedule, Announcement } from '../core/ports/timetable.js';
-import { SILENCE_MS, type ScheduleTable } from './schedule-table.js';
+import { RULES } from '../core/rules.js';
+import type { ScheduleTable } from './schedule-table.js';
 
 /** An instance of an app names the rules it holds; what nobody named for long, while the app was there, is paused. */
 export function announce(table: ScheduleTable, app: string, announced: readonly AnnouncedSchedule[]): Announcement {
@@ -13,9 +14,9 @@ export function announce(table: ScheduleTable, app: string, announced: readonly 
     else answer.unknown.push(name);
   }
   const before = table.apps.get(app);
-  const since = before !== undefined && now - before.last < SILENCE_MS ? before.since : now;
+  const since = before !== undefined && now - before.last < RULES.silenceMs ? before.since : now;
   table.apps.set(app, { last: now, since });
-  if (now - since >= SILENCE_MS) answer.removed = pauseSilent(table, app, now);
+  if (now - since >= RULES.silenceMs) answer.removed = pauseSilent(table, app, now);
   return answer;
 }
 
@@ -23,7 +24,7 @@ function pauseSilent(table: ScheduleTable, app: string, now: number): string[] {
   const removed: string[] = [];
   for (const schedule of table.schedules.values()) {
     const { announcedAt } = schedule;
-    if (schedule.app !== app || announcedAt === undefined || announcedAt > now - SILENCE_MS) continue;
+    if (schedule.app !== app || announcedAt === undefined || announcedAt > now - RULES.silenceMs) continue;
     schedule.announcedAt = undefined;
     if (schedule.status !== 'active') continue;
     table.halt(schedule, 'removed');

@@ -4,6 +4,7 @@ import type { StoreFacts, StoreReport } from '../core/store-report.js';
 import type { Announcer } from './announcer.js';
 import type { MemoryQueue } from './memory-queue.js';
 import type { MemoryServer } from './memory-server.js';
+import type { Registry } from './registry.js';
 import type { ScheduleTable } from './schedule-table.js';
 
 /** One store's way to the server that it shares with others of its name. */
@@ -75,6 +76,11 @@ export class MemoryConnection implements Connection {
   schedules(queue: string): ScheduleTable {
     this.assertOpen();
     return this.server.schedules(queue);
+  }
+
+  get registry(): Registry {
+    this.assertOpen();
+    return this.server.registry;
   }
 
   subscribe(listen: (announcer: Announcer) => () => void): Unsubscribe {

@@ -1,14 +1,12 @@
-import { decodeEnvelope, UnreadableEnvelopeError } from '../core/envelope.js';
 import { isSettled, type JobState } from '../core/job.js';
-import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
+import type { CancelAnswer, Curation, JobPage, QueueCounts, RetryAnswer, StoredJob } from '../core/ports/curation.js';
 import type { MemoryConnection } from './connection.js';
-import { CANCELLED_DETAIL, deleteJob, endJob } from './end-job.js';
+import { cancelJob, promoteJob, removeJob, reviveJob } from './curate-job.js';
 import { pageOf } from './job-pager.js';
 import { readJobs } from './job-reader.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { addEnd, addEvent, signal } from './notify.js';
-import { place } from './place.js';
+import { addEvent, signal } from './notify.js';
 import { inParkedOrder } from './reserver.js';
 import { wake, wakeAll } from './wake.js';
 
@@ -54,29 +52,16 @@ export class MemoryCuration implements Curation {
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (isSettled(job.state)) return 'finished';
-    if (job.state !== 'active') {
-      endJob(queue, job, 'cancelled', CANCELLED_DETAIL, undefined);
-      return 'cancelled';
-    }
-    job.cancelling = true;
-    signal(queue, { type: 'cancel', id: job.id });
-    return 'requested';
+    return cancelJob(queue, job);
   }
 
-  async retryDead(
-    name: string,
-    id: string,
-    settledAt: number,
-    envelope: string,
-  ): Promise<'retried' | 'changed' | 'not-found'> {
+  async retryDead(name: string, id: string, settledAt: number, envelope: string): Promise<RetryAnswer> {
     const queue = this.connection.queue(name);
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (job.state !== 'dead' || job.rank !== settledAt) return 'changed';
-    job.record = envelope; // without the line of its old end
-    job.priority = priorityOf(envelope);
-    place(queue, job, 'back');
-    addEvent(queue, 'enqueued', job, '');
+    const holder = reviveJob(queue, job, envelope);
+    if (holder) return `conflict ${holder.id}`;
     wake(queue);
     return 'retried';
   }
@@ -86,8 +71,7 @@ export class MemoryCuration implements Curation {
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (job.state !== 'scheduled') return job.state;
-    place(queue, job, 'back');
-    addEvent(queue, 'promoted', job, '');
+    promoteJob(queue, job);
     wake(queue);
     return 'promoted';
   }
@@ -117,23 +101,6 @@ export class MemoryCuration implements Curation {
     for (const job of victims) removeJob(queue, job);
     return { removed: victims.length, more: queue.counts[state] > 0 };
   }
-}
-
-/** The envelope tells it: the place of a dead job does not. */
-function priorityOf(envelope: string): number {
-  try {
-    const level = decodeEnvelope(envelope).header.p ?? 0;
-    return Number.isInteger(level) && level >= 0 && level <= 9 ? level : 0;
-  } catch (error) {
-    if (error instanceof UnreadableEnvelopeError) return 0;
-    throw error;
-  }
-}
-
-function removeJob(queue: MemoryQueue, job: KeptJob): void {
-  deleteJob(queue, job);
-  addEnd(queue, job.id, `X${queue.now()}{"reason":"removed"}`);
-  addEvent(queue, 'removed', job, '');
 }
 
 function oldestOf(queue: MemoryQueue, state: Exclude<JobState, 'active'>, limit: number): KeptJob[] {

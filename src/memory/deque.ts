@@ -13,6 +13,10 @@ export class Deque<T> {
     this.front.push(item);
   }
 
+  get first(): T | undefined {
+    return this.front.length > 0 ? this.front.at(-1) : this.back[this.head];
+  }
+
   popFront(): T | undefined {
     if (this.front.length > 0) return this.front.pop();
     if (this.head === this.back.length) return undefined;

@@ -1,21 +1,22 @@
 import { isSettled, type RetentionRule, type SettledState } from '../core/job.js';
 import type { Duties, EndPage, JobEnd, ReclaimReply } from '../core/ports/duties.js';
 import { wholeHeadOf } from '../core/envelope-head.js';
+import { RULES } from '../core/rules.js';
 import type { MemoryConnection } from './connection.js';
 import { deleteJob, endJob, trimEnds } from './end-job.js';
 import { goOn } from './go-on.js';
-import { isSuspect, MAX_CRASHES, type KeptJob } from './kept-job.js';
+import { isSuspect, type KeptJob } from './kept-job.js';
 import { leave } from './leave.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { addEvent } from './notify.js';
 import { place } from './place.js';
 import { promoteDue } from './promote-due.js';
 import { wake } from './wake.js';
-import { witness } from './witness.js';
+import { sweepKeys } from './unique.js';
+import { updateGrace } from './update-grace.js';
 
 /** Items of one step, as on Redis, where a step must not hold others up. */
 const STEP = 1000;
-const CALL_MEMORY_MS = 600_000;
 
 export class MemoryDuties implements Duties {
   constructor(private readonly connection: MemoryConnection) {}
@@ -30,7 +31,7 @@ export class MemoryDuties implements Duties {
   /** One step: the jobs of one worker whose lease ran out. */
   async reclaim(name: string, leaseMs: number): Promise<ReclaimReply> {
     const queue = this.connection.queue(name);
-    witness(queue, leaseMs);
+    updateGrace(queue, leaseMs);
     const [worker] = expiredWorkers(queue);
     const poisoned: string[] = [];
     let reclaimed = 0;
@@ -55,6 +56,7 @@ export class MemoryDuties implements Duties {
       nextDueAt: queue.nextDueAt(),
       parked: queue.counts.parked,
       nextLookAt: this.connection.schedules(name).nextLookAt(),
+      hasBulks: [...queue.bulks.values()].some(({ state }) => state === 'running'),
     };
   }
 
@@ -67,8 +69,9 @@ export class MemoryDuties implements Duties {
     const cancelled = trimState(queue, 'cancelled', retention.cancelled);
     const dead = trimState(queue, 'dead', retention.dead);
     const now = queue.now();
-    for (const [caller, { at }] of queue.calls) if (now - at > CALL_MEMORY_MS) queue.calls.delete(caller);
+    for (const [caller, { at }] of queue.calls) if (now - at > RULES.callMemoryMs) queue.calls.delete(caller);
     for (const [id, until] of queue.waiters) if (until < now) queue.waiters.delete(id);
+    sweepKeys(queue);
     const more = [completed, cancelled, dead].includes(STEP);
     return { trimmed: completed + cancelled + dead, trimmedDead: dead, more };
   }
@@ -101,7 +104,7 @@ export class MemoryDuties implements Duties {
 function giveBack(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'poisoned' | 'reclaimed' {
   leave(queue, job);
   if (!goOn(queue, job, 'crashed')) return 'cancelled';
-  if (job.crashes >= MAX_CRASHES) {
+  if (job.crashes >= RULES.maxCrashes) {
     const message = `Its worker died ${job.crashes} times while it ran.`;
     endJob(queue, job, 'dead', JSON.stringify({ reason: 'poison', message }), undefined);
     return 'poisoned';

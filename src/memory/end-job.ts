@@ -3,6 +3,7 @@ import type { RetentionLimit, RetentionRule, SettledState } from '../core/job.js
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { addEnd, addEvent } from './notify.js';
+import { freeKey } from './unique.js';
 
 export const CANCELLED_DETAIL = '{"reason":"cancelled"}';
 
@@ -27,6 +28,7 @@ export function endJob(
     return 0;
   }
   queue.move(job, state);
+  freeKey(queue, job);
   job.crashes = 0;
   job.cancelling = false;
   job.record = `${line}\n${job.record}`;
@@ -38,9 +40,10 @@ export function endJob(
   return keep === undefined ? 0 : trimEnds(queue, state, { count: keep.count, bytes: keep.bytes }, Infinity);
 }
 
-/** Hook: a job is deleted, with everything kept beside it. Its user id is free again. */
+/** Hook: a job is deleted, with everything kept beside it. Its user id and its unique key are free again. */
 export function deleteJob(queue: MemoryQueue, job: KeptJob): void {
   queue.takeOut(job);
+  freeKey(queue, job);
   job.gone = true;
   queue.jobs.delete(job.id);
   if (job.userId !== undefined && queue.userIds.get(job.userId) === job.id) queue.userIds.delete(job.userId);

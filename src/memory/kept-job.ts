@@ -1,10 +1,16 @@
+import type { NewJob } from '../core/ports/intake.js';
 import type { Token } from '../core/ports/worker-store.js';
 import type { JobState } from '../core/job.js';
+import { RULES } from '../core/rules.js';
 
 /** Everything the store keeps about one job. */
 export interface KeptJob {
   readonly id: string;
   readonly userId: string | undefined;
+  /** Its unique key, behind its name; a job that has ended keeps it for a retry by hand. */
+  readonly uniqueKey: string | undefined;
+  /** While it runs it does not hold the key. */
+  freeWhileRunning: boolean;
   /** The envelope, behind its settled line where the job has ended. */
   record: string;
   state: JobState;
@@ -12,6 +18,10 @@ export interface KeptJob {
   gone: boolean;
   /** 0 to 9. */
   priority: number;
+  /** The priority by which it stands in the line; another one counts from when it is placed again. */
+  level: number;
+  /** What its start takes of the queue's rate. */
+  cost: number;
   /** Where a scheduled job stands in the order of due times, a settled one in the order of ends. */
   rank: number;
   /** Bytes of a settled record. */
@@ -30,22 +40,35 @@ export interface KeptJob {
   logs: string[] | undefined;
 }
 
-/** Runs a job may take its worker with it: then it is dead. */
-export const MAX_CRASHES = 3;
+/** The job that has a unique key, and what further calls must know. */
+export interface KeyHolder {
+  job: KeptJob;
+  /** Throttled: the key is taken until then, whatever becomes of the job. Before `from` the job waits for that time. */
+  window?: { from: number; until: number };
+  /** Debounced: when its first call came, and when the last one let it be due. */
+  burst?: { first: number; dueAt: number };
+}
 
 /** One more and it is dead: it runs alone. */
 export function isSuspect({ crashes }: Pick<KeptJob, 'crashes'>): boolean {
-  return crashes >= MAX_CRASHES - 1;
+  return crashes >= RULES.maxCrashes - 1;
 }
 
-export function newKeptJob(id: string, envelope: string, userId: string | undefined, priority: number): KeptJob {
+export function newKeptJob(
+  id: string,
+  { envelope, userId, uniqueKey, freeWhileRunning = false, priority = 0, cost = 1 }: NewJob,
+): KeptJob {
   return {
     id,
     userId,
+    uniqueKey,
+    freeWhileRunning,
     record: envelope,
     state: 'ready',
     gone: false,
     priority,
+    level: priority,
+    cost,
     rank: 0,
     bytes: 0,
     worker: '',

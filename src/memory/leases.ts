@@ -10,6 +10,7 @@ import type {
   WorkerStore,
   WorkerTurn,
 } from '../core/ports/worker-store.js';
+import { RULES } from '../core/rules.js';
 import type { MemoryConnection } from './connection.js';
 import { isSuspect } from './kept-job.js';
 import { leave } from './leave.js';
@@ -19,9 +20,7 @@ import { cancellingOf, takeTurn } from './reserver.js';
 import { release } from './settler.js';
 import { MemoryWorkerSession } from './turns/worker-session.js';
 import { wake } from './wake.js';
-import { witness } from './witness.js';
-
-const LOG_LINES = 100;
+import { updateGrace } from './update-grace.js';
 
 /** Turns of workers and the leases of what they hold. */
 export class MemoryLeases implements WorkerStore {
@@ -37,7 +36,7 @@ export class MemoryLeases implements WorkerStore {
 
   async beat(name: string, worker: string, leaseMs: number): Promise<BeatReply> {
     const queue = this.connection.queue(name);
-    witness(queue, leaseMs);
+    updateGrace(queue, leaseMs);
     const lease = queue.leases.get(worker);
     const lapsed = lease === undefined || lease.killed || lease.endsAt <= queue.clock.movedMs;
     // What a test killed stays dead until the scan has seen it.
@@ -80,7 +79,7 @@ export class MemoryLeases implements WorkerStore {
         job.progress = progress;
         addEvent(queue, 'progress', job, progress);
       }
-      if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-LOG_LINES);
+      if (logs.length > 0) job.logs = [...(job.logs ?? []), ...logs].slice(-RULES.logLines);
     }
     return { lost };
   }

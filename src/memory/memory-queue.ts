@@ -1,9 +1,13 @@
 import type { Clock } from '../core/clock.js';
 import { isSettled, type JobState, type SettledState } from '../core/job.js';
+import type { BulkRecord } from '../core/ports/bulks.js';
+import type { NewJob } from '../core/ports/intake.js';
 import type { Announcer } from './announcer.js';
-import { newKeptJob, type KeptJob } from './kept-job.js';
+import { newKeptJob, type KeptJob, type KeyHolder } from './kept-job.js';
+import { newAllowance, type LimitDeclarations } from './kept-limits.js';
 import { Ranking } from './ranking.js';
 import { ReadyLine } from './ready-line.js';
+import { RunHistory } from './run-history.js';
 
 export interface Lease {
   /** In the clock's `movedMs`. */
@@ -34,6 +38,8 @@ export interface EndedJobs {
 export class MemoryQueue {
   readonly jobs = new Map<string, KeptJob>();
   readonly userIds = new Map<string, string>();
+  /** By unique key, behind the name of its jobs. */
+  readonly uniques = new Map<string, KeyHolder>();
   readonly counts: Record<JobState, number> = {
     scheduled: 0,
     ready: 0,
@@ -44,6 +50,9 @@ export class MemoryQueue {
     cancelled: 0,
     dead: 0,
   };
+  readonly history = new RunHistory();
+  /** Bulk operations, in the order in which they began. */
+  readonly bulks = new Map<string, BulkRecord>();
   readonly ready = new ReadyLine();
   readonly scheduled = new Ranking<KeptJob>();
   readonly active = new Map<string, KeptJob>();
@@ -60,6 +69,8 @@ export class MemoryQueue {
   /** Id → until when somebody awaits its end. */
   readonly waiters = new Map<string, number>();
   paused = false;
+  readonly allowance = newAllowance();
+  readonly rules: LimitDeclarations = { declared: '', declaredAt: 0, replaced: [], given: '' };
   /** Of the reclaim scan, in the clock's `movedMs`. */
   seenAt: number | undefined;
   /** Nothing was in flight then. */
@@ -87,12 +98,16 @@ export class MemoryQueue {
     return this.jobs.get(id) ?? this.jobs.get(this.userIds.get(id) ?? '');
   }
 
-  /** Takes a job into the store; the caller gives it its place at once. */
-  add(envelope: string, userId: string | undefined, priority: number): KeptJob {
+  /** No job that is there has a higher number. */
+  get highestNumber(): string {
+    return numberText(this.lastId);
+  }
+
+  /** Takes a job into the store; the caller claims what is its own, and gives it its place at once. */
+  add(newJob: NewJob): KeptJob {
     this.lastId = Math.max(this.lastId + 1, this.now() * 1000);
-    const job = newKeptJob(this.lastId.toString(36).padStart(10, '0'), envelope, userId, priority);
+    const job = newKeptJob(numberText(this.lastId), newJob);
     this.jobs.set(job.id, job);
-    if (userId !== undefined) this.userIds.set(userId, job.id);
     this.counts.ready++;
     return job;
   }
@@ -128,4 +143,8 @@ export class MemoryQueue {
     else if (job.state === 'parked') this.parked.delete(job);
     // A ready job leaves a hole in the line, or was taken from it before.
   }
+}
+
+function numberText(number: number): string {
+  return number.toString(36).padStart(10, '0');
 }

@@ -4,6 +4,7 @@ import { Announcer } from './announcer.js';
 import { Inboxes } from './inboxes.js';
 import { WallClock } from './memory-clock.js';
 import { MemoryQueue } from './memory-queue.js';
+import { Registry } from './registry.js';
 import { ScheduleTable } from './schedule-table.js';
 
 const named = new Map<string, MemoryServer>();
@@ -12,6 +13,7 @@ const named = new Map<string, MemoryServer>();
 export class MemoryServer {
   readonly announcer = new Announcer();
   readonly inboxes = new Inboxes();
+  readonly registry = new Registry();
   private readonly queues = new Map<string, MemoryQueue>();
   private readonly scheduleTables = new Map<string, ScheduleTable>();
 

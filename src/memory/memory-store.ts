@@ -1,20 +1,34 @@
 import type { Clock } from '../core/clock.js';
+import type { Bulks } from '../core/ports/bulks.js';
 import type { Connection } from '../core/ports/connection.js';
 import type { Curation } from '../core/ports/curation.js';
 import type { Duties } from '../core/ports/duties.js';
+import type { Explainer } from '../core/ports/explainer.js';
+import type { Groups } from '../core/ports/groups.js';
 import type { Intake } from '../core/ports/intake.js';
+import type { Limits } from '../core/ports/limits.js';
 import type { Notices } from '../core/ports/notices.js';
+import type { Presence } from '../core/ports/presence.js';
+import type { Statistics } from '../core/ports/statistics.js';
+import type { Search } from '../core/ports/search.js';
 import type { Store } from '../core/ports/store.js';
 import type { Timetable } from '../core/ports/timetable.js';
 import type { WorkerStore } from '../core/ports/worker-store.js';
 import { showMembers } from '../core/shown-members.js';
+import { MemoryBulks } from './bulks.js';
 import { MemoryConnection } from './connection.js';
 import { MemoryCuration } from './curation.js';
 import { MemoryDuties } from './duties.js';
+import { MemoryExplainer } from './explainer.js';
+import { MemoryGroups } from './groups.js';
 import { MemoryIntake } from './intake.js';
 import { MemoryLeases } from './leases.js';
+import { MemoryLimits } from './limits.js';
 import { MemoryServer } from './memory-server.js';
 import { MemoryNotices } from './notices.js';
+import { MemoryPresence } from './presence.js';
+import { MemoryStatistics } from './statistics.js';
+import { MemorySearch } from './search.js';
 import { MemoryTimetable } from './timetable.js';
 
 export interface MemoryStoreOptions {
@@ -37,7 +51,14 @@ export class MemoryStore implements Store {
   readonly workers: WorkerStore;
   readonly duties: Duties;
   readonly curation: Curation;
+  readonly bulks: Bulks;
+  readonly search: Search;
+  readonly explainer: Explainer;
+  readonly limits: Limits;
+  readonly groups: Groups;
   readonly notices: Notices;
+  readonly presence: Presence;
+  readonly statistics: Statistics;
   readonly timetable: Timetable;
 
   /** @throws ConfigurationError when the server of this name has another clock */
@@ -49,7 +70,14 @@ export class MemoryStore implements Store {
     this.workers = new MemoryLeases(connection);
     this.duties = new MemoryDuties(connection);
     this.curation = new MemoryCuration(connection);
+    this.bulks = new MemoryBulks(connection);
+    this.search = new MemorySearch(connection);
+    this.explainer = new MemoryExplainer(connection);
+    this.limits = new MemoryLimits(connection);
+    this.groups = new MemoryGroups();
     this.notices = new MemoryNotices(connection);
+    this.presence = new MemoryPresence(connection);
+    this.statistics = new MemoryStatistics(connection);
     this.timetable = new MemoryTimetable(connection);
   }
 }

@@ -1,38 +1,48 @@
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { encodeEnvelope } from '../core/envelope.js';
-import { admit } from './admit.js';
-import type { KeptJob } from './kept-job.js';
+import { claim } from './admit.js';
+import { isWorthAWake } from './allowance.js';
+import { meet } from './conflict.js';
+import type { KeptJob, KeyHolder } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { addEvent } from './notify.js';
 import { place, placeLater } from './place.js';
 import { wake } from './wake.js';
 
 export function enqueue(queue: MemoryQueue, jobs: readonly NewJob[]): EnqueueReceipt[] {
-  let isWakeDue = false;
+  let isReady = false;
+  let isEarlier = false;
   const receipts = jobs.map((job): EnqueueReceipt => {
-    const first = admit(queue, job);
-    if (first) return { id: first.id, created: false, state: first.state };
-    const { kept, wakes } = store(queue, job);
-    isWakeDue ||= wakes;
+    const decision = meet(queue, job);
+    if (decision.receipt) {
+      isEarlier ||= decision.isEarlier === true;
+      return decision.receipt;
+    }
+    const { kept, isFirstDue } = store(queue, job, decision);
+    if (kept.state === 'ready') isReady = true;
+    else isEarlier ||= isFirstDue;
     return { id: kept.id, created: true, state: kept.state };
   });
-  if (isWakeDue) wake(queue);
+  if (isEarlier || (isReady && isWorthAWake(queue))) wake(queue);
   return receipts;
 }
 
-/** @returns whether an idle worker must know: the job is ready, or due before the time until which they sleep */
-function store(queue: MemoryQueue, job: NewJob): { kept: KeptJob; wakes: boolean } {
-  const now = queue.now();
-  const dueAt = job.delayMs === undefined ? (job.runAt ?? 0) : now + job.delayMs;
-  const kept = queue.add(job.envelope, job.userId, job.priority ?? 0);
-  if (dueAt > now) {
+/** @returns also whether the job is due before the time until which idle workers sleep */
+function store(
+  queue: MemoryQueue,
+  job: NewJob,
+  { dueAt, holds }: { dueAt: number; holds: Omit<KeyHolder, 'job'> },
+): { kept: KeptJob; isFirstDue: boolean } {
+  const kept = queue.add(job);
+  claim(queue, kept, holds);
+  if (dueAt > queue.now()) {
     const isFirst = placeLater(queue, kept, dueAt);
     addEvent(queue, 'scheduled', kept, '');
-    return { kept, wakes: isFirst };
+    return { kept, isFirstDue: isFirst };
   }
   place(queue, kept, 'back');
   addEvent(queue, 'enqueued', kept, '');
-  return { kept, wakes: true };
+  return { kept, isFirstDue: false };
 }
 
 /** @param elements in the order they will run */

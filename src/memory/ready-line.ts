@@ -1,7 +1,6 @@
+import { RULES } from '../core/rules.js';
 import { Deque } from './deque.js';
 import { isSuspect, type KeptJob } from './kept-job.js';
-
-const LEVELS = 10;
 
 /**
  * Ready jobs in the order they will run: higher priorities first, FIFO inside each; beside them the suspects, which run
@@ -9,14 +8,16 @@ const LEVELS = 10;
  */
 export class ReadyLine {
   private readonly suspects = new Deque<KeptJob>();
-  private readonly levels = Array.from({ length: LEVELS }, () => new Deque<KeptJob>());
+  private readonly levels = Array.from({ length: RULES.highestPriority + 1 }, () => new Deque<KeptJob>());
 
   pushBack(job: KeptJob): void {
-    this.levels[job.priority].pushBack(job);
+    job.level = job.priority;
+    this.levels[job.level].pushBack(job);
   }
 
   pushFront(job: KeptJob): void {
-    this.levels[job.priority].pushFront(job);
+    job.level = job.priority;
+    this.levels[job.level].pushFront(job);
   }
 
   pushSuspect(job: KeptJob, end: 'back' | 'front'): void {
@@ -24,16 +25,24 @@ export class ReadyLine {
     else this.suspects.pushFront(job);
   }
 
-  takeSuspect(): KeptJob | undefined {
-    return takeLive(this.suspects);
+  /** @param fits whether the first one may go; one that may not stays in its place, and nothing is taken */
+  takeSuspect(fits: (job: KeptJob) => boolean = always): KeptJob | undefined {
+    return takeFitting(this.suspects, fits);
   }
 
-  take(): KeptJob | undefined {
-    for (let level = LEVELS - 1; level >= 0; level--) {
-      const job = takeLive(this.levels[level]);
-      if (job) return job;
+  /** As {@link takeSuspect}. */
+  take(fits: (job: KeptJob) => boolean = always): KeptJob | undefined {
+    for (let level = RULES.highestPriority; level >= 0; level--) {
+      dropHoles(this.levels[level]);
+      if (this.levels[level].first !== undefined) return takeFitting(this.levels[level], fits);
     }
     return undefined;
+  }
+
+  /** In the order in which they run: the suspects, or all others. */
+  *line(suspects: boolean): Generator<KeptJob> {
+    const parts = suspects ? [this.suspects] : this.levels.toReversed();
+    for (const part of parts) for (const job of part) if (isLive(job)) yield job;
   }
 
   countSuspects(): number {
@@ -42,9 +51,9 @@ export class ReadyLine {
     return count;
   }
 
-  /** Where a ready job stands: `s` among the suspects, else its priority. */
+  /** Where a ready job stands: `s` among the suspects, else the priority by which it was placed. */
   static partOf(job: KeptJob): string {
-    return isSuspect(job) ? 's' : String(job.priority);
+    return isSuspect(job) ? 's' : String(job.level);
   }
 
   /**
@@ -56,7 +65,7 @@ export class ReadyLine {
       const suspects = [...this.suspects].filter((job) => isLive(job) && (place === undefined || job.id > place.id));
       yield* suspects.sort((a, b) => (a.id < b.id ? -1 : 1));
     }
-    const top = place === undefined || place.part === 's' ? LEVELS - 1 : Number(place.part);
+    const top = place === undefined || place.part === 's' ? RULES.highestPriority : Number(place.part);
     for (let level = top; level >= 0; level--) {
       const anchor = place?.part === String(level) ? place.id : undefined;
       let isBehind = anchor === undefined || ![...this.levels[level]].some(({ id }) => id === anchor);
@@ -66,12 +75,38 @@ export class ReadyLine {
       }
     }
   }
+
+  /**
+   * The other way round, the newest first: jobs without a priority from the back of the line, then priorities from the lowest, then
+   * suspects by their ids. Where a worker has taken the job of the place, it has taken all that are older.
+   */
+  *newestBehind(place: { part: string; id: string } | undefined, limit: number): Generator<KeptJob> {
+    let left = limit;
+    const from = place === undefined ? 0 : place.part === 's' ? RULES.highestPriority + 1 : Number(place.part);
+    for (let level = from; level <= RULES.highestPriority; level++) {
+      const anchor = place?.part === String(level) ? place.id : undefined;
+      let isBehind = anchor === undefined;
+      for (const job of [...this.levels[level]].reverse()) {
+        if (isBehind && isLive(job)) {
+          if (left-- === 0) return;
+          yield job;
+        } else if (job.id === anchor) isBehind = true;
+      }
+    }
+    const suspects = [...this.suspects].filter((job) => isLive(job) && (place?.part !== 's' || job.id > place.id));
+    yield* suspects.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, left);
+  }
 }
 
-function takeLive(line: Deque<KeptJob>): KeptJob | undefined {
-  let job = line.popFront();
-  while (job && !isLive(job)) job = line.popFront();
-  return job;
+const always = (): boolean => true;
+
+function takeFitting(line: Deque<KeptJob>, fits: (job: KeptJob) => boolean): KeptJob | undefined {
+  dropHoles(line);
+  return line.first !== undefined && fits(line.first) ? line.popFront() : undefined;
+}
+
+function dropHoles(line: Deque<KeptJob>): void {
+  while (line.first !== undefined && !isLive(line.first)) line.popFront();
 }
 
 function isLive(job: KeptJob): boolean {

@@ -1,4 +1,6 @@
 import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/ports/worker-store.js';
+import { RULES } from '../core/rules.js';
+import { charge, keepGate, permissionOf, startsAlone } from './allowance.js';
 import type { KeptJob } from './kept-job.js';
 import type { CallRecord, MemoryQueue } from './memory-queue.js';
 import { addEvent } from './notify.js';
@@ -7,30 +9,28 @@ import { settle } from './settler.js';
 import { take } from './take.js';
 import { wake } from './wake.js';
 
-const PROMOTE_STEP = 500;
-
 /** One turn of a worker: what ended is settled, what is due promoted, what is wanted reserved. */
 export function takeTurn(queue: MemoryQueue, turn: WorkerTurn): Reservation {
   const last = queue.calls.get(callerOf(turn));
   if (last !== undefined && last.call >= turn.call) return repeatAnswer(queue, turn, last);
 
   const { lost, trimmedDead } = settle(queue, turn.settlements);
-  promoteDue(queue, PROMOTE_STEP);
-  const jobs = queue.paused ? [] : reserve(queue, turn);
+  promoteDue(queue, RULES.mostPromoted);
+  const { jobs, needed } = queue.paused ? NOTHING : reserve(queue, turn);
   const ids = jobs.map((job) => job.id);
   queue.calls.set(callerOf(turn), { call: turn.call, at: queue.now(), fence: queue.fence, lost, ids });
 
-  const answer = answerOf(queue, turn, jobs);
+  const answer = answerOf(queue, turn, jobs, { needed });
   if (turn.listed !== false) queue.idle.delete(turn.worker);
   const roomLeft = jobs.length < turn.want;
   if (answer.backlog) wake(queue);
-  // Room left: whoever makes a job ready next tells this worker.
+  // Room left: the next job that becomes ready wakes this worker.
   if (roomLeft) queue.idle.add(turn.worker);
   return {
     ...answer,
     lost,
     cancelling: cancellingOf(queue, turn.worker),
-    nextDueAt: roomLeft ? queue.nextDueAt() : undefined,
+    nextDueAt: lookAgainAt(queue, turn, roomLeft, needed),
     trimmedDead,
   };
 }
@@ -47,57 +47,115 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
     return job?.token === token ? [job] : [];
   });
   return {
-    ...answerOf(queue, turn, jobs, last.fence),
+    ...answerOf(queue, turn, jobs, { fence: last.fence }),
     lost: repeated ? last.lost : [],
     cancelling: [],
-    nextDueAt: jobs.length < turn.want ? queue.nextDueAt() : undefined,
+    nextDueAt: lookAgainAt(queue, turn, jobs.length < turn.want),
     trimmedDead: 0,
   };
 }
 
-function answerOf(queue: MemoryQueue, turn: WorkerTurn, jobs: readonly KeptJob[], fence = queue.fence) {
+/** When a worker looks again although nobody wakes it: the next job is due, or a rate permits the next start. */
+function lookAgainAt(queue: MemoryQueue, turn: WorkerTurn, hasRoom: boolean, needed?: number): number | undefined {
+  const due = hasRoom ? queue.nextDueAt() : undefined;
+  const { jobs, opensAt } = permissionOf(queue, needed);
+  if (jobs > 0 || opensAt === undefined || !(waits(queue) || waitsFor(queue, turn))) return due;
+  const at = keepGate(queue, turn.worker, opensAt, hasRoom);
+  if (at === 'pass') wake(queue);
+  return typeof at === 'number' && !(due !== undefined && due <= at) ? at : due;
+}
+
+/** A suspect for a worker that runs nothing, or a parked job for one that adopts. */
+function waitsFor(queue: MemoryQueue, { alone, adopt }: WorkerTurn): boolean {
+  return (alone && queue.ready.countSuspects() > 0) || (adopt !== undefined && queue.counts.parked > 0);
+}
+
+function waits(queue: MemoryQueue): boolean {
+  return queue.counts.ready > queue.ready.countSuspects();
+}
+
+function answerOf(
+  queue: MemoryQueue,
+  turn: WorkerTurn,
+  jobs: readonly KeptJob[],
+  { fence = queue.fence, needed }: { fence?: number; needed?: number | undefined },
+) {
   const suspects = queue.ready.countSuspects();
   return {
     now: queue.now(),
     fence,
     jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, fence, envelope: record, crashes })),
     paused: queue.paused,
-    backlog: queue.counts.ready > suspects,
+    backlog: waits(queue) && permissionOf(queue, needed).jobs > 0,
+    limited: queue.allowance.limits !== undefined || queue.allowance.gate > queue.now(),
+    awaited: queue.waiters.size > 0,
     suspects: suspects > 0 && claimSuspects(queue, turn),
     parked: queue.counts.parked > 0,
   };
 }
 
 /** One worker at a time lets its jobs end to take a suspect alone; the others go on. */
-function claimSuspects(queue: MemoryQueue, { worker, leaseMs }: WorkerTurn): boolean {
+function claimSuspects(queue: MemoryQueue, turn: WorkerTurn): boolean {
+  const { worker, leaseMs } = turn;
   const claim = queue.suspectClaim;
+  if (turn.alone && permissionOf(queue).jobs <= 0) {
+    // It could not start one: a worker whose own jobs fill the limit lets them end.
+    if (claim?.worker === worker) queue.suspectClaim = undefined;
+    return false;
+  }
   if (claim !== undefined && claim.worker !== worker && claim.until > queue.now()) return false;
-  queue.suspectClaim = { worker, until: queue.now() + 4 * leaseMs };
+  queue.suspectClaim = { worker, until: queue.now() + RULES.suspectClaimLeases * leaseMs };
   return true;
 }
 
-function reserve(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
-  const jobs = choose(queue, turn);
-  if (jobs.length === 0) return jobs;
-  take(queue, turn, jobs);
-  for (const job of jobs) addEvent(queue, 'active', job, '');
-  return jobs;
+/** What a turn takes. */
+interface Choice {
+  jobs: KeptJob[];
+  /** Where a rate has less left than the next job costs: that cost. */
+  needed?: number | undefined;
 }
 
-function choose(queue: MemoryQueue, turn: WorkerTurn): KeptJob[] {
-  if (turn.want <= 0) return [];
-  const suspect = turn.alone ? queue.ready.takeSuspect() : undefined;
-  if (suspect) return [suspect];
+const NOTHING: Choice = { jobs: [] };
+
+function reserve(queue: MemoryQueue, turn: WorkerTurn): Choice {
+  const choice = choose(queue, turn);
+  const { jobs } = choice;
+  if (jobs.length === 0) return choice;
+  charge(queue, jobs);
+  take(queue, turn, jobs);
+  for (const job of jobs) addEvent(queue, 'active', job, '');
+  return choice;
+}
+
+function choose(queue: MemoryQueue, turn: WorkerTurn): Choice {
+  const permission = permissionOf(queue);
+  const most = Math.min(turn.want, permission.jobs);
+  if (most <= 0) return NOTHING;
   const jobs: KeptJob[] = [];
-  while (jobs.length < turn.want) {
-    const job = queue.ready.take();
+  let left = permission.cost;
+  let needed: number | undefined;
+  const fits = ({ cost }: KeptJob): boolean => {
+    if (cost > left && !(jobs.length === 0 && startsAlone(queue, cost))) {
+      needed = cost;
+      return false;
+    }
+    left -= cost;
+    return true;
+  };
+  const suspect = turn.alone ? queue.ready.takeSuspect(fits) : undefined;
+  if (suspect || needed !== undefined) return { jobs: suspect ? [suspect] : [], needed };
+  while (jobs.length < most) {
+    const job = queue.ready.take(fits);
     if (!job) break;
     jobs.push(job);
   }
-  if (jobs.length < turn.want && turn.adopt !== undefined && queue.parked.size > 0) {
-    jobs.push(...adopt(queue, turn.adopt, turn.want - jobs.length));
+  if (needed === undefined && jobs.length < most && turn.adopt !== undefined && queue.parked.size > 0) {
+    for (const job of adopt(queue, turn.adopt, most - jobs.length)) {
+      if (!fits(job)) break;
+      jobs.push(job);
+    }
   }
-  return jobs;
+  return { jobs, needed };
 }
 
 function adopt(queue: MemoryQueue, names: readonly string[] | '*', room: number): KeptJob[] {

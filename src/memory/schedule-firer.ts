@@ -1,15 +1,10 @@
 import type { EnqueueReceipt } from '../core/ports/intake.js';
 import type { FireAnswer, ScheduleFire, ScheduledJob } from '../core/ports/timetable.js';
 import { isSettled } from '../core/job.js';
+import { RULES } from '../core/rules.js';
 import type { KeptSchedule } from './kept-schedule.js';
 import { enqueue } from './producer.js';
 import type { ScheduleTable } from './schedule-table.js';
-
-/** A held tick is looked at again so much later. */
-const HELD_MS = 1000;
-const MOST_RUNS = 10;
-/** Unsettled jobs that are remembered for `overlap`: ticks leave one, and only runs by hand add to it. */
-const MOST_OPEN = 10;
 
 /** Compares rule and tick with what is stored, and does what the fire says if they are the same. */
 export function fire(table: ScheduleTable, fire: ScheduleFire): FireAnswer {
@@ -35,7 +30,7 @@ export function fire(table: ScheduleTable, fire: ScheduleFire): FireAnswer {
     jobs = jobs.slice(-1);
     schedule.open = schedule.open.filter((id) => isOpen(table, id));
     if (schedule.open.length > 0 && fire.overlap === 'queue-one') {
-      table.lookAt(schedule, now + HELD_MS);
+      table.lookAt(schedule, now + RULES.heldTickMs);
       return 'held';
     }
     if (schedule.open.length > 0) {
@@ -45,16 +40,19 @@ export function fire(table: ScheduleTable, fire: ScheduleFire): FireAnswer {
     }
   }
   jobs = jobs.slice(0, left);
-  if (jobs.length === 0) schedule.skipped++;
+  let given = 0;
   jobs.forEach((job, index) => {
-    const { id } = put(table, job);
+    const { id, conflict } = put(table, job);
+    if (conflict !== undefined) return;
+    given++;
     schedule.open = [id];
-    schedule.fired++;
     schedule.lastTick = job.scheduledFor;
     record(schedule, job, now, index === jobs.length - 1 ? missed : 0, id);
   });
-  table.goOn(schedule, jobs.length === left ? { nextTick: undefined } : fire);
-  return 'fired';
+  schedule.fired += given;
+  if (given === 0) schedule.skipped++;
+  table.goOn(schedule, given === left ? { nextTick: undefined } : fire);
+  return given === 0 && jobs.length > 0 ? 'overlapped' : 'fired';
 }
 
 export function runNow(
@@ -69,20 +67,20 @@ export function runNow(
   const receipt = put(table, job);
   if (receipt.created) {
     const open = schedule.open.filter((id) => isOpen(table, id));
-    schedule.open = [...open, receipt.id].slice(-MOST_OPEN);
+    schedule.open = [...open, receipt.id].slice(-RULES.mostOpenJobs);
     record(schedule, job, table.queue.now(), 0, receipt.id);
   }
   return receipt;
 }
 
 /** A tick runs when it fires: its job waits for no time of its own. */
-function put({ queue }: ScheduleTable, { envelope, userId, priority }: ScheduledJob): EnqueueReceipt {
-  return enqueue(queue, [{ envelope, userId, priority }])[0];
+function put({ queue }: ScheduleTable, job: ScheduledJob): EnqueueReceipt {
+  return enqueue(queue, [job])[0];
 }
 
 function record({ runs }: KeptSchedule, job: ScheduledJob, firedAt: number, missed: number, jobId: string): void {
   runs.unshift({ tick: job.scheduledFor, firedAt, missed, jobId });
-  runs.splice(MOST_RUNS);
+  runs.splice(RULES.mostRuns);
 }
 
 function isOpen({ queue }: ScheduleTable, id: string): boolean {

@@ -10,13 +10,11 @@ import type {
   StoredSchedule,
 } from '../core/ports/timetable.js';
 import { InvalidValueError } from '../core/errors/option-errors.js';
+import { RULES } from '../core/rules.js';
 import { newKeptSchedule, replaceRule, viewOf, type KeptSchedule } from './kept-schedule.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { signal } from './notify.js';
 import { Ranking } from './ranking.js';
-
-/** A rule without an announcement for so long has no live instance. */
-export const SILENCE_MS = 60_000;
 
 /** The schedules of one queue. */
 export class ScheduleTable {
@@ -150,7 +148,7 @@ export class ScheduleTable {
     this.coming.add(schedule);
   }
 
-  /** As {@link goOn}; schedulers that sleep until a later time are told. */
+  /** As {@link goOn}; schedulers that sleep until a later time are woken. */
   private begin(schedule: KeptSchedule, next: ComingTick): void {
     const before = this.nextLookAt() ?? Infinity;
     this.goOn(schedule, next);
@@ -160,7 +158,7 @@ export class ScheduleTable {
 
 /** An instance that lives declares it. */
 function isAnnounced({ announcedAt }: KeptSchedule, now: number): boolean {
-  return announcedAt !== undefined && announcedAt > now - SILENCE_MS;
+  return announcedAt !== undefined && announcedAt > now - RULES.silenceMs;
 }
 
 /** A tick of the stored rule has come and is not fired, or the first one of its successor was fired meanwhile. */

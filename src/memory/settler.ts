@@ -23,7 +23,10 @@ export function settle(
       continue;
     }
     job.ranMs = settlement.durationMs;
-    if (settlement.op === 'release') {
+    if (settlement.op === 'release' || settlement.op === 'limit') {
+      if (settlement.op === 'limit' && !job.cancelling) {
+        queue.allowance.gate = Math.max(queue.allowance.gate, queue.now() + settlement.forMs);
+      }
       // Its place comes at the end: the first one released shall be the first to run again.
       releases.push(job);
     } else {
@@ -39,7 +42,7 @@ export function settle(
 }
 
 /** @returns dead letters that retention trimmed */
-function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement, { op: 'release' }>): number {
+function apply(queue: MemoryQueue, job: KeptJob, settlement: Exclude<Settlement, { op: 'release' | 'limit' }>): number {
   switch (settlement.op) {
     case 'complete':
       endJob(queue, job, 'completed', settlement.result, settlement.keep);

@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { Handler } from '../core/handler.js';
 import type { RetentionRules } from '../core/job.js';
 import type { Job } from '../core/job-view.js';
+import type { RunTally } from '../core/run-tally.js';
 import type { Store } from '../core/ports/store.js';
 import { Maintenance } from '../duties/maintenance.js';
 import { DEFAULTS } from '../options/defaults.js';
@@ -36,6 +37,8 @@ export interface EngineContext {
   store: Store;
   options: ResolvedOptions;
   handlers: ServedHandlers;
+  /** Counts the runs of a queue that end. Undefined: nobody does, for a store that nobody can look into. */
+  tallyOf?: (queue: string) => RunTally;
   /** Which app announces the declared schedules. Undefined: nobody does, for a store that only this process uses. */
   app?: string;
   logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
@@ -66,6 +69,7 @@ export class Engine {
       processorJobOptionsOf: (handler) => handlers.jobOptionsOf(handler),
       inboxOf: (queue) => handlers.inboxOf(queue),
       retentionOf: (queue) => handlers.retentionOf(queue),
+      tallyOf: context.tallyOf,
       onOwnRule: (queue) => this.maintenance.ownEnded(queue),
       logger,
     });
@@ -75,7 +79,10 @@ export class Engine {
       queues: [],
       ownRuleOf: (queue, state, header) => this.supervisor.ownRulesOf(queue)?.of(state, header),
       onBacklog: (queue, { parked }) => this.supervisor.wake(queue, parked > 0),
-      onScan: (queue, { nextLookAt, now }) => this.scheduler.expect(queue, nextLookAt, now),
+      onScan: (queue, { nextLookAt, now, poisoned }) => {
+        context.tallyOf?.(queue).count(undefined, 'dead', poisoned.length);
+        this.scheduler.expect(queue, nextLookAt, now);
+      },
     });
     this.scheduler = new Scheduler({
       store,
@@ -95,12 +102,14 @@ export class Engine {
     this.logMissingHeartbeat();
     this.extendQueues();
     scheduler.add(handlers.schedules, handlers.watchedQueues);
+    await this.declareLimits();
     await supervisor.start(handlers.queues);
     maintenance.add(
       handlers.queues.map((name) => ({
         name,
         leaseMs: this.workerOptionsOf(name).leaseMs,
         retention: handlers.retentionOf(name),
+        limits: this.workerOptionsOf(name).limits,
         hasOwnRules: handlers.hasOwnRules(name),
       })),
     );
@@ -128,6 +137,18 @@ export class Engine {
 
   async close(): Promise<void> {
     await Promise.allSettled([this.dutiesEnded, this.supervisor.close()]);
+  }
+
+  /** Before the first job starts. */
+  private async declareLimits(): Promise<void> {
+    const { handlers, store } = this.context;
+    await Promise.all(
+      handlers.queues.map(async (queue) => {
+        if (this.supervisor.queues.includes(queue)) return; // its worker keeps the settings of the start
+        const { limits } = this.workerOptionsOf(queue);
+        if (limits !== undefined) await store.limits.declare(queue, limits);
+      }),
+    );
   }
 
   private workerOptionsOf(queue: string): ResolvedWorkerOptions {

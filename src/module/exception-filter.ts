@@ -1,5 +1,6 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type HttpServer } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
+import { HTTP_STATUSES } from '../core/errors/http-statuses.js';
 import { ConfigurationError } from '../core/errors/option-errors.js';
 import { TaskQueueError } from '../core/errors/task-queue-error.js';
 import { LogBudget } from '../core/log-budget.js';
@@ -7,7 +8,6 @@ import { guardLogger } from '../discovery/guarded-logger.js';
 
 /** What a client is told: nothing in the words of the error, which speaks of queues, servers and what handlers threw. */
 interface Answer {
-  status: number;
   message: string;
   /** Properties of the error that the body has, too. */
   shows?: readonly string[];
@@ -20,42 +20,42 @@ interface Answer {
 const AWAY = 5;
 const FULL = 30;
 
-const client = (status: number, message: string, ...shows: string[]): Answer => ({
-  status,
+const client = (message: string, ...shows: string[]): Answer => ({
   message,
   shows,
   level: 'debug',
 });
 const unavailable = (retryAfter: number): Answer => ({
-  status: 503,
   message: 'The job queue is not available now',
   retryAfter,
   level: 'warn',
 });
 const unanswered = (...shows: string[]): Answer => ({
-  status: 504,
   message: 'The job queue did not answer in time; the outcome is not known',
   shows,
   level: 'warn',
 });
 
-/** By code. What is not here is a mistake of the program or its setup: 500. */
+/** By code. What is not here is a mistake of the program or its setup. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  TASK_QUEUE_INVALID_PAYLOAD: client(400, 'The payload is not valid', 'issues'),
-  TASK_QUEUE_INVALID_VALUE: client(400, 'A value of the request is not valid'),
-  TASK_QUEUE_INVALID_CRON: client(400, 'The cron expression is not valid'),
-  TASK_QUEUE_JOB_NOT_FOUND: client(404, 'There is no such job', 'id'),
-  TASK_QUEUE_SCHEDULE_NOT_FOUND: client(404, 'There is no such schedule'),
+  TASK_QUEUE_INVALID_PATCH: client('The patch is not valid', 'operation', 'path'),
+  TASK_QUEUE_INVALID_PAYLOAD: client('The payload is not valid', 'issues'),
+  TASK_QUEUE_INVALID_VALUE: client('A value of the request is not valid'),
+  TASK_QUEUE_INVALID_CRON: client('The cron expression is not valid'),
+  TASK_QUEUE_WHERE_SYNTAX: client('The search cannot be read', 'position'),
+  TASK_QUEUE_REDACTED_FIELD: client('The search names a hidden field'),
+  TASK_QUEUE_JOB_NOT_FOUND: client('There is no such job', 'id'),
+  TASK_QUEUE_SCHEDULE_NOT_FOUND: client('There is no such schedule'),
   // Where a name comes from the URL; a typo in the code shows in the log, at its first request.
-  TASK_QUEUE_UNKNOWN_QUEUE: { ...client(404, 'There is no such queue'), level: 'warn' },
-  TASK_QUEUE_JOB_STATE: client(409, 'The job is in a state that does not allow this', 'id', 'state'),
-  TASK_QUEUE_JOB_DEAD: client(409, 'The job failed', 'id', 'reason'),
-  TASK_QUEUE_JOB_CANCELLED: client(409, 'The job was cancelled', 'id'),
-  TASK_QUEUE_SCHEDULE_CONFLICT: client(409, 'The schedule conflicts with one that exists'),
-  TASK_QUEUE_SCHEDULE_STATE: client(409, 'The schedule is in a state that does not allow this'),
-  TASK_QUEUE_PAYLOAD_TOO_LARGE: client(413, 'The payload is too large', 'limit'),
-  TASK_QUEUE_BULK_TOO_LARGE: client(413, 'These are too many jobs for one request', 'limit'),
-  TASK_QUEUE_UNSUPPORTED: { status: 501, message: 'Not supported here', level: 'warn' },
+  TASK_QUEUE_UNKNOWN_QUEUE: { ...client('There is no such queue'), level: 'warn' },
+  TASK_QUEUE_JOB_STATE: client('The job is in a state that does not allow this', 'id', 'state'),
+  TASK_QUEUE_JOB_DEAD: client('The job failed', 'id', 'reason'),
+  TASK_QUEUE_JOB_CANCELLED: client('The job was cancelled', 'id'),
+  TASK_QUEUE_SCHEDULE_CONFLICT: client('The schedule conflicts with one that exists'),
+  TASK_QUEUE_SCHEDULE_STATE: client('The schedule is in a state that does not allow this'),
+  TASK_QUEUE_PAYLOAD_TOO_LARGE: client('The payload is too large', 'limit'),
+  TASK_QUEUE_BULK_TOO_LARGE: client('These are too many jobs for one request', 'limit'),
+  TASK_QUEUE_UNSUPPORTED: { message: 'Not supported here', level: 'warn' },
   TASK_QUEUE_BROKER_UNAVAILABLE: unavailable(AWAY),
   TASK_QUEUE_BROKER_REFUSED: unavailable(AWAY),
   TASK_QUEUE_STORE_FULL: unavailable(FULL),
@@ -66,7 +66,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   TASK_QUEUE_DURABILITY_UNCONFIRMED: unanswered(),
   TASK_QUEUE_RESULT_TIMEOUT: { ...unanswered('id'), level: 'debug' },
 };
-const MISTAKE: Answer = { status: 500, message: 'Internal server error', level: 'error' };
+const MISTAKE: Answer = { message: 'Internal server error', level: 'error' };
 
 /**
  * Answers HTTP requests whose handler ended with an error of this package: a status by its code, a body with that code and general
@@ -94,17 +94,18 @@ export class TaskQueueExceptionFilter extends BaseExceptionFilter<TaskQueueError
       );
     }
     const answer = answerTo(error);
-    const { status, retryAfter } = answer;
-    this.tell(error, answer);
+    const { retryAfter } = answer;
+    const status = answer === MISTAKE ? 500 : HTTP_STATUSES[error.code];
+    this.tell(error, status, answer);
     const response: unknown = host.getArgByIndex(1);
     if (retryAfter !== undefined && !adapter.isHeadersSent?.(response)) {
       adapter.setHeader?.(response, 'Retry-After', String(retryAfter));
     }
     // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- a filter's `catch` is no promise's
-    super.catch(new HttpException(bodyOf(error, answer), status, { cause: error }) as never, host);
+    super.catch(new HttpException(bodyOf(error, status, answer), status, { cause: error }) as never, host);
   }
 
-  private tell(error: TaskQueueError, { status, level }: Answer): void {
+  private tell(error: TaskQueueError, status: number, { level }: Answer): void {
     const budget = this.budgets.get(status) ?? new LogBudget();
     this.budgets.set(status, budget);
     const unsaid = budget.take(performance.now());
@@ -119,7 +120,7 @@ function answerTo({ code }: TaskQueueError): Answer {
   return Object.hasOwn(ANSWERS, code) ? ANSWERS[code] : MISTAKE;
 }
 
-function bodyOf(error: TaskQueueError, { status, message, shows = [] }: Answer): Record<string, unknown> {
+function bodyOf(error: TaskQueueError, status: number, { message, shows = [] }: Answer): Record<string, unknown> {
   const { code } = error;
   const shown = shows.map((property) => [property, (error as unknown as Record<string, unknown>)[property]] as const);
   return { statusCode: status, code, message, ...Object.fromEntries(shown) };

@@ -1,4 +1,5 @@
 import { CRON_QUEUE } from '../core/constants.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions, ResolvedOptions, ResolvedQueueOptions } from '../options/options.js';
 
 /** What the app's handlers say of their queues. */
@@ -8,6 +9,7 @@ interface KnownHandlers {
   has(queue: string): boolean;
   handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined;
   handledNamesOf(queue: string): readonly string[] | '*';
+  schemaOf(queue: string, jobName: string): StandardSchemaV1 | undefined;
 }
 
 /**
@@ -42,5 +44,9 @@ export class AppQueues {
 
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined {
     return this.handlers.handledOptionsOf(name, jobName);
+  }
+
+  schemaOf(name: string, jobName: string): StandardSchemaV1 | undefined {
+    return this.handlers.schemaOf(name, jobName);
   }
 }

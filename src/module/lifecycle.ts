@@ -4,6 +4,9 @@ import { INSTANCE_STORE, STORE, TASK_QUEUE_OPTIONS } from '../core/constants.js'
 import { openScope } from '../process/own-scope.js';
 import type { Store } from '../core/ports/store.js';
 import { showMembers } from '../core/shown-members.js';
+import { RunTally } from '../core/run-tally.js';
+import { Beacon } from '../inspector/beacon.js';
+import { Recorder } from '../inspector/recorder.js';
 import { guardLogger } from '../discovery/guarded-logger.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { ListenerDispatcher } from '../discovery/listener-dispatcher.js';
@@ -12,6 +15,7 @@ import type { ResolvedOptions } from '../options/options.js';
 import { QueueService } from '../queue/queue.service.js';
 import { TaskQueueHealth } from '../worker/task-queue-health.js';
 import { Engine } from './engine.js';
+import { AppQueues } from './known-queues.js';
 import { InstanceHandlers } from './instance-handlers.js';
 import { afterLazyLoads } from './late-modules.js';
 import { collectRegistrations } from './registrations.js';
@@ -36,6 +40,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   readonly health: TaskQueueHealth;
   private readonly logger = guardLogger(new Logger('TaskQueueModule'));
   private readonly listeners: ListenerDispatcher;
+  private readonly beacon: Beacon;
+  private readonly recorder: Recorder;
+  /** Of each queue that is worked on here. */
+  private readonly tallies = new Map<string, RunTally>();
   private readonly subscribed = new Set<QueueEventListener>();
   private hooksCheck: NodeJS.Timeout | undefined;
   private started = false;
@@ -53,12 +61,31 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const { logger } = this;
     afterLazyLoads(loader, () => this.takeLateModules());
     this.listeners = new ListenerDispatcher((queue) => queues.events(queue), logger);
-    this.engine = new Engine({ store, options, handlers: registry, app: options.app, logger });
+    this.engine = new Engine({
+      store,
+      options,
+      handlers: registry,
+      app: options.app,
+      tallyOf: (queue) => this.tallyOf(queue),
+      logger,
+    });
     this.instanceEngine = new Engine({
       store: instanceStore,
       options,
       handlers: new InstanceHandlers(registry),
       logger,
+    });
+    this.beacon = new Beacon({
+      store,
+      options,
+      id: this.engine.supervisor.workerId,
+      queues: () => new AppQueues(options, registry).names(),
+      loads: () => this.engine.supervisor.loads,
+      logger,
+    });
+    this.recorder = new Recorder({
+      ...{ store, id: this.engine.supervisor.workerId, version: options.version, logger },
+      tallies: () => this.tallies,
     });
     this.health = new TaskQueueHealth(
       store.connection,
@@ -79,6 +106,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       throw error;
     }
     store.connection.bootEnded?.();
+    this.beacon.start();
+    if (options.role !== 'producer') this.recorder.start();
     if (options.role === 'producer' || registry.queues.length === 0) return;
     logger.debug(`This process works as ${this.engine.supervisor.workerId}`);
     if (store.connection.capabilities.shared) this.warnOfMissingHooks();
@@ -111,6 +140,12 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     if (registry.instanceSchedules.length > 0) await this.instanceEngine.start();
   }
 
+  private tallyOf(queue: string): RunTally {
+    let tally = this.tallies.get(queue);
+    if (tally === undefined) this.tallies.set(queue, (tally = new RunTally()));
+    return tally;
+  }
+
   private async end(): Promise<void> {
     clearTimeout(this.hooksCheck);
     const { graceMs } = this.options;
@@ -123,7 +158,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       this.logger.error(`Draining failed: ${String(error)}`);
     }
     this.listeners.stop();
-    await until(endBy, Promise.allSettled(engines.map((engine) => engine.close())));
+    await until(
+      endBy,
+      Promise.allSettled([this.beacon.stop(), this.recorder.stop(), ...engines.map((engine) => engine.close())]),
+    );
   }
 
   /** Without them a SIGTERM ends the process at once, and other workers find its jobs only when their leases end. */

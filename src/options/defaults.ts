@@ -1,3 +1,4 @@
+import { RULES } from '../core/rules.js';
 import type { ResolvedJobOptions, ResolvedWorkerOptions, Role } from './options.js';
 
 const SECOND = 1000;
@@ -15,11 +16,14 @@ export const DEFAULTS = {
     // With this backoff the ten runs take 4 to 9 minutes: a service that restarts or is deployed costs no job.
     maxAttempts: 10,
     maxAttemptsOfTicks: 3,
+    retryForMs: undefined,
     // Jitter: jobs that failed together must not come back together. Half of it, so that the total time is at least half, too.
     backoff: { type: 'exponential', delayMs: SECOND, maxMs: HOUR, jitter: 0.5 },
     timeoutMs: undefined,
     expiresInMs: undefined,
+    dropsExpired: undefined,
     priority: 0,
+    cost: 1,
     // Bounded by count, age and bytes: a default install never fills Redis.
     retention: {
       completed: { count: 10_000, ageMs: DAY, bytes: 64 * MIB },
@@ -36,6 +40,7 @@ export const DEFAULTS = {
     prefetch: 'auto',
     /** A crash is repaired within 10 s while another worker lives. */
     leaseMs: 8 * SECOND,
+    limits: undefined,
   } as ResolvedWorkerOptions,
   payloadLimit: 256 * 1024,
   commandTimeoutMs: 5 * SECOND,
@@ -48,12 +53,12 @@ export const DEFAULTS = {
   bulk: { jobs: 1000, bytes: 4 * MIB },
   list: { limit: 50, maxLimit: 500 },
   /** Runs a crashing job may take its workers with it before it is dead as `poison`. */
-  maxCrashes: 3,
+  maxCrashes: RULES.maxCrashes,
   /** Where the main loop has to renew leases itself: a handler may block it for a while. */
   leaseWithoutHeartbeatMs: 30 * SECOND,
   /** A main loop that a handler blocked for longer loses its leases. */
   stallLimitMs: 60 * SECOND,
   /** Errors stored with a job: the last so many, so many bytes together. */
   errorHistory: { count: 10, bytes: 8 * 1024 },
-  logs: { lines: 100, lineBytes: 1024 },
+  logs: { lines: RULES.logLines, lineBytes: 1024 },
 } as const;

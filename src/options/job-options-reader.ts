@@ -1,9 +1,11 @@
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { nearestName } from '../core/nearest.js';
-import { readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { SETTLED_STATES, type BackoffSpec, type RetentionRule, type SettledState } from '../core/job.js';
+import { RULES } from '../core/rules.js';
 import { DEFAULTS } from './defaults.js';
+import { readLimits } from './limit-options.js';
 import type {
   GivenJobOptions,
   JobOptions,
@@ -15,25 +17,29 @@ import type {
 /** Every option that a job may be given at any level. */
 export const GIVEN_JOB_KEYS = [
   'maxAttempts',
+  'retryFor',
   'backoff',
   'timeout',
   'expiresIn',
   'priority',
+  'cost',
   'retention',
   'durability',
 ] as const satisfies readonly (keyof JobOptions)[];
 
-/** Of those, what a handler or a schedule may say: what an enqueue waits for is the producer's to decide. */
-export const HANDLED_JOB_KEYS = GIVEN_JOB_KEYS.filter((key) => key !== 'durability');
+/** Of those, what a handler or a schedule may say: what a job costs, and what an enqueue waits for, is the producer's to decide. */
+export const HANDLED_JOB_KEYS = GIVEN_JOB_KEYS.filter((key) => key !== 'cost' && key !== 'durability');
 
 export const GIVEN_WORKER_KEYS = [
   'concurrency',
   'prefetch',
   'lease',
+  'limits',
 ] as const satisfies readonly (keyof WorkerOptions)[];
 
 const BUILT_IN_BACKOFFS = ['fixed', 'exponential'];
 const MOST_ATTEMPTS = 1_000_000;
+const MOST_COST = 1_000_000;
 const MOST_CONCURRENCY = 10_000;
 /** One reserve takes at most this many jobs. */
 const MOST_PREFETCH = 1000;
@@ -59,10 +65,13 @@ export function readGivenJobOptions(given: JobOptions, place: string, strategies
   if (given.maxAttempts !== undefined) {
     read.maxAttempts = readCount(given.maxAttempts, within('maxAttempts'), 1, MOST_ATTEMPTS);
   }
+  if (given.retryFor !== undefined) read.retryForMs = readMs(given.retryFor, within('retryFor'), 1);
   if (given.backoff !== undefined) read.backoff = readBackoff(given.backoff, within('backoff'), strategies);
   if (given.timeout !== undefined) read.timeoutMs = readMs(given.timeout, within('timeout'), 1);
-  if (given.expiresIn !== undefined) read.expiresInMs = readMs(given.expiresIn, within('expiresIn'), 1);
-  if (given.priority !== undefined) read.priority = readCount(given.priority, within('priority'), 0, 9);
+  if (given.expiresIn !== undefined) Object.assign(read, readExpiry(given.expiresIn, within('expiresIn')));
+  if (given.priority !== undefined)
+    read.priority = readCount(given.priority, within('priority'), 0, RULES.highestPriority);
+  if (given.cost !== undefined) read.cost = readCount(given.cost, within('cost'), 1, MOST_COST);
   if (given.retention !== undefined) read.retention = readRetention(given.retention, within('retention'));
   if (given.durability !== undefined) read.durability = readDurability(given.durability, within('durability'));
   return read;
@@ -81,6 +90,7 @@ export function readGivenWorkerOptions(given: WorkerOptions, place: string): Par
         : readCount(given.prefetch, `prefetch in ${place} (or "auto")`, 0, MOST_PREFETCH);
   }
   if (given.lease !== undefined) read.leaseMs = readMs(given.lease, `lease in ${place}`, SHORTEST_LEASE, LONGEST_LEASE);
+  if (given.limits !== undefined) read.limits = readLimits(given.limits, `limits in ${place}`);
   return read;
 }
 
@@ -131,6 +141,18 @@ export function readBackoffType(given: unknown, what: string, strategies: readon
     (nearest === undefined ? '' : `did you mean "${nearest}"? `) +
       `use ${known.join(', ')}, or register a strategy of that name under backoffs`,
   );
+}
+
+/** Both members, always: what a closer level says replaces the whole of it. */
+function readExpiry(given: unknown, what: string): Pick<GivenJobOptions, 'expiresInMs' | 'dropsExpired'> {
+  if (typeof given !== 'object') return { expiresInMs: readMs(given, what, 1), dropsExpired: undefined };
+  const remedy = "use a duration such as '5m', or { in: '5m', then: 'dead' | 'drop' }";
+  requireObject(given, what, remedy);
+  refuseUnknownKeys(given, ['in', 'then'], what, ['in']);
+  const expiry = given as { in?: unknown; then?: unknown };
+  if (expiry.in === undefined) throw new InvalidValueError(what, given, remedy);
+  const then = readOneOf(expiry.then, ['dead', 'drop'], `${what}: then`);
+  return { expiresInMs: readMs(expiry.in, `${what}: in`, 1), dropsExpired: then === 'drop' ? true : undefined };
 }
 
 function readJitter(given: unknown, what: string): number | undefined {

@@ -28,6 +28,7 @@ export const MODULE_KEYS = [
   'connection',
   'prefix',
   'app',
+  'version',
   'role',
   'defaults',
   'queues',
@@ -86,6 +87,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     connection: readConnection(options),
     prefix,
     app: options.app === undefined ? DEFAULTS.app : checkKeyName(options.app, 'app'),
+    version: readVersion(options.version),
     role: readOneOf(options.role, ROLES, 'role') ?? DEFAULTS.role,
     defaults: readJobOptions(options.defaults === undefined ? {} : options.defaults, 'defaults', Object.keys(backoffs)),
     queues: readQueues(options.queues, Object.keys(backoffs)),
@@ -126,6 +128,12 @@ export function readInbox(given: unknown, place: string): string | undefined {
   if (given === undefined) return undefined;
   if (typeof given === 'string' && given !== '' && given.length <= 512) return given;
   throw new InvalidValueError(`inbox in ${place}`, given, 'name the Redis list that other programs fill');
+}
+
+/** No spaces: it stands in lists. */
+function readVersion(given: unknown): string | undefined {
+  if (given === undefined || (typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given))) return given;
+  throw new InvalidValueError('version', given, 'use a text of 1–64 printable ASCII characters without spaces');
 }
 
 function readQueues(given: unknown, strategies: readonly string[]): Record<string, ResolvedQueueOptions> {

@@ -6,10 +6,12 @@ import type { DurabilityLevel } from '../core/durability.js';
 import type { Duration } from '../core/duration.js';
 import type { BackoffSpec, RetentionRule, SettledState } from '../core/job.js';
 import type { Redactor } from '../core/redactor.js';
+import type { QueueLimits } from '../core/limits.js';
 import type { JobOptions } from './job-options.js';
+import type { LimitOptions } from './limit-options.js';
 import type { ScheduleOverrides } from './schedule-options.js';
 
-export type { Backoff, DurabilityOption, HandledJobOptions, JobOptions, Retention } from './job-options.js';
+export type { Backoff, DurabilityOption, Expiry, HandledJobOptions, JobOptions, Retention } from './job-options.js';
 export type {
   CronOptions,
   IntervalOptions,
@@ -49,6 +51,8 @@ export interface WorkerOptions {
   prefetch?: 'auto' | number;
   /** How long a worker that falls silent keeps its jobs, default 8 s (30 s where the process cannot beat from a thread). */
   lease?: Duration;
+  /** What holds the queue back over all processes together. Default nothing. */
+  limits?: LimitOptions;
 }
 
 export interface QueueOptions extends JobOptions, WorkerOptions {
@@ -68,6 +72,8 @@ export interface TaskQueueModuleOptions {
    * give each its own name.
    */
   app?: string;
+  /** Which release this is, such as a tag or a commit: processes and histories show it. At most 64 characters. Default none. */
+  version?: string;
   role?: Role;
   /** Job options where nothing closer to the job says otherwise. */
   defaults?: JobOptions;
@@ -110,10 +116,14 @@ export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters'
 
 /** Job options in the units of the engine. */
 export interface ResolvedJobOptions extends AttemptLimits {
+  retryForMs: number | undefined;
   backoff: BackoffSpec;
   timeoutMs: number | undefined;
   expiresInMs: number | undefined;
+  /** Comes and goes with `expiresInMs`: true deletes what has expired. */
+  dropsExpired: boolean | undefined;
   priority: number;
+  cost: number;
   retention: Record<SettledState, RetentionRule>;
   durability: DurabilityLevel;
 }
@@ -127,6 +137,7 @@ export interface ResolvedWorkerOptions {
   concurrency: number;
   prefetch: 'auto' | number;
   leaseMs: number;
+  limits: QueueLimits | undefined;
 }
 
 /** What the module works with after boot-time validation: every unit known, every default filled in. */
@@ -134,6 +145,7 @@ export interface ResolvedOptions {
   connection: Exclude<Connection, URL>;
   prefix: string;
   app: string;
+  version: string | undefined;
   role: Role;
   /** Only what the user gave, in engine units: it is merged per job with what the other levels say. */
   defaults: GivenJobOptions;

@@ -7,6 +7,7 @@ import type { ScheduleJobOptions } from '../schedules/rule/declaration.js';
 import { SCHEDULE_TIMING_KEYS, type Instant, type TickSource } from '../schedules/rule/timing-reader.js';
 import { HANDLED_JOB_KEYS, readGivenJobOptions } from './job-options-reader.js';
 import type { ScheduleJobSettings, ScheduleOverrides } from './options.js';
+import { readScheduleUnique } from './unique-option.js';
 
 const SOURCE_KEYS = ['cron', 'every', 'at'] as const;
 const OVERRIDE_KEYS = [
@@ -23,6 +24,7 @@ const JOB_KEYS: readonly string[] = [
   ...HANDLED_JOB_KEYS,
   'name',
   'headers',
+  'unique',
 ] satisfies readonly (keyof ScheduleJobSettings)[];
 
 /**
@@ -113,6 +115,10 @@ export function readScheduleJob(given: unknown, place: string, strategies: reado
   if (given === undefined) return {};
   const options = readJobShape(given, place);
   const read: ScheduleJobOptions = readGivenJobOptions(options, `job in ${place}`, strategies);
+  if (options.unique !== undefined) {
+    const { key, freeWhileRunning } = readScheduleUnique(options.unique, `job in ${place}`);
+    read.unique = freeWhileRunning ? { key, freeWhileRunning } : { key };
+  }
   if (options.headers !== undefined) read.headers = readJobHeaders(options.headers, `job in ${place}`);
   return options.name === undefined ? read : { name: readJobName(options.name, place), ...read };
 }

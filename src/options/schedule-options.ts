@@ -2,6 +2,7 @@ import type { Duration } from '../core/duration.js';
 import type { JobHeaders } from '../core/job-headers.js';
 import type { Instant, ScheduleTimingOptions } from '../schedules/rule/timing-reader.js';
 import type { HandledJobOptions } from './job-options.js';
+import type { ScheduleUniqueOption } from './unique-option.js';
 
 /**
  * Where a schedule lives: `cluster` is one in the store, whose tick runs on one instance; `instance` is one in each
@@ -15,6 +16,11 @@ export interface ScheduleJobSettings extends HandledJobOptions {
   name?: string;
   /** Texts beside the payload of each job: at most 16, 2 KiB together. */
   headers?: JobHeaders;
+  /**
+   * Key of the jobs, or `{ key, until }`: a tick that comes while a live job of their name holds the key is passed over, whatever
+   * `overlap` says. The job may come from an enqueue, too. Names of fields are those of the schedule's own `payload`.
+   */
+  unique?: ScheduleUniqueOption;
 }
 
 /** What a decorator of a schedule may say beside its ticks. */

@@ -9,7 +9,7 @@ import timers from 'node:timers';
 // oxlint-disable-next-line no-restricted-globals -- nothing here is a clock of core: these only put work off
 const real = process.getBuiltinModule('node:process');
 const nextTick: typeof real.nextTick = real.nextTick.bind(real);
-const { setImmediate, setInterval, setTimeout } = timers;
+const { clearTimeout, setImmediate, setInterval, setTimeout } = timers;
 const realNow = performance.now.bind(performance);
 
-export { nextTick, realNow, setImmediate, setInterval, setTimeout };
+export { clearTimeout, nextTick, realNow, setImmediate, setInterval, setTimeout };

@@ -2,8 +2,10 @@ import type { StoredJob } from '../core/ports/curation.js';
 import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
 import { JobNotFoundError, JobStateError } from '../core/errors/job-errors.js';
 import { isStorableId } from './job-curator.js';
+import type { JobDefinition } from './job-definition.js';
 import type { JobTest } from './job-filter.js';
 import { readEndDetail } from './job-record.js';
+import { editPayload, readRetryOptions, type RetryOptions } from './payload-editor.js';
 import type { QueueScope } from './queue-scope.js';
 
 /** Dead letters of one step. */
@@ -12,11 +14,17 @@ const PAGE = 100;
 const TRIES = 5;
 
 /**
- * Gives a dead job its attempts again; its error history stays.
+ * Gives a dead job its attempts again, with a payload that was edited where a patch says so; its error history stays.
  * @returns the number the store gave the job
- * @throws JobNotFoundError, JobStateError
+ * @throws JobNotFoundError, JobStateError; as {@link editPayload}
  */
-export async function retryDeadJob(scope: QueueScope, id: string): Promise<string> {
+export async function retryDeadJob(
+  scope: QueueScope,
+  id: string,
+  options?: RetryOptions,
+  definition?: JobDefinition,
+): Promise<string> {
+  const { patch } = readRetryOptions(options);
   const { store, queue } = scope;
   if (!isStorableId(id)) throw new JobNotFoundError(queue, id);
   let state = 'dead';
@@ -25,7 +33,8 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
     if (stored === undefined) throw new JobNotFoundError(queue, id);
     state = stored.state;
     if (state !== 'dead') throw new JobStateError(queue, id, state, 'retry', 'Only dead jobs can be retried.');
-    const fresh = reviveRecord(stored, store.connection.now());
+    const payload = patch && (await editPayload(scope, stored, patch, definition));
+    const fresh = reviveRecord(stored, store.connection.now(), payload);
     if (fresh === undefined) {
       throw new JobStateError(
         queue,
@@ -38,12 +47,19 @@ export async function retryDeadJob(scope: QueueScope, id: string): Promise<strin
     const answer = await store.curation.retryDead(queue, stored.id, fresh.settledAt, fresh.envelope);
     if (answer === 'retried') return stored.id;
     if (answer === 'not-found') throw new JobNotFoundError(queue, id);
+    if (answer !== 'changed') throw heldKey(queue, id, answer.slice('conflict '.length));
   }
   throw new JobStateError(queue, id, state, 'retry', 'It changed while it was retried; try again.');
 }
 
+function heldKey(queue: string, id: string, holder: string): JobStateError {
+  const remedy = `Job "${holder}" holds its unique key: retry this one once that one has ended.`;
+  return new JobStateError(queue, id, 'dead', 'retry', remedy, holder);
+}
+
 /**
- * Retries every job that is dead now and fits, a page at a time; one that dies again meanwhile is left alone.
+ * Retries every job that is dead now and fits, a page at a time; one that dies again meanwhile is left alone, and so is
+ * one whose unique key a live job holds.
  * @returns how many were retried
  */
 export async function retryAllDead({ store, queue }: QueueScope, fits: JobTest | undefined): Promise<number> {
@@ -64,12 +80,16 @@ export async function retryAllDead({ store, queue }: QueueScope, fits: JobTest |
 }
 
 /** The envelope with which a dead job begins anew; undefined where its record cannot be read. */
-function reviveRecord(stored: StoredJob, now: number): { settledAt: number; envelope: string } | undefined {
+function reviveRecord(
+  stored: StoredJob,
+  now: number,
+  payload?: string,
+): { settledAt: number; envelope: string } | undefined {
   try {
     const { settled, envelope: text } = splitRecord(stored.record);
     if (settled === undefined) return undefined;
     const envelope = decodeEnvelope(text);
-    const { a: _attempt, x: expiresAt, ...kept } = envelope.header;
+    const { a: _attempt, f: _firstFailure, x: expiresAt, ...kept } = envelope.header;
     const header: EnvelopeHeader = kept;
     const expired = readEndDetail(settled.detail).reason === 'expired';
     if (expiresAt !== undefined || expired) {
@@ -79,7 +99,7 @@ function reviveRecord(stored: StoredJob, now: number): { settledAt: number; enve
     }
     return {
       settledAt: settled.settledAt,
-      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, envelope.payload),
+      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, payload ?? envelope.payload),
     };
   } catch {
     return undefined;

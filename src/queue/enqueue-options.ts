@@ -5,15 +5,23 @@ import { checkJobName, checkUserId } from '../core/names.js';
 import { refuseUndefined, requireObject } from '../core/option-checks.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../options/job-options-reader.js';
 import type { GivenJobOptions, JobOptions } from '../options/options.js';
+import { readUnique, refuseBeside, type UniqueOption, type UniqueRequest } from '../options/unique-option.js';
 
 /** Options of one job of a definition, which brings its name along. */
-export interface DefinedEnqueueOptions extends JobOptions {
+export interface DefinedEnqueueOptions<P = unknown> extends JobOptions {
   /**
    * Idempotency: while a job with this id is kept, in any state, another one is not stored, and the handle says
    * `created: false`. 1–128 printable ASCII characters without spaces and without `: { } * ? [ ] \` and backtick,
    * not beginning with `cron~`, as the ids of ticks do.
    */
   id?: string;
+  /**
+   * One live job at a time: while a job of this name with this key has not ended, another one is not stored, and the handle is
+   * that job's, with `created: false` and a `conflict` that says what became of it: `'kept'` by default. However the job ends, the
+   * key is free again. An `id` outlasts the end instead, for as long as its job is kept. Also: one job a window of time
+   * (`throttle`), or one once the calls have ceased (`debounce`).
+   */
+  unique?: UniqueOption<P>;
   /**
    * Texts beside the payload, such as a trace or tenant id: at most 16, 2 KiB together. Over those of the definition, name by
    * name. They are stored as they are, also where a codec encrypts payloads.
@@ -26,27 +34,28 @@ export interface DefinedEnqueueOptions extends JobOptions {
 }
 
 /** Options of one job. They win over those of its definition, its queue, its processor and the module. */
-export interface EnqueueOptions extends DefinedEnqueueOptions {
+export interface EnqueueOptions<P = unknown> extends DefinedEnqueueOptions<P> {
   /** Picks the handler inside the queue. Default `default`. */
   name?: string;
 }
 
 /** One job of `enqueueMany`: the payload and its options side by side. */
-export type BulkJob<P, O = EnqueueOptions> = O & { payload: P };
+export type BulkJob<P, O = EnqueueOptions<P>> = O & { payload: P };
 
 /** What one call says, in engine units. */
 export interface EnqueueRequest {
   name: string | undefined;
   userId: string | undefined;
+  unique: UniqueRequest | undefined;
   delayMs: number | undefined;
   runAt: number | undefined;
   headers: JobHeaders | undefined;
   job: GivenJobOptions;
 }
 
-export const REQUEST_KEYS = new Set<string>(['name', 'id', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
+export const REQUEST_KEYS = new Set<string>(['name', 'id', 'unique', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
 /** Without a value each of them means: another handler, a second job, at once. */
-const DEFINITE_KEYS = new Set<string>(['name', 'id', 'delay', 'runAt']);
+const DEFINITE_KEYS = new Set<string>(['name', 'id', 'unique', 'delay', 'runAt']);
 /** Milliseconds have 13 digits until the year 2286. */
 const LAST_INSTANT = 9_999_999_999_999;
 
@@ -75,9 +84,12 @@ export function readEnqueueOptions(
   if (given.delay !== undefined && given.runAt !== undefined) {
     throw new InvalidValueError('runAt', given.runAt, 'pass either delay or runAt, not both');
   }
+  const unique = given.unique === undefined ? undefined : readUnique(given.unique, place);
+  if (unique !== undefined) refuseBeside(unique, given, place);
   return {
     name: given.name === undefined ? undefined : checkJobName(given.name),
     userId: given.id === undefined ? undefined : checkUserId(given.id),
+    unique,
     delayMs: given.delay === undefined ? undefined : readDelay(given.delay, place),
     runAt: given.runAt === undefined ? undefined : readInstant(given.runAt, place),
     headers: given.headers === undefined ? undefined : readJobHeaders(given.headers, place),

@@ -1,9 +1,10 @@
-import type { NewJob } from '../core/ports/intake.js';
+import type { NewJob, OnConflict } from '../core/ports/intake.js';
 import type { DurabilityLevel } from '../core/durability.js';
 import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
 import { mergeHeaders, packHeaders } from '../core/job-headers.js';
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
+import type { GivenJobOptions } from '../options/options.js';
 import type { EnqueueRequest } from './enqueue-options.js';
 import type { JobDefinition } from './job-definition.js';
 import type { QueueScope } from './queue-scope.js';
@@ -37,6 +38,7 @@ export function composeJob(
   request: EnqueueRequest | undefined,
   jobName: string,
   payload: string,
+  uniqueKey: string | undefined,
 ): PreparedJob {
   const now = scope.store.connection.now();
   const call = request?.job;
@@ -47,6 +49,8 @@ export function composeJob(
 
   const maxAttempts = call?.maxAttempts ?? defined?.maxAttempts;
   if (maxAttempts !== undefined) header.m = maxAttempts;
+  const retryForMs = call?.retryForMs ?? defined?.retryForMs;
+  if (retryForMs !== undefined) header.w = retryForMs;
   const backoff = call?.backoff ?? defined?.backoff;
   if (backoff !== undefined) header.b = backoff;
   const timeoutMs = call?.timeoutMs ?? defined?.timeoutMs;
@@ -59,18 +63,35 @@ export function composeJob(
 
   const dueAt = request?.delayMs === undefined ? request?.runAt : now + request.delayMs;
   if (dueAt !== undefined) header.s = dueAt;
-  const expiresInMs = call?.expiresInMs ?? defined?.expiresInMs ?? scope.settings.expiresInMs;
-  // A delayed job begins to wait when it is due.
-  if (expiresInMs !== undefined) header.x = Math.max(now, dueAt ?? 0) + expiresInMs;
+  const { expiresInMs, dropsExpired } = closestExpiry(call, defined) ?? scope.settings;
+  // A delayed job begins to wait when it is due, and one that a key holds back when that lets it be due at the latest.
+  const waitsUntil = dueAt ?? now + longestDelayOf(request?.unique?.onConflict);
+  if (expiresInMs !== undefined) header.x = Math.max(now, waitsUntil) + expiresInMs;
+  if (dropsExpired) header.y = 1;
   const headers = mergeHeaders(definition?.headers, request?.headers, `a job of "${scope.queue}/${jobName}"`);
   if (headers !== undefined) header.h = packHeaders(headers);
 
   return {
     envelope: encodeEnvelope(now, request?.userId, header, payload),
     userId: request?.userId,
+    uniqueKey: uniqueKey === undefined ? undefined : `${jobName} ${uniqueKey}`,
+    freeWhileRunning: request?.unique?.freeWhileRunning,
+    onConflict: request?.unique?.onConflict,
     delayMs: request?.delayMs,
     runAt: request?.runAt,
     priority,
+    cost: call?.cost ?? defined?.cost ?? scope.settings.cost,
     durability: call?.durability ?? defined?.durability ?? scope.settings.durability,
   };
+}
+
+/** How much later than now an enqueue may let its job be due, by what it does about its unique key. */
+function longestDelayOf(onConflict: OnConflict | undefined): number {
+  if (onConflict?.kind === 'debounce') return Math.min(onConflict.ms, onConflict.atMostMs);
+  return onConflict?.kind === 'throttle' && onConflict.both ? onConflict.ms : 0;
+}
+
+/** Who says when a job expires says what becomes of it, too. */
+function closestExpiry(...levels: readonly (GivenJobOptions | undefined)[]): GivenJobOptions | undefined {
+  return levels.find((level) => level?.expiresInMs !== undefined);
 }

@@ -70,25 +70,33 @@ export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 
   const place = `defineJob("${queue}/${name}")`;
   const options = Object.freeze(readGivenJobOptions(spec, place));
   const headers = spec.headers === undefined ? undefined : Object.freeze(readJobHeaders(spec.headers, place));
-  remember(queue, name);
-  return Object.freeze({ queue, name, schema: spec.schema, options, headers, [DEFINITION]: {} });
+  const definition = Object.freeze({ queue, name, schema: spec.schema, options, headers, [DEFINITION]: {} });
+  remember(definition);
+  return definition;
 }
 
-const definedNames = new Map<string, Set<string>>();
+const definitions = new Map<string, Map<string, JobDefinition>>();
 /** Definitions are constants of modules. Whoever makes them by the thousand is not remembered with all of them. */
 const MOST_REMEMBERED = 10_000;
 let remembered = 0;
 
-function remember(queue: string, name: string): void {
-  const names = definedNames.get(queue) ?? new Set();
-  if (names.has(name) || remembered >= MOST_REMEMBERED) return;
+/** The first of its queue and name: a second one is the same constant, loaded twice. */
+function remember(definition: JobDefinition): void {
+  const { queue, name } = definition;
+  const ofQueue = definitions.get(queue) ?? new Map<string, JobDefinition>();
+  if (ofQueue.has(name) || remembered >= MOST_REMEMBERED) return;
   remembered++;
-  definedNames.set(queue, names.add(name));
+  definitions.set(queue, ofQueue.set(name, definition));
 }
 
 /** Job names that definitions of this process give to jobs of a queue. */
 export function namesOfDefinitions(queue: string): readonly string[] {
-  return [...(definedNames.get(queue) ?? [])];
+  return [...(definitions.get(queue)?.keys() ?? [])];
+}
+
+/** The definition of this process that makes jobs of this name. */
+export function definitionOf(queue: string, name: string): JobDefinition | undefined {
+  return definitions.get(queue)?.get(name);
 }
 
 export function isJobDefinition(value: unknown): value is JobDefinition {

@@ -36,7 +36,9 @@ interface EndOfRun<E extends string> extends EventOfJob<E> {
 
 /** What happens to a queue and its jobs, as `events()` and `@OnQueueEvent` tell it: live, at most once. */
 export type JobEvent =
-  | EventOfJob<'enqueued' | 'scheduled' | 'active' | 'parked' | 'reclaimed' | 'promoted' | 'removed'>
+  | EventOfJob<
+      'enqueued' | 'scheduled' | 'active' | 'parked' | 'reclaimed' | 'promoted' | 'removed' | 'replaced' | 'extended'
+    >
   | EndOfRun<'snoozed' | 'released' | 'cancelled'>
   | (EndOfRun<'completed'> & { readonly result: unknown })
   | (EventOfJob<'progress'> & { readonly progress: unknown })

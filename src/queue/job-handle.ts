@@ -1,16 +1,18 @@
 import { attemptLimitOf } from '../core/attempt-limit.js';
 import type { CancelAnswer, StoredJob } from '../core/ports/curation.js';
-import type { EnqueueReceipt } from '../core/ports/intake.js';
+import type { Conflict, EnqueueReceipt } from '../core/ports/intake.js';
 import { JobNotFoundError } from '../core/errors/job-errors.js';
 import type { DeadReason, ErrorRecord, JobState } from '../core/job.js';
 import { unpackHeaders, type JobHeaders } from '../core/job-headers.js';
 import type { Job } from '../core/job-view.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments } from '../core/surplus-arguments.js';
+import { explainJob, type JobExplanation } from '../inspector/job-explainer.js';
 import { retryDeadJob } from './dead-letter-retrier.js';
 import { cancelJob, promoteJob, removeJob } from './job-curator.js';
 import { JobRecord, readEndDetail } from './job-record.js';
 import { awaitResult, type ResultOptions } from './job-result.js';
+import type { RetryOptions } from './payload-editor.js';
 import type { QueueScope } from './queue-scope.js';
 
 /** It was stored by any program or version. */
@@ -50,6 +52,11 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     stored: StoredJob | undefined,
     /** Whether the call that returned this handle stored the job; false: it was there already. */
     readonly created: boolean,
+    /**
+     * What became of this job, which had the unique key of the call: `kept`, it stayed as it was; `replaced`, it waits with what
+     * the call brought; `extended`, it is due at another time as well. Else undefined.
+     */
+    readonly conflict: Conflict | undefined,
   ) {
     this.#scope = scope;
     this.#number = number;
@@ -60,12 +67,12 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
 
   /** @internal */
   static ofEnqueued<P, R>(scope: QueueScope, receipt: EnqueueReceipt, envelope: string): JobHandle<P, R> {
-    return new JobHandle(scope, receipt.id, receipt.state, envelope, undefined, receipt.created);
+    return new JobHandle(scope, receipt.id, receipt.state, envelope, undefined, receipt.created, receipt.conflict);
   }
 
   /** @internal */
-  static ofStored<P, R>(scope: QueueScope, stored: StoredJob): JobHandle<P, R> {
-    return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false);
+  static ofStored<P, R>(scope: QueueScope, stored: StoredJob, conflict?: Conflict): JobHandle<P, R> {
+    return new JobHandle(scope, stored.id, stored.state, stored.record, stored, false, conflict);
   }
 
   /** The store's own number of the job, unique within its queue: `number` of its events, too. */
@@ -229,9 +236,9 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   }
 
   /** As `QueueService.retry`: a dead job is ready again; the fields of this handle follow. @throws JobNotFoundError, JobStateError */
-  async retry(): Promise<this> {
+  async retry(options?: RetryOptions): Promise<this> {
     await this.refresh();
-    await retryDeadJob(this.#scope, this.#number);
+    await retryDeadJob(this.#scope, this.#number, options);
     return this.refresh();
   }
 
@@ -260,6 +267,11 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
     const end = this.#state === 'completed' || this.#state === 'cancelled' ? this.#read().settled : undefined;
     const job = { id: this.id, number: this.#number, record: this.#read(), end };
     return (await awaitResult(this.#scope, job, options)) as T;
+  }
+
+  /** As `QueueService.explain`: why it has not started, now; the fields of this handle stay. @throws JobNotFoundError */
+  explain(): Promise<JobExplanation> {
+    return explainJob(this.#scope.store.explainer, this.#scope.queue, this.#number);
   }
 
   /** What its handler logged: the last 100 lines of at most 1 KiB. @throws JobNotFoundError */
@@ -330,4 +342,4 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
 
 showMembers(JobHandle, (handle) => handle.toJSON());
 
-limitArguments(JobHandle, { refresh: 0, cancel: 0, retry: 0, promote: 0, remove: 0, result: 1, logs: 0 });
+limitArguments(JobHandle, { refresh: 0, cancel: 0, retry: 1, promote: 0, remove: 0, result: 1, logs: 0, explain: 0 });

@@ -14,6 +14,7 @@ import { composeJob, jobNameFor, type PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';
 import { JobHandle } from './job-handle.js';
 import type { QueueScope } from './queue-scope.js';
+import { uniqueKeyOf } from '../core/unique-key.js';
 
 /** Jobs whose records are read by one call. */
 const READ_STEP = 100;
@@ -36,7 +37,11 @@ export function prepareJob(
   const jobId = request?.userId;
   const encode = (value: unknown): string =>
     encodePayload(scope.codec, value, scope.queue, jobName, scope.payloadLimit, jobId);
-  if (definition?.schema === undefined) return composeJob(scope, definition, request, jobName, encode(payload));
+  const compose = (value: unknown, text: string): PreparedJob => {
+    const key = request?.unique && uniqueKeyOf(request.unique.key, value, scope.queue, jobName);
+    return composeJob(scope, definition, request, jobName, text, key);
+  };
+  if (definition?.schema === undefined) return compose(payload, encode(payload));
 
   const { schema } = definition;
   const finish = (checked: Validated<unknown>): PreparedJob | Promise<PreparedJob> => {
@@ -45,8 +50,7 @@ export function prepareJob(
     const proof = provenDefinitions.has(definition)
       ? undefined
       : proveRepeatable(scope, definition, schema, text, jobId);
-    const compose = (): PreparedJob => composeJob(scope, definition, request, jobName, text);
-    return proof === undefined ? compose() : proof.then(compose);
+    return proof === undefined ? compose(checked.value, text) : proof.then(() => compose(checked.value, text));
   };
   const checked = validate(schema, payload);
   return checked instanceof Promise ? checked.then(finish) : finish(checked);
@@ -142,7 +146,9 @@ export async function handlesOf<P, R>(
   return receipts.map((receipt, index) => {
     if (receipt.created) return JobHandle.ofEnqueued(scope, receipt, jobs[index].envelope);
     const stored = kept?.get(receipt.id);
-    return stored === undefined ? JobHandle.ofEnqueued(scope, receipt, '') : JobHandle.ofStored(scope, stored);
+    return stored === undefined
+      ? JobHandle.ofEnqueued(scope, receipt, '')
+      : JobHandle.ofStored(scope, stored, receipt.conflict);
   });
 }
 

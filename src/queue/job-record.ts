@@ -10,6 +10,9 @@ import {
 } from '../core/envelope.js';
 import { DEFAULT_JOB_NAME, type ErrorRecord } from '../core/job.js';
 
+/** Of an end whose detail does not say. */
+export const UNKNOWN_REASON = 'unknown';
+
 /** How a dead or cancelled job ended. */
 export interface EndDetail {
   reason: string;
@@ -103,10 +106,10 @@ export function readEndDetail(detail: string): EndDetail {
     parsed = undefined;
   }
   if (typeof parsed !== 'object' || parsed === null)
-    return { reason: 'unknown', name: undefined, message: detail || undefined, maxAttempts: undefined };
+    return { reason: UNKNOWN_REASON, name: undefined, message: detail || undefined, maxAttempts: undefined };
   const { reason, name, message, maxAttempts } = parsed as Record<string, unknown>;
   return {
-    reason: typeof reason === 'string' ? reason : 'unknown',
+    reason: typeof reason === 'string' ? reason : UNKNOWN_REASON,
     name: typeof name === 'string' ? name : undefined,
     message: typeof message === 'string' ? message : undefined,
     maxAttempts: typeof maxAttempts === 'number' ? maxAttempts : undefined,

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { GivenJobOptions, ResolvedQueueOptions } from '../options/options.js';
 
 /** The queues this application knows: registered, configured, processed, or named by a definition that it uses. */
@@ -12,4 +13,6 @@ export interface KnownQueues {
   handledNamesOf(name: string): readonly string[] | '*';
   /** What the handler in this process says that takes jobs of this name; undefined where there is none. */
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined;
+  /** What checks payloads of jobs of this name before they are handled in this process. */
+  schemaOf(name: string, jobName: string): StandardSchemaV1 | undefined;
 }

@@ -2,6 +2,7 @@ import type { AttemptLimits } from '../core/attempt-limit.js';
 import type { Store } from '../core/ports/store.js';
 import type { Codec } from '../core/codec.js';
 import type { Redactor } from '../core/redactor.js';
+import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ResolvedJobOptions } from '../options/options.js';
 import type { JobNameChecker } from './job-name-checker.js';
 import type { ResultWaiter } from './result-waiter.js';
@@ -25,8 +26,10 @@ export interface QueueScope {
   readonly settings: ResolvedJobOptions;
   /** How many failed runs jobs of this name are allowed; undefined where this process has no handler of them. */
   attemptLimitsOf(jobName: string): AttemptLimits | undefined;
+  /** Checks payloads of jobs of this name before they are handled here; undefined where nothing does. */
+  schemaOf(jobName: string): StandardSchemaV1 | undefined;
   /** Told of each job before it is stored, but for those of definitions. */
   readonly names: JobNameChecker;
-  /** A job without options of its own is the plain one: neither priority, expiry nor durability is configured. */
+  /** A job without options of its own is the plain one: neither priority, cost, expiry nor durability is configured. */
   readonly plain: boolean;
 }

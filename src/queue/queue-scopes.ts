@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { UnknownQueueError } from '../core/errors/enqueue-errors.js';
 import { InvalidValueError } from '../core/errors/option-errors.js';
+import { isKeyName } from '../core/names.js';
 import { layerJobOptions } from '../options/job-options-reader.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { isJobDefinition, type JobDefinition } from './job-definition.js';
@@ -15,6 +16,8 @@ export type Target = string | JobDefinition;
 /** The scopes of the app's queues, each made at the first use of its queue. */
 export class QueueScopes {
   private readonly scopes = new Map<string, QueueScope>();
+  /** Of queues that other apps know, and this one does not. */
+  private readonly foreign = new Map<string, QueueScope>();
   private readonly backoffNames: readonly string[];
 
   constructor(
@@ -33,18 +36,46 @@ export class QueueScopes {
     if (known !== undefined) return known;
     // A definition that somebody uses makes its queue known.
     if (typeof target === 'string' && !this.queues.has(queue)) {
-      const names = new Set([...this.queues.names(), ...this.scopes.keys()]);
-      throw new UnknownQueueError(queue, names, this.queues.areComplete);
+      throw new UnknownQueueError(queue, this.names(), this.queues.areComplete);
     }
     const scope = this.make(queue);
     this.scopes.set(queue, scope);
     return scope;
   }
 
+  /**
+   * As {@link of}, of queues, too, that only other apps of the prefix know: for verbs that look after jobs. Nobody enqueues into
+   * such a queue here, because a name that is misspelt would be one.
+   */
+  async find(target: Target): Promise<QueueScope> {
+    if (typeof target !== 'string' || !isKeyName(target)) return this.of(target);
+    if (this.scopes.has(target) || this.queues.has(target)) return this.of(target);
+    return this.foreign.get(target) ?? this.findForeign(target);
+  }
+
+  /** As {@link find}, without asking the store: a queue of another app must have been found before. */
+  found(target: Target): QueueScope {
+    const found = typeof target === 'string' && !this.queues.has(target) ? this.foreign.get(target) : undefined;
+    return found ?? this.of(target);
+  }
+
+  /** Names of the queues that this app knows. */
+  names(): string[] {
+    return [...new Set([...this.queues.names(), ...this.scopes.keys()])];
+  }
+
+  private async findForeign(queue: string): Promise<QueueScope> {
+    const registered = await this.store.presence.queues();
+    if (!registered.includes(queue)) return this.of(queue);
+    const scope = this.foreign.get(queue) ?? this.make(queue);
+    this.foreign.set(queue, scope);
+    return scope;
+  }
+
   /** Fails what still awaits a result. */
   endWaits(): void {
     // Not awaited: with Redis frozen an unsubscribe is never answered, and the store closes right after this.
-    for (const { waiter } of this.scopes.values()) void waiter.close().catch(() => {});
+    for (const { waiter } of [...this.scopes.values(), ...this.foreign.values()]) void waiter.close().catch(() => {});
   }
 
   private make(queue: string): QueueScope {
@@ -63,6 +94,7 @@ export class QueueScopes {
       backoffNames,
       names,
       settings,
+      schemaOf: (jobName) => queues.schemaOf(queue, jobName),
       attemptLimitsOf: (jobName) => {
         // Without the handler this process cannot know: the one that has it may configure the queue otherwise.
         const handled = queues.handledOptionsOf(queue, jobName);
@@ -71,6 +103,7 @@ export class QueueScopes {
       plain:
         names.takesUnnamed &&
         settings.priority === 0 &&
+        settings.cost === 1 &&
         settings.expiresInMs === undefined &&
         settings.durability === 'primary',
     };

@@ -1,16 +1,13 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { filter, type Observable } from 'rxjs';
-import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
+import type { CancelAnswer } from '../core/ports/curation.js';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { encodeEnvelope } from '../core/envelope.js';
 import { JobNotFoundError } from '../core/errors/job-errors.js';
-import { InvalidValueError } from '../core/errors/option-errors.js';
-import { DEFAULT_JOB_NAME, type JobState } from '../core/job.js';
-import { requireObject } from '../core/option-checks.js';
+import { DEFAULT_JOB_NAME } from '../core/job.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
-import type { StoreReport } from '../core/store-report.js';
 import type { Uninferred } from '../core/uninferred.js';
 import type { ResolvedOptions } from '../options/options.js';
 import {
@@ -21,7 +18,7 @@ import {
   type BulkChunk,
   type EnqueueManyOptions,
 } from './bulk-enqueuer.js';
-import { retryAllDead, retryDeadJob } from './dead-letter-retrier.js';
+import { retryDeadJob } from './dead-letter-retrier.js';
 import {
   readEnqueueOptions,
   type BulkJob,
@@ -32,41 +29,32 @@ import { openEventStream } from './event-stream.js';
 import { cancelJob, isStorableId, promoteJob, removeJob } from './job-curator.js';
 import type { JobDefinition } from './job-definition.js';
 import type { JobEvent } from './job-event.js';
-import { readJobFilter, type JobFilter } from './job-filter.js';
 import { JobHandle } from './job-handle.js';
-import { listJobs, requireState, type JobsPage, type JobsQuery } from './job-lister.js';
+import { listJobs, type JobsPage, type JobsQuery } from './job-lister.js';
 import { handlesOf, prepareJob, storeJob, storeJobs, withHandles } from './job-producer.js';
 import type { KnownQueues } from './known-queues.js';
-import { purgeAll, purgeFitting } from './purger.js';
+import { QueueOperations } from './queue-operations.js';
+import type { RetryOptions } from './payload-editor.js';
 import type { QueueScope, QueueStore } from './queue-scope.js';
-import { QueueScopes, type Target } from './queue-scopes.js';
+import type { Target } from './queue-scopes.js';
 
 /** What a handler returns where nobody said it: name the type at `enqueue`, at `result`, or by a definition. */
 export type UntypedResult = Record<string, unknown>;
 
-export interface PurgeQuery extends JobFilter {
-  state: Exclude<JobState, 'active'>;
-}
-
 /**
  * Enqueues jobs and looks after queues. Wherever a queue is named, a definition made by `defineJob` may stand instead.
- * Every verb rejects with `UnknownQueueError` for a queue that this application does not know, and with
- * `BrokerUnavailableError` while the store is away: then nothing was done. What may have been done, because the reply never
+ * Verbs that look after jobs take queues of other applications of the prefix, too (`list()` names them); those that enqueue reject
+ * with `UnknownQueueError` for a queue that this application does not know. Every verb rejects with `BrokerUnavailableError` while the store is away: then nothing was done. What may have been done, because the reply never
  * came, is an `EnqueueOutcomeUnknownError` or `CallOutcomeUnknownError`.
  */
 @Injectable()
-export class QueueService {
-  private readonly scopes: QueueScopes;
+export class QueueService extends QueueOperations {
   private readonly streams = new Map<string, Observable<JobEvent>>();
   private readonly backoffNames: readonly string[];
 
-  constructor(
-    private readonly store: QueueStore,
-    options: ResolvedOptions,
-    queues: KnownQueues,
-  ) {
+  constructor(store: QueueStore, options: ResolvedOptions, queues: KnownQueues) {
+    super(store, options, queues);
     this.backoffNames = Object.keys(options.backoffs);
-    this.scopes = new QueueScopes(store, options, queues, new Logger('TaskQueueModule'));
   }
 
   /**
@@ -79,12 +67,12 @@ export class QueueService {
   enqueue<P, R, I>(
     definition: JobDefinition<P, R, I>,
     payload: Uninferred<I>,
-    options?: DefinedEnqueueOptions,
+    options?: DefinedEnqueueOptions<Uninferred<P>>,
   ): Promise<JobHandle<P, R>>;
   enqueue<P = unknown, R = UntypedResult>(
     queue: string,
     payload: P,
-    options?: EnqueueOptions,
+    options?: EnqueueOptions<Uninferred<P>>,
   ): Promise<JobHandle<P, R>>;
   async enqueue(target: Target, payload: unknown, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle> {
     if (surplus !== undefined) refuseSurplus([surplus], 'QueueService.enqueue', NAME_IS_AN_OPTION);
@@ -114,22 +102,22 @@ export class QueueService {
    */
   enqueueMany<P, R, I>(
     definition: JobDefinition<P, R, I>,
-    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions>[],
+    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions<Uninferred<P>>>[],
     options?: { chunk?: false },
   ): Promise<JobHandle<P, R>[]>;
   enqueueMany<P, R, I>(
     definition: JobDefinition<P, R, I>,
-    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions>[],
+    jobs: readonly BulkJob<Uninferred<I>, DefinedEnqueueOptions<Uninferred<P>>>[],
     options: { chunk: true },
   ): Promise<BulkChunk<P, R>[]>;
   enqueueMany<P = unknown, R = UntypedResult>(
     queue: string,
-    jobs: readonly BulkJob<P>[],
+    jobs: readonly BulkJob<P, EnqueueOptions<Uninferred<P>>>[],
     options?: { chunk?: false },
   ): Promise<JobHandle<P, R>[]>;
   enqueueMany<P = unknown, R = UntypedResult>(
     queue: string,
-    jobs: readonly BulkJob<P>[],
+    jobs: readonly BulkJob<P, EnqueueOptions<Uninferred<P>>>[],
     options: { chunk: true },
   ): Promise<BulkChunk<P, R>[]>;
   async enqueueMany(
@@ -150,7 +138,7 @@ export class QueueService {
   getJob<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R> | undefined>;
   getJob<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R> | undefined>;
   async getJob(target: Target, id: string): Promise<JobHandle | undefined> {
-    const scope = this.scopeOf(target);
+    const scope = await this.operatedScopeOf(target);
     if (!isStorableId(id)) return undefined;
     const [stored] = await scope.store.curation.read(scope.queue, [id]);
     return stored && JobHandle.ofStored(scope, stored);
@@ -164,29 +152,7 @@ export class QueueService {
   jobs<P, R, I>(definition: JobDefinition<P, R, I>, query: JobsQuery): Promise<JobsPage<P, R>>;
   jobs<P = unknown, R = UntypedResult>(queue: string, query: JobsQuery): Promise<JobsPage<P, R>>;
   async jobs(target: Target, query: JobsQuery): Promise<JobsPage> {
-    return listJobs(this.scopeOf(target), query);
-  }
-
-  /** How many jobs the queue holds in each state, and whether it is paused. */
-  async counts(target: Target): Promise<QueueCounts> {
-    const { store, queue } = this.scopeOf(target);
-    return store.curation.counts(queue);
-  }
-
-  /** No process takes another job of this queue until it is resumed; running ones finish. Enqueues go on. */
-  async pause(target: Target): Promise<void> {
-    const { store, queue } = this.scopeOf(target);
-    await store.curation.setPaused(queue, true);
-  }
-
-  async resume(target: Target): Promise<void> {
-    const { store, queue } = this.scopeOf(target);
-    await store.curation.setPaused(queue, false);
-  }
-
-  async isPaused(target: Target): Promise<boolean> {
-    const { store, queue } = this.scopeOf(target);
-    return store.curation.isPaused(queue);
+    return listJobs(await this.operatedScopeOf(target), query);
   }
 
   /**
@@ -196,29 +162,23 @@ export class QueueService {
    * @throws JobNotFoundError
    */
   async cancel(target: Target, id: string): Promise<CancelAnswer> {
-    return cancelJob(this.scopeOf(target), id);
+    return cancelJob(await this.operatedScopeOf(target), id);
   }
 
   /**
    * Makes a dead job ready again, counting attempts from 1 and keeping its error history. A job with an expiry gets as
    * much time as it had the first time.
-   * @throws JobNotFoundError; JobStateError when it is not dead
+   * @param options `patch`: a JSON Patch that changes the payload first. It is checked as at an enqueue: by the schema of the definition,
+   *   or else of the handler that this process has. Its unique key stays.
+   * @throws InvalidPatchError, InvalidPayloadError, PayloadTooLargeError
+   * @throws JobNotFoundError; JobStateError when it is not dead, or another job (`holder`) holds its unique key
    */
-  retry<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R>>;
-  retry<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R>>;
-  async retry(target: Target, id: string): Promise<JobHandle> {
-    const scope = this.scopeOf(target);
-    const number = await retryDeadJob(scope, id);
+  retry<P, R, I>(definition: JobDefinition<P, R, I>, id: string, options?: RetryOptions): Promise<JobHandle<P, R>>;
+  retry<P = unknown, R = UntypedResult>(queue: string, id: string, options?: RetryOptions): Promise<JobHandle<P, R>>;
+  async retry(target: Target, id: string, options?: RetryOptions): Promise<JobHandle> {
+    const scope = await this.operatedScopeOf(target);
+    const number = await retryDeadJob(scope, id, options, definitionOf(target));
     return handleOf(scope, number);
-  }
-
-  /**
-   * Retries the dead jobs of the queue that can be read, page by page: all, or those that fit the filter.
-   * @returns how many
-   */
-  async retryAll(target: Target, filter: JobFilter = {}): Promise<number> {
-    const scope = this.scopeOf(target);
-    return retryAllDead(scope, await readJobFilter(scope, filter, 'retryAll', 'dead'));
   }
 
   /**
@@ -229,7 +189,7 @@ export class QueueService {
   promote<P, R, I>(definition: JobDefinition<P, R, I>, id: string): Promise<JobHandle<P, R>>;
   promote<P = unknown, R = UntypedResult>(queue: string, id: string): Promise<JobHandle<P, R>>;
   async promote(target: Target, id: string): Promise<JobHandle> {
-    const scope = this.scopeOf(target);
+    const scope = await this.operatedScopeOf(target);
     await promoteJob(scope, id);
     return handleOf(scope, id);
   }
@@ -239,21 +199,7 @@ export class QueueService {
    * @throws JobNotFoundError; JobStateError when it is active: cancel it
    */
   async remove(target: Target, id: string): Promise<void> {
-    return removeJob(this.scopeOf(target), id);
-  }
-
-  /**
-   * Deletes the jobs that are in this state now: all, or those that fit the filter beside it. It works in steps that let other
-   * work in between. Jobs that run are never deleted.
-   * @returns how many were deleted
-   */
-  async purge(target: Target, query: PurgeQuery): Promise<number> {
-    const scope = this.scopeOf(target);
-    requireObject(query, 'query of purge', 'pass an object such as { state: "completed" }');
-    const fits = await readJobFilter(scope, query, 'purge', query.state, ['state']);
-    const state = requireState(query.state);
-    if (state === 'active') throw new InvalidValueError('state', state, 'jobs that run cannot be deleted; cancel them');
-    return fits === undefined ? purgeAll(scope, state) : purgeFitting(scope, state, fits);
+    return removeJob(await this.operatedScopeOf(target), id);
   }
 
   /**
@@ -263,7 +209,7 @@ export class QueueService {
    * subscription.
    */
   events(target: Target): Observable<JobEvent> {
-    const scope = this.scopeOf(target);
+    const scope = this.foundScopeOf(target);
     let stream = this.streams.get(scope.queue);
     if (stream === undefined) {
       stream = openEventStream(scope);
@@ -272,48 +218,13 @@ export class QueueService {
     if (typeof target === 'string') return stream;
     return stream.pipe(filter((event) => !('name' in event) || event.name === target.name));
   }
-
-  /**
-   * What the store behind this app guarantees now: persistence, eviction, replicas, known dangers, and what it would not
-   * say. It asks the server once; nothing is changed.
-   */
-  doctor(): Promise<StoreReport> {
-    return this.store.connection.examine();
-  }
-
-  /**
-   * Fails what still awaits a result; no hook, because Nest calls the hooks of a service for each module that hands it on.
-   * @internal
-   */
-  endWaits(): void {
-    this.scopes.endWaits();
-  }
-
-  /** @internal @throws UnknownQueueError */
-  scopeOf(target: Target): QueueScope {
-    return this.scopes.of(target);
-  }
 }
 
 showMembers(QueueService);
 
 limitArguments(
   QueueService,
-  {
-    ...{
-      enqueueMany: 3,
-      getJob: 2,
-      jobs: 2,
-      counts: 1,
-      pause: 1,
-      resume: 1,
-      isPaused: 1,
-      cancel: 2,
-      retry: 2,
-      retryAll: 2,
-    },
-    ...{ promote: 2, remove: 2, purge: 2, events: 1, doctor: 0 },
-  },
+  { enqueueMany: 3, getJob: 2, jobs: 2, cancel: 2, retry: 3, promote: 2, remove: 2, events: 1 },
   ['events'],
 );
 

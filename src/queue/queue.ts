@@ -2,13 +2,20 @@ import type { Observable } from 'rxjs';
 import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
+import type { HistoryQuery, QueueHistory } from '../inspector/history-reader.js';
+import type { FacetOptions, Facets } from '../inspector/facet-counter.js';
+import type { FindOptions } from '../inspector/finder.js';
+import type { JobExplanation } from '../inspector/job-explainer.js';
+import type { LimitOptions } from '../options/limit-options.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
 import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
 import type { JobEvent } from './job-event.js';
 import type { JobFilter } from './job-filter.js';
 import type { JobHandle } from './job-handle.js';
 import type { JobsPage, JobsQuery } from './job-lister.js';
-import type { PurgeQuery, QueueService, UntypedResult } from './queue.service.js';
+import type { RetryOptions } from './payload-editor.js';
+import type { PurgeQuery } from './queue-operations.js';
+import type { QueueService, UntypedResult } from './queue.service.js';
 
 /**
  * One queue, as `@InjectQueue(name)` gives it: the verbs of `QueueService` without the queue argument.
@@ -21,8 +28,8 @@ export class Queue<P = unknown, R = UntypedResult> {
     private readonly queues: QueueService,
   ) {}
 
-  enqueue(payload: P, options?: EnqueueOptions): Promise<JobHandle<P, R>>;
-  async enqueue(payload: P, options?: EnqueueOptions, surplus?: unknown): Promise<JobHandle<P, R>> {
+  enqueue(payload: P, options?: EnqueueOptions<P>): Promise<JobHandle<P, R>>;
+  async enqueue(payload: P, options?: EnqueueOptions<P>, surplus?: unknown): Promise<JobHandle<P, R>> {
     if (surplus !== undefined) refuseSurplus([surplus], 'Queue.enqueue', NAME_IS_AN_OPTION);
     return this.queues.enqueue<P, R>(this.name, payload, options);
   }
@@ -44,6 +51,14 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.jobs<P, R>(this.name, query);
   }
 
+  history(query?: HistoryQuery): Promise<QueueHistory> {
+    return this.queues.history(this.name, query);
+  }
+
+  explain(id: string): Promise<JobExplanation> {
+    return this.queues.explain(this.name, id);
+  }
+
   counts(): Promise<QueueCounts> {
     return this.queues.counts(this.name);
   }
@@ -60,12 +75,24 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.isPaused(this.name);
   }
 
+  setLimits(limits: LimitOptions): Promise<void> {
+    return this.queues.setLimits(this.name, limits);
+  }
+
+  resetLimits(): Promise<void> {
+    return this.queues.resetLimits(this.name);
+  }
+
+  limits(): Promise<LimitOptions | undefined> {
+    return this.queues.limits(this.name);
+  }
+
   cancel(id: string): Promise<CancelAnswer> {
     return this.queues.cancel(this.name, id);
   }
 
-  retry(id: string): Promise<JobHandle<P, R>> {
-    return this.queues.retry<P, R>(this.name, id);
+  retry(id: string, options?: RetryOptions): Promise<JobHandle<P, R>> {
+    return this.queues.retry<P, R>(this.name, id, options);
   }
 
   retryAll(filter?: JobFilter): Promise<number> {
@@ -78,6 +105,14 @@ export class Queue<P = unknown, R = UntypedResult> {
 
   remove(id: string): Promise<void> {
     return this.queues.remove(this.name, id);
+  }
+
+  find(where: string, options?: FindOptions): AsyncIterableIterator<JobHandle<P, R>> {
+    return this.queues.find<P, R>(this.name, where, options);
+  }
+
+  facets(where: string, path: string, options?: FacetOptions): Promise<Facets> {
+    return this.queues.facets(this.name, where, path, options);
   }
 
   purge(query: PurgeQuery): Promise<number> {
@@ -103,10 +138,22 @@ limitArguments(
       resume: 0,
       isPaused: 0,
       cancel: 1,
-      retry: 1,
+      retry: 2,
       retryAll: 1,
     },
-    ...{ promote: 1, remove: 1, purge: 1, events: 0 },
+    ...{
+      promote: 1,
+      remove: 1,
+      purge: 1,
+      events: 0,
+      history: 1,
+      explain: 1,
+      setLimits: 1,
+      resetLimits: 0,
+      limits: 0,
+      find: 2,
+      facets: 3,
+    },
   },
-  ['events'],
+  ['events', 'find'],
 );

@@ -27,7 +27,17 @@ import { Subscriptions } from './wire/subscriptions.js';
 const REPLICA_RETRY_MS = 1000;
 
 /** Scripts that have calls which only read. */
-const READERS = ['counts', 'list', 'read', 'read-ends', 'read-schedules'] as const satisfies readonly ScriptName[];
+const READERS = [
+  'counts',
+  'explain',
+  'list',
+  'read',
+  'read-bulks',
+  'read-ends',
+  'read-processes',
+  'read-schedules',
+  'scan',
+] as const satisfies readonly ScriptName[];
 export type Reader = (typeof READERS)[number];
 
 /** One process at one Redis: its connections, the scripts that it speaks, and the server's clock. */
@@ -111,7 +121,7 @@ export class ServerConnection implements Connection {
     await this.bootedThread?.stop();
   }
 
-  hasTold(error: unknown): boolean {
+  hasReported(error: unknown): boolean {
     return this.outages?.covers(error) === true;
   }
 
@@ -132,6 +142,11 @@ export class ServerConnection implements Connection {
   /** Where the keys are. */
   get database(): number {
     return this.connector.database;
+  }
+
+  /** It may lead to a replica. */
+  get knowsReplicas(): boolean {
+    return this.connector.mode !== 'standalone';
   }
 
   /** What the server was found to be when it was opened. */
@@ -177,13 +192,6 @@ export class ServerConnection implements Connection {
       this.subscriptions.watch(() => void watch?.look());
     }
     return this.subscriptions;
-  }
-
-  async run<T>(script: Script, keys: readonly string[], args: (string | number)[]): Promise<T> {
-    const reply = await this.opened().run(script, keys, args);
-    // Most scripts answer with the time first.
-    if (Array.isArray(reply) && typeof reply[0] === 'string' && reply[0].length === 13) this.clock.learn(reply[0]);
-    return reply as T;
   }
 
   /** @returns what INFO says of a server that can be worked with */

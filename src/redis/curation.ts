@@ -3,8 +3,9 @@ import { InvalidValueError } from '../core/errors/option-errors.js';
 import { JOB_STATES, type JobState } from '../core/job.js';
 import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
 import type { Duties } from '../core/ports/duties.js';
-import { PROMOTE_STEP } from './duties.js';
+import { RULES } from '../core/rules.js';
 import { readJobs } from './job-reader.js';
+import { APART_LENGTH, headOf } from './long-payloads.js';
 import type { RedisQueues } from './redis-queue.js';
 
 /** Items that one script of a sweep looks at: some 1 ms of Redis. */
@@ -91,7 +92,17 @@ export class RedisCuration implements Curation {
 
   async retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<Revival> {
     const target = this.queues.of(queue);
-    const args = [id, settledAt, envelope, decodeEnvelope(envelope).header.p ?? 0];
+    const { header, payload } = decodeEnvelope(envelope);
+    const [apart] = envelope.length > APART_LENGTH / 2 ? await target.payloadsOf([id]) : [];
+    const stays = apart === payload;
+    const isLong = envelope.length > APART_LENGTH && payload !== '';
+    const args = [
+      id,
+      settledAt,
+      stays || isLong ? headOf(envelope) : envelope,
+      header.p ?? 0,
+      stays || !isLong ? '' : payload,
+    ];
     return target.act<Revival>(['job', id], 'retry-dead', args);
   }
 
@@ -99,7 +110,7 @@ export class RedisCuration implements Curation {
     const target = this.queues.of(queue);
     const answer = await target.act<Promotion>(['job', id], 'promote-job', [id]);
     // It is due, and any worker or duty makes it ready: mostly this call, which also wakes a worker.
-    if (answer === 'promoted') await this.duties.promote(queue, PROMOTE_STEP);
+    if (answer === 'promoted') await this.duties.promote(queue, RULES.mostPromoted);
     return answer;
   }
 

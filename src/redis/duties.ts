@@ -1,12 +1,10 @@
 import type { RetentionRule, SettledState } from '../core/job.js';
 import type { Duties, EndPage, JobEnd, ReclaimReply } from '../core/ports/duties.js';
+import { RULES } from '../core/rules.js';
 import type { RedisQueues } from './redis-queue.js';
 
 /** Items that one script of a sweep looks at: some 1 ms of Redis. */
 const STEP = 200;
-export const PROMOTE_STEP = 500;
-/** Call records and lanes are remembered this long: a lost reply is asked for again within it. */
-const CALL_MEMORY_S = 600;
 
 export class RedisDuties implements Duties {
   constructor(
@@ -17,15 +15,16 @@ export class RedisDuties implements Duties {
   async promote(queue: string, limit: number): Promise<{ promoted: number; nextDueAt: number | undefined }> {
     const target = this.queues.of(queue);
     type Reply = [string, number, string];
-    const [, promoted, next] = await target.write<Reply>('promote', [Math.min(limit, PROMOTE_STEP)]);
+    const [, promoted, next] = await target.write<Reply>('promote', [Math.min(limit, RULES.mostPromoted)]);
     return { promoted, nextDueAt: instantOf(next) };
   }
 
   async reclaim(queue: string, leaseMs: number): Promise<ReclaimReply> {
     const target = this.queues.of(queue);
-    type Reply = [string, string[], string[], number, number, string, number, string, number, string, number];
+    type Reply = [string, string[], string[], number, number, string, number, string, number, string, number, number];
     const reply = await target.write<Reply>('reclaim', [leaseMs, this.maxCrashes, STEP]);
-    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook, isTorn] = reply;
+    const [now, reclaimed, poisoned, more, inflight, nextExpiry, ready, nextDue, parked, nextLook, isTorn, bulks] =
+      reply;
     // Of another process, which has ended or may not do it.
     if (isTorn === 1) await target.mender.mend().catch(() => {});
     return {
@@ -39,6 +38,7 @@ export class RedisDuties implements Duties {
       nextDueAt: instantOf(nextDue),
       parked,
       nextLookAt: instantOf(nextLook),
+      hasBulks: bulks === 1,
     };
   }
 
@@ -49,7 +49,11 @@ export class RedisDuties implements Duties {
     const target = this.queues.of(queue);
     const limits = (['completed', 'cancelled', 'dead'] as const).flatMap((state) => limitArgs(retention[state]));
     type Reply = [string, number, number, number];
-    const [, trimmed, trimmedDead, more] = await target.write<Reply>('trim', [STEP, CALL_MEMORY_S, ...limits]);
+    const [, trimmed, trimmedDead, more] = await target.write<Reply>('trim', [
+      STEP,
+      RULES.callMemoryMs / 1000,
+      ...limits,
+    ]);
     return { trimmed, trimmedDead, more: more === 1 };
   }
 

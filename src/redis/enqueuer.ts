@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
+import type { Conflict, EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
-import { BrokerRefusedError, BrokerUnavailableError } from '../core/errors/store-errors.js';
+import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../core/errors/store-errors.js';
 import type { JobState } from '../core/job.js';
+import { RULES } from '../core/rules.js';
 import { nextTick } from '../process/real-timers.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
+import { isPlain, plainRows, rows } from './enqueue-rows.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
+import { LongPayloads } from './long-payloads.js';
 import type { Link } from './wire/link.js';
 import type { ScriptCall, ScriptLibrary } from './wire/script-library.js';
 import { ReplyLostError } from './wire/store-errors.js';
-import { encodeTraits } from './traits.js';
 
 /** Jobs of one script: 100 have the whole gain, 1000 hold Redis up for a millisecond. */
 const BATCH = 250;
@@ -18,13 +20,15 @@ const BATCH = 250;
 const BATCH_LENGTH = 256 * 1024;
 /** Scripts of one queue under way at once: Redis works on one while Node writes the next. */
 const LANES = 4;
+/** Long payloads that were stored are missing again so often only where somebody deletes them. */
+const STORE_TRIES = 3;
 
 /**
- * The store remembers a call for ten minutes from when it was executed, which may have been as soon as it was sent: one that is
+ * The store remembers a call for so long from when it was executed, which may have been as soon as it was sent: one that is
  * repeated and executed later than that could be a second execution. The last question goes out a while before.
  */
-const ASKABLE_MS = 9 * 60_000;
-const ANSWERABLE_MS = 9.5 * 60_000;
+const ASKABLE_MS = RULES.callMemoryMs - 60_000;
+const ANSWERABLE_MS = RULES.callMemoryMs - 30_000;
 
 /** Of what was asked for in one tick. It begins with the end of the tick, which may be one that blocks the loop. */
 interface Term {
@@ -71,7 +75,7 @@ export class Enqueuer {
     private readonly keys: QueueKeys,
     private readonly scripts: ScriptLibrary,
     private readonly numbers: JobNumbers,
-    private readonly onClock: (nowText: string) => void,
+    private readonly clock: { now(): number; learn(nowText: string): void },
     /** Takes back what a script stored that stopped before its jobs had a place: their callers hear that they are refused. */
     private readonly withdraw: (error: unknown, caller: string, ids: readonly string[]) => Promise<void>,
   ) {}
@@ -93,7 +97,7 @@ export class Enqueuer {
     return {
       script: this.scripts.enqueue,
       keys: this.keys.all,
-      args: [this.idle.caller, String(++this.idle.call), 'full'],
+      args: [this.idle.caller, String(++this.idle.call)],
     };
   }
 
@@ -189,54 +193,77 @@ export class Enqueuer {
   /** @returns the lane to use next: a fresh one when the outcome of this call stays open */
   private async sendBatch(lane: Lane, batch: Group[], ids: string[]): Promise<Lane> {
     const jobs = batch.length === 1 ? batch[0].jobs : batch.flatMap((group) => group.jobs);
-    const plain = jobs.every(isPlain);
-    const args = [
-      lane.caller,
-      String(++lane.call),
-      plain ? 'plain' : 'full',
-      ...(plain ? plainArgs(jobs, ids) : fullArgs(jobs, ids)),
-    ];
-    const execute = async (deadline?: number) =>
-      receiptsOf(await this.run(plain, args, deadline), jobs, ids, this.onClock);
+    const call = [lane.caller, String(++lane.call)];
+    const long = LongPayloads.of(this.link, this.keys, jobs, ids);
+    const execute = async (deadline?: number) => {
+      const reply = await (long ? this.runLong(call, long, ids, deadline) : this.run(call, jobs, ids, deadline));
+      return receiptsOf(reply, jobs, ids, (nowText) => this.clock.learn(nowText));
+    };
     const sentAt = performance.now();
     // Groups, and their jobs, whose callers know that the outcome is open.
-    let told = 0;
+    let rejected = 0;
     let first = 0;
     for (;;) {
-      const deadline = Math.min(this.deadlineOf(batch[told]), told === 0 ? Infinity : sentAt + ANSWERABLE_MS);
+      const deadline = Math.min(this.deadlineOf(batch[rejected]), rejected === 0 ? Infinity : sentAt + ANSWERABLE_MS);
       try {
         const receipts = await execute(deadline);
-        for (const group of batch.slice(told))
+        for (const group of batch.slice(rejected))
           group.resolve(batch.length === 1 ? receipts : receipts.slice(first, (first += group.jobs.length)));
-        return told === 0 ? lane : newLane();
+        return rejected === 0 ? lane : newLane();
       } catch (error) {
-        if (told === 0 && !(error instanceof ReplyLostError)) {
-          if (refusesRequest(error)) return this.divide(error, lane, batch, ids);
+        if (rejected === 0 && !(error instanceof ReplyLostError)) {
+          if (error instanceof BrokerUnavailableError || error instanceof StoreFullError) long?.drop();
+          // The next call of a lane takes the place of its note.
+          const usable = long ? newLane() : lane;
+          if (refusesRequest(error)) return this.divide(error, usable, batch, ids);
           await this.withdraw(error, lane.caller, ids);
           this.refuse(batch, deadline, error);
-          return lane;
+          return usable;
         }
         // Those that have time left: the same call again, for as long as they have.
         const isLast = performance.now() > sentAt + ASKABLE_MS;
-        const over = isLast ? batch.length : told + this.countTried(batch.slice(told), deadline);
-        for (; told < over; told++) {
+        const over = isLast ? batch.length : rejected + this.countTried(batch.slice(rejected), deadline);
+        for (; rejected < over; rejected++) {
           const from = first;
-          first += batch[told].jobs.length;
-          batch[told].reject(this.outcomeUnknown(execute, ids, from, first, sentAt, error));
+          first += batch[rejected].jobs.length;
+          batch[rejected].reject(this.outcomeUnknown(execute, ids, from, first, sentAt, error));
         }
         // The old lane remembers the open call until somebody asks again.
-        if (told === batch.length) return newLane();
+        if (rejected === batch.length) return newLane();
       }
     }
   }
 
   /** By the script that plain jobs need, unless that leaves them to the whole one. */
-  private async run(isPlain: boolean, args: readonly string[], deadline: number | undefined): Promise<unknown> {
-    if (isPlain) {
+  private async run(
+    call: readonly string[],
+    jobs: readonly NewJob[],
+    ids: string[],
+    deadline?: number,
+  ): Promise<unknown> {
+    if (jobs.every(isPlain)) {
+      const args = [...call, ...plainRows(jobs, ids)];
       const reply = await this.link.run(this.scripts['enqueue-plain'], this.keys.plainEnqueue, args, deadline);
       if (reply !== 'full') return reply;
     }
-    return this.link.run(this.scripts.enqueue, this.keys.all, args, deadline);
+    return this.link.run(this.scripts.enqueue, this.keys.all, [...call, ...rows(jobs, ids)], deadline);
+  }
+
+  /** With long payloads, which are written just before the script. */
+  private async runLong(
+    call: readonly string[],
+    long: LongPayloads,
+    ids: string[],
+    deadline?: number,
+  ): Promise<unknown> {
+    const args = [...call, ...rows(long.jobs, ids), long.ids.join(',')];
+    long.send(call, this.clock.now());
+    for (let tries = 0; tries <= STORE_TRIES; tries++) {
+      const reply = await this.link.run(this.scripts.enqueue, this.keys.all, args, deadline);
+      if (reply !== 'missing') return reply;
+      await long.store(call, this.clock.now(), deadline);
+    }
+    throw new BrokerUnavailableError(`Something deletes from ${this.keys.payloads}; nothing was stored`);
   }
 
   /** Refused as a whole: in halves, until the one is alone that the server does not take. Nothing of it has begun. */
@@ -252,7 +279,7 @@ export class Enqueuer {
     return this.sendBatch(next, batch.slice(half), ids.slice(count));
   }
 
-  /** The store remembers the call: asking again tells what became of it, as often as it takes. */
+  /** The store remembers the call: asking again answers what became of it, as often as it takes. */
   private outcomeUnknown(
     execute: (deadline: number) => Promise<EnqueueReceipt[]>,
     ids: string[],
@@ -285,28 +312,6 @@ function newLane(): Lane {
   return { caller: randomBytes(9).toString('base64url'), call: 0 };
 }
 
-function isPlain(job: NewJob): boolean {
-  return job.userId === undefined && job.delayMs === undefined && job.runAt === undefined && !job.priority;
-}
-
-function plainArgs(jobs: readonly NewJob[], ids: string[]): string[] {
-  const args = new Array<string>(jobs.length * 2);
-  for (let index = 0; index < jobs.length; index++) {
-    args[index * 2] = ids[index];
-    args[index * 2 + 1] = jobs[index].envelope;
-  }
-  return args;
-}
-
-function fullArgs(jobs: readonly NewJob[], ids: string[]): string[] {
-  return jobs.flatMap((job, index) => [ids[index], job.envelope, dueOf(job), encodeTraits(job)]);
-}
-
-function dueOf(job: NewJob): string {
-  if (job.delayMs !== undefined) return job.delayMs > 0 ? `+${job.delayMs}` : '';
-  return job.runAt === undefined ? '' : String(job.runAt);
-}
-
 function receiptsOf(
   reply: unknown,
   jobs: readonly NewJob[],
@@ -321,8 +326,9 @@ function receiptsOf(
     if (outcome === undefined || outcome === '') {
       return { id: ids[index], created: true, state: isLater(job, now) ? 'scheduled' : 'ready' };
     }
-    const space = outcome.indexOf(' ');
-    return { id: outcome.slice(space + 1), created: false, state: outcome.slice(0, space) as JobState };
+    if (outcome.startsWith('later ')) return { id: ids[index], created: true, state: 'scheduled' };
+    const [state, id, conflict] = outcome.split(' ') as [JobState, string, Conflict | undefined];
+    return { id, created: false, state, conflict };
   });
 }
 

@@ -81,6 +81,11 @@ export class JobNumbers {
   }
 }
 
+/** The highest number of a block, which was handed out as a whole. */
+export function lastOfBlock(block: number): string {
+  return block.toString(36) + SUFFIXES[BLOCK_SIZE - 1];
+}
+
 export function wrongFormat(meta: string, found: string): IncompatibleStoreError {
   return new IncompatibleStoreError(
     `${meta} was written in format ${found}; this version reads and writes format ${STORE_FORMAT}. ${remedyOf(found)}`,

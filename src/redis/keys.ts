@@ -1,30 +1,63 @@
 /** Scripts know them by their place: a new key is the last. */
 export const KEY_NAMES = [
+  /** HASH: format, last block of numbers, fence, paused, counters, cursors, when Redis was last seen, `features`, `torn`, `bulks` that run, limits, call records. */
   'meta',
+  /** HASH: number → envelope; of an ended job, behind a line that says how it ended (docs/envelope.md). */
   'jobs',
+  /** LIST: numbers of ready jobs of priority 0. */
   'ready',
+  /** ZSET: numbers of ready jobs of priority 1 to 9. */
   'priority',
+  /** LIST: ready jobs that run alone. */
   'suspects',
+  /** ZSET: number → due time. */
   'scheduled',
+  /** HASH: number → `worker:fence`. */
   'inflight',
+  /** ZSET: `name number`, of jobs whose name no live worker knows. */
   'parked',
+  /** LIST: elements `ms bytes count` with the numbers of jobs that were settled together. */
   'completed',
+  /** ZSET: number → time of the end. */
   'cancelled',
+  /** ZSET: number → time of the end. */
   'dead',
+  /** HASH: a user's id → number. */
   'ids',
+  /** HASH: number → lines of a letter and a value: `p` priority, `u` user id, `q` unique key, `c` cost, `n` name of a parked job. */
   'traits',
+  /** HASH: number → crashes. */
   'crashes',
+  /** HASH: running jobs that somebody wants cancelled. */
   'cancelling',
+  /** HASH: progress and log lines of jobs. */
   'notes',
+  /** HASH: number → until when somebody awaits its end. */
   'waiters',
+  /** SET: workers with room, which want to be woken. */
   'idle',
+  /** ZSET: worker → end of its lease. */
   'workers',
+  /** HASH: state and counts of each schedule. */
   'schedules',
+  /** HASH: the rule of each schedule. */
   'specs',
+  /** ZSET: schedule → when to look at its next tick. */
   'ticks',
+  /** HASH: the last ten runs of each schedule. */
   'runs',
+  /** ZSET: schedule → when code declared it last. */
   'announced',
+  /** HASH: app → when it was there last, and since when without a gap. */
   'apps',
+  /** HASH: job name and unique key → number of the live job that holds it. */
+  'uniques',
+  /** HASH: payloads that lie apart from their records, by the number of their job. */
+  'payloads',
+  /** HASH: series of what ended, by step, slot and job name; `names`, `deploys`. It expires when nothing has ended for a month. */
+  'stats',
+  /** HASH: bulk operations, what they are for and how far they came (scripts/lib/bulk.lua); `ended`. */
+  'bulks',
 ] as const;
 
 /**
@@ -60,6 +93,10 @@ export class QueueKeys {
   readonly runs: string;
   readonly announced: string;
   readonly apps: string;
+  readonly uniques: string;
+  readonly payloads: string;
+  readonly stats: string;
+  readonly bulks: string;
 
   /** In the order of `scripts/lib/keys.lua`, as scripts get them. */
   readonly all: readonly string[];
@@ -99,6 +136,10 @@ export class QueueKeys {
     this.runs = base + 'runs';
     this.announced = base + 'announced';
     this.apps = base + 'apps';
+    this.uniques = base + 'uniques';
+    this.payloads = base + 'payloads';
+    this.stats = base + 'stats';
+    this.bulks = base + 'bulks';
     this.all = KEY_NAMES.map((name) => this[name]);
     this.plainTurn = [this.meta, this.jobs, this.ready, this.inflight, this.workers, this.idle, this.completed];
     this.plainEnqueue = [this.meta, this.jobs, this.ready, this.idle, this.inflight, this.workers];
@@ -109,16 +150,42 @@ export class QueueKeys {
     return `${this.#space}${this.base}signals`;
   }
 
+  /** Ends of jobs that somebody awaits. */
   get settledChannel(): string {
     return `${this.#space}${this.base}settled`;
   }
 
+  /** A line per event, as `scripts/lib/notify.lua` writes them. */
   get eventsChannel(): string {
     return `${this.#space}${this.base}events`;
   }
 }
 
-/** A process is told on its own channel which queue has work for it. */
+/** What all queues of a prefix share, in a hash slot of its own: the slot of the queue without a name, which no queue is. */
+export class StoreKeys {
+  /** HASH: process → what it says of itself. */
+  readonly processes: string;
+  /** ZSET: process → when it was heard of last, ms. */
+  readonly present: string;
+  /** ZSET: queue → when a process last knew it, ms. */
+  readonly queues: string;
+
+  /** In the order of the scripts that read and write them. */
+  readonly registry: readonly string[];
+
+  constructor(prefix: string) {
+    const base = `{${prefix}:}:`;
+    this.processes = base + 'processes';
+    this.present = base + 'present';
+    this.queues = base + 'queues';
+    this.registry = [this.processes, this.present, this.queues];
+  }
+}
+
+/**
+ * The channel of a process. A message is the name of a queue that has work for it; or that name, a line `fence id` and the envelope
+ * of a job that is this worker's already.
+ */
 export function wakeChannel(prefix: string, worker: string, database = 0): string {
   return `${channelSpace(database)}${prefix}:wake:${worker}`;
 }

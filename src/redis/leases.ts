@@ -17,16 +17,7 @@ import type { ServerConnection } from './connection.js';
 import { wakeChannel } from './keys.js';
 import type { RedisQueue, RedisQueues } from './redis-queue.js';
 import type { RedisStoreOptions } from './store-options.js';
-import {
-  decodeReservation,
-  decodeWakeUp,
-  encodeTurn,
-  isHeard,
-  reservedOf,
-  usesFeatures,
-  type TurnReply,
-} from './turns/turn-encoder.js';
-import { WakeUps } from './turns/wake-ups.js';
+import { wakeUpReader, WakeUps } from './turns/wake-ups.js';
 import { RedisWorkerSession } from './turns/worker-session.js';
 
 /** Jobs that one script looks at: some 1 ms of Redis. */
@@ -43,34 +34,11 @@ export class RedisLeases implements WorkerStore {
   ) {}
 
   openSession(plan: SessionPlan): WorkerSession {
-    return new RedisWorkerSession(this, this.connection, this.wakeUps, plan);
+    return new RedisWorkerSession(this.queues.of(plan.queue), this, this.connection, this.wakeUps, plan);
   }
 
   async settleAndReserve(queue: string, turn: WorkerTurn): Promise<Reservation> {
-    const target = this.queues.of(queue);
-    const { mender } = target;
-    if (!target.isFormatKnown) await target.checkFormat();
-    // In a cluster a message reaches nodes whose receivers the script does not count: there it hands over nothing.
-    const handsOver = !this.connection.opened().client.isCluster;
-    const { maxCrashes } = this.options;
-    const now = this.connection.now();
-    const args = encodeTurn(turn, { now, maxCrashes, handsOver, heard: target.heard });
-    if (mender.isDue) await mender.before(turn.worker);
-    let reply: TurnReply;
-    try {
-      const plain = mayBePlain(target, turn)
-        ? await target.runPlain<TurnReply>('turn-plain', target.keys.plainTurn, args)
-        : undefined;
-      reply = plain ?? (await target.run<TurnReply>('settle-and-reserve', args));
-    } catch (error) {
-      await mender.after(error, turn);
-      throw error;
-    }
-    target.heard = isHeard(reply);
-    target.usesFeatures = usesFeatures(reply);
-    const { ids, envelopes } = reservedOf(reply);
-    const known = envelopes ?? ((await target.command('hmget', [target.keys.jobs, ...ids])) as string[]);
-    return decodeReservation(turn.worker, reply, ids, known);
+    return this.queues.of(queue).settleAndReserve(turn);
   }
 
   async beat(queue: string, worker: string, leaseMs: number): Promise<BeatReply> {
@@ -131,14 +99,7 @@ export class RedisLeases implements WorkerStore {
     const channel = wakeChannel(this.options.prefix, worker, this.connection.database);
     const subscriber = this.connection.subscriber();
     subscriber.own(channel);
-    return subscriber.add(channel, (message) => {
-      if (message === undefined) {
-        for (const known of this.queues.names) listener(known);
-        return;
-      }
-      const { queue, handed } = decodeWakeUp(worker, message);
-      listener(queue, handed);
-    });
+    return subscriber.add(channel, wakeUpReader(worker, this.queues, listener));
   }
 
   /** @returns how many went back, and when the worker's lease ended before the first of them did */
@@ -162,11 +123,6 @@ export class RedisLeases implements WorkerStore {
     } while (cursor !== '0');
     return { released, expiry, fence: Number(fence) };
   }
-}
-
-/** Nothing but completions, on a queue whose last turn met no feature. */
-function mayBePlain(queue: RedisQueue, { settlements }: WorkerTurn): boolean {
-  return !queue.usesFeatures && settlements.every(({ op }) => op === 'complete');
 }
 
 async function lostOf(queue: RedisQueue, held: readonly HeldJob[]): Promise<string[]> {

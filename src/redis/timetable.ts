@@ -108,13 +108,14 @@ export class RedisTimetable implements Timetable {
     const target = this.queues.of(queue);
     const [numberOfJob] = await takeNumbers(target, 1);
     const args = [name, specHash, numberOfJob, job.envelope, encodeTraits(job), job.scheduledFor];
-    type Answer = `${'created' | 'known'} ${string}` | 'changed' | 'not-found';
+    type Answer = `${'created' | 'known' | 'kept'} ${string}` | 'changed' | 'not-found';
     const answer = await target.act<Answer>(['schedule', name], 'run-schedule', args);
     if (answer === 'changed' || answer === 'not-found') return answer;
     const [outcome, id] = answer.split(' ');
     if (outcome === 'created') return { id, created: true, state: 'ready' };
     const [kept] = await readJobs(target, [id]);
-    return { id, created: false, state: kept?.state ?? 'completed' };
+    const receipt = { id, created: false, state: kept?.state ?? 'completed' };
+    return outcome === 'kept' ? { ...receipt, conflict: 'kept' } : receipt;
   }
 
   async read(queue: string, names: readonly string[]): Promise<(StoredSchedule | undefined)[]> {

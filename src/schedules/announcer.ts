@@ -1,9 +1,10 @@
 import type { Timetable } from '../core/ports/timetable.js';
+import { RULES } from '../core/rules.js';
 import type { DutyLogger } from '../duties/duty-logger.js';
 import type { ScheduleBook } from './schedule-book.js';
 
-/** A schedule that nobody announced for 60 s is paused: two announcements may be lost. */
-export const ANNOUNCE_EVERY_MS = 20_000;
+/** A schedule that nobody announced for three times as long is paused: two announcements may be lost. */
+export const ANNOUNCE_EVERY_MS = RULES.silenceMs / 3;
 /** Schedules of one call, the store's bound. */
 const PAGE = 100;
 

@@ -36,7 +36,7 @@ export interface ScheduleInfo {
   lastTick: number | undefined;
   /** Ticks of this rule that were given jobs. */
   fired: number;
-  /** Fires of this rule that gave none: too late, or overlapping. */
+  /** Fires of this rule that gave none: too late, overlapping, or while another job had their unique key. */
   skipped: number;
   createdAt: number;
 }

@@ -16,8 +16,10 @@ import { CRON_QUEUE } from '../core/constants.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { isJobDefinition, type JobDefinition } from '../queue/job-definition.js';
 import { JobHandle } from '../queue/job-handle.js';
+import { handlesOf } from '../queue/job-producer.js';
 import type { QueueService } from '../queue/queue.service.js';
 import type { QueueScope } from '../queue/queue-scope.js';
+import { amendSchedule, namesTicks, type ScheduleChanges } from './schedule-amender.js';
 import { scheduleInfoOf, type ScheduleInfo, type ScheduleRunInfo } from './schedule-info.js';
 import { readScheduleRequest, requireRequest, type DefinedSchedule, type RuntimeSchedule } from './schedule-request.js';
 
@@ -88,12 +90,19 @@ export class ScheduleService {
     const scope = this.scopeOf(given.queue);
     const definition = isJobDefinition(given.queue) ? given.queue : undefined;
     const declaration = readScheduleRequest(name, given, scope.queue, definition, this.strategies);
-    await this.checkPayload(declaration, definition?.schema);
-    const schedule = Schedule.declared(declaration, scope.codec, scope.payloadLimit);
-    const { answer } = await storeRule(scope.store.timetable, schedule, makingOf(scope));
-    if (answer === 'conflict') throw new ScheduleConflictError(scope.queue, name);
-    const stored = await this.read(scope, name);
-    return scheduleInfoOf(scope, stored);
+    return this.store(scope, declaration, definition?.schema);
+  }
+
+  /**
+   * Changes what is given of a schedule that was made at run time, and keeps the rest; stores a new one where there is none.
+   * @internal @throws as {@link upsert}
+   */
+  async amend(name: string, changes: ScheduleChanges, address?: ScheduleAddress): Promise<ScheduleInfo> {
+    const scope = this.placeOf(name, address);
+    const [stored] = await scope.store.timetable.read(scope.queue, [name]);
+    if (stored === undefined && !namesTicks(changes)) throw new ScheduleNotFoundError(scope.queue, name);
+    if (stored === undefined) return this.upsert(name, { ...changes, queue: scope.queue } as RuntimeSchedule);
+    return this.store(scope, amendSchedule(scope.queue, stored, changes, this.strategies, scope.codec));
   }
 
   /** Undefined where none of this name is stored. */
@@ -149,7 +158,8 @@ export class ScheduleService {
 
   /**
    * Enqueues a job of the schedule now, beside its ticks, also while it is paused. It is in the history, and a tick that
-   * waits for the job before it waits for this one, too.
+   * waits for the job before it waits for this one, too. Where another job has the unique key of its jobs, the handle is that
+   * job's, with `created: false` and `conflict: 'kept'`, and nothing is enqueued.
    * @throws ScheduleNotFoundError, ScheduleStateError, StoreFullError
    */
   async runNow(name: string, address?: ScheduleAddress): Promise<JobHandle> {
@@ -159,7 +169,7 @@ export class ScheduleService {
       const job = schedule.extraJob(await storeTimeOf(scope), makingOf(scope));
       const receipt = await store.timetable.runNow(queue, name, schedule.specHash, job);
       if (receipt === 'not-found') throw new ScheduleNotFoundError(queue, name);
-      return receipt === 'changed' ? receipt : JobHandle.ofEnqueued(scope, receipt, job.envelope);
+      return receipt === 'changed' ? receipt : (await handlesOf(scope, [job], [receipt]))[0];
     });
   }
 
@@ -238,6 +248,19 @@ export class ScheduleService {
     const schedule = Schedule.stored(queue, stored);
     if (schedule !== undefined) return schedule;
     throw new ScheduleStateError(queue, stored.name, 'was stored by another version, which this one cannot read');
+  }
+
+  private async store(
+    scope: QueueScope,
+    declaration: ScheduleDeclaration,
+    schema?: StandardSchemaV1,
+  ): Promise<ScheduleInfo> {
+    const { name } = declaration;
+    await this.checkPayload(declaration, schema);
+    const schedule = Schedule.declared(declaration, scope.codec, scope.payloadLimit);
+    const { answer } = await storeRule(scope.store.timetable, schedule, makingOf(scope));
+    if (answer === 'conflict') throw new ScheduleConflictError(scope.queue, name);
+    return scheduleInfoOf(scope, await this.read(scope, name));
   }
 
   /** What the schema makes of the payload is what the jobs get. */

@@ -148,7 +148,9 @@ export class TickFirer {
     }
     if (answer === 'ended') this.logger.log(`Schedule "${name}" has ended.`);
     if (answer !== 'overlapped' && (answer !== 'fired' || jobs.length > 0)) return;
-    const reason = answer === 'overlapped' ? 'the job before it has not settled' : 'it came too late';
+    const isUnique = jobs.some(({ uniqueKey }) => uniqueKey !== undefined);
+    const before = isUnique ? 'the job before it, or another one of its unique key,' : 'the job before it';
+    const reason = answer === 'overlapped' ? `${before} has not settled` : 'it came too late';
     this.logger.debug?.(`Schedule "${name}" skipped tick ${new Date(tick).toISOString()}: ${reason}.`);
   }
 }

@@ -5,12 +5,14 @@ import type { Store } from '../core/ports/store.js';
 import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, refuseSurplus } from '../core/surplus-arguments.js';
+import { permissionOf } from '../memory/allowance.js';
 import { MovableClock } from '../memory/memory-clock.js';
+import type { MemoryQueue } from '../memory/memory-queue.js';
 import { MemoryServer } from '../memory/memory-server.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { STORE, INSTANCE_STORE } from '../core/constants.js';
 import { TaskQueueLifecycle } from '../module/lifecycle.js';
-import { drainQueues, type DrainOptions } from './drain-queues.js';
+import { drain, type DrainOptions } from './drain-queues.js';
 
 /** What of Nest's `TestingModuleBuilder` is used here. */
 export interface ModuleBuilder {
@@ -68,7 +70,7 @@ export class TestQueues {
   }
 
   /**
-   * Moves the clock, stopping wherever a job is due or a schedule ticks: each runs at its instant, and is awaited.
+   * Moves the clock, stopping wherever a job is due, a schedule ticks or a limit lets the next job start: each runs at its instant, and is awaited.
    * @throws ConfigurationError where this was not installed in the app; Error when handlers do not finish within
    *   `timeout` of real time
    */
@@ -85,13 +87,13 @@ export class TestQueues {
     await this.settle(app, options);
   }
 
-  /** Does what is due now, and waits until no job is ready or runs. */
+  /** Does what is due now, and waits until no job runs, and none is ready but those that a rate or a `LimitedError` holds back. */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
     const { engine, instanceEngine } = this.lifecycleOf(app);
     await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
     // The duties leave a job that is due this very instant to the turns of workers.
     await this.nextInstant(app);
-    await drainQueues(app, options);
+    await drain(app, options, (queue) => opensAt(this.server.queue(queue)) !== undefined);
   }
 
   private lifecycleOf(app: INestApplicationContext): TaskQueueLifecycle {
@@ -112,7 +114,8 @@ export class TestQueues {
       ...queues.map((queue) => instantsOf(app.get(STORE, { strict: false }), queue)),
       ...ofInstance.queues.map((queue) => instantsOf(app.get(INSTANCE_STORE, { strict: false }), queue)),
     ]);
-    const coming = instants.flat().filter((instant) => instant !== undefined);
+    const openings = queues.map((queue) => opensAt(this.server.queue(queue)));
+    const coming = [...instants.flat(), ...openings].filter((instant) => instant !== undefined);
     return coming.length === 0 ? undefined : Math.min(...coming);
   }
 }
@@ -120,6 +123,12 @@ export class TestQueues {
 showMembers(TestQueues);
 
 limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['install', 'now']);
+
+/** When jobs of a queue that limits hold back may start; undefined where none waits for a time. */
+function opensAt(queue: MemoryQueue): number | undefined {
+  const permission = permissionOf(queue);
+  return queue.counts.ready > 0 && permission.jobs <= 0 ? permission.opensAt : undefined;
+}
 
 /** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */
 async function instantsOf(store: Store, queue: string): Promise<(number | undefined)[]> {

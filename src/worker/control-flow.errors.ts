@@ -1,9 +1,10 @@
 import { IntrinsicException } from '@nestjs/common';
 import { CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
 import { parseDelay, type Duration } from '../core/duration.js';
-import { InvalidValueError } from '../core/errors/option-errors.js';
+import { InvalidValueError, UnknownOptionError } from '../core/errors/option-errors.js';
+import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 
-// Nest logs every error that leaves a handler unless it is intrinsic: these three are answers, not accidents.
+// Nest logs every error that leaves a handler unless it is intrinsic: these are answers, not accidents.
 
 /** Throw it from a handler to end the job dead at once, whatever attempts are left. */
 export class UnrecoverableError extends IntrinsicException {
@@ -26,15 +27,55 @@ export class SnoozeError extends IntrinsicException {
    */
   constructor(delay: Duration, message = 'The handler snoozed the job') {
     super(message);
-    this[CONTROL_FLOW] = { kind: 'snooze', delayMs: delayOf(delay, message) };
+    this[CONTROL_FLOW] = { kind: 'snooze', delayMs: causedBy(message, () => parseDelay(delay, 'snooze')) };
   }
 }
 
-function delayOf(delay: Duration, message: string): number {
+export interface LimitedErrorOptions {
+  /**
+   * How long nothing of the queue starts: milliseconds or a text such as `'30s'`, at most 7 days. 0, and a computed time that has
+   * passed, hold nothing back.
+   */
+  for: Duration;
+}
+
+/** Longer ones are instants, or seconds that were taken for milliseconds. */
+const LONGEST_LIMIT_MS = 7 * 86_400_000;
+
+/**
+ * Throw it from a handler that met somebody else's limit, such as HTTP 429: its job goes back to its place, with no attempt
+ * counted, and no job of the queue starts for so long, in any process.
+ */
+export class LimitedError extends IntrinsicException {
+  override readonly name = 'LimitedError';
+  readonly [CONTROL_FLOW]: ControlFlow;
+  /** @throws InvalidValueError, UnknownOptionError for wrong options, with `message` as the cause: the run then fails of that */
+  constructor(options: LimitedErrorOptions, message = 'The handler met a limit') {
+    super(message);
+    this[CONTROL_FLOW] = { kind: 'limit', forMs: causedBy(message, () => waitOf(options)) };
+  }
+}
+
+function waitOf(options: LimitedErrorOptions): number {
+  requireObject(options, 'options of LimitedError', "pass { for: '30s' }");
+  refuseUnknownKeys(options, ['for'], 'LimitedError');
+  if (options.for === undefined)
+    throw new InvalidValueError('for of LimitedError', undefined, "say how long, such as { for: '30s' }");
+  const forMs = parseDelay(options.for, 'for of LimitedError');
+  if (forMs <= LONGEST_LIMIT_MS) return forMs;
+  throw new InvalidValueError(
+    'for of LimitedError',
+    options.for,
+    'use at most 7 days; is it an instant, or are the units others?',
+  );
+}
+
+/** What the handler wanted to say is the cause of an error about how it says it. */
+function causedBy(message: string, read: () => number): number {
   try {
-    return parseDelay(delay, 'snooze');
+    return read();
   } catch (error) {
-    if (error instanceof InvalidValueError) error.cause = new Error(message);
+    if (error instanceof InvalidValueError || error instanceof UnknownOptionError) error.cause = new Error(message);
     throw error;
   }
 }

@@ -6,6 +6,8 @@ import { LogBudget } from '../core/log-budget.js';
 import { LogLine } from '../core/log-line.js';
 import type { RunningJob } from './running-job.js';
 
+const DROPPED = '{"reason":"dropped"';
+
 /** The stack of the error that ended the job, as its history has it: masked and cut. */
 function stackOf({ envelope }: Settlement & { op: 'bury' }): string | undefined {
   const newest = envelope === undefined ? '' : newestErrorOf(envelope);
@@ -22,6 +24,7 @@ export class DeathLog {
   ) {}
 
   log(settlement: Settlement & { op: 'bury' }, job: RunningJob | undefined): void {
+    if (settlement.detail.startsWith(DROPPED)) return; // as its producer asked for
     const unsaid = this.budget.take(performance.now());
     if (unsaid === undefined) return;
     const { queue } = this;

@@ -1,7 +1,8 @@
 import { Bag } from '../core/bag.js';
-import type { HeldJob, Settlement } from '../core/ports/worker-store.js';
+import type { HeldJob, ReservedJob, Settlement } from '../core/ports/worker-store.js';
 import type { WorkerSession } from '../core/ports/worker-store.js';
-import type { HeldJobs } from './held-jobs.js';
+import { RULES } from '../core/rules.js';
+import type { HeldJobs, WaitingJob } from './held-jobs.js';
 import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
 import type { Prefetcher } from './prefetcher.js';
 import { Reporter } from './reporter.js';
@@ -32,23 +33,23 @@ export interface DispatcherContext {
 
 /** Starts held jobs as far as concurrency goes, and ends their runs. */
 export class Dispatcher {
-  private readonly running = new Bag<RunningJob>();
-  private readonly runner: JobRunner;
+  protected readonly running = new Bag<RunningJob>();
+  protected readonly runner: JobRunner;
   private readonly reporter: Reporter;
   private readonly timeouts = new TimeoutSweeper((job) => this.timeOut(job));
   private starting = false;
   /** A suspect runs: nothing else may run beside it. */
-  private quarantined = false;
+  protected quarantined = false;
 
-  private readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
+  protected readonly onEnd = (job: RunningJob, settlement: Settlement): void => this.finish(job, settlement);
 
   constructor(
-    private readonly run: RunContext,
-    private readonly context: DispatcherContext,
+    protected readonly run: RunContext,
+    protected readonly context: DispatcherContext,
   ) {
     const { codec, logger, payloadLimit, queue, redactor, session } = run;
     this.reporter = new Reporter(session, queue, codec, payloadLimit, redactor, context.onLost, logger);
-    this.runner = new JobRunner({ ...run, sink: this.reporter });
+    this.runner = this.createRunner({ ...run, sink: this.reporter });
   }
 
   /** How many jobs run. */
@@ -56,13 +57,28 @@ export class Dispatcher {
     return this.running.size;
   }
 
+  /** How many jobs may run. */
+  get room(): number {
+    return this.context.concurrency;
+  }
+
+  /** How much of the room is taken. */
+  get taken(): number {
+    return this.running.size;
+  }
+
   get isQuarantined(): boolean {
     return this.quarantined;
   }
 
-  /** Ids of the jobs that run now, the longest first. */
-  get ids(): string[] {
-    return this.longestFirst().map(({ id }) => id);
+  /** How many of the slots that `concurrency` gives are taken. */
+  get slotsBusy(): number {
+    return this.running.size;
+  }
+
+  /** The longest first. */
+  get runs(): RunningJob[] {
+    return [...this.running].sort((a, b) => a.startedAt - b.startedAt);
   }
 
   list(): HeldJob[] {
@@ -97,13 +113,13 @@ export class Dispatcher {
       job.ended = true;
       job.abort('lease-lost');
       this.forget(job);
-      this.run.observer.lost([number]);
+      this.run.observer.lost([number], job.name);
     }
   }
 
   /** Signals are aborted, and what still runs goes back to the queue, no attempt burned. */
   releaseAll(reason: AbortReason): void {
-    for (const job of this.longestFirst()) {
+    for (const job of this.runs) {
       if (job.ended) continue;
       job.abort(reason);
       if (job.ended) continue; // an Observable settles in its abort
@@ -122,44 +138,68 @@ export class Dispatcher {
     this.reporter.close();
   }
 
-  private startWhatFits(): void {
-    const { concurrency, held, onRefused } = this.context;
-    const { observer, session } = this.run;
+  /** Those of the dispatcher's jobs that have not started leave it: they go back to the queue. */
+  takeWaiting(): readonly WaitingJob[] {
+    return [];
+  }
+
+  /** What waits for other jobs starts without them. */
+  startWaiting(): void {}
+
+  protected createRunner(context: RunnerContext): JobRunner {
+    return new JobRunner(context);
+  }
+
+  protected startWhatFits(): void {
+    const { concurrency, held } = this.context;
     while (held.size > 0 && this.running.size < concurrency && !this.quarantined) {
       const reserved = held.next();
       if (reserved === undefined) return;
       const prepared = this.runner.prepare(reserved);
-      if (isSettlement(prepared)) {
-        session.settle(prepared, reserved.envelope);
-        observer.ended(prepared, undefined);
-        onRefused();
-      } else {
-        this.start(prepared);
-      }
+      if (isSettlement(prepared)) this.refuse(reserved, prepared);
+      else this.start(prepared);
     }
   }
 
-  private start(job: RunningJob): void {
+  /** A job that ends, or is parked, without a run. */
+  protected refuse(reserved: ReservedJob, settlement: Settlement): void {
+    const { observer, session } = this.run;
+    session.settle(settlement, reserved.envelope);
+    observer.ended(settlement, undefined);
+    this.context.onRefused();
+  }
+
+  protected start(job: RunningJob): void {
+    this.add(job);
+    this.runner.run(job, this.onEnd);
+  }
+
+  protected add(job: RunningJob): void {
     this.running.add(job);
     if (isSuspect(job)) this.quarantined = true;
     const timeoutMs = timeoutOf(job);
     if (timeoutMs !== undefined) this.timeouts.watch(job, timeoutMs);
-    this.runner.run(job, this.onEnd);
+  }
+
+  /** A run took this long. */
+  protected observe(_job: RunningJob, ms: number): void {
+    this.context.prefetcher.observe(ms);
   }
 
   private finish(job: RunningJob, settlement: Settlement): void {
-    const { onEnd, prefetcher } = this.context;
+    const { onEnd } = this.context;
     const { observer, session } = this.run;
     this.forget(job);
     settlement.durationMs = performance.now() - job.startedAt;
-    prefetcher.observe(settlement.durationMs);
+    this.observe(job, settlement.durationMs);
     observer.ended(settlement, job);
     session.settle(settlement, job.envelopeText);
+    if (settlement.op === 'limit') this.context.held.giveBack();
     this.startHeld();
     onEnd();
   }
 
-  private forget(job: RunningJob): void {
+  protected forget(job: RunningJob): void {
     this.running.delete(job);
     this.timeouts.forget(job);
     if (isSuspect(job)) this.quarantined = false;
@@ -170,11 +210,7 @@ export class Dispatcher {
     job.abort('timeout');
     if (job.ended) return;
     job.ended = true;
-    this.finish(job, this.runner.timedOut(job, timeoutOf(job) ?? 0));
-  }
-
-  private longestFirst(): RunningJob[] {
-    return [...this.running].sort((a, b) => a.startedAt - b.startedAt);
+    this.finish(job, this.runner.failures.timedOut(job, timeoutOf(job) ?? 0));
   }
 
   /** By the number of their jobs: the newest run of each, should the lease of an older one have run out unnoticed. */
@@ -189,8 +225,8 @@ export class Dispatcher {
 }
 
 /** A job that crashed its worker twice runs alone. */
-function isSuspect({ crashes }: RunningJob): boolean {
-  return crashes >= 2;
+export function isSuspect({ crashes }: RunningJob): boolean {
+  return crashes >= RULES.maxCrashes - 1;
 }
 
 function timeoutOf({ envelope, plan }: RunningJob): number | undefined {

@@ -22,6 +22,7 @@ export function settingsOf(
 export class HandlerTable {
   private byName = new Map<string, HandlerPlan>();
   private fallback: HandlerPlan | undefined;
+  private most = 0;
 
   constructor(plans: readonly HandlerPlan[]) {
     this.replace(plans);
@@ -33,11 +34,22 @@ export class HandlerTable {
     for (const plan of plans) {
       if (plan.handler.name !== undefined) this.byName.set(plan.handler.name, plan);
     }
+    this.most = Math.max(0, ...plans.map(({ handler }) => handler.batch?.size ?? 0));
     this.fallback = plans.find(({ handler }) => handler.name === undefined);
   }
 
   find(name: string): HandlerPlan | undefined {
     return this.byName.get(name) ?? this.fallback;
+  }
+
+  /** Most jobs that one of them takes in a call; 0 where each takes one job alone. */
+  get largestBatch(): number {
+    return this.most;
+  }
+
+  /** Each job name that has a handler; `*` for the one that takes every other name. */
+  get names(): string[] {
+    return [...this.byName.keys(), ...(this.fallback === undefined ? [] : ['*'])];
   }
 
   /** The names whose parked jobs this process can take; `'*'` takes every name. */

@@ -11,9 +11,14 @@ export interface HeldJobsContext {
   prefetch: 'auto' | number;
   prefetcher: Prefetcher;
   session: Pick<WorkerSession, 'settle'>;
+  /** Takes back the jobs that the dispatcher has and has not started. */
+  takeWaiting: () => readonly WaitingJob[];
   /** Jobs went back to the queue: a turn has to carry that. */
   onGivenBack: () => void;
 }
+
+/** A job that has not started, and its stored text. */
+export type WaitingJob = Pick<ReservedJob, 'id' | 'token' | 'envelope'>;
 
 /** Jobs that are reserved for this worker and have not started. */
 export class HeldJobs {
@@ -37,12 +42,22 @@ export class HeldJobs {
     return this.jobs.shift();
   }
 
+  /** What does not fit now is the next one again. */
+  putBack(job: ReservedJob): void {
+    this.jobs.unshift(job);
+  }
+
   list(): HeldJob[] {
     return this.jobs.map(({ id, token }) => ({ id, token }));
   }
 
-  /** All of them go back to the front of the queue. */
+  /** All that have not started go back to the front of the queue. */
   giveBack(): void {
+    this.release(this.context.takeWaiting());
+    this.giveBackHeld();
+  }
+
+  private giveBackHeld(): void {
     const { jobs } = this;
     this.jobs = [];
     this.release(jobs);
@@ -66,7 +81,7 @@ export class HeldJobs {
       this.staleTimer = undefined;
       if (this.jobs.length > 0 && this.jobs[0] === this.staleMark) {
         this.context.prefetcher.distrust(STALE_HOLD_MS);
-        this.giveBack();
+        this.giveBackHeld();
       } else {
         this.watch();
       }
@@ -83,7 +98,7 @@ export class HeldJobs {
     return taken;
   }
 
-  private release(jobs: readonly ReservedJob[]): void {
+  private release(jobs: readonly WaitingJob[]): void {
     if (jobs.length === 0) return;
     for (const { id, token, envelope } of jobs) this.context.session.settle(release(id, token), envelope);
     this.context.onGivenBack();

@@ -17,7 +17,7 @@ export class InboxFeeder {
 
   constructor(
     private readonly intake: Intake,
-    private readonly connection: Pick<Connection, 'hasTold'>,
+    private readonly connection: Pick<Connection, 'hasReported'>,
     private readonly queue: string,
     private readonly inbox: string,
     private readonly logger: Pick<Logger, 'log' | 'error'>,
@@ -46,7 +46,7 @@ export class InboxFeeder {
   }
 
   private logOutage(error: unknown): void {
-    if (this.outage || this.connection.hasTold?.(error)) return;
+    if (this.outage || this.connection.hasReported?.(error)) return;
     this.outage = true;
     this.logger.error(`Inbox "${this.inbox}" of queue "${this.queue}": ${String(error)}`);
   }

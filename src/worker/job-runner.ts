@@ -1,53 +1,31 @@
-import type { Logger } from '@nestjs/common';
 import { isObservable, Subscription, type Observable } from 'rxjs';
-import { backoffDelay, type BackoffStrategy } from '../core/backoff.js';
 import type { ReservedJob, Settlement } from '../core/ports/worker-store.js';
+import { decodeEnvelope, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
 import type { Codec } from '../core/codec.js';
-import { decodeEnvelope, encodeFailed, jobNameOf, payloadIdOf, type Envelope } from '../core/envelope.js';
 import { describeValue } from '../core/errors/described-value.js';
-import { controlFlowOf } from '../core/handler.js';
-import {
-  type DeadReason,
-  type ErrorRecord,
-  type RetentionRule,
-  type RetentionRules,
-  type SettledState,
-} from '../core/job.js';
+import type { RetentionRule, RetentionRules, SettledState } from '../core/job.js';
 import { isOwn, keptBy } from '../core/own-retention.js';
 import { isJobName } from '../core/names.js';
 import { openScope } from '../process/own-scope.js';
 import { encodeOutput } from '../core/payload-encoder.js';
-import type { Redactor } from '../core/redactor.js';
 import { isThenable } from '../core/thenable.js';
-import { messageOfThrown } from '../core/thrown-reader.js';
 import type { ResolvedJobOptions } from '../options/options.js';
-import { appendError, recordError } from './error-history.js';
-import type { HandlerTable } from './handler-plan.js';
-import { maskText } from './reporter.js';
-import type { RunObserver } from './run-observer.js';
+import { FailureSettler, reservedOf, type FailureContext } from './failure-settler.js';
+import type { HandlerPlan, HandlerTable } from './handler-plan.js';
 import { RunningJob, type ReportSink } from './running-job.js';
-import { bury, cancel, complete, park, release, retry, snooze } from './settlements.js';
+import { complete, park } from './settlements.js';
 import { refuseUnfinished } from './unfinished-work.js';
 
-export interface RunnerContext {
-  queue: string;
+export interface RunnerContext extends FailureContext {
   handlers: HandlerTable;
   codec: Codec;
-  /** Hides fields of payloads in errors and logs; undefined: none. */
-  redactor?: Redactor | undefined;
-  backoffs: Readonly<Record<string, BackoffStrategy>>;
   /** Largest encoded result in bytes. */
   resultLimit: number;
-  /** Settings for jobs that no handler takes. */
-  fallback: ResolvedJobOptions;
   /** What the queue keeps of all its jobs; by default each job's own settings. */
   retention?: RetentionRules | undefined;
   /** A job ends that keeps fewer records of its own kind than the queue does. */
   onOwnRule?: (() => void) | undefined;
-  now(): number;
   sink: ReportSink;
-  observer: Pick<RunObserver, 'failed'>;
-  logger: Pick<Logger, 'warn' | 'debug'>;
 }
 
 type End = (job: RunningJob, settlement: Settlement) => void;
@@ -58,39 +36,40 @@ const RESOLVED = Promise.resolve();
 const RESEND_LENGTH = 4096;
 
 /**
- * Turns one attempt into one settlement: the only place where what a handler did becomes the fate of its job.
+ * Turns one attempt into one settlement: with {@link FailureSettler} the only place where what a handler did becomes the fate of
+ * its job.
  * Nothing a handler throws or returns gets past it. What it throws later, from timers and listeners of its own, is the
  * process's to handle, as in any Node program.
  */
 export class JobRunner {
   private starting: { job: RunningJob; end: End }[] = [];
-  /** Strategies with a logged problem. */
-  private readonly loggedStrategies = new Set<string>();
+  readonly failures: FailureSettler;
 
-  constructor(private readonly context: RunnerContext) {}
+  constructor(protected readonly context: RunnerContext) {
+    this.failures = new FailureSettler(context, (...end) => this.keepOf(...end));
+  }
 
   /** Decodes a reserved job: ready to run, or settled already because it can not or may not run. */
   prepare(reserved: ReservedJob): RunningJob | Settlement {
-    const { queue, handlers, codec, sink, fallback } = this.context;
+    const { queue, handlers, codec, fallback } = this.context;
     let envelope: Envelope;
     try {
-      envelope = decodeEnvelope(reserved.envelope);
+      envelope = decodeEnvelope(reserved.envelope, reserved.payload);
     } catch (error) {
-      return this.bury(reserved, 'unreadable', error, undefined, fallback.retention.dead);
+      return this.failures.bury(reserved, 'unreadable', error, undefined, fallback.retention.dead);
     }
     const name = jobNameOf(envelope);
     const plan = handlers.find(name);
     const { header } = envelope;
     const expiresAt = header.x ?? expiryOf(envelope, plan?.settings ?? fallback);
     if (expiresAt !== undefined && this.context.now() > expiresAt) {
-      const keep = this.keepOf('dead', envelope, plan?.settings ?? fallback);
-      return this.bury(reserved, 'expired', new Error('The job expired before it could run'), undefined, keep);
+      return this.failures.expired(reserved, envelope, plan?.settings ?? fallback);
     }
     if (plan === undefined) {
       if (isJobName(name)) return park(reserved.id, reserved.token, name);
       // No handler will ever know it: parked, it would wait for ever.
       const unknowable = new Error(`No handler can have the job name ${describeValue(name)}`);
-      return this.bury(reserved, 'unreadable', unknowable, undefined, this.keepOf('dead', envelope, fallback));
+      return this.failures.bury(reserved, 'unreadable', unknowable, undefined, this.keepOf('dead', envelope, fallback));
     }
     let payload: unknown;
     try {
@@ -101,8 +80,19 @@ export class JobRunner {
         field: 'payload',
       });
     } catch (error) {
-      return this.bury(reserved, 'unreadable', error, undefined, this.keepOf('dead', envelope, plan.settings));
+      return this.failures.bury(reserved, 'unreadable', error, undefined, this.keepOf('dead', envelope, plan.settings));
     }
+    return this.make(reserved, name, envelope, payload, plan);
+  }
+
+  protected make(
+    reserved: ReservedJob,
+    name: string,
+    envelope: Envelope,
+    payload: unknown,
+    plan: HandlerPlan,
+  ): RunningJob {
+    const { queue, sink } = this.context;
     const { id, token, fence, crashes } = reserved;
     return new RunningJob(queue, name, id, token, fence, crashes, envelope, reserved.envelope, payload, plan, sink);
   }
@@ -151,14 +141,6 @@ export class JobRunner {
     promise.then(
       (value) => this.settleValue(job, value, end),
       (error) => this.fail(job, error, end),
-    );
-  }
-
-  /** The settlement of a run that took longer than its timeout. */
-  timedOut(job: RunningJob, timeoutMs: number): Settlement {
-    return this.failed(
-      job,
-      Object.assign(new Error(`The run took longer than its timeout (${timeoutMs} ms)`), { name: 'TimeoutError' }),
     );
   }
 
@@ -212,7 +194,7 @@ export class JobRunner {
 
   /** What a run throws after its end is nothing to judge. */
   private fail(job: RunningJob, thrown: unknown, end: End): void {
-    if (!job.ended) this.settle(job, this.failed(job, thrown), end);
+    if (!job.ended) this.settle(job, this.failures.failed(job, thrown), end);
   }
 
   private settle(
@@ -225,7 +207,7 @@ export class JobRunner {
     end(job, settlement);
   }
 
-  private completed(job: RunningJob, value: unknown): Settlement {
+  completed(job: RunningJob, value: unknown): Settlement {
     const { queue, codec, resultLimit } = this.context;
     let result = '';
     if (value !== undefined) {
@@ -237,65 +219,18 @@ export class JobRunner {
         }
       } catch (error) {
         // The work is done: running it again would do it twice and fail the same way.
-        return this.bury(reservedOf(job), 'result', error, job, this.keepOf('dead', job.envelope, job.plan.settings));
+        return this.failures.bury(
+          reservedOf(job),
+          'result',
+          error,
+          job,
+          this.keepOf('dead', job.envelope, job.plan.settings),
+        );
       }
     }
     const keep = this.keepOf('completed', job.envelope, job.plan.settings);
     const envelope = job.envelopeText.length <= RESEND_LENGTH ? job.envelopeText : undefined;
     return complete(job.number, job.token, result, envelope, keep);
-  }
-
-  private failed(job: RunningJob, thrown: unknown): Settlement {
-    try {
-      return this.judge(job, thrown);
-    } catch (error) {
-      // What is stored with the job can not be worked with: better dead and seen than stuck.
-      const detail = JSON.stringify({
-        reason: 'unreadable' satisfies DeadReason,
-        name: 'Error',
-        message: messageOfThrown(error),
-      });
-      const keep = this.context.fallback.retention.dead;
-      return bury(job.number, job.token, detail, undefined, keep);
-    }
-  }
-
-  private judge(job: RunningJob, thrown: unknown): Settlement {
-    const { plan, envelope, number: id, token } = job;
-    const flow = controlFlowOf(thrown);
-    if (flow?.kind === 'cancel' || job.abortReason === 'cancelled') {
-      return cancel(id, token, this.keepOf('cancelled', envelope, plan.settings));
-    }
-    // A shutdown interrupted the run: that is no failure of the job.
-    if (job.abortReason === 'shutdown' && flow === undefined) return release(id, token);
-    if (flow?.kind === 'snooze') return snooze(id, token, flow.delayMs);
-    const reason = flow?.kind === 'bury' ? flow.reason : job.attempt >= job.maxAttempts ? 'exhausted' : undefined;
-    if (reason !== undefined) {
-      return this.bury(reservedOf(job), reason, thrown, job, this.keepOf('dead', envelope, plan.settings));
-    }
-    const record = this.record(thrown, job);
-    const failed = encodeFailed(envelope, job.attempt + 1, appendError(envelope.header.e, record));
-    const delayMs = this.delayOf(job, thrown);
-    this.context.observer.failed(job, record, delayMs);
-    return retry(id, token, delayMs, failed);
-  }
-
-  private record(thrown: unknown, job: RunningJob | undefined): ErrorRecord {
-    const { redactor } = this.context;
-    const mask = redactor && job && ((text: string): string => maskText(redactor, text, job));
-    return recordError(thrown, job?.attempt ?? 1, this.context.now(), mask);
-  }
-
-  private delayOf(job: RunningJob, thrown: unknown): number {
-    const spec = job.envelope.header.b ?? job.plan.settings.backoff;
-    return backoffDelay(spec, job.attempt, thrown, this.context.backoffs, Math.random, (problem) => {
-      if (this.loggedStrategies.has(spec.type)) return;
-      this.loggedStrategies.add(spec.type);
-      this.context.logger.warn(
-        `Queue "${job.queue}": the backoff strategy "${spec.type}" ${problem}. It must return milliseconds; until it does, the ` +
-          'default delay counts.',
-      );
-    });
   }
 
   private keepOf(state: SettledState, { header }: Envelope, settings: ResolvedJobOptions): RetentionRule {
@@ -304,29 +239,6 @@ export class JobRunner {
     if (isOwn(asked, retention[state])) onOwnRule?.();
     return keptBy(asked, retention[state]);
   }
-
-  private bury(
-    reserved: { id: string; token: string },
-    reason: DeadReason,
-    thrown: unknown,
-    job: RunningJob | undefined,
-    keep: RetentionRule,
-  ): Settlement {
-    const record = this.record(thrown, job);
-    let envelope: string | undefined;
-    if (job !== undefined) {
-      const { a: attempt, e: errors } = job.envelope.header;
-      envelope = encodeFailed(job.envelope, attempt, appendError(errors, record));
-    }
-    // Who reads the dead letter may know nothing of the handler that decided.
-    const maxAttempts = job?.maxAttempts;
-    const detail = JSON.stringify({ reason, name: record.name, message: record.message, maxAttempts });
-    return bury(reserved.id, reserved.token, detail, envelope, keep);
-  }
-}
-
-function reservedOf(job: RunningJob): { id: string; token: string } {
-  return { id: job.number, token: job.token };
 }
 
 /** Where the job itself carries no expiry, its queue's or processor's counts from when it was meant to run. */

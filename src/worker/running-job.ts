@@ -36,7 +36,7 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
   /** What the handler is given; undefined before it starts. */
   handled: HandledJob | undefined;
   private controller: AbortController | undefined;
-  private scope: AsyncResource | undefined;
+  protected scope: AsyncResource | undefined;
 
   constructor(
     readonly queue: string,
@@ -117,7 +117,7 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
   inScope<T>(call: (job: Job) => T): T {
     const { handled, scope } = this;
     if (handled === undefined || scope === undefined) throw new Error('The run has not started');
-    return scope.runInAsyncScope(runJobOfTaskQueue<T>, undefined, handled, call);
+    return scope.runInAsyncScope(runJobOfTaskQueue<Job, T>, undefined, handled, call);
   }
 
   abort(reason: AbortReason): void {

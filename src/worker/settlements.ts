@@ -26,6 +26,10 @@ export function release(id: string, token: Token): Settlement {
   return { op: 'release', id, token };
 }
 
+export function limit(id: string, token: Token, forMs: number): Settlement {
+  return { op: 'limit', id, token, forMs };
+}
+
 export function park(id: string, token: Token, name: string): Settlement {
   return { op: 'park', id, token, name };
 }

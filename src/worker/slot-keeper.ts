@@ -4,11 +4,12 @@ import type { Prefetcher } from './prefetcher.js';
 import type { TurnAnswer, WorkerSession } from '../core/ports/worker-store.js';
 
 export interface SlotKeeperContext {
-  concurrency: number;
   prefetcher: Prefetcher;
   session: WorkerSession;
   held: HeldJobs;
   dispatcher: Dispatcher;
+  /** Code limits the queue; answers say what really holds. */
+  limited: boolean;
 }
 
 /** What one turn asks for, and the state of the worker when it was sent. */
@@ -28,15 +29,21 @@ export class SlotKeeper {
   private reserving = true;
   /** Lets the running jobs end, so that a suspect can run alone. */
   private clearing = false;
+  private limited: boolean;
+  /** The last answer was the first to say that the queue has limits. */
+  becameLimited = false;
   private turns = 0;
   /** Slots promised to turns in flight. */
   private slotsRequested = 0;
 
-  constructor(private readonly context: SlotKeeperContext) {}
+  constructor(private readonly context: SlotKeeperContext) {
+    this.limited = context.limited;
+  }
 
   /** Jobs that may run and be held. */
   get capacity(): number {
-    return this.context.concurrency + this.context.prefetcher.target;
+    // A job counts against limits from when it is reserved: held here, it would keep another process from a start.
+    return this.context.dispatcher.room + (this.limited ? 0 : this.context.prefetcher.target);
   }
 
   /** Slots that a further turn may ask for. */
@@ -44,7 +51,7 @@ export class SlotKeeper {
     const { dispatcher, held, session } = this.context;
     if (!this.mayStart) return 0;
     if (this.clearing) return this.isAlone ? 1 : 0;
-    const free = this.capacity - dispatcher.size - held.size - this.slotsRequested;
+    const free = this.capacity - dispatcher.taken - held.size - this.slotsRequested;
     return Math.min(Math.max(free, 0), session.mostJobs);
   }
 
@@ -93,7 +100,9 @@ export class SlotKeeper {
   }
 
   /** @returns whether the worker may ask again, because a pause or a wait for a suspect has ended with this answer */
-  applyAnswer({ alone, resumes }: SlotRequest, { paused, suspects }: TurnAnswer): boolean {
+  applyAnswer({ alone, resumes }: SlotRequest, { limited, paused, suspects }: TurnAnswer): boolean {
+    this.becameLimited = limited && !this.limited;
+    this.limited = limited;
     const { paused: wasPaused, clearing: wasClearing } = this;
     // Signals arrive on another connection: the signal that ended the pause may have come before this older answer.
     this.paused = paused && resumes === this.resumes;

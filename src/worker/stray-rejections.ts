@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { isError, stackOfThrown } from '../core/thrown-reader.js';
-import { currentJob } from './current-job.js';
+import { currentJobs } from './current-job.js';
 
 type Listener = (reason: unknown) => void;
 
@@ -15,10 +15,12 @@ export class StrayRejections {
 
   constructor(logger: Pick<Logger, 'error'>) {
     this.listener = (reason) => {
-      const job = currentJob();
-      if (job !== undefined) {
+      const jobs = currentJobs();
+      if (jobs.length > 0) {
+        const others = jobs.length > 1 ? ` (or another of the ${jobs.length} jobs of its batch)` : '';
+        const [{ id, queue }] = jobs;
         logger.error(
-          `Job "${job.id}" of queue "${job.queue}" left a promise behind that rejected: ${stackOfThrown(reason)}`,
+          `Job "${id}" of queue "${queue}"${others} left a promise behind that rejected: ${stackOfThrown(reason)}`,
         );
         return;
       }

@@ -1,8 +1,10 @@
 import type { Logger } from '@nestjs/common';
 import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
 import type { SessionPlan, WorkerSession } from '../core/ports/worker-store.js';
+import type { RunTally } from '../core/run-tally.js';
 import { inOwnScope } from '../process/own-scope.js';
 import type { ResolvedWorkerOptions } from '../options/options.js';
+import { BatchDispatcher } from './batch-dispatcher.js';
 import { Dispatcher, type RunContext } from './dispatcher.js';
 import { DueTimer } from './due-timer.js';
 import { HeldJobs } from './held-jobs.js';
@@ -16,6 +18,8 @@ export interface WorkerContext extends Omit<RunContext, 'session' | 'observer'> 
   openSession: (plan: SessionPlan) => WorkerSession;
   workerId: string;
   settings: ResolvedWorkerOptions;
+  /** Counts the runs that end; undefined: nobody does. */
+  tally?: RunTally | undefined;
   logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
 }
 
@@ -47,11 +51,11 @@ export class WorkerParts {
 
   constructor(context: WorkerContext, loop: WorkerLoop) {
     const { queue, settings, workerId, logger, now } = context;
-    const { concurrency, leaseMs, prefetch } = settings;
+    const { concurrency, leaseMs, limits, prefetch } = settings;
     const { schedule, wake, cancel, onEnd, onLost } = loop;
     const reconcile = () => this.reconciler.request();
     const prefetcher = new Prefetcher(prefetch, concurrency);
-    const observer = new RunObserver(queue, logger);
+    const observer = new RunObserver(queue, logger, context.tally, now);
     const session = context.openSession({
       queue,
       worker: workerId,
@@ -73,8 +77,12 @@ export class WorkerParts {
       onBuried: (settlement) => observer.ended(settlement, undefined),
       holdsNothing: () => this.holdsNothing,
     });
-    const held = new HeldJobs({ prefetch, prefetcher, session, onGivenBack: schedule });
-    const dispatcher = new Dispatcher(
+    const held = new HeldJobs({
+      ...{ prefetch, prefetcher, session, onGivenBack: schedule },
+      takeWaiting: () => this.dispatcher.takeWaiting(),
+    });
+    // Chosen once: where no handler takes batches, nothing looks for them.
+    const dispatcher = new (context.handlers.largestBatch > 0 ? BatchDispatcher : Dispatcher)(
       { ...context, session, observer },
       {
         concurrency,
@@ -92,7 +100,7 @@ export class WorkerParts {
     this.observer = observer;
     this.held = held;
     this.dispatcher = dispatcher;
-    this.slots = new SlotKeeper({ concurrency, prefetcher, session, held, dispatcher });
+    this.slots = new SlotKeeper({ prefetcher, session, held, dispatcher, limited: limits !== undefined });
     this.reconciler = new Reconciler(session, () => [...dispatcher.list(), ...held.list()], schedule);
     this.lease = new LeaseKeeper({ session, queue, leaseMs, onCancelling: cancel, onLapse: reconcile });
     this.due = new DueTimer(now, wake);

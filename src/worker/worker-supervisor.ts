@@ -6,6 +6,8 @@ import type { Store } from '../core/ports/store.js';
 import type { Heartbeat } from '../core/ports/worker-store.js';
 import type { Handler } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
+import { ConfigurationError } from '../core/errors/option-errors.js';
+import type { RunTally } from '../core/run-tally.js';
 import { LogLine } from '../core/log-line.js';
 import { inOwnScope } from '../process/own-scope.js';
 import { DEFAULTS } from '../options/defaults.js';
@@ -27,6 +29,8 @@ export interface WorkerSupervisorContext {
   retentionOf?: (queue: string) => RetentionRules;
   /** A job of this queue ends that keeps fewer records of its own kind than the queue does. */
   onOwnRule?: (queue: string) => void;
+  /** Counts the runs of a queue that end; by default nobody does. */
+  tallyOf?: (queue: string) => RunTally;
   /** The plain list that feeds this queue, if any. */
   inboxOf: (queue: string) => string | undefined;
   logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
@@ -97,8 +101,22 @@ export class WorkerSupervisor {
 
   /** Handlers that came later for a queue that has a worker already; its parked jobs may be theirs. */
   extend(queue: string): void {
-    this.tables.get(queue)?.replace(this.plansOf(queue));
+    const table = this.tables.get(queue);
+    const plans = this.plansOf(queue);
+    const late = plans.find(({ handler }) => handler.batch !== undefined);
+    if (table?.largestBatch === 0 && late !== undefined) {
+      throw new ConfigurationError(
+        `${late.handler.label} takes batches and was loaded lazily, and queue "${queue}" has a worker already, which takes jobs one ` +
+          'by one. Import its module at the start, or give it a queue of its own.',
+      );
+    }
+    table?.replace(plans);
     this.workers.get(queue)?.adoptParked(undefined);
+  }
+
+  /** Jobs that wait for others, to be handled in one call, start without them. */
+  startWaiting(): void {
+    for (const worker of this.workers.values()) worker.startWaiting();
   }
 
   /** Ready, due or parked jobs were seen in the store. */
@@ -123,7 +141,11 @@ export class WorkerSupervisor {
     if (await settlesWithin(drained, graceMs)) return;
     const left = workers
       .filter((worker) => !worker.isIdle)
-      .map(({ queue, runningIds }) => ({ queue, jobs: runningIds.length, jobIds: runningIds.slice(0, IDS_IN_LOG) }));
+      .map(({ queue, load: { runs } }) => ({
+        queue,
+        jobs: runs.length,
+        jobIds: runs.slice(0, IDS_IN_LOG).map(({ id }) => id),
+      }));
     const named = left.map(({ queue, jobs, jobIds }) => `${queue}${listOf(jobIds, jobs)}`);
     this.context.logger.warn(
       new LogLine('warn', `Shutdown grace of ${graceMs} ms is over: running jobs of ${named.join(', ')} are released`, {
@@ -159,6 +181,17 @@ export class WorkerSupervisor {
 
   get queues(): string[] {
     return [...this.workers.keys()];
+  }
+
+  /** What the workers of this process do now. */
+  get loads() {
+    return [...this.workers.values()].map(({ queue, load: { slotsBusy, runs } }) => ({
+      queue,
+      slots: this.context.workerOptionsOf(queue).concurrency,
+      slotsBusy,
+      names: this.tables.get(queue)?.names ?? [],
+      runs,
+    }));
   }
 
   /** The own retention of jobs of a queue; undefined where no worker of it runs here. */
@@ -221,6 +254,7 @@ export class WorkerSupervisor {
       payloadLimit: options.payloadLimit,
       fallback: settingsOf(queue, options, undefined),
       settings: workerOptionsOf(queue),
+      tally: this.context.tallyOf?.(queue),
       logger,
     });
   }

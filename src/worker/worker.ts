@@ -1,6 +1,7 @@
 import type { BeatReply, Heartbeat } from '../core/ports/worker-store.js';
 import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
 import type { TurnAnswer } from '../core/ports/worker-store.js';
+import type { Dispatcher } from './dispatcher.js';
 import { oncePerTick } from './once-per-tick.js';
 import { Probes } from './probes.js';
 import type { AbortReason } from './running-job.js';
@@ -94,6 +95,11 @@ export class Worker {
     this.parts.held.giveBack();
   }
 
+  /** Jobs that wait for others, to be handled in one call, start without them. */
+  startWaiting(): void {
+    this.parts.dispatcher.startWaiting();
+  }
+
   resume(): void {
     this.parts.slots.resume();
     this.wake();
@@ -147,9 +153,9 @@ export class Worker {
     return this.closed || this.parts.isIdle;
   }
 
-  /** Ids of the jobs that run now, the longest first. */
-  get runningIds(): string[] {
-    return this.parts.dispatcher.ids;
+  /** What it runs now. */
+  get load(): Pick<Dispatcher, 'slotsBusy' | 'runs'> {
+    return this.parts.dispatcher;
   }
 
   private step(): void {
@@ -199,6 +205,8 @@ export class Worker {
     if (this.closed) return; // nobody would end the timer for what is due next
     const mayAskAgain = slots.applyAnswer(request, answer);
     this.hungry ||= mayAskAgain || answer.more;
+    // What was reserved before starts only as limits allow, here or elsewhere.
+    if (slots.becameLimited) held.giveBack();
     held.add(answer.jobs);
     // Before a handler starts: it may block the loop for longer than the lease.
     lease.holds(!this.isIdle);
@@ -206,6 +214,8 @@ export class Worker {
     if (answer.cancelling.length > 0) this.cancel(answer.cancelling);
     if (!slots.takesJobs) held.giveBack();
     dispatcher.startHeld();
+    // A suspect waits until nothing else runs: nothing waits for company meanwhile.
+    if (answer.suspects && !request.alone) dispatcher.startWaiting();
     this.schedule();
   }
 

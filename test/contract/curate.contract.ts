@@ -320,12 +320,12 @@ export function curateContract(use: () => StoreDriver): void {
     expect(await driver.stateOf(id)).toBe(state);
   });
 
-  it('answers "not-found" for a stranger', async () => {
+  it('answers "not-found" for a job that does not exist', async () => {
     expect(await use().store.curation.cancel(QUEUE, STRANGER)).toBe('not-found');
   });
 
   describe('cancel of an active job', () => {
-    it('marks it, and tells its worker with every beat and turn', async () => {
+    it('marks it, and answers each beat and turn of its worker with the mark', async () => {
       const driver = use();
       const { id } = await driver.start('w1', { userId: 'a' });
       await driver.start('w2');
@@ -476,7 +476,7 @@ export function curateContract(use: () => StoreDriver): void {
     },
   );
 
-  it('tells the lease of an active job', async () => {
+  it('answers with the token of an active job', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
     expect((await driver.store.curation.read(QUEUE, [id]))[0]).toMatchObject({ state: 'active', token });

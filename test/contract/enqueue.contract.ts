@@ -102,7 +102,7 @@ export function enqueueContract(use: () => StoreDriver): void {
     await driver.expectCounts({ ready: 1 });
   });
 
-  it('finds a user id twice in one call', async () => {
+  it('stores one job for a user id that comes twice in one call', async () => {
     const driver = use();
     const receipts = await driver.store.intake.enqueue(QUEUE, [
       driver.newJob({ userId: 'a' }),
@@ -164,7 +164,7 @@ export function enqueueContract(use: () => StoreDriver): void {
     expect(again.created).toBe(true);
   });
 
-  it('keeps a job whose number somebody else took for an id', async () => {
+  it('keeps a job whose number is the user id of another job', async () => {
     const driver = use();
     const plain = await driver.putOne({ payload: '1' });
     const named = await driver.putOne({ payload: '2', userId: plain });

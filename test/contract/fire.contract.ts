@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { FireAnswer, ScheduleFire } from '../../src/core/ports/timetable.js';
+import type { FireAnswer, ScheduledJob, ScheduleFire } from '../../src/core/ports/timetable.js';
 import type { BrokerRefusedError } from '../../src/core/errors/store-errors.js';
 import { KEEP, QUEUE, type StoreDriver } from './store-driver.js';
 import { fireNext, fireOf, MINUTE, rule, seedDue, storedOf, tickJob } from './schedule-seeds.js';
@@ -22,7 +22,7 @@ export function fireContract(use: () => StoreDriver): void {
   }
 
   describe('what is due', () => {
-    it('is told by its own clock, earliest first, with the time of what follows', async () => {
+    it('is chosen by the clock of the store, earliest first, with the time of the schedule that follows', async () => {
       const driver = use();
       const start = driver.now();
       for (const [name, after] of [
@@ -95,7 +95,7 @@ export function fireContract(use: () => StoreDriver): void {
       await driver.expectCounts({ ready: 1 });
     });
 
-    it('is fired once, however many ask', async () => {
+    it('is fired once, however many schedulers fire it', async () => {
       const driver = use();
       const other = await driver.fixture.connect();
       const tick = await seedDue(driver);
@@ -155,7 +155,7 @@ export function fireContract(use: () => StoreDriver): void {
       const driver = use();
       await driver.putOne();
       const tick = await seedDue(driver);
-      const job = tickJob(driver, tick, 'digest', 3);
+      const job = tickJob(driver, tick, { priority: 3 });
       expect(await fire(tick, { jobs: [job] })).toBe('fired');
       expect((await driver.reserve('w1')).jobs[0].envelope).toBe(job.envelope);
     });
@@ -402,6 +402,138 @@ export function fireContract(use: () => StoreDriver): void {
     });
   });
 
+  describe('a unique key', () => {
+    const KEY = 'digest one';
+    const HOLDER = { uniqueKey: KEY, name: 'digest' };
+
+    /** Fires the stored tick, with a job of the key. */
+    function fireUnique(fields: Partial<ScheduleFire> = {}, job: Partial<ScheduledJob> = {}) {
+      const driver = use();
+      return storedOf(driver).then(({ nextTick = 0 }) =>
+        fire(nextTick, { jobs: [tickJob(driver, nextTick, { uniqueKey: KEY, ...job })], ...fields }),
+      );
+    }
+
+    it.each(['allow', 'skip', 'queue-one'] as const)(
+      'that an enqueued job holds: the tick is passed over with overlap %s, and the next one comes as usual',
+      async (overlap) => {
+        const driver = use();
+        const holder = await driver.putOne(HOLDER);
+        const tick = await seedDue(driver);
+        expect(await fireUnique({ overlap })).toBe('overlapped');
+        expect(await storedOf(driver)).toMatchObject({
+          ...{ status: 'active', nextTick: tick + MINUTE, lastTick: undefined, fired: 0, skipped: 1 },
+        });
+        expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toEqual([]);
+        expect((await driver.store.timetable.due(QUEUE, 10)).nextLookAt).toBe(tick + MINUTE);
+        await driver.expectCounts({ ready: 1 });
+        expect((await driver.reserve('w1')).jobs).toMatchObject([{ id: holder }]);
+
+        await driver.advance(MINUTE);
+        expect(await fireUnique({ overlap })).toBe('overlapped');
+        expect(await driver.store.curation.cancel(QUEUE, holder)).toBe('requested');
+        await driver.advance(MINUTE);
+        expect(await fireUnique({ overlap })).toBe('overlapped');
+        expect(await storedOf(driver)).toMatchObject({ nextTick: tick + 3 * MINUTE, fired: 0, skipped: 3 });
+      },
+    );
+
+    it('is free once its job has ended: the tick gets a job, which holds the key', async () => {
+      const driver = use();
+      await seedDue(driver);
+      const holder = await driver.putOne(HOLDER);
+      expect(await driver.store.curation.remove(QUEUE, holder)).toBe('removed');
+      expect(await fireUnique()).toBe('fired');
+      const [{ jobId }] = await driver.store.timetable.history(QUEUE, 'digest', 1);
+      const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob(HOLDER)]);
+      expect(again).toMatchObject({ id: jobId, created: false, conflict: 'kept' });
+      await driver.advance(MINUTE);
+      expect(await fireUnique()).toBe('overlapped');
+      await end('bury');
+      await driver.advance(MINUTE);
+      expect(await fireUnique()).toBe('fired');
+      await end('complete');
+      await driver.advance(MINUTE);
+      expect(await fireUnique()).toBe('fired');
+      expect(await storedOf(driver)).toMatchObject({ fired: 3, skipped: 1 });
+    });
+
+    it('that is free while its job runs lets one more tick wait behind it', async () => {
+      const driver = use();
+      await seedDue(driver);
+      const free = { freeWhileRunning: true };
+      expect(await fireUnique({}, free)).toBe('fired');
+      await driver.reserve('w1');
+      await driver.advance(MINUTE);
+      expect(await fireUnique({}, free)).toBe('fired');
+      await driver.advance(MINUTE);
+      expect(await fireUnique({}, free)).toBe('overlapped');
+      await driver.expectCounts({ active: 1, ready: 1 });
+    });
+
+    it('of several jobs in one fire goes to the first', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const jobs = [tick - MINUTE, tick].map((each) => tickJob(driver, each, { uniqueKey: KEY }));
+      expect(await fire(tick, { jobs, missed: 3, limit: 2 })).toBe('fired');
+      await driver.expectCounts({ ready: 1 });
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toMatchObject([{ tick: tick - MINUTE }]);
+      expect(await storedOf(driver)).toMatchObject({ status: 'active', lastTick: tick - MINUTE, fired: 1, skipped: 0 });
+    });
+
+    it('of two schedules that come together gives one of them a job', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      await driver.store.timetable.register(QUEUE, rule(tick, { name: 'other' }));
+      const fires = ['digest', 'other'].map((name) =>
+        fireOf(driver, tick, { name, jobs: [tickJob(driver, tick, { name, uniqueKey: KEY })] }),
+      );
+      expect(await driver.store.timetable.fire(QUEUE, fires)).toEqual(['fired', 'overlapped']);
+      expect(await storedOf(driver, 'other')).toMatchObject({ nextTick: tick + MINUTE, fired: 0, skipped: 1 });
+      await driver.expectCounts({ ready: 1 });
+    });
+
+    it('that is held takes nothing from a limit, and lets the last tick end the schedule', async () => {
+      const driver = use();
+      const holder = await driver.putOne(HOLDER);
+      await seedDue(driver);
+      expect(await fireUnique({ limit: 1 })).toBe('overlapped');
+      await driver.store.curation.remove(QUEUE, holder);
+      await driver.putOne(HOLDER);
+      await driver.advance(MINUTE);
+      expect(await fireUnique({ limit: 1, nextTick: undefined })).toBe('overlapped');
+      expect(await storedOf(driver)).toMatchObject({ status: 'ended', fired: 0, skipped: 2 });
+      expect((await driver.store.timetable.due(QUEUE, 10)).nextLookAt).toBeUndefined();
+    });
+
+    it('does not matter to a tick that has its job', async () => {
+      const driver = use();
+      const tick = await seedDue(driver);
+      const id = await driver.putOne({ userId: `cron~digest~${tick}` });
+      await driver.putOne(HOLDER);
+      expect(await fireUnique()).toBe('fired');
+      expect(await driver.store.timetable.history(QUEUE, 'digest', 10)).toMatchObject([{ jobId: id }]);
+      await driver.expectCounts({ ready: 2 });
+    });
+
+    it('that is held answers a run by hand with the job that holds it', async () => {
+      const driver = use();
+      const { store } = driver;
+      const tick = await seedDue(driver);
+      const holder = await driver.start('w1', HOLDER);
+      const job = tickJob(driver, tick, { userId: 'cron~digest~now', uniqueKey: KEY });
+      const runNow = () => store.timetable.runNow(QUEUE, 'digest', 'h1', job);
+      expect(await runNow()).toEqual({ id: holder.id, created: false, state: 'active', conflict: 'kept' });
+      expect(await store.timetable.history(QUEUE, 'digest', 10)).toEqual([]);
+      await driver.expectCounts({ active: 1 });
+      await driver.settle('w1', driver.complete(holder));
+      const receipt = await runNow();
+      expect(receipt).toMatchObject({ created: true, state: 'ready' });
+      expect(await runNow()).toEqual({ ...(receipt as object), created: false });
+      expect(await fireUnique()).toBe('overlapped');
+    });
+  });
+
   describe('running one now', () => {
     it('enqueues a job beside the ticks, also while it is paused', async () => {
       const driver = use();
@@ -420,7 +552,7 @@ export function fireContract(use: () => StoreDriver): void {
       await driver.expectCounts({ ready: 1 });
     });
 
-    it('answers another rule and none', async () => {
+    it('answers "changed" for another rule, and "not-found" where there is none', async () => {
       const driver = use();
       const { store } = driver;
       const job = tickJob(driver, 1);
@@ -447,7 +579,7 @@ export function fireContract(use: () => StoreDriver): void {
       const driver = use();
       await seedDue(driver);
       await driver.putOne();
-      const job = tickJob(driver, driver.now(), 'digest', 4);
+      const job = tickJob(driver, driver.now(), { priority: 4 });
       await driver.store.timetable.runNow(QUEUE, 'digest', 'h1', job);
       expect((await driver.reserve('w1')).jobs[0].envelope).toBe(job.envelope);
       await driver.reserve('w1');

@@ -58,7 +58,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect(await driver.stateOf(first.id)).toBe('active');
   });
 
-  it('tells a late beat that the lease had run out, and the next one that it holds again', async () => {
+  it('answers a late beat that the lease had run out, and the next one that it holds again', async () => {
     const driver = use();
     await driver.start('w1');
     await driver.advance(LEASE_MS - 1);
@@ -68,7 +68,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect((await driver.store.workers.beat(QUEUE, 'w1', LEASE_MS)).lapsed).toBe(false);
   });
 
-  it('tells a worker whose jobs were reclaimed that its lease had run out', async () => {
+  it('answers the beat of a worker whose jobs were reclaimed that its lease had run out', async () => {
     const driver = use();
     await driver.start('w1');
     expect((await driver.expireLeases()).reclaimed).toBe(1);
@@ -104,7 +104,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect(await driver.idsIn('active')).toEqual([other.id]);
   });
 
-  it('reports what it found', async () => {
+  it('answers a scan with what it found', async () => {
     const driver = use();
     const job = await driver.start('w1');
     const { id, token } = await driver.start('w2', { name: 'resize' });
@@ -122,6 +122,8 @@ export function leaseContract(use: () => StoreDriver): void {
       ready: 1,
       nextDueAt: dueAt,
       parked: 1,
+      nextLookAt: undefined,
+      hasBulks: false,
     });
     const after = await driver.expireLeases();
     expect(after).toMatchObject({ reclaimed: 1, inflight: 0, nextExpiryAt: undefined, ready: 2, parked: 1 });
@@ -142,7 +144,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect(await driver.idsIn('active')).toEqual([other.id]);
   });
 
-  it('reports an empty queue', async () => {
+  it('answers a scan of an empty queue', async () => {
     const driver = use();
     expect(await driver.scan()).toEqual({
       now: driver.now(),
@@ -154,6 +156,8 @@ export function leaseContract(use: () => StoreDriver): void {
       ready: 0,
       nextDueAt: undefined,
       parked: 0,
+      nextLookAt: undefined,
+      hasBulks: false,
     });
   });
 
@@ -166,7 +170,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect((await driver.reserve('w9', 600)).jobs).toHaveLength(600);
   });
 
-  it('takes the crash of a worker back that was only slow', async () => {
+  it('takes back the crash that was counted for a worker that was only slow', async () => {
     const driver = use();
     const { id, token } = await driver.start('w1');
     await driver.expireLeases();
@@ -205,7 +209,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect((await driver.settle('w1', driver.complete(job))).lost).toEqual([]);
   });
 
-  it('reclaims after the grace from whom it did not help', async () => {
+  it('reclaims the jobs of a worker that did not come back within the grace', async () => {
     const driver = use();
     const job = await driver.start('w1');
     await driver.scan();
@@ -418,7 +422,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect(jobs.map(({ crashes }) => crashes)).toEqual([0, 0, 0, 0]);
   });
 
-  it('takes workers whose names begin alike for two', async () => {
+  it('keeps apart the jobs of two workers whose names begin alike', async () => {
     const driver = use();
     await driver.start('w1');
     const other = await driver.start('w10');
@@ -434,7 +438,7 @@ export function leaseContract(use: () => StoreDriver): void {
     expect(await driver.stateOf(id)).toBe('cancelled');
   });
 
-  it('finds nothing to reconcile for a stranger', async () => {
+  it('finds nothing to reconcile for a worker that it does not know', async () => {
     const driver = use();
     await driver.start('w1');
     expect(await driver.store.workers.reconcile(QUEUE, 'nobody', [])).toMatchObject({ lost: [], released: 0 });
@@ -489,7 +493,7 @@ export function leaseContract(use: () => StoreDriver): void {
     );
   });
 
-  it('keeps them when the job runs again and when it ends', async () => {
+  it('keeps progress and log lines when the job runs again and when it ends', async () => {
     const driver = use();
     const { id, token, envelope } = await driver.start('w1');
     await driver.store.workers.report(QUEUE, [{ id, token, progress: '1', logs: ['first run'] }]);

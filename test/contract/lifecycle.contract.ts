@@ -94,7 +94,7 @@ export function lifecycleContract(use: () => StoreDriver): void {
     expect(await driver.stateOf(id)).toBe('ready');
   });
 
-  it('tells a closed client nothing', async () => {
+  it('sends nothing to a client that is closed', async () => {
     const driver = use();
     const other = await driver.fixture.connect();
     let told = 0;

@@ -29,7 +29,7 @@ export function noticeContract(use: () => StoreDriver): void {
       return log;
     }
 
-    it('tells a pause and a resume, once each', async () => {
+    it('sends one signal for a pause, and one for a resume', async () => {
       const driver = use();
       const log = await signals();
       const other = await driver.fixture.connect();
@@ -43,7 +43,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(log.messages).toHaveLength(2);
     });
 
-    it("tells the store's number of a running job that is to be cancelled", async () => {
+    it("sends the store's number of a running job that is to be cancelled", async () => {
       const driver = use();
       const log = await signals();
       const { id } = await driver.start('w1', { userId: 'a' });
@@ -51,7 +51,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(await log.first(1)).toEqual([{ type: 'cancel', id }]);
     });
 
-    it('tells the name of a parked job', async () => {
+    it('sends the name of a job that was parked', async () => {
       const driver = use();
       const log = await signals();
       const { id, token } = await driver.start('w1', { name: 'resize' });
@@ -79,7 +79,7 @@ export function noticeContract(use: () => StoreDriver): void {
       return log;
     }
 
-    it('tells the end of a job that somebody awaits, and of no other', async () => {
+    it('sends the end of a job that somebody awaits, and of no other job', async () => {
       const driver = use();
       const log = await ends();
       const job = await driver.start('w1', { userId: 'a' });
@@ -92,7 +92,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(log.messages).toHaveLength(1);
     });
 
-    it('tells a result that is not kept', async () => {
+    it('sends a result that is not kept', async () => {
       const driver = use();
       const log = await ends();
       const job = await driver.start('w1');
@@ -102,7 +102,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(await driver.store.curation.read(QUEUE, [job.id])).toEqual([undefined]);
     });
 
-    it('tells a death, and a death that is not kept', async () => {
+    it('sends the end of a dead job, kept or not', async () => {
       const driver = use();
       const log = await ends();
       for (const keep of [KEEP, false] as const) {
@@ -114,7 +114,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(notices.map(({ line }) => line)).toEqual(Array(2).fill(`D${driver.now()}{"reason":"result"}`));
     });
 
-    it('tells a cancellation at once and at the end of a run', async () => {
+    it('sends the end of a cancelled job: at once, or when its run ends', async () => {
       const driver = use();
       const log = await ends();
       const waiting = await driver.putOne({ delayMs: 1000 });
@@ -131,7 +131,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('tells poison', async () => {
+    it('sends the end of a job that killed its workers', async () => {
       const driver = use();
       const log = await ends();
       const { id } = await driver.start('w1');
@@ -145,7 +145,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(notice.line).toMatch(/^D\d{13}\{"reason":"poison"/);
     });
 
-    it('tells that a job was removed', async () => {
+    it('sends the end of a job that was removed', async () => {
       const driver = use();
       const log = await ends();
       const [removed, purged] = await driver.putMany(2);
@@ -160,7 +160,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('answers an end that was there already, and tells nothing', async () => {
+    it('answers with the end of a job that has ended, and sends nothing', async () => {
       const driver = use();
       const log = await ends();
       const [id] = await driver.putEnded('completed', 1);
@@ -170,11 +170,11 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(log.messages).toEqual([]);
     });
 
-    it('answers undefined for a stranger', async () => {
+    it('answers undefined for a job that does not exist', async () => {
       expect(await use().store.notices.awaitSettled(QUEUE, 'zzzzzzzzzz', 30_000)).toBeUndefined();
     });
 
-    it('goes on waiting over a retry', async () => {
+    it('sends nothing when an awaited job is retried, and its end afterwards', async () => {
       const driver = use();
       const log = await ends();
       const { id, token, envelope } = await driver.start('w1');
@@ -185,7 +185,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(await log.first(1)).toMatchObject([{ id }]);
     });
 
-    it('forgets who waited too long', async () => {
+    it('sends nothing to a waiter whose time is over', async () => {
       const driver = use();
       const log = await ends();
       const job = await driver.start('w1');
@@ -196,7 +196,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(log.messages).toEqual([]);
     });
 
-    it('reaches a waiter in another client', async () => {
+    it('sends the end to a waiter in another client', async () => {
       const driver = use();
       const other = await driver.fixture.connect();
       const log = new MessageLog<SettledNotice | 'resync'>();
@@ -227,7 +227,7 @@ export function noticeContract(use: () => StoreDriver): void {
       return log.messages.map(({ event, id, detail }) => [event, id, detail]);
     }
 
-    it('tells the whole life of a job', async () => {
+    it('makes an event of each step in the life of a job', async () => {
       const driver = use();
       const { log } = await events();
       const { id, token, envelope } = await driver.start('w1');
@@ -262,7 +262,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('tells with each event the first line of the envelope without its errors, and how long a run took', async () => {
+    it('gives each event the first line of the envelope without its errors, and how long the run took', async () => {
       const driver = use();
       const { log } = await events();
       const job = await driver.start('w1', { name: 'welcome', userId: 'u1', payload: '"a\\tb"' });
@@ -339,7 +339,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ).toEqual(jobs.map(({ id }, index) => [id, 'resize', '1', index]));
     });
 
-    it('tells of jobs whose worker died', async () => {
+    it('makes events of jobs whose worker died', async () => {
       const driver = use();
       const { log } = await events();
       const { id } = await driver.start('w1', { name: 'resize' });
@@ -383,7 +383,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('tells parking, cancellation, death and a new life', async () => {
+    it('makes events of parking, cancellation, death and a retry of a dead job', async () => {
       const driver = use();
       const { log } = await events();
       const parked = await driver.start('w1', { name: 'resize' });
@@ -414,7 +414,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('tells scheduling and promotion', async () => {
+    it('makes events of scheduling and promotion', async () => {
       const driver = use();
       const first = new MessageLog<StoreEvent>();
       await driver.store.notices.onEvents(QUEUE, (batch) => batch.forEach(first.listener));
@@ -428,7 +428,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(first.messages[1].id).toBe(id);
     });
 
-    it('tells a reclaim', async () => {
+    it('makes an event of a reclaim', async () => {
       const driver = use();
       const { id } = await driver.start('w1');
       const { log } = await events();
@@ -436,7 +436,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect((await log.first(1)).map((entry) => [entry.event, entry.id])).toEqual([['reclaimed', id]]);
     });
 
-    it('tells what a reconcile gave back', async () => {
+    it('makes events of the jobs that a reconcile gave back', async () => {
       const driver = use();
       const { id } = await driver.start('w1');
       const { log } = await events();
@@ -444,7 +444,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(await seen(log)).toEqual([['released', id, '']]);
     });
 
-    it('tells pause and resume of the queue, without an id', async () => {
+    it('makes events without an id of pause and resume of the queue', async () => {
       const driver = use();
       const { log } = await events();
       await driver.store.curation.setPaused(QUEUE, true);
@@ -455,7 +455,7 @@ export function noticeContract(use: () => StoreDriver): void {
       ]);
     });
 
-    it('tells nothing about an id that is known, a settlement that is lost, another queue', async () => {
+    it('makes no event of a known user id, of a lost settlement, or of another queue', async () => {
       const driver = use();
       const { id, token } = await driver.start('w1', { userId: 'a' });
       const { log } = await events();
@@ -478,7 +478,7 @@ export function noticeContract(use: () => StoreDriver): void {
       expect(log.messages).toHaveLength(1);
     });
 
-    it('tells every listener in every client', async () => {
+    it('sends events to every listener in every client', async () => {
       const driver = use();
       const other = await driver.fixture.connect();
       const logs = [new MessageLog<StoreEvent[]>(), new MessageLog<StoreEvent[]>()];

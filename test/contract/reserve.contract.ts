@@ -5,12 +5,20 @@ import { QUEUE, type StoreDriver } from './store-driver.js';
 export function reserveContract(use: () => StoreDriver): void {
   const idsOf = (reply: { jobs: { id: string }[] }) => reply.jobs.map(({ id }) => id);
 
-  it('answers an empty queue', async () => {
+  it('answers a turn on an empty queue with no jobs', async () => {
     const driver = use();
     expect(await driver.reserve('w1', 5)).toEqual({
       ...emptyReservation(driver.now()),
       fence: expect.any(Number),
     });
+  });
+
+  it('says that somebody awaits a result, so that settlements are not held back for long', async () => {
+    const driver = use();
+    const [id] = await driver.putMany(1);
+    expect((await driver.reserve('w1', 0)).awaited).toBe(false);
+    await driver.store.notices.awaitSettled(QUEUE, id, 60_000);
+    expect((await driver.reserve('w1', 0)).awaited).toBe(true);
   });
 
   it('hands out the oldest first, as many as are wanted, and says whether more wait', async () => {
@@ -70,7 +78,7 @@ export function reserveContract(use: () => StoreDriver): void {
     expect(fence).toBeGreaterThan(Number(first.token.split(':')[1]));
   });
 
-  it('tells two workers different jobs', async () => {
+  it('gives two workers different jobs', async () => {
     const driver = use();
     const ids = await driver.putMany(40);
     const other = await driver.fixture.connect();
@@ -129,7 +137,7 @@ export function reserveContract(use: () => StoreDriver): void {
     await driver.expectCounts({ active: 3, cancelled: 1 });
   });
 
-  it('finds the job behind a hole, though one is wanted only', async () => {
+  it('finds the job behind a removed one, though the turn asks for a single job', async () => {
     const driver = use();
     const ids = await driver.putMany(3);
     await driver.store.curation.remove(QUEUE, ids[0]);
@@ -178,7 +186,7 @@ export function reserveContract(use: () => StoreDriver): void {
     expect(idsOf(await driver.reserve('w1'))).toEqual([id]);
   });
 
-  it('promotes at most the limit and tells the next due time', async () => {
+  it('promotes no more jobs than the limit, and answers when the next one is due', async () => {
     const driver = use();
     const ids = await driver.put({ delayMs: 1 }, { delayMs: 2 }, { delayMs: 3 }, { delayMs: 5000 });
     await driver.advance(10);
@@ -260,7 +268,7 @@ export function reserveContract(use: () => StoreDriver): void {
     await driver.expectCounts({ ready: 1 });
   });
 
-  it('leaves out of a repeated answer what the worker lost meanwhile', async () => {
+  it('leaves jobs out of a repeated answer that the worker has lost meanwhile', async () => {
     const driver = use();
     await driver.scan();
     const ids = await driver.putMany(2);

@@ -176,7 +176,7 @@ export function retentionContract(use: () => StoreDriver): void {
       expect([...met].sort()).toEqual(ids.sort());
     });
 
-    it('reads the first line of an envelope, no payload, and tells the bytes of the record', async () => {
+    it('reads the first line of an envelope and the bytes of the record, but no payload', async () => {
       const driver = use();
       const [id] = await endTogether(1, { name: 'resize', payload: JSON.stringify('é'.repeat(50)) });
       const [stored] = await driver.store.curation.read(QUEUE, [id]);
@@ -192,7 +192,7 @@ export function retentionContract(use: () => StoreDriver): void {
       expect(readHead(ends[0].head)?.header.n).toBe('resize');
     });
 
-    it('goes on where it was when what it read is gone', async () => {
+    it('goes on at its place when the jobs that it read are gone', async () => {
       const driver = use();
       const ids = await driver.putEnded(state, 6);
       const { place } = await driver.store.duties.readEnds(QUEUE, state, undefined, 3);
@@ -229,7 +229,7 @@ export function retentionContract(use: () => StoreDriver): void {
       expect(events).toEqual(['enqueued']);
     });
 
-    it('spares what is no longer as it was read, and what has not ended', async () => {
+    it('spares jobs that have changed since they were read, and jobs that have not ended', async () => {
       const driver = use();
       const [id] = await endTogether(1);
       const waiting = await driver.putOne();
@@ -244,7 +244,7 @@ export function retentionContract(use: () => StoreDriver): void {
     });
   });
 
-  it('tells how many dead letters a turn trimmed', async () => {
+  it('answers how many dead letters a turn trimmed', async () => {
     const driver = use();
     await driver.putEnded('dead', 2, { ...KEEP, count: 2 });
     const { id, token } = await driver.start('w1');

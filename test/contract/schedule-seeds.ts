@@ -18,16 +18,21 @@ export function rule(nextTick: number | undefined, fields: Partial<NewSchedule> 
   return { name: 'digest', specHash, spec: `{"rule":"${specHash}"}`, nextTick, ...fields };
 }
 
-export function tickJob(driver: StoreDriver, tick: number, name = 'digest', priority = 0): ScheduledJob {
-  const userId = `cron~${name}~${tick}`;
-  return { envelope: driver.envelope({ userId, name, priority }), userId, priority, scheduledFor: tick };
+export function tickJob(
+  driver: StoreDriver,
+  tick: number,
+  { name = 'digest', ...fields }: { name?: string } & Partial<ScheduledJob> = {},
+): ScheduledJob {
+  const { userId = `cron~${name}~${tick}`, priority = 0 } = fields;
+  const envelope = driver.envelope({ userId, name, priority });
+  return { envelope, priority, scheduledFor: tick, ...fields, userId };
 }
 
 /** The fire of one tick, with one job. */
 export function fireOf(driver: StoreDriver, tick: number, fields: Partial<ScheduleFire> = {}): ScheduleFire {
   const { name = 'digest' } = fields;
   return {
-    ...{ name, specHash: 'h1', tick, nextTick: tick + MINUTE, jobs: [tickJob(driver, tick, name)], missed: 0 },
+    ...{ name, specHash: 'h1', tick, nextTick: tick + MINUTE, jobs: [tickJob(driver, tick, { name })], missed: 0 },
     ...{ overlap: 'allow', pauseOnFailure: false, limit: undefined },
     ...fields,
   };

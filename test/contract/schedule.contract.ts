@@ -119,7 +119,7 @@ export function scheduleContract(use: () => StoreDriver): void {
       expect(await fireNext(driver, { atOnce: true })).toBe('fired');
     });
 
-    it('loses it where it is told to', async () => {
+    it('drops the tick where the call permits it', async () => {
       const driver = use();
       const tick = await seedDue(driver);
       const successor = rule(tick + 7, { specHash: 'h2', losesTick: true });
@@ -312,7 +312,7 @@ export function scheduleContract(use: () => StoreDriver): void {
       await driver.expectCounts({});
     });
 
-    it('answers what there is not', async () => {
+    it('answers that there is no such schedule to pause or resume', async () => {
       const { store } = use();
       expect(await store.timetable.pause(QUEUE, 'digest')).toBe(false);
       expect(await store.timetable.resume(QUEUE, 'digest', 'h1', { nextTick: 1 })).toBe('not-found');
@@ -351,8 +351,8 @@ export function scheduleContract(use: () => StoreDriver): void {
     });
   });
 
-  describe('telling schedulers', () => {
-    it('says when a schedule is to be looked at earlier than any before, and not otherwise', async () => {
+  describe('waking schedulers', () => {
+    it('sends a signal only when a schedule is to be looked at earlier than all others', async () => {
       const driver = use();
       const { store } = driver;
       const log = new MessageLog<QueueSignal>();
@@ -372,7 +372,7 @@ export function scheduleContract(use: () => StoreDriver): void {
       expect(await log.first(3)).toHaveLength(3);
     });
 
-    it('tells a scan when the next one is to be looked at', async () => {
+    it('answers a scan when the next schedule is to be looked at', async () => {
       const driver = use();
       expect((await driver.scan()).nextLookAt).toBeUndefined();
       await driver.store.timetable.register(QUEUE, rule(driver.now() + 1, { lookAt: driver.now() + 7 }));

@@ -17,17 +17,21 @@ function serviceOn(store: Store): QueueService {
     get: () => undefined,
     handledOptionsOf: () => undefined,
     handledNamesOf: () => [],
+    schemaOf: () => undefined,
   });
 }
 
-/** Public methods of a class. */
+/** Public methods of a class, and of those that it extends. */
 function verbsOf(Class: { prototype: object }, ...others: string[]): string[] {
-  return Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))
+  const inherited = Object.getPrototypeOf(Class.prototype) as object;
+  const above = inherited === Object.prototype ? [] : verbsOf({ prototype: inherited }, ...others);
+  const own = Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))
     .filter(
       ([name, { value }]) =>
         typeof value === 'function' && !['constructor', 'toJSON'].includes(name) && !others.includes(name),
     )
     .map(([name]) => name);
+  return [...new Set([...above, ...own])];
 }
 
 type Verbs = Record<string, (...args: unknown[]) => unknown>;
@@ -53,25 +57,43 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
     // Nothing is done before the arguments are looked at, so any will do.
     const FIRST: Readonly<Record<string, unknown[]>> = {
       ...{ enqueue: [{}, {}], enqueueMany: [[], {}], getJob: ['x'], jobs: [{ state: 'dead' }], counts: [], pause: [] },
-      ...{ resume: [], isPaused: [], cancel: ['x'], retry: ['x'], retryAll: [{}], promote: ['x'], remove: ['x'] },
-      ...{ purge: [{ state: 'dead' }], events: [], doctor: [] },
+      ...{ resume: [], isPaused: [], cancel: ['x'], retry: ['x', {}], retryAll: [{}], promote: ['x'], remove: ['x'] },
+      ...{
+        purge: [{ state: 'dead' }],
+        events: [],
+        doctor: [],
+        setLimits: [{}],
+        resetLimits: [],
+        limits: [],
+        history: [{}],
+        explain: ['x'],
+        list: [],
+        processes: [],
+        find: ['', {}],
+        facets: ['', 'name', {}],
+      },
     };
 
-    it.each(verbsOf(QueueService, 'endWaits', 'scopeOf'))('QueueService.%s', async (verb) => {
-      const verbs = service as unknown as Verbs;
-      const given = verb === 'doctor' ? [] : [QUEUE, ...FIRST[verb]];
-      await expect(outcomeOf(() => verbs[verb](...given, { for: '1h' }))).rejects.toMatchObject({
-        code: 'TASK_QUEUE_UNKNOWN_OPTION',
-        option: 'for',
-        place: `the last argument of QueueService.${verb}`,
-      });
-      for (const surplus of ['1h', 5, null, ['x'], () => {}]) {
-        await expect(outcomeOf(() => verbs[verb](...given, surplus))).rejects.toMatchObject({
-          code: 'TASK_QUEUE_INVALID_VALUE',
-          what: `last argument of QueueService.${verb}`,
+    const OF_NO_QUEUE = new Set(['doctor', 'list', 'processes']);
+
+    it.each(verbsOf(QueueService, 'endWaits', 'scopeOf', 'operatedScopeOf', 'foundScopeOf'))(
+      'QueueService.%s',
+      async (verb) => {
+        const verbs = service as unknown as Verbs;
+        const given = OF_NO_QUEUE.has(verb) ? [] : [QUEUE, ...FIRST[verb]];
+        await expect(outcomeOf(() => verbs[verb](...given, { for: '1h' }))).rejects.toMatchObject({
+          code: 'TASK_QUEUE_UNKNOWN_OPTION',
+          option: 'for',
+          place: `the last argument of QueueService.${verb}`,
         });
-      }
-    });
+        for (const surplus of ['1h', 5, null, ['x'], () => {}]) {
+          await expect(outcomeOf(() => verbs[verb](...given, surplus))).rejects.toMatchObject({
+            code: 'TASK_QUEUE_INVALID_VALUE',
+            what: `last argument of QueueService.${verb}`,
+          });
+        }
+      },
+    );
 
     it.each(verbsOf(Queue))('Queue.%s', async (verb) => {
       await expect(
@@ -92,7 +114,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
 
     it.each(verbsOf(JobHandle))('JobHandle.%s', async (verb) => {
       const handle = await mail.enqueue({ to: 'a' });
-      const given = verb === 'result' ? [{ timeout: 0 }] : [];
+      const given = verb === 'result' ? [{ timeout: 0 }] : verb === 'retry' ? [{}] : [];
       await expect(outcomeOf(() => (handle as unknown as Verbs)[verb](...given, { for: '1h' }))).rejects.toMatchObject({
         code: 'TASK_QUEUE_UNKNOWN_OPTION',
         place: `the last argument of JobHandle.${verb}`,
@@ -100,7 +122,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       expect(JSON.stringify({ handle })).toContain('"state":"ready"');
     });
 
-    it.each(verbsOf(ScheduleService, 'onStored', 'read', 'parse', 'checkPayload', 'placeOf', 'scopeOf'))(
+    it.each(verbsOf(ScheduleService, 'onStored', 'read', 'store', 'parse', 'checkPayload', 'placeOf', 'scopeOf'))(
       'ScheduleService.%s',
       async (verb) => {
         const schedules = new ScheduleService(service, [], () => undefined) as unknown as Verbs;
@@ -207,7 +229,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       expect(await dead?.retry()).toMatchObject({ state: 'ready', attempt: 1 });
     });
 
-    it('a handle tells when a worker took its job, and which', async () => {
+    it('a handle shows when a worker took its job, and which one', async () => {
       const handle = await mail.enqueue({ to: 'a' });
       expect([handle.startedAt, handle.worker]).toEqual([undefined, undefined]);
       await driver.advance(1234);
@@ -220,7 +242,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
       expect(await handle.refresh()).toMatchObject({ startedAt: undefined, worker: undefined });
     });
 
-    it('counts tells that the queue is paused', async () => {
+    it('counts says that the queue is paused', async () => {
       expect(await mail.counts()).toMatchObject({ paused: false, ready: 0 });
       await mail.pause();
       expect(await mail.counts()).toMatchObject({ paused: true });

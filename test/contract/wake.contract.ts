@@ -112,7 +112,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await told(logs)).toBe(3);
   });
 
-  it('does not wake a worker that got all it wanted', async () => {
+  it('wakes no worker whose turn got all the jobs that it asked for', async () => {
     const driver = use();
     await driver.putOne();
     const log = await driver.wakesOf('w1');
@@ -121,7 +121,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await told([log])).toBe(0);
   });
 
-  it('does not wake a worker that is busy since it was told', async () => {
+  it('wakes no worker twice that is busy since its first wake-up', async () => {
     const driver = use();
     const logs = await idle('w1', 'w2');
     await driver.putOne();
@@ -132,7 +132,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await told(logs)).toBe(1);
   });
 
-  it('wakes a worker that got less than it wanted', async () => {
+  it('wakes a worker whose turn got fewer jobs than it asked for', async () => {
     const driver = use();
     await driver.putOne();
     const log = await driver.wakesOf('w1');
@@ -152,7 +152,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await told(logs)).toBe(2);
   });
 
-  it('wakes the next worker when the one that was told asks for nothing', async () => {
+  it('wakes the next worker when the one that was woken asks for no job', async () => {
     const driver = use();
     const logs = await idle('w1', 'w2');
     await driver.putOne();
@@ -165,7 +165,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await told(logs)).toBe(2);
   });
 
-  it('wakes nobody for a reservation that leaves nothing', async () => {
+  it('wakes no worker for a reservation that leaves no job behind', async () => {
     const driver = use();
     const logs = await idle('w1', 'w2');
     await driver.putOne();
@@ -205,7 +205,7 @@ export function wakeContract(use: () => StoreDriver): void {
     }
   });
 
-  it('wakes for a scheduled job only where it is the earliest', async () => {
+  it('wakes a worker for a scheduled job only if that job is the earliest', async () => {
     const driver = use();
     await driver.putOne({ delayMs: 1000 });
     const logs = await idle('w1');
@@ -216,7 +216,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect((await driver.reserve('w1')).nextDueAt).toBe(driver.now() + 500);
   });
 
-  it('wakes nobody for an id that is known', async () => {
+  it('wakes no worker for an enqueue whose user id has a job already', async () => {
     const driver = use();
     await driver.putEnded('completed', 1, undefined, { userId: 'a' });
     const logs = await idle('w1');
@@ -225,7 +225,7 @@ export function wakeContract(use: () => StoreDriver): void {
   });
 
   describe('pause', () => {
-    it('wakes nobody while it lasts, and idle workers at resume', async () => {
+    it('wakes no worker until the queue is resumed, and idle workers then', async () => {
       const driver = use();
       const logs = await idle('w1');
       await driver.store.curation.setPaused(QUEUE, true);
@@ -236,7 +236,7 @@ export function wakeContract(use: () => StoreDriver): void {
       expect((await driver.reserve('w1')).jobs).toHaveLength(1);
     });
 
-    it('wakes who asked while it lasted', async () => {
+    it('wakes a worker at resume that asked for jobs during the pause', async () => {
       const driver = use();
       await driver.store.curation.setPaused(QUEUE, true);
       const logs = await idle('w1');
@@ -254,7 +254,7 @@ export function wakeContract(use: () => StoreDriver): void {
     await logs[0].first(1);
   });
 
-  it('reaches a worker through another client', async () => {
+  it('wakes a worker of another client', async () => {
     const driver = use();
     const other = await driver.fixture.connect();
     const logs = await idle('w1');
@@ -262,7 +262,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await logs[0].first(1)).toEqual([QUEUE]);
   });
 
-  it('tells a worker of several queues which one', async () => {
+  it('names the queue to a worker that serves several', async () => {
     const driver = use();
     const log = await driver.wakesOf('w1');
     await driver.store.workers.settleAndReserve('first', driver.turn('w1'));
@@ -272,7 +272,7 @@ export function wakeContract(use: () => StoreDriver): void {
     expect(await log.first(2)).toEqual(['second', 'first']);
   });
 
-  it('tells nothing after unsubscribing', async () => {
+  it('sends no wake-up to a worker that has unsubscribed', async () => {
     const driver = use();
     const logs = await idle('w1');
     const unsubscribe = await driver.store.workers.onWake('w2', () => logs[0].listener('never'));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { MOUNT_KEYS, OPTION_KEYS } from '../../src/dashboard/dashboard-options.js';
 import { CRON_KEYS, DECLARED_KEYS } from '../../src/discovery/schedule-reader.js';
 import { REQUEST_KEYS } from '../../src/queue/enqueue-options.js';
 import { GIVEN_JOB_KEYS } from '../../src/options/job-options-reader.js';
@@ -12,6 +13,7 @@ const readPage = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../docs/guides/${name}.md`, import.meta.url)), 'utf8');
 const page = readPage('options');
 const schedules = readPage('schedules');
+const dashboard = readPage('dashboard');
 
 /** Cells of the first table below a line. */
 function tableBelow(text: string, line: string): string[][] {
@@ -37,16 +39,22 @@ describe('The guide of options has every option that is read', () => {
     expect(optionsOf(tableBelow(page, '## The module'))).toEqual(sorted([...inTable, 'isGlobal']));
   });
 
+  it('of the dashboard', () => {
+    expect(optionsOf(tableBelow(dashboard, '## Options'))).toEqual(sorted([...MOUNT_KEYS, ...OPTION_KEYS]));
+  });
+
   it('of a job, with its default', () => {
     const defaults = /^ {2}defaults: \{\n([^]*?)^ {2}\},/m.exec(block)?.[1] ?? '';
     expect(keysAt(4, defaults)).toEqual(sorted(GIVEN_JOB_KEYS));
     const { job } = DEFAULTS;
     expect(defaultsOf(tableBelow(page, '## Job options'))).toEqual({
       maxAttempts: `${job.maxAttempts}; of schedules ${job.maxAttemptsOfTicks}`,
+      retryFor: 'none',
       backoff: 'exponential from 1 s, at most 1 h, jitter 0.5',
       timeout: 'none',
       expiresIn: 'none',
       priority: String(job.priority),
+      cost: String(job.cost),
       retention: 'see above',
       durability: `'${String(job.durability)}'`,
     } satisfies Record<(typeof GIVEN_JOB_KEYS)[number], string>);
@@ -65,7 +73,7 @@ describe('The guide of options has every option that is read', () => {
     expect(optionsOf(rows)).toEqual(sorted(QUEUE_KEYS.filter((key) => !isJobKey(key))));
     expect(defaultsOf(rows)).toEqual({
       ...{ concurrency: String(concurrency), prefetch: `'${prefetch}'`, lease: `${leaseMs / 1000} s` },
-      ...{ strictNames: 'of the module', inbox: 'none' },
+      ...{ limits: 'none', strictNames: 'of the module', inbox: 'none' },
     });
   });
 

@@ -12,22 +12,34 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = join(root, 'docs', 'guides', 'reference.md');
 const ERROR_FILES = readdirSync(join(root, 'src/core/errors')).map((file) => `core/errors/${file}`);
 /** Of Nest, or for this package alone. */
-const NOT_FOR_USERS = ['constructor', 'endWaits', 'onApplicationShutdown', 'scopeOf'];
+const NOT_FOR_USERS = [
+  'constructor',
+  'endWaits',
+  'foundScopeOf',
+  'onApplicationShutdown',
+  'operatedScopeOf',
+  'scopeOf',
+];
 
 const first = (path: string, heading: string): string[] => readTable(path, heading).flatMap(([cell]) => namesOf(cell));
 const reasons = (path: string): string[] => readTable(path, '| reason ').map(([cell]) => textOf(cell));
-const membersOf = ({ prototype }: { prototype: object }): string[] =>
-  Object.getOwnPropertyNames(prototype).filter((name) => !NOT_FOR_USERS.includes(name));
+/** Those of the class and of the classes that it extends. */
+function membersOf({ prototype }: { prototype: object }): string[] {
+  const names = new Set<string>();
+  for (let of = prototype; of !== Object.prototype; of = Object.getPrototypeOf(of) as object)
+    for (const name of Object.getOwnPropertyNames(of)) names.add(name);
+  return [...names].filter((name) => !NOT_FOR_USERS.includes(name));
+}
 const verbsOf = (classRef: { prototype: object }): string[] => membersOf(classRef).filter((name) => name !== 'toJSON');
 
 describe('The reference has every', () => {
   it('verb of QueueService, and Queue has them, too', () => {
     expect(first(page, '| verb').sort()).toEqual(verbsOf(QueueService).sort());
-    expect([...verbsOf(Queue), 'doctor'].sort()).toEqual(verbsOf(QueueService).sort());
+    expect([...verbsOf(Queue), 'doctor', 'list', 'processes'].sort()).toEqual(verbsOf(QueueService).sort());
   });
 
   it('member of JobHandle', () => {
-    expect(first(page, '| member').sort()).toEqual([...membersOf(JobHandle), 'created'].sort());
+    expect(first(page, '| member').sort()).toEqual([...membersOf(JobHandle), 'created', 'conflict'].sort());
   });
 
   it('state', () => {

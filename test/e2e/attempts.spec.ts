@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { Cron, JobDeadError, Processor, QueueService, ScheduleService, type Job } from 'nestjs-task-queue';
+import { Cron, JobDeadError, Processor, QueueService, ScheduleService, SnoozeError, type Job } from 'nestjs-task-queue';
 import { closeApps, startApp, STORES } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 
@@ -53,6 +53,44 @@ describe.each(STORES)('attempts on $name', ({ options }) => {
     // The process that handles this queue may configure it otherwise.
     expect(await of('elsewhere', {})).toBeUndefined();
     expect(await of('elsewhere', { maxAttempts: 9 })).toBe(9);
+  });
+
+  it('end when the time of retryFor is over, counted from the first run that failed, and a retry by hand gets it anew', async () => {
+    let runs = 0;
+    const handler = handlerOf(
+      'work',
+      () => {
+        if (++runs === 1) throw new SnoozeError(60);
+        throw new Error('down');
+      },
+      { retryFor: 50, maxAttempts: 1000, backoff: 10 },
+    );
+    const { app } = await startApp({ providers: [handler] }, options());
+    const job = await app.get(QueueService).enqueue('work', {});
+    await expect(job.result()).rejects.toMatchObject({ reason: 'out-of-time' });
+    await job.refresh();
+    expect(job).toMatchObject({ state: 'dead', deadReason: 'out-of-time', deadMessage: 'down', maxAttempts: 1000 });
+    // What was snoozed before the first failure takes nothing of the time.
+    expect(job.attempt).toBeGreaterThan(1);
+    expect(job.attempt).toBeLessThan(7);
+    const before = job.attempt;
+    await job.retry();
+    expect(job.attempt).toBe(1);
+    await expect(job.result()).rejects.toMatchObject({ reason: 'out-of-time' });
+    expect((await job.refresh()).attempt).toBeGreaterThan(1);
+    expect(before).toBeGreaterThan(1);
+  });
+
+  it('end by the number where that is reached before the time', async () => {
+    const { app } = await startApp(
+      { providers: [handlerOf('work', fail, { maxAttempts: 2, backoff: 0, retryFor: '1h' })] },
+      options(),
+    );
+    const job = await app.get(QueueService).enqueue('work', {});
+    await expect(job.result()).rejects.toMatchObject({ reason: 'exhausted' });
+    const short = await app.get(QueueService).enqueue('work', {}, { retryFor: 1, backoff: '1s' });
+    await expect(short.result()).rejects.toMatchObject({ reason: 'out-of-time' });
+    expect((await short.refresh()).attempt).toBe(1);
   });
 
   it.each([

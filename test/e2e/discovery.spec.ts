@@ -188,13 +188,13 @@ describe('a constructor that Nest injects nothing into', () => {
     }
   }
 
-  it('is warned of at boot', async () => {
+  it('makes a warning at boot', async () => {
     const app = await startApp({ providers: [Plain] });
     expect(app.logs.matching(/nothing into the constructor of Plain.*@Injectable\(\) is missing/)).toHaveLength(1);
     expect(await run(app, 'mail')).toBe(true);
   });
 
-  it('because the compiler writes no types, is told of that', async () => {
+  it('gets that reason in the warning where the compiler writes no types', async () => {
     class Typeless {
       constructor(
         readonly given: QueueService,

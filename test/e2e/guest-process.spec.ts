@@ -55,6 +55,7 @@ describe.each(STORES)('a process on $name', ({ options }) => {
       await writeFile(path, outputText);
     }
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
+    await cp(join(ROOT, 'src/core/rules.ts'), join(folder, 'src/core/rules.ts')); // the scripts have its numbers
   }, 60_000);
   afterAll(() => rm(folder, { recursive: true }));
 

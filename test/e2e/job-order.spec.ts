@@ -81,6 +81,32 @@ describe.each(STORES)('on $name', ({ options }) => {
     expect(again.expiresAt).toBeGreaterThan(stale.expiresAt as number);
   });
 
+  it('a job that expired is deleted where its producer says so, and listeners and those who await it are told', async () => {
+    const connection = options();
+    const ran: unknown[] = [];
+    const work = handlerOf('work', ({ payload }) => void ran.push(payload), { expiresIn: { in: '1h', then: 'drop' } });
+    const { app: producer } = await startApp({}, { ...connection, role: 'producer', queues: { work: {} } });
+    const queues = producer.get(QueueService);
+    const log = await EventLog.open(queues, 'work');
+    const dropped = await queues.enqueue('work', 'dropped', { expiresIn: { in: 1, then: 'drop' } });
+    const stale = await queues.enqueue('work', 'stale', { expiresIn: { in: 1, then: 'dead' } });
+    const fresh = await queues.enqueue('work', 'fresh');
+    const end = dropped.result();
+    const store = producer.get<Store>(STORE);
+    while (store.connection.now() <= (stale.expiresAt as number) + 1) await new Promise(setImmediate);
+    const { logs } = await startApp({ providers: [work] }, connection);
+    await expect(end).rejects.toMatchObject({ code: 'TASK_QUEUE_JOB_DEAD', reason: 'dropped' });
+    await fresh.result();
+    expect(await log.first('dead', dropped.id)).toMatchObject({ reason: 'dropped', duration: undefined });
+    expect(await queues.getJob('work', dropped.id)).toBeUndefined();
+    // The job itself says when it expires: what the handler says of that does not count.
+    await stale.refresh();
+    expect(stale).toMatchObject({ state: 'dead', deadReason: 'expired' });
+    expect(ran).toEqual(['fresh']);
+    expect(logs.matching(new RegExp(`job "${dropped.id}"`))).toEqual([]);
+    expect(logs.matching(new RegExp(`job "${stale.id}"`))).toHaveLength(1);
+  });
+
   it('the same id twice is one job, in any state', async () => {
     const store = options();
     const started = gate();

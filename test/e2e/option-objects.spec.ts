@@ -71,7 +71,7 @@ const PLACES: Record<string, Place> = {
     give: (defaults) => boot({ ...memory, defaults }),
     typo: ['maxAttemps', 'maxAttempts'],
     definite: [],
-    lax: ['maxAttempts', 'backoff', 'timeout', 'expiresIn', 'priority', 'retention', 'durability'],
+    lax: ['maxAttempts', 'retryFor', 'backoff', 'timeout', 'expiresIn', 'priority', 'retention', 'durability'],
   },
   'shutdown in forRoot': {
     give: (shutdown) => boot({ ...memory, shutdown }),
@@ -159,12 +159,26 @@ const PLACES: Record<string, Place> = {
     definite: [],
     lax: ['chunk'],
   },
+  'batch of @Processor': {
+    give: (batch) => decorated(Processor('mail', { batch } as never)),
+    typo: ['siez', 'size'],
+    definite: ['size'],
+    lax: ['wait'],
+    needs: { size: 2 },
+  },
   backoff: {
     give: (backoff) => boot({ ...memory, defaults: { backoff } }),
     typo: ['dealy', 'delay'],
     definite: ['type'],
     lax: ['delay', 'max', 'jitter'],
     needs: { type: 'exponential' },
+  },
+  expiresIn: {
+    give: (expiresIn) => boot({ ...memory, defaults: { expiresIn } as never }),
+    typo: ['than', 'then'],
+    definite: ['in'],
+    lax: ['then'],
+    needs: { in: '1m' },
   },
   retention: {
     give: (retention) => boot({ ...memory, defaults: { retention } }),
@@ -291,7 +305,10 @@ describe('every object of options', () => {
   it.each(plain)('$name takes no promise, Map, Date, array or text for one', async ({ place }) => {
     for (const given of [Promise.resolve(place.needs ?? {}), new Map(), new Date(), [], 'text', 5, null]) {
       // A duration is another way to write a backoff, and comes behind the name of a @Timeout.
-      const isDuration = place === PLACES.backoff || place === PLACES['@Timeout'] || place === PLACES['@Interval'];
+      const isDuration =
+        [PLACES.backoff, PLACES.expiresIn].includes(place) ||
+        place === PLACES['@Timeout'] ||
+        place === PLACES['@Interval'];
       if (isDuration && (given === 5 || given === 'text')) continue;
       expect((await refusalOf(place, given)).code).toBe('TASK_QUEUE_INVALID_VALUE');
     }

@@ -46,11 +46,14 @@ describe.each(STORES)('retention of one kind of job on $name', ({ options }) => 
       await endOf(await queues.enqueue('work', n, { name: 'plain' }));
     }
     await endOf(await queues.enqueue('work', 4, { name: 'plain' }));
-    await tidy(app);
-    expect((await kept(app, 'work', 'completed')).sort()).toEqual(
-      ['both 2', 'both 3', 'count 3', 'plain 1', 'plain 2', 'plain 3', 'plain 4']
-        .concat((await kept(app, 'work', 'completed')).filter((text) => text === 'age 3'))
-        .sort(),
+    // An age is counted by the clock: the duty is run until a millisecond went by, and the job before has become older than that.
+    let ages: string[];
+    do {
+      await tidy(app);
+      ages = (await kept(app, 'work', 'completed')).filter((text) => text.startsWith('age'));
+    } while (ages.some((text) => text !== 'age 3'));
+    expect((await kept(app, 'work', 'completed')).filter((text) => !text.startsWith('age')).sort()).toEqual(
+      ['both 2', 'both 3', 'count 3', 'plain 1', 'plain 2', 'plain 3', 'plain 4'].sort(),
     );
   });
 

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { QueueService, type TaskQueueModuleOptions } from 'nestjs-task-queue';
+import { Redis } from 'ioredis';
+import { QueueService, type JobHandle, type TaskQueueModuleOptions } from 'nestjs-task-queue';
 import { closeApps, startApp, STORES } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.mjs';
@@ -72,17 +74,30 @@ describe('a server that refuses large requests', () => {
     });
   });
 
+  const long = { fails: true, text: 'x'.repeat(120_000) };
+
   it('fails a job whose retry it refuses', async () => {
     proxy.limit(100_000, WORDS);
-    const { queues } = await run([]);
-    const job = await queues.enqueue('work', { fails: true, text: 'x'.repeat(120_000) });
-    await expect(job.result({ timeout: '60s' })).rejects.toMatchObject({
-      reason: 'refused',
-      message: expect.stringContaining(WORDS),
-    });
+    const inbox = `inbox-${randomBytes(6).toString('hex')}`;
+    const client = new Redis(String(options.connection));
+    await client.lpush(inbox, JSON.stringify(long)); // a record of another program is whole, and is sent whole
+    client.disconnect();
+    const reader = handlerOf('work', () => Promise.reject(new Error('no')), { inbox });
+    const { app } = await startApp({ providers: [reader] }, { ...behind, queues: { work: {} } });
+    const queues = app.get(QueueService);
+    let dead: JobHandle | undefined;
+    while (dead === undefined) [dead] = (await queues.jobs('work', { state: 'dead' })).jobs;
+    expect(dead).toMatchObject({ deadReason: 'refused', deadMessage: expect.stringContaining(WORDS) });
     // Its payload is kept, so that somebody can retry it once the server takes more.
-    const dead = await queues.getJob<{ text: string }>('work', job.id);
-    expect(dead?.payload.text).toHaveLength(120_000);
+    expect(dead.payload).toEqual(long);
+  });
+
+  it('takes the retry of a job with a long payload, which is not sent again', async () => {
+    proxy.limit(100_000, WORDS);
+    const { queues } = await run([]);
+    const job = await queues.enqueue('work', long, { maxAttempts: 2, backoff: 0 });
+    await expect(job.result({ timeout: '60s' })).rejects.toMatchObject({ reason: 'exhausted' });
+    expect((await queues.getJob('work', job.id))?.payload).toEqual(long);
   });
 
   it('stores progress and log lines but what it refuses alone, and names the job', async () => {

@@ -89,6 +89,13 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     expect(announcement(url)).toContain(`The app is at ${url}/, where a browser shows these lines. Ctrl+C stops it.`);
     const page = await fetch(`${url}/`);
     expect(announcement(url)).toContain(await page.text());
+    const forBrowsers = await fetch(`${url}/`, { headers: { accept: 'text/html' } });
+    expect(forBrowsers.headers.get('content-type')).toContain('text/html');
+    expect(await forBrowsers.text()).toContain('<a href="queues">');
+    const overview = await fetch(`${url}/queues/api/overview`);
+    expect(await overview.json()).toMatchObject({
+      queues: expect.arrayContaining([expect.objectContaining({ queue: 'files' })]),
+    });
   });
 
   const startReport = (app: INestApplication, path: unknown) => call(app, 'POST', '/reports', { path });

@@ -1,7 +1,16 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { Injectable, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { Cron, CronExpression, Interval, Processor, QueueService, TaskQueueModule, type Job } from 'nestjs-task-queue';
+import {
+  Cron,
+  CronExpression,
+  Interval,
+  Processor,
+  QueueService,
+  TaskQueueModule,
+  type BatchJob,
+  type Job,
+} from 'nestjs-task-queue';
 import { drainQueues, TestQueues } from 'nestjs-task-queue/testing';
 import { closeApps, gate, LogBook, startApp, startModule } from '../support/apps.js';
 
@@ -85,6 +94,24 @@ it('drains any app, and names what is left where it cannot', async () => {
   release.open();
   await drainQueues(slow);
   expect(slow.get(Slow).finished).toBe(true);
+});
+
+it('does not wait for company that a limit holds back', async () => {
+  const sizes: number[] = [];
+  @Injectable()
+  class Few {
+    @Processor('few', { batch: { size: 10, wait: '1h' }, limits: { concurrency: 3 } })
+    work(jobs: BatchJob<number>[]) {
+      sizes.push(jobs.length);
+    }
+  }
+  const { app: few } = await startApp({ providers: [Few] });
+  await few.get(QueueService).enqueueMany(
+    'few',
+    [1, 2, 3, 4, 5].map((payload) => ({ payload })),
+  );
+  await drainQueues(few);
+  expect(sizes).toEqual([3, 2]);
 });
 
 it('refuses an app in which it is not installed, and an instant that is none', async () => {

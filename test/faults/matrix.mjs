@@ -77,6 +77,12 @@ const OWN = {
   F45: { refusedBy: 'calls that failed: %n' },
   F46: { commands: '%n commands taken and given back', refused: '%n enqueues refused' },
   F47: { refusedAlone: '%n jobs too large alone are dead' },
+  F48: {
+    over: '%n starts over the rate in any window',
+    perSecond: '%n starts a second',
+    lateMs: 'a permitted start came %n ms late (p99)',
+  },
+  F49: { most: 'at most %n at once', rounds: '%n kills and freezes' },
 };
 
 export async function renderPage() {

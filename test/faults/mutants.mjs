@@ -1,12 +1,14 @@
 // Deliberate breakages, each a text change in a copy of dist, and the trial that must catch it: a trial that passes
 // with its rule removed proves nothing. `because` is what the trial must say: any other failure would only show that the
 // mutant does not run. A change that no longer matches stops the run: mend it here.
-const ENQUEUE = 'redis/scripts/enqueue.lua';
-const SETTLE = 'redis/scripts/settle-and-reserve.lua';
+
+/** A job takes its way by the script of plain jobs or by the whole one: a rule falls in both. */
+const inEach = (files, from, to) => files.map((file) => ({ file: `redis/scripts/${file}.lua`, from, to }));
+const TURNS = ['settle-and-reserve', 'turn-plain'];
 
 const NO_TOKENS = [
-  { file: SETTLE, from: 'if stored[i] ~= (isShared and tokens or tokens[i]) then', to: 'if false then' },
-  { file: SETTLE, from: 'if stored[i] == (isShared and tokens or tokens[i]) and not seen', to: 'if not seen' },
+  ...inEach(TURNS, 'if stored[i] ~= (isShared and tokens or tokens[i]) then', 'if false then'),
+  ...inEach(TURNS, 'if stored[i] == (isShared and tokens or tokens[i]) and not seen', 'if not seen'),
 ];
 
 export const mutants = [
@@ -14,7 +16,7 @@ export const mutants = [
     name: 'a reservation only pops: nothing is noted as in flight',
     fault: 'F01',
     because: /^(unfinished|lost) is/,
-    changes: [...NO_TOKENS, { file: SETTLE, from: "redis.call('HSET', q.inflight, unpack(tokens))", to: '' }],
+    changes: [...NO_TOKENS, ...inEach(TURNS, "redis.call('HSET', q.inflight, unpack(tokens))", '')],
   },
   {
     name: 'a settlement is taken from whoever sends it',
@@ -38,7 +40,13 @@ export const mutants = [
     name: 'a loop that stands still keeps its leases for ever',
     fault: 'F04B',
     because: /^taken over after/,
-    changes: [{ file: 'redis/wire/heartbeat.worker.js', from: 'now - tickedAt > stallLimitMs', to: 'false' }],
+    changes: [
+      {
+        file: 'redis/wire/heartbeat.js',
+        from: 'worker, stallLimitMs, slots',
+        to: 'worker, stallLimitMs: Infinity, slots',
+      },
+    ],
   },
   {
     name: 'leases run out while Redis is away',
@@ -52,19 +60,19 @@ export const mutants = [
     name: 'commands have no deadline',
     fault: 'F08',
     because: /everything has ended|still open|was taken after/,
-    changes: [{ file: 'redis/wire/link.js', from: 'if (entry.giveUpAt > now)', to: 'if (true)' }],
+    changes: [{ file: 'redis/wire/sent-commands.js', from: 'if (sent.giveUpAt > now)', to: 'if (true)' }],
   },
   {
     name: 'a repeated enqueue is taken for a new one',
     fault: 'F09',
     because: /^duplicates is/,
     changes: [
-      { file: ENQUEUE, from: 'if number == ARGV[2] then', to: 'if false then' },
+      { file: 'redis/scripts/enqueue.lua', from: 'if number == ARGV[2] then', to: 'if false then' },
       // Under the ids of the first one it would only write the same again.
       {
-        file: ENQUEUE,
-        from: 'local last, known, outcomes =',
-        to: "for i = 4, #ARGV, 2 do ARGV[i] = ARGV[i] .. redis.call('HINCRBY', q.meta, 'minted', 1) end local last, known, outcomes =",
+        file: 'redis/scripts/enqueue.lua',
+        from: 'local known, outcomes =',
+        to: "for i = 3, #ARGV, 4 do ARGV[i] = ARGV[i] .. redis.call('HINCRBY', q.meta, 'minted', 1) end local known, outcomes =",
       },
     ],
   },
@@ -72,13 +80,15 @@ export const mutants = [
     name: 'a repeated turn is taken for a new one',
     fault: 'F09',
     because: /^(dead|extraRuns) is|of 30 jobs completed/,
-    changes: [{ file: SETTLE, from: 'return turn.recorded and turn.recorded >= turn.call', to: 'return false' }],
+    changes: [...inEach(TURNS, 'return turn.recorded and turn.recorded >= turn.call', 'return false')],
   },
   {
     name: 'a script that Redis forgot is not sent again',
     fault: 'F12',
     because: /everything has ended|calls failed|bulk calls failed|NOSCRIPT/,
-    changes: [{ file: 'redis/wire/store-errors.js', from: "NOSCRIPT: 'send-text'", to: "NOSCRIPT: 'refuse'" }],
+    changes: [
+      { file: 'redis/wire/refusals.js', from: "NOSCRIPT: passing('send-text'", to: "NOSCRIPT: passing('refuse'" },
+    ],
   },
   {
     name: 'too few confirmations are enough',
@@ -90,7 +100,7 @@ export const mutants = [
     name: 'a full Redis refuses settlements',
     fault: 'F18',
     because: /while Redis was full|^extraRuns is/,
-    changes: [{ file: SETTLE, from: '#!lua flags=allow-oom', to: '#!lua' }],
+    changes: inEach(TURNS, '#!lua flags=allow-oom', '#!lua'),
   },
   {
     name: 'times are those of the client, not of Redis',
@@ -103,6 +113,12 @@ export const mutants = [
         to: "clockKey === undefined ? source.replaceAll(TIME_LINE, TIME_LINE + ' now = now + ' + Math.round(Date.now() - performance.timeOrigin - performance.now())) :",
       },
     ],
+  },
+  {
+    name: 'a job that is given back gets no place',
+    fault: 'F01',
+    because: /^(unfinished|lost) is|everything has ended/,
+    changes: [{ file: 'redis/scripts/reclaim.lua', from: "place(q, again, 'front')", to: '' }],
   },
   {
     name: 'crashes are not counted',

@@ -6,6 +6,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import { Processor, QueueService, TaskQueueModule, type Job } from 'nestjs-task-queue';
+import { TaskQueueDashboardModule } from 'nestjs-task-queue/dashboard';
 
 const url = process.env.REDIS_URL;
 const prefix = `pack${process.pid}`;
@@ -29,7 +30,10 @@ class Mailer {
   }
 }
 
-@Module({ imports: [TaskQueueModule.forRoot({ connection: url || 'memory://', prefix })], providers: [Mailer] })
+@Module({
+  imports: [TaskQueueModule.forRoot({ connection: url || 'memory://', prefix }), TaskQueueDashboardModule.forRoot()],
+  providers: [Mailer],
+})
 class AppModule {}
 
 const warnings: string[] = [];
@@ -52,7 +56,18 @@ async function run(): Promise<void> {
     assert.equal(names.includes(`${prefix}:heartbeat`), process.env.NO_THREAD === undefined);
   }
   await app.close();
+  await openDashboard();
   assert.deepEqual(warnings, []);
+}
+
+/** Its page is part of the code, wherever that was put. */
+async function openDashboard(): Promise<void> {
+  const app = await NestFactory.create(AppModule, { logger: ['error'] });
+  await app.listen(0, '127.0.0.1');
+  const page = await fetch(`${await app.getUrl()}/queues`, { headers: { connection: 'close' } });
+  assert.equal(page.status, 200);
+  assert.match(await page.text(), /<base href="\.\/queues\/">/);
+  await app.close();
 }
 
 run().then(

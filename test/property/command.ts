@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { encodeEnvelope, type EnvelopeHeader } from '../../src/core/envelope.js';
-import type { NewJob } from '../../src/core/ports/intake.js';
+import type { NewJob, OnConflict } from '../../src/core/ports/intake.js';
 import type { HeldJob } from '../../src/core/ports/worker-store.js';
 import type { JobState, RetentionLimit, RetentionRule } from '../../src/core/job.js';
 import type { ModelledQueue } from './modelled-queue.js';
@@ -105,6 +105,9 @@ export function anyId(model: QueueModel, pick: number, byUser: boolean): string 
 
 export interface Seed {
   userId?: string | undefined;
+  uniqueKey?: string | undefined;
+  freeWhileRunning?: boolean;
+  onConflict?: OnConflict | undefined;
   delayMs?: number | undefined;
   priority: number;
   name?: string | undefined;
@@ -114,5 +117,8 @@ export function newJob(model: QueueModel, { name, ...rest }: Seed): NewJob {
   const header: EnvelopeHeader = {};
   if (name !== undefined) header.n = name;
   if (rest.priority > 0) header.p = rest.priority;
-  return { envelope: encodeEnvelope(model.now, rest.userId, header, String(model.jobs.size)), ...rest };
+  const envelope = encodeEnvelope(model.now, rest.userId, header, String(model.jobs.size));
+  // A window and a debounce say when a job is due.
+  const isTimed = rest.onConflict !== undefined && rest.onConflict.kind !== 'replace';
+  return { envelope, ...rest, delayMs: isTimed ? undefined : rest.delayMs };
 }

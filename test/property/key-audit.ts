@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../../src/redis/keys.js';
 import { isSettled } from '../../src/core/job.js';
 import { bytesOf, nameOf, type ModelJob } from './model-job.js';
+import type { Claim } from './key-model.js';
 import type { QueueModel } from './queue-model.js';
 
 type Reply = [Error | null, unknown][];
@@ -16,12 +17,26 @@ export class KeyAudit {
 
   async expectFit(model: QueueModel): Promise<void> {
     const { client, keys: k } = this;
-    const hashes = ['jobs', 'ids', 'traits', 'crashes', 'cancelling', 'notes', 'inflight', 'waiters', 'meta'] as const;
+    const hashes = [
+      'jobs',
+      'ids',
+      'uniques',
+      'traits',
+      'crashes',
+      'cancelling',
+      'notes',
+      'inflight',
+      'waiters',
+      'meta',
+    ] as const;
     const pipeline = client.multi();
     for (const name of hashes) pipeline.hgetall(k[name]);
     pipeline.lrange(k.ready, 0, -1).lrange(k.completed, 0, -1).zrange(k.workers, '0', '-1', 'WITHSCORES');
     const values = ((await pipeline.exec()) as Reply).map(([, value]) => value);
-    const [jobs, ids, traits, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<string, string>[];
+    const [jobs, ids, uniques, traits, crashes, cancelling, notes, inflight, waiters, meta] = values as Record<
+      string,
+      string
+    >[];
     const [ready, completed, workers] = values.slice(hashes.length) as string[][];
 
     const all = [...model.jobs.values()];
@@ -34,6 +49,7 @@ export class KeyAudit {
       jobs: Object.keys(records).sort(),
       inflight: tokens,
       ids,
+      uniques: Object.fromEntries(Object.entries(uniques).filter(([, entry]) => !isOver(entry, model.now))),
       traits: Object.fromEntries(Object.entries(traits).map(([id, text]) => [id, text.split('\n').sort()])),
       crashes,
       cancelling: Object.keys(cancelling).sort(),
@@ -44,6 +60,7 @@ export class KeyAudit {
       jobs: all.map(({ id }) => id).sort(),
       inflight: textsOf(model.inState('active'), ({ token }) => token),
       ids: Object.fromEntries(all.flatMap(({ id, userId }) => (userId === undefined ? [] : [[userId, id]]))),
+      uniques: Object.fromEntries([...model.claims()].map(([key, claim]) => [key, entryOf(claim)])),
       traits: Object.fromEntries(all.map((job) => [job.id, traitsOf(job)]).filter(([, lines]) => lines.length > 0)),
       crashes: textsOf(
         live.filter((job) => job.crashes > 0),
@@ -82,9 +99,22 @@ export class KeyAudit {
   }
 }
 
+/** A window that is over lies there until somebody wants its key, or the janitor comes. */
+function isOver(entry: string, now: number): boolean {
+  const [, kind, , until] = entry.split(' ');
+  return kind === 'w' && Number(until) <= now;
+}
+
+function entryOf({ id, window, burst }: Claim): string {
+  if (window !== undefined) return `${id} w ${window.from} ${window.until}`;
+  return burst === undefined ? id : `${id} d ${burst.first} ${burst.dueAt}`;
+}
+
 function traitsOf(job: ModelJob): string[] {
   const lines = job.wasParked ? [`n${nameOf(job)}`] : [];
   if (job.priority > 0) lines.push(`p${job.priority}`);
+  if (job.uniqueKey !== undefined) lines.push(`q${job.uniqueKey}`);
+  if (job.freeWhileRunning) lines.push('r');
   return job.userId === undefined ? lines : [...lines, `u${job.userId}`];
 }
 

@@ -8,9 +8,13 @@ export const MAX_CRASHES = 3;
 export interface ModelJob {
   id: string;
   userId: string | undefined;
+  uniqueKey: string | undefined;
+  freeWhileRunning: boolean;
   envelope: string;
   state: JobState;
   priority: number;
+  /** The priority with which it was placed: another one counts from its next place. */
+  level: number;
   /** From then on the store knows its name. */
   wasParked: boolean;
   /** Ready: its place in the line. */
@@ -41,7 +45,7 @@ export const ORDERS: Record<JobState, (a: ModelJob, b: ModelJob) => number> = {
   scheduled: (a, b) => a.dueAt - b.dueAt || byText(a.id, b.id),
   ready(a, b) {
     if (isSuspect(a) !== isSuspect(b)) return isSuspect(a) ? -1 : 1;
-    return (isSuspect(a) ? 0 : b.priority - a.priority) || a.place - b.place;
+    return (isSuspect(a) ? 0 : b.level - a.level) || a.place - b.place;
   },
   active: (a, b) => byText(a.id, b.id),
   parked: (a, b) => byText(parkedKeyOf(a), parkedKeyOf(b)),
@@ -51,9 +55,25 @@ export const ORDERS: Record<JobState, (a: ModelJob, b: ModelJob) => number> = {
   dead: newestEnd,
 };
 
-export function newModelJob(id: string, { envelope, userId, priority = 0 }: NewJob): ModelJob {
+export function newModelJob(
+  id: string,
+  { envelope, userId, uniqueKey, freeWhileRunning = false, priority = 0 }: NewJob,
+): ModelJob {
   return {
-    ...{ id, userId, envelope, priority, state: 'ready', place: 0, dueAt: 0, worker: '', token: '' },
+    ...{
+      id,
+      userId,
+      uniqueKey,
+      freeWhileRunning,
+      envelope,
+      priority,
+      level: priority,
+      state: 'ready',
+      place: 0,
+      dueAt: 0,
+      worker: '',
+      token: '',
+    },
     ...{
       wasParked: false,
       crashes: 0,

@@ -76,7 +76,7 @@ export class ModelState {
   }
 
   protected makeReady(job: ModelJob, end: 'front' | 'back'): void {
-    Object.assign(job, { state: 'ready', place: end === 'back' ? ++this.places : -++this.places });
+    Object.assign(job, { state: 'ready', level: job.priority, place: end === 'back' ? ++this.places : -++this.places });
   }
 
   protected giveBack(job: ModelJob): void {

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { NewJob } from '../../src/core/ports/intake.js';
+import type { NewJob, OnConflict } from '../../src/core/ports/intake.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
 import type { QueueModel } from './queue-model.js';
@@ -8,8 +8,19 @@ import { command, newJob, priorities, type Seed } from './command.js';
 
 const often = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 2 });
 
+const CONFLICTS: OnConflict[] = [
+  { kind: 'replace' },
+  { kind: 'throttle', ms: 60, both: false },
+  { kind: 'throttle', ms: LEASE_MS, both: true },
+  { kind: 'debounce', ms: 40, atMostMs: 100 },
+  { kind: 'debounce', ms: LEASE_MS, atMostMs: 20_000 },
+];
+
 const seeds: fc.Arbitrary<Seed> = fc.record({
   userId: often(fc.constantFrom('a', 'b', 'order-7')),
+  uniqueKey: often(fc.constantFrom('resize one', 'default one')),
+  freeWhileRunning: fc.boolean(),
+  onConflict: fc.constantFrom<(OnConflict | undefined)[]>(undefined, undefined, ...CONFLICTS),
   delayMs: fc.constantFrom(undefined, undefined, undefined, 0, 1, 50, LEASE_MS, 60_000),
   priority: priorities,
   /** Foreign producers name jobs as they like. */

@@ -1,4 +1,4 @@
-import type { CancelAnswer } from '../../src/core/ports/curation.js';
+import type { CancelAnswer, RetryAnswer } from '../../src/core/ports/curation.js';
 import type { ReclaimReply } from '../../src/core/ports/duties.js';
 import type { EnqueueReceipt, NewJob } from '../../src/core/ports/intake.js';
 import {
@@ -12,6 +12,7 @@ import {
 } from '../../src/core/ports/worker-store.js';
 import { decodeEnvelope } from '../../src/core/envelope.js';
 import { isSettled, type JobState, type RetentionRule, type SettledState } from '../../src/core/job.js';
+import { KeyModel, type Claim } from './key-model.js';
 import { byText, isSuspect, MAX_CRASHES, nameOf, type ModelJob } from './model-job.js';
 import { CANCELLED, ModelState } from './model-state.js';
 import { RuleModel } from './rule-model.js';
@@ -55,11 +56,12 @@ export class QueueModel extends ModelState {
   readonly calls = new Map<string, number>();
   /** Every lease that was ever given out, the newest of a job among them. */
   readonly issued: (HeldJob & { worker: string })[] = [];
-  readonly rules = new RuleModel(this);
+  readonly rules = new RuleModel(this, (job) => this.keys.meet(job));
   readonly inbox: string[] = [];
   paused = false;
   fence = 0;
   largestTurn = 0;
+  private readonly keys = new KeyModel(this);
   private seenAt: number | undefined;
   private wasQuiet = false;
   private graceUntil = 0;
@@ -72,17 +74,28 @@ export class QueueModel extends ModelState {
       const first = job.userId === undefined ? undefined : this.findByUserId(job.userId);
       if (first !== undefined && first.userId === job.userId)
         return { id: first.id, created: false, state: first.state };
-      const dueAt = job.delayMs === undefined ? (job.runAt ?? 0) : this.now + job.delayMs;
+      const met = this.keys.meet(job);
+      if ('id' in met) return met;
       const added = this.add(minted[index], job);
-      if (dueAt > this.now) Object.assign(added, { state: 'scheduled', dueAt });
+      this.keys.claim(added, met.claim);
+      if (met.dueAt > this.now) Object.assign(added, { state: 'scheduled', dueAt: met.dueAt });
       return { id: added.id, created: true, state: added.state };
     });
+  }
+
+  /** A tick's job, whose key no other job has. */
+  adopt(id: string, job: NewJob): void {
+    this.keys.claim(this.add(id, job));
+  }
+
+  claims(): Map<string, Claim> {
+    return this.keys.claims();
   }
 
   // ---------------------------------------------------------------- turns
 
   /** Tokens and fence are the store's to choose: {@link grant} takes them in. */
-  turn(turn: WorkerTurn): Omit<Reservation, 'fence' | 'jobs'> & { ids: string[]; handed: HeldJob[] } {
+  turn(turn: WorkerTurn): Omit<Reservation, 'fence' | 'jobs' | 'awaited'> & { ids: string[]; handed: HeldJob[] } {
     const last = this.turns.get(callerOf(turn))?.at(-1);
     if (last !== undefined && last.turn.call >= turn.call) return this.repeat(turn, last);
     const { lost, trimmedDead } = this.settle(turn.settlements);
@@ -182,6 +195,7 @@ export class QueueModel extends ModelState {
       suspects: this.suspects().length > 0 && this.claimSuspects(turn),
       parked: this.inState('parked').length > 0,
       nextDueAt: jobs.length < turn.want ? this.nextDueAt() : undefined,
+      limited: false,
     };
   }
 
@@ -239,6 +253,7 @@ export class QueueModel extends ModelState {
         if (!this.endIfCancelling(job)) Object.assign(job, { state: 'parked', wasParked: true });
         return 0;
       case 'release':
+      case 'limit':
         return 0;
       default:
         throw new Error(`No such settlement: ${JSON.stringify(settlement satisfies never)}`);
@@ -248,7 +263,7 @@ export class QueueModel extends ModelState {
   // ---------------------------------------------------------------- leases
 
   beat(worker: string, leaseMs: number): BeatReply {
-    this.witness(leaseMs);
+    this.updateGrace(leaseMs);
     const lapsed = (this.leases.get(worker) ?? 0) <= this.now;
     this.leases.set(worker, this.now + leaseMs);
     return { now: this.now, lapsed, cancelling: this.cancellingOf(worker) };
@@ -293,7 +308,7 @@ export class QueueModel extends ModelState {
     return { promoted: promoted.length, nextDueAt: this.nextDueAt() };
   }
 
-  private witness(leaseMs: number): void {
+  private updateGrace(leaseMs: number): void {
     const running = this.inState('active').length > 0;
     const longest = this.wasQuiet ? (leaseMs * 3) / 4 : leaseMs / 2;
     const wasAway = this.seenAt === undefined || this.now - this.seenAt > longest;
@@ -304,7 +319,7 @@ export class QueueModel extends ModelState {
 
   /** One step: the worker whose lease ran out first. */
   reclaim(leaseMs: number): ReclaimReply {
-    this.witness(leaseMs);
+    this.updateGrace(leaseMs);
     const [worker] = this.expired();
     const poisoned: string[] = [];
     let reclaimed = 0;
@@ -336,6 +351,7 @@ export class QueueModel extends ModelState {
       ready,
       nextDueAt: this.nextDueAt(),
       nextLookAt: this.rules.nextLookAt(),
+      hasBulks: false,
       parked,
     };
   }
@@ -361,10 +377,13 @@ export class QueueModel extends ModelState {
     return 'requested';
   }
 
-  retryDead(id: string, settledAt: number, envelope: string): 'retried' | 'changed' | 'not-found' {
+  retryDead(id: string, settledAt: number, envelope: string): RetryAnswer {
     const job = this.find(id);
     if (job === undefined) return 'not-found';
     if (job.state !== 'dead' || job.settledAt !== settledAt) return 'changed';
+    const holder = this.keys.holderOf(job.uniqueKey);
+    if (holder !== undefined && holder !== job) return `conflict ${holder.id}`;
+    this.keys.reclaim(job);
     job.envelope = envelope;
     job.priority = decodeEnvelope(envelope).header.p ?? 0;
     this.makeReady(job, 'back');

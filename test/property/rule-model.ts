@@ -12,6 +12,7 @@ import type {
   StoredSchedule,
 } from '../../src/core/ports/timetable.js';
 import { isSettled } from '../../src/core/job.js';
+import type { Meeting } from './key-model.js';
 import { byText } from './model-job.js';
 import type { ModelState } from './model-state.js';
 
@@ -30,7 +31,10 @@ export class RuleModel {
   readonly rules = new Map<string, Rule>();
   private readonly apps = new Map<string, { last: number; since: number }>();
 
-  constructor(private readonly jobs: ModelState) {}
+  constructor(
+    private readonly jobs: ModelState,
+    private readonly meet: (job: ScheduledJob) => Meeting,
+  ) {}
 
   // ---------------------------------------------------------------- read
 
@@ -161,11 +165,25 @@ export class RuleModel {
       this.goOn(rule, fire);
       return none('overlapped');
     }
-    const jobs = single ? fire.jobs.slice(-1) : fire.jobs.slice(0, Math.min(left, 100));
+    const coming = single ? fire.jobs.slice(-1) : fire.jobs.slice(0, Math.min(left, 100));
+    const jobs = this.unheld(coming);
     if (jobs.length === 0) rule.skipped++;
     rule.fired += jobs.length;
     this.goOn(rule, jobs.length === left ? { nextTick: undefined } : fire);
-    return { answer: 'fired', jobs, missed: fire.missed + (single ? fire.jobs.length - 1 : 0) };
+    const missed = fire.missed + (single ? fire.jobs.length - 1 : 0);
+    const answer = jobs.length === 0 && coming.length > 0 ? 'overlapped' : 'fired';
+    return { answer, jobs, missed: jobs.at(-1) === coming.at(-1) ? missed : 0 };
+  }
+
+  /** Those whose unique key no other job has, nor one before them. */
+  unheld(jobs: readonly ScheduledJob[]): ScheduledJob[] {
+    const taken = new Set<string>();
+    return jobs.filter((job) => {
+      if (this.jobs.findByUserId(job.userId) !== undefined || job.uniqueKey === undefined) return true;
+      if (taken.has(job.uniqueKey) || 'id' in this.meet(job)) return false;
+      taken.add(job.uniqueKey);
+      return true;
+    });
   }
 
   ran(name: string, tick: number, jobId: string, missed: number, byHand = false): void {

@@ -18,8 +18,18 @@ function next(model: QueueModel, inMs: number | undefined, jitterMs: number | un
   return jitterMs === undefined ? { nextTick } : { nextTick, lookAt: nextTick + jitterMs };
 }
 
-function jobOf(model: QueueModel, name: string, priority: number, userId: string, scheduledFor: number): ScheduledJob {
-  return { ...newJob(model, { userId, name, priority }), userId, scheduledFor };
+const uniques = fc.constantFrom(
+  ...[{}, {}, {}, { uniqueKey: 'resize one' }, { uniqueKey: 'resize one', freeWhileRunning: true }],
+);
+type Uniqueness = Pick<ScheduledJob, 'uniqueKey' | 'freeWhileRunning'>;
+
+function jobOf(
+  model: QueueModel,
+  { name, priority, unique }: { name: string; priority: number; unique: Uniqueness },
+  userId: string,
+  scheduledFor: number,
+): ScheduledJob {
+  return { ...newJob(model, { userId, name, priority, ...unique }), userId, scheduledFor };
 }
 
 /** Jobs that a fire has just put into the store: known there by their user ids alone. */
@@ -35,7 +45,7 @@ async function takeIn(
     const id = String(stored?.id);
     if (!model.jobs.has(id)) {
       queue.expectNew([id]);
-      model.add(id, job);
+      model.adopt(id, job);
     }
     model.rules.ran(name, job.scheduledFor, id, index === jobs.length - 1 ? missed : 0);
   }
@@ -71,11 +81,12 @@ const fires = fc.record({
   overlap: fc.constantFrom('allow', 'skip', 'queue-one'),
   pauseOnFailure: fc.boolean(),
   limit: fc.constantFrom(undefined, undefined, 2, 15),
+  unique: uniques,
   atOnce: fc.constantFrom(false, false, true),
 });
 
 /** An instance fires what it thinks is due: rightly, too late, too early, or by an old rule. */
-export const fire = command('fire', fires, async (queue, model, { name, off, priority, inMs, jitterMs, ...data }) => {
+export const fire = command('fire', fires, async (queue, model, { name, off, inMs, jitterMs, ...data }) => {
   const { now, due, nextLookAt } = await queue.store.timetable.due(queue.name, 10);
   const expected = model.rules.due();
   expect(now).toBe(model.now);
@@ -88,7 +99,7 @@ export const fire = command('fire', fires, async (queue, model, { name, off, pri
   const tick = (model.rules.rules.get(name)?.nextTick ?? model.now) + off;
   const jobs = Array.from({ length: data.jobs }, (_, index) => {
     const at = tick - (data.jobs - 1 - index);
-    return jobOf(model, name, priority, `cron~${name}~${at}`, at);
+    return jobOf(model, { name, ...data }, `cron~${name}~${at}`, at);
   });
   const sent = { ...data, name, tick, jobs, ...next(model, inMs, jitterMs) };
   const { answer, ...made } = model.rules.fire(sent);
@@ -118,22 +129,24 @@ export const resumeRule = command('resumeSchedule', resumptions, async (queue, m
   expect(await queue.store.timetable.resume(queue.name, name, specHash, coming)).toBe(answer);
 });
 
-const runs = fc.record({ name: names, specHash: hashes, priority: priorities });
+const runs = fc.record({ name: names, specHash: hashes, priority: priorities, unique: uniques });
 
-export const runNow = command('runScheduleNow', runs, async (queue, model, { name, specHash, priority }) => {
+export const runNow = command('runScheduleNow', runs, async (queue, model, { name, specHash, ...data }) => {
   const userId = `cron~${name}~now~${model.now}`;
-  const job = jobOf(model, name, priority, userId, model.now);
+  const job = jobOf(model, { name, ...data }, userId, model.now);
+  const [unheld] = model.rules.unheld([job]);
   const first = model.find(userId);
   const answer = await queue.store.timetable.runNow(queue.name, name, specHash, job);
   const rule = model.rules.rules.get(name);
   if (rule === undefined) expect(answer).toBe('not-found');
   else if (rule.specHash !== specHash) expect(answer).toBe('changed');
   else if (first !== undefined) expect(answer).toEqual({ id: first.id, created: false, state: first.state });
+  else if (unheld === undefined) expect(answer).toEqual(model.enqueue([job], [])[0]);
   else {
     const { id } = answer as { id: string };
     expect(answer).toEqual({ id, created: true, state: 'ready' });
     queue.expectNew([id]);
-    model.add(id, job);
+    model.adopt(id, job);
     model.rules.ran(name, job.scheduledFor, id, 0, true);
   }
   await expectRuns(queue, model, name);

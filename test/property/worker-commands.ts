@@ -13,11 +13,14 @@ import { CALL_MEMORY_MS } from './stores.js';
 const sometimes = fc.constantFrom(false, false, false, true);
 const adoptions = fc.constantFrom(undefined, '*' as const, ['resize'], ['two', 'resize'], ['default']);
 
+/** Limits have no model: limit.contract.ts has them. */
+type Kind = Exclude<Settlement['op'], 'limit'>;
+
 interface End {
   pick: number;
   /** Of a lease that this worker had once, which may have ended long ago. */
   old: boolean;
-  op: Settlement['op'];
+  op: Kind;
   delayMs: number;
   rewritten: boolean;
   keep: RetentionRule;
@@ -26,16 +29,7 @@ interface End {
 const ends: fc.Arbitrary<End> = fc.record({
   pick: picks,
   old: sometimes,
-  op: fc.constantFrom<Settlement['op'][]>(
-    'complete',
-    'complete',
-    'retry',
-    'snooze',
-    'release',
-    'park',
-    'cancel',
-    'bury',
-  ),
+  op: fc.constantFrom<Kind[]>('complete', 'complete', 'retry', 'snooze', 'release', 'park', 'cancel', 'bury'),
   delayMs: fc.constantFrom(0, 0, 1, 50, LEASE_MS),
   rewritten: fc.boolean(),
   keep: keeps,
@@ -57,7 +51,7 @@ function settlementsOf(model: QueueModel, worker: string, some: readonly End[], 
     const stored = job?.envelope ?? encodeEnvelope(model.now, undefined, undefined, '0');
     const envelope = rewritten && job !== undefined ? nextEnvelope(job) : undefined;
     const sentBack = rewritten ? { envelope: stored } : {};
-    const all: Record<Settlement['op'], Settlement> = {
+    const all: Record<Kind, Settlement> = {
       complete: { op: 'complete', id, token, result: String(pick), keep: completedKeep, ...sentBack },
       retry: { op: 'retry', id, token, delayMs, envelope: envelope ?? stored },
       snooze: { op: 'snooze', id, token, delayMs, envelope },

@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { aclRule, commandsOf } from '../../scripts/acl.mjs';
-import { scriptNames } from '../../scripts/script-texts.mjs';
+import { scriptNames } from '../../src/redis/scripts/complete.mjs';
 import type { StoreEvent } from '../../src/core/ports/notices.js';
+import { JOB_STATES } from '../../src/core/job.js';
 import { RedisStore } from '../../src/redis/redis-store.js';
 import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { describeStore } from '../contract/store.contract.js';
+import { redisKind } from '../support/stores.js';
 import { MessageLog } from '../support/message-log.js';
 import { startRedisServer, type RedisServer } from '../support/redis-server.js';
 import { rule } from '../contract/schedule-seeds.js';
@@ -50,6 +52,7 @@ const urlOf = (role: Role) => `redis://${role}:${PASSWORD}@127.0.0.1:${server.po
 // Every verb, every state, every refusal: with nothing but the rights of a worker, and in a database that is not the first.
 describeStore({
   name: 'redis as the worker user of database 3',
+  lacks: redisKind.lacks,
   openStore: async () => {
     const connection = `redis://worker-3:${PASSWORD}@127.0.0.1:${server.port}/3`;
     return (await RedisDriver.open({ url: `${server.url}/3`, connection })).fixture;
@@ -149,7 +152,7 @@ describe('users', () => {
     await expect(store.intake.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
   });
 
-  it('a producer without rights on channels writes all the same, and learns it when it wants to hear', async () => {
+  it('a producer without rights on channels enqueues, and is refused when it subscribes', async () => {
     const rule = aclRule({ role: 'producer', prefix: 't-*', user: 'mute', redis }).split(' ');
     await admin.call('ACL', 'SETUSER', ...rule, `>${PASSWORD}`, 'resetchannels');
     const store = await open('mute' as Role);
@@ -170,7 +173,7 @@ describe('users', () => {
     await expect(store.notices.onEvents('mail', () => {})).rejects.toMatchObject(refused);
   });
 
-  it('whoever may no longer listen lives, says so, and hears again once it may', async () => {
+  it('a worker that may no longer subscribe goes on, logs it, and is woken again once it may', async () => {
     const told = new MessageLog<string>();
     const store = await open('worker', { onConnection: (event) => told.listener(event) });
     const heard = new MessageLog<string>();
@@ -193,10 +196,16 @@ describe('users', () => {
     const [{ id }] = await producer.intake.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
     const store = await open('viewer');
     expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+    for (const state of JOB_STATES) {
+      const request = { needles: [{ anyOf: ['{}'], inPayload: true }], payloads: true, on: 'primary' } as const;
+      const { jobs } = await store.search.scan('mail', state, undefined, request);
+      expect({ state, found: jobs.length }).toEqual({ state, found: { ready: 2, scheduled: 1 }[state as string] ?? 0 });
+    }
     for (const state of ['ready', 'scheduled', 'active', 'completed', 'dead', 'cancelled', 'parked'] as const) {
       await store.curation.list('mail', state, undefined, 10);
     }
     expect((await store.curation.read('mail', [id]))[0]?.state).toBe('ready');
+    expect(await store.explainer.explain('mail', id)).toMatchObject({ state: 'ready', ahead: { count: 1 } });
     expect(await store.curation.logs('mail', id)).toEqual([]);
     expect(await store.curation.isPaused('mail')).toBe(false);
     expect((await store.timetable.list('mail', undefined, 10)).schedules).toEqual([]);

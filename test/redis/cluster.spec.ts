@@ -123,7 +123,7 @@ describe('a cluster of three primaries', () => {
     }
   });
 
-  it('wakes an idle worker, and tells what happens to a queue, from any node', async () => {
+  it('wakes an idle worker and sends events of a queue from any node', async () => {
     const producer = await open({ nodes: cluster.nodes.slice(1, 2) });
     const wakes = new MessageLog<string>();
     const pauses = new MessageLog<string>();
@@ -148,7 +148,7 @@ describe('a cluster of three primaries', () => {
     }
   });
 
-  it('takes an inbox that lies in the slot of its queue, and says so of another', async () => {
+  it('takes an inbox that lies in the slot of its queue, and refuses another one', async () => {
     const client = new Cluster(cluster.nodes);
     await client.lpush('{tq:queue-0}:inbox', 'x');
     expect(await store.intake.takeInbox('queue-0', '{tq:queue-0}:inbox', 5)).toBe(1);

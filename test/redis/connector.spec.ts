@@ -175,7 +175,7 @@ describe('connections', () => {
     await server.stop();
   });
 
-  it('tells what a user may not do', async () => {
+  it('names the command that the user may not call', async () => {
     const user = `${prefix}-user`;
     await client.call('ACL', 'SETUSER', user, 'on', 'nopass', '~{other:*', '&*', '+@all');
     const store = storeOn({ host: url.hostname, port, username: user, password: 'any' });

@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals';
+import { splitRecord } from '../../src/core/envelope.js';
 import type { Settlement } from '../../src/core/ports/worker-store.js';
+import { isApart } from '../../src/redis/long-payloads.js';
 import { KEEP, QUEUE } from '../contract/store-driver.js';
 import type { RedisDriver } from './redis-driver.js';
 
@@ -31,6 +33,10 @@ async function recordsOf(driver: RedisDriver): Promise<Map<string, string>> {
   return new Map(Object.entries(await driver.hash('jobs')));
 }
 
+function textOf(record = '', payload?: string): string {
+  return payload === undefined ? record : `${record}\n${payload}`;
+}
+
 /** Every id in exactly one place, no place without a record, nothing beside records that are gone, and all counts right. */
 export async function expectConservation(driver: RedisDriver): Promise<void> {
   const places = await placesOf(driver);
@@ -48,21 +54,40 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
       ['scheduled', 'active', 'parked', 'completed', 'cancelled', 'dead'].map((name) => [name, inState(name).length]),
     ),
   });
-  const bytesIn = (name: string) => inState(name).reduce((sum, [id]) => sum + (records.get(id) ?? '').length, 0);
+  const payloads = await driver.hash('payloads');
+  const bytesIn = (name: string) =>
+    inState(name).reduce((sum, [id]) => sum + textOf(records.get(id), payloads[id]).length, 0);
   const completed = (await driver.list('completed')).reduce((sum, element) => sum + Number(element.split(' ')[1]), 0);
   expect({
     cancelledBytes: Number((await driver.meta('cancelledBytes')) ?? 0),
     deadBytes: Number((await driver.meta('deadBytes')) ?? 0),
     completedBytes: Number((await driver.meta('completedBytes')) ?? 0),
   }).toEqual({ cancelledBytes: bytesIn('cancelled'), deadBytes: bytesIn('dead'), completedBytes: completed });
+  // Payloads of an enqueue that was refused: the janitor finds them.
+  const notes = Object.entries(await driver.client.hgetall(driver.keys.meta)).filter(([field]) =>
+    field.startsWith('^'),
+  );
+  const noted = new Set(notes.flatMap(([, note]) => note.split(' ')[2].split(',')));
   const live = new Set([...records].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id));
   expect({
     ids: Object.entries(await driver.hash('ids')).filter(([, id]) => !records.has(id)),
     traits: Object.keys(await driver.hash('traits')).filter((id) => !records.has(id)),
     crashes: Object.keys(await driver.hash('crashes')).filter((id) => !live.has(id)),
     cancelling: Object.keys(await driver.hash('cancelling')).filter((id) => !live.has(id)),
+    payloads: Object.keys(payloads).filter((id) => !records.has(id) && !noted.has(id)),
+    lost: [...records].filter(([id, record]) => isApart(splitRecord(record).envelope) && !(id in payloads)),
     notes: Object.keys(await driver.hash('notes')).filter((field) => !records.has(field.replace(/:.*/, ''))),
-  }).toEqual({ ids: [], traits: [], crashes: [], cancelling: [], notes: [] });
+  }).toEqual({ ids: [], traits: [], crashes: [], cancelling: [], payloads: [], lost: [], notes: [] });
+  // Each live job with a unique key holds it, and no other job does, but where a window of throttled calls has the key.
+  const entries = Object.entries(await driver.hash('uniques')).map(([key, entry]) => [key, ...entry.split(' ')]);
+  const windows = new Set(entries.filter(([, , kind]) => kind === 'w').map(([key]) => key));
+  const keys = Object.entries(await driver.hash('traits')).flatMap(([id, text]) => {
+    const key = /^q(.*)$/m.exec(text)?.[1];
+    return key !== undefined && live.has(id) && !windows.has(key) ? [[key, id]] : [];
+  });
+  const held = entries.filter(([key]) => !windows.has(key)).map(([key, id]) => [key, id]);
+  expect(Object.fromEntries(held)).toEqual(Object.fromEntries(keys));
+  expect(new Set(keys.map(([key]) => key)).size).toBe(keys.length);
 }
 
 /** Ends what runs, and lets a worker run all the rest: each job once, and nothing is left behind. */

@@ -160,6 +160,20 @@ describe('retry-dead.lua', () => {
     expect(await driver.hash('ids')).toEqual({ a: id });
   });
 
+  it('writes nothing where another job holds the unique key', async () => {
+    const driver = use();
+    const [id] = await driver.putEnded('dead', 1, KEEP, { uniqueKey: 'x a' });
+    const settledAt = driver.now();
+    const holder = await driver.putOne({ uniqueKey: 'x a' });
+    const before = await driver.record(id);
+    const envelope = driver.envelope({ priority: 7, payload: '2' });
+    expect(await driver.store.curation.retryDead(QUEUE, id, settledAt, envelope)).toBe(`conflict ${holder}`);
+    expect(await driver.record(id)).toBe(before);
+    expect(await driver.hash('traits')).toEqual({ [id]: 'qx a', [holder]: 'qx a' });
+    expect(await driver.hash('uniques')).toEqual({ 'x a': holder });
+    expect(await driver.meta('torn')).toBeNull();
+  });
+
   it('leaves a job alone that died again since it was read', async () => {
     const driver = use();
     const id = await SEEDS.dead(driver);

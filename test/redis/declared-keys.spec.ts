@@ -2,12 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { loadScripts } from '../../src/redis/wire/script-library.js';
 import { describeStore } from '../contract/store.contract.js';
+import { redisKind } from '../support/stores.js';
 import { RedisDriver } from './redis-driver.js';
 import { withKeyCheck } from './script-header.js';
 
 // The whole contract once more, by scripts that fail at the first key that is undeclared or of another type.
 describeStore({
   name: 'redis with checked keys',
+  lacks: redisKind.lacks,
   openStore: async () => {
     const driver = await RedisDriver.open({
       scriptsOf: (clockKey) => withKeyCheck(loadScripts(clockKey), clockKey),

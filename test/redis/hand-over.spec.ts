@@ -110,7 +110,7 @@ describe('a job for which a worker waits', () => {
     expect(again).toEqual({ id: now, created: false, state: 'active' });
   });
 
-  it('is told as enqueued and active', async () => {
+  it('makes the events enqueued and active', async () => {
     const driver = use();
     const events = new MessageLog<StoreEvent[]>();
     const stop = await driver.store.notices.onEvents(QUEUE, events.listener);
@@ -259,7 +259,7 @@ describe('a worker that listens at a replica', () => {
     await replica?.stop();
   });
 
-  it('hears messages that the server of the script does not count: it is woken, and no job comes with that', async () => {
+  it('gets messages that the server of the script does not count: it is woken without a job', async () => {
     const driver = use();
     const channel = wakeChannel(driver.prefix, 'w1');
     const heard = new MessageLog<string>();
@@ -293,7 +293,7 @@ describe('a repeated enqueue', () => {
       link: Link;
       scripts: Record<string, never>;
     };
-    const call = () => link.run(scripts.enqueue, driver.keys.all, ['lane', 1, 'plain', 'id1', '1\n1']);
+    const call = () => link.run(scripts.enqueue, driver.keys.all, ['lane', 1, 'id1', '1\n1', '', '']);
     const first = await call();
     await ask(driver, 'w1', { handedFence: driver.now() * 1000 }); // waits again
     expect(await call()).toEqual(first);
@@ -488,7 +488,7 @@ describe('a message that was lost', () => {
     expect((await ask(driver, 'w2')).jobs.map(({ crashes }) => crashes)).toEqual([0, 0, 0, 0]);
   });
 
-  it('is told to a reconcile by the fence up to which it looked', async () => {
+  it('is known to the worker after a reconcile by the fence up to which that looked', async () => {
     const driver = use();
     const jobs = await handOver(driver, 2);
     const held = jobs.map(({ id, token }) => ({ id, token }));

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
-import { embedHeartbeat } from '../../scripts/build.mjs';
+import { embedHeartbeat, embedScripts } from '../../scripts/build.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -58,6 +58,7 @@ describe('the heartbeat thread', () => {
     for (const part of ['core', 'core/errors', 'core/ports', 'process', 'redis', 'redis/turns', 'redis/wire'])
       await build(part);
     await cp(join(ROOT, 'src/redis/scripts'), join(folder, 'src/redis/scripts'), { recursive: true });
+    embedScripts(join(folder, 'src')); // the thread's code finds no files beside it
     embedHeartbeat(join(folder, 'src'));
     await mkdir(join(folder, 'src/redis/broken'));
     await cp(join(folder, 'src/redis/wire/heartbeat.js'), join(folder, 'src/redis/broken/heartbeat.js'));
@@ -170,7 +171,7 @@ describe('the heartbeat thread', () => {
     expect(await found(code)).toEqual([[1, 1], 'mail', [2, 2], 'mail', [2, 1], [2, 1], [2, 0], []]);
   });
 
-  it('tells a failure before it had a plan with the plan, once', async () => {
+  it('reports a failure that came before its plan once, after it got the plan', async () => {
     await breakThread(`throw new Error('does not boot');`);
     const code = `${THREAD}
       const thread = new HeartbeatThread();
@@ -185,7 +186,7 @@ describe('the heartbeat thread', () => {
     expect(await found(code)).toEqual([[], ['does not boot']]);
   });
 
-  it('tells a failure with a plan once', async () => {
+  it('reports a failure that comes after its plan once', async () => {
     await breakThread(
       `const { parentPort } = require('node:worker_threads');
        parentPort.on('message', ({ worker }) => { throw new Error(worker + ' does not begin'); });`,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { KEY_NAMES, QueueKeys, wakeChannel } from '../../src/redis/keys.js';
+import { KEY_NAMES, QueueKeys, StoreKeys, wakeChannel } from '../../src/redis/keys.js';
 
 // Other programs, dashboards and older versions know these literals: a change here is a new store format.
 describe('keys', () => {
@@ -34,6 +34,10 @@ describe('keys', () => {
       runs: '{tq:mail}:runs',
       announced: '{tq:mail}:announced',
       apps: '{tq:mail}:apps',
+      uniques: '{tq:mail}:uniques',
+      payloads: '{tq:mail}:payloads',
+      stats: '{tq:mail}:stats',
+      bulks: '{tq:mail}:bulks',
     });
     expect(all).toEqual(KEY_NAMES.map((name) => `{tq:mail}:${name}`));
     expect([...KEY_NAMES].sort()).toEqual(
@@ -41,6 +45,12 @@ describe('keys', () => {
         .filter((name) => name !== 'base')
         .sort(),
     );
+  });
+
+  it('of the store lie in the slot of the queue without a name', () => {
+    const { registry, ...named } = Object.fromEntries(Object.entries(new StoreKeys('tq')));
+    expect(named).toEqual({ processes: '{tq:}:processes', present: '{tq:}:present', queues: '{tq:}:queues' });
+    expect(registry).toEqual([named.processes, named.present, named.queues]);
   });
 
   it('have channels beside them', () => {

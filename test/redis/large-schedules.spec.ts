@@ -33,7 +33,7 @@ describe('a server that refuses large requests', () => {
   });
 
   const jobOf = (name: string, tick: number, text: string) => {
-    const job = tickJob(driver, tick, name);
+    const job = tickJob(driver, tick, { name });
     return { ...job, envelope: `${job.envelope.split('\n')[0]}\n"${text}"` };
   };
 

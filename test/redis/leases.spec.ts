@@ -160,7 +160,7 @@ describe('reconcile.lua', () => {
     expect((await driver.list('ready')).sort()).toEqual(ids.slice(10).sort());
   });
 
-  it('lets alone what is reserved while its steps go on', async () => {
+  it('leaves alone the jobs that are reserved between its steps', async () => {
     const driver = use();
     await driver.putMany(MANY);
     const { jobs } = await driver.reserve('w1', MANY);
@@ -176,7 +176,7 @@ describe('reconcile.lua', () => {
     expect(ended.lost).toEqual([]);
   });
 
-  it('ends a job whose cancellation was asked for, and tells who waits for it', async () => {
+  it('ends a job that is to be cancelled, and sends the end to those who await it', async () => {
     const driver = use();
     const { id } = await driver.start('w1', { priority: 3 });
     await driver.store.notices.awaitSettled(QUEUE, id, 60_000);

@@ -87,7 +87,7 @@ describe('Link', () => {
       await works();
     });
 
-    it('tells the truth when an earlier attempt got no answer', async () => {
+    it('says that the outcome is open when an earlier attempt got no answer', async () => {
       server.answer(RESET, `-${code} not now\r\n`);
       await expect(run()).rejects.toBeInstanceOf(ReplyLostError);
       await works();
@@ -108,7 +108,7 @@ describe('Link', () => {
     await works();
   });
 
-  it('replaces a connection once for many calls that were told READONLY', async () => {
+  it('replaces a connection once for many calls that are refused with READONLY', async () => {
     server.answer(...Array.from({ length: 10 }, () => '-READONLY no\r\n'), ':7\r\n');
     expect(await Promise.all(Array.from({ length: 10 }, run))).toEqual(Array.from({ length: 10 }, () => 7));
     expect(server.connections()).toBe(2);
@@ -162,14 +162,14 @@ describe('Link', () => {
     await works();
   });
 
-  it('maps what a plain command is told, and repeats it', async () => {
+  it('maps the refusal of a plain command, and repeats the command', async () => {
     server.answer('-LOADING not now\r\n', RESET, '$1\r\nx\r\n');
     expect(await link.command('hget', ['k', 'f'])).toBe('x');
     server.answer('-NOPERM no\r\n');
     await expect(link.command('hget', ['k', 'f'])).rejects.toMatchObject({ reply: 'NOPERM' });
   });
 
-  it('rises an epoch with every connection', async () => {
+  it('raises its epoch with every connection', async () => {
     await works();
     expect(link.epoch).toBe(1);
     server.answer(RESET, ':7\r\n');

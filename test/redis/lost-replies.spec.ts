@@ -61,7 +61,16 @@ describe('lost replies', () => {
     expect(jobs.map(({ id }) => id).sort()).toEqual(receipts.map(({ id }) => id).sort());
   });
 
-  it('tells a repeated enqueue that the user id was known before', async () => {
+  it('does not store a long payload again with a repeated enqueue: its job may have ended', async () => {
+    const dropped = proxy.dropReply(requestOf('enqueue'));
+    const enqueued = store.intake.enqueue(QUEUE, [driver.newJob({ payload: 'x'.repeat(20_000) })]);
+    await dropped;
+    expect((await driver.store.curation.purge(QUEUE, 'ready', 10)).removed).toBe(1);
+    expect((await enqueued).map(({ created }) => created)).toEqual([true]);
+    expect(await driver.hash('payloads')).toEqual({});
+  });
+
+  it('answers a repeated enqueue that the user id had a job before', async () => {
     const first = await driver.putOne({ userId: 'a' });
     const dropped = proxy.dropReply(requestOf('enqueue'));
     const enqueued = store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
@@ -127,7 +136,7 @@ describe('lost replies', () => {
     await driver.expectCounts({ ready: 1 });
   });
 
-  it('runs a schedule by hand once, and tells the receipt of the first call', async () => {
+  it('runs a schedule by hand once, and answers with the receipt of the first call', async () => {
     const tick = await seedDue(driver);
     const dropped = proxy.dropReply(requestOf('run-schedule'));
     const run = store.timetable.runNow(QUEUE, 'digest', 'h1', tickJob(driver, tick));
@@ -137,7 +146,7 @@ describe('lost replies', () => {
     await driver.expectCounts({ ready: 1 });
   });
 
-  it('stores the log lines of a report once, and tells which runs are lost', async () => {
+  it('stores the log lines of a report once, and answers which runs are lost', async () => {
     const { id, token } = await driver.start('w1');
     const dropped = proxy.dropReply(requestOf('report'));
     const reported = store.workers.report(QUEUE, [
@@ -261,6 +270,7 @@ describe('lost replies', () => {
         ['remove', false, queues.remove(QUEUE, two.id)],
         ['retry-dead', false, store.curation.retryDead(QUEUE, dead, driver.now(), driver.envelope())],
         ['run-schedule', false, store.timetable.runNow(QUEUE, 'a', 'h', tickJob(driver, 1))],
+        ['set-limits', true, queues.setLimits(QUEUE, { concurrency: 1 })],
         ['set-paused', true, queues.pause(QUEUE)],
         ['pause-schedule', true, schedules.pause('b', place)],
         ['remove-schedule', true, schedules.remove('c', place)],

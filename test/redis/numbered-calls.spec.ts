@@ -64,6 +64,10 @@ const CASES: Record<string, Case> = {
       expect(await driver.store.curation.logs(QUEUE, id)).toEqual(['one', 'two']);
     },
   },
+  'set-limits': {
+    act: (driver) => driver.store.limits.set(QUEUE, { running: 2 }),
+    meanwhile: (driver) => driver.client.hdel(driver.keys.meta, 'limits', 'limitsSet'),
+  },
   'set-paused': {
     act: (driver) => driver.store.curation.setPaused(QUEUE, true),
     meanwhile: (driver) => driver.client.hdel(driver.keys.meta, 'paused'),

@@ -78,7 +78,7 @@ describe('outages', () => {
     );
   };
 
-  describe('are told in the words of the server, once when they begin and once when they end', () => {
+  describe('are reported in the words of the server, once when they begin and once when they end', () => {
     it('NOREPLICAS', async () => {
       const { started, admin } = await server();
       const { store, told } = await open(started.url);
@@ -142,7 +142,7 @@ describe('outages', () => {
       expect(told.messages[0]).toMatch(/BUSY.*SCRIPT KILL/);
     });
 
-    it('MISCONF and OOM, which calls are told at once', async () => {
+    it('MISCONF and OOM, which make calls fail at once', async () => {
       const { started, admin } = await server('--maxmemory-policy', 'noeviction');
       const { store, told } = await open(started.url);
       await store.intake.enqueue('q', [job]);
@@ -325,7 +325,7 @@ describe('outages', () => {
     });
   });
 
-  it('the sentinels tell of a failover, unless the user says otherwise', () => {
+  it('the client listens to sentinels for a failover, unless the user forbids it', () => {
     const sentinels = [{ host: '127.0.0.1', port: 1 }];
     const detects = (connection: RedisConnection) => {
       const client = new Connector(connection, 'p', 1000).connect('commands') as Redis;

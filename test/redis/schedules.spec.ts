@@ -14,7 +14,7 @@ describe('schedules', () => {
     expect(await driver.hash('specs')).toEqual({ digest: '{"rule":"h1"}' });
     expect(await driver.zset('ticks')).toEqual({ digest: start + 1500 });
     await driver.advance(1500);
-    const jobs = [tickJob(driver, start + 1000, 'digest', 3)];
+    const jobs = [tickJob(driver, start + 1000, { priority: 3 })];
     const fire = fireOf(driver, start + 1000, { jobs, missed: 4, nextTick: start + 2000, lookAt: start + 2300 });
     expect(await driver.store.timetable.fire(QUEUE, [fire])).toEqual(['fired']);
     const id = (await driver.hash('ids'))[`cron~digest~${start + 1000}`];

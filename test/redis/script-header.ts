@@ -61,7 +61,7 @@ export function withKeyCheck(scripts: ScriptLibrary, clockKey: string): ScriptLi
     if not typeOf[key] then error('undeclared key ' .. tostring(key) .. ' in ' .. command) end
     local letter = string.sub(command, 1, 1)
     local type = letter == 'H' and 'HASH' or letter == 'Z' and 'ZSET' or letter == 'S' and 'SET' or 'LIST'
-    if command ~= 'EXISTS' and type ~= typeOf[key] then error(command .. ' of ' .. key .. ', a ' .. typeOf[key]) end
+    if command ~= 'EXISTS' and command ~= 'PEXPIRE' and type ~= typeOf[key] then error(command .. ' of ' .. key .. ', a ' .. typeOf[key]) end
   end
   return { pcall = real.pcall, error_reply = real.error_reply, call = function(command, ...)
     local arguments = { ... }

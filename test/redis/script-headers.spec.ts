@@ -12,12 +12,20 @@ const scripts = Object.values(loadScripts()).sort((a, b) => (a.name < b.name ? -
 const named = scripts.map((script): [string, Script] => [script.name, script]);
 
 /** Refused while Redis is full: they make jobs. All others settle, look or clean up, and must go on. */
-const NEEDS_MEMORY = ['enqueue', 'enqueue-plain', 'fire-schedules', 'register-schedule', 'run-schedule', 'take-inbox'];
+const NEEDS_MEMORY = [
+  'enqueue',
+  'enqueue-plain',
+  'fire-schedules',
+  'record-runs',
+  'register-schedule',
+  'run-schedule',
+  'take-inbox',
+];
 
 /** Scripts that answer with what they did begin with these lines, all in the same way. */
 const NUMBERED = `-- A repeated call is answered as the first; a late copy of an older one changes nothing.
-local call, told = string.match(redis.call('HGET', q.meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
-if call and tonumber(call) >= tonumber(ARGV[2]) then return told end
+local call, answered = string.match(redis.call('HGET', q.meta, '@' .. ARGV[1]) or '', '^(%d+) %d+ (.*)$')
+if call and tonumber(call) >= tonumber(ARGV[2]) then return answered end
 local function answer(text)
   redis.call('HSET', q.meta, '@' .. ARGV[1], ARGV[2] .. ' ' .. t[1] .. ' ' .. text)
   return tostring(text)
@@ -25,10 +33,31 @@ end
 `;
 /** These need no such record, or keep one of their own. */
 const WITHOUT_NUMBER: Record<string, readonly string[]> = {
-  'only reads': ['counts', 'due-schedules', 'list', 'read', 'read-ends', 'read-schedules'],
+  'only reads': [
+    'counts',
+    'due-schedules',
+    'explain',
+    'list',
+    'read',
+    'read-bulks',
+    'read-ends',
+    'read-processes',
+    'read-schedules',
+    'scan',
+  ],
   'keeps a record of its own': ['enqueue', 'enqueue-plain', 'settle-and-reserve', 'take-inbox', 'turn-plain'],
   'compares with what is stored': ['drop-ends', 'fire-schedules', 'leave', 'mend', 'withdraw'],
-  'goes on from what is there': ['beat', 'listen', 'promote', 'reclaim', 'reconcile', 'take-ids', 'trim'],
+  'goes on from what is there': [
+    'announce-process',
+    'beat',
+    'claim-bulks',
+    'listen',
+    'promote',
+    'reclaim',
+    'reconcile',
+    'take-ids',
+    'trim',
+  ],
 };
 
 describe.each(named)('%s.lua', (name, script) => {
@@ -133,9 +162,20 @@ describe('the store', () => {
     await store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
     await store.curation.read(QUEUE, [jobs[0].id]);
     await store.curation.list(QUEUE, 'ready', undefined, 10);
+    await store.search.scan(QUEUE, 'ready', undefined, { needles: [], payloads: false, on: 'primary' });
     await store.duties.readEnds(QUEUE, 'dead', undefined, 10);
     await store.duties.dropEnds(QUEUE, [{ id: 'gone', seen: 'D1' }]);
     await store.curation.counts(QUEUE);
+    await store.explainer.explain(QUEUE, 'a');
+    await store.bulks.start(QUEUE, 'b1', '{}', { executor: 'e1', leaseMs: 1000 });
+    await store.bulks.claim(QUEUE, { executor: 'e1', leaseMs: 1000 });
+    await store.bulks.act(QUEUE, 'cancel', 'ready', [{ id: 'gone', seen: '1' }]);
+    await store.bulks.read(QUEUE);
+    await store.bulks.cancel(QUEUE, 'b1');
+    await store.presence.announce('p1', '{}', [QUEUE]);
+    await store.presence.processes();
+    await store.statistics.record(QUEUE, { process: 'p1', sequence: 1, version: 'v1', startedAt: 1, rows: [] });
+    await store.limits.set(QUEUE, { running: 5 });
     await store.curation.setPaused(QUEUE, true);
     await store.curation.cancel(QUEUE, jobs[0].id);
     await store.curation.remove(QUEUE, jobs[0].id);
@@ -173,7 +213,8 @@ describe('the store', () => {
 
   it.each(named)('passes to %s.lua the keys of its header, in order', (name, script) => {
     const { keys, least } = headerOf(script);
-    const names = keys.map((key) => (key.name === 'inbox' ? driver.fixture.inbox : driver.keys.base + key.name));
+    const base = keys[0].name === 'meta' ? driver.keys.base : `{${driver.prefix}:}:`;
+    const names = keys.map((key) => (key.name === 'inbox' ? driver.fixture.inbox : base + key.name));
     const passed = calls.filter((call) => call.name === name).map((call) => call.keys);
     expect(passed.length).toBeGreaterThan(0);
     for (const each of passed) {

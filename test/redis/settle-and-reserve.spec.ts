@@ -79,14 +79,14 @@ describe('settle-and-reserve.lua', () => {
     ['the list', {}],
     ['priorities', { priority: 3 }],
   ])(
-    'takes from %s as many long payloads at a time as it copies in two milliseconds, and at least one',
+    'takes from %s as many long payloads at a time as a worker reads in some milliseconds, and at least one',
     async (_, job) => {
       const driver = use();
       const [short] = await driver.put({ payload: '1', ...job });
       const long = await driver.put(
-        ...Array.from({ length: 5 }, () => ({ payload: `"${'x'.repeat(200_000)}"`, ...job })),
+        ...Array.from({ length: 5 }, () => ({ payload: `"${'x'.repeat(800_000)}"`, ...job })),
       );
-      const [huge] = await driver.put({ payload: `"${'x'.repeat(900_000)}"`, ...job });
+      const [huge] = await driver.put({ payload: `"${'x'.repeat(3_000_000)}"`, ...job });
       const taken: string[][] = [];
       for (let turn = 0; turn < 4; turn++) {
         const { jobs, backlog } = await driver.reserve('w1', 100);
@@ -155,7 +155,7 @@ describe('settle-and-reserve.lua', () => {
     expect((await driver.reserve('w1', 5)).jobs).toEqual([]);
   });
 
-  it('tells a repeated call of the next due job, too', async () => {
+  it('answers a repeated call when the next job is due, too', async () => {
     const driver = use();
     await driver.putOne({ delayMs: 500 });
     const turn = driver.turn('w1', { want: 1 });
@@ -441,7 +441,7 @@ describe('settle-and-reserve.lua', () => {
     return id;
   }
 
-  it.each(['release', 'park'] as const)('keeps a suspect under suspicion through %s', async (op) => {
+  it.each(['release', 'park'] as const)('keeps a suspect among the suspects through %s', async (op) => {
     const driver = use();
     const id = await makeSuspect(driver, { priority: 3 });
     const [job] = (await driver.reserve('w1', 1, { alone: true })).jobs;

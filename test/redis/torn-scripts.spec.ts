@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ScheduledJob } from '../../src/core/ports/timetable.js';
 import type { ReservedJob, Settlement, WorkerTurn } from '../../src/core/ports/worker-store.js';
-import type { RetentionLimit } from '../../src/core/job.js';
+import type { JobState, RetentionLimit } from '../../src/core/job.js';
+import type { BulkAction } from '../../src/core/ports/bulks.js';
 import { Link } from '../../src/redis/wire/link.js';
 import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
 import { DAY_MS, KEEP, LEASE_MS, QUEUE, type Seed } from '../contract/store-driver.js';
@@ -54,6 +56,65 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
           driver.put({ userId: 'a' }, { userId: 'b', delayMs: 500 }, { userId: 'c', priority: 3 }, { userId: 'old' });
       },
     })),
+    ...(['bytes', 'verb'] as const).map((again): Case => ({
+      title: `jobs with unique keys, repeated by its ${again}`,
+      again,
+      prepare: async (driver) => {
+        await driver.putOne({ uniqueKey: 'x old' });
+        return () =>
+          driver.put(
+            { uniqueKey: 'x a', userId: 'a' },
+            { uniqueKey: 'x a' },
+            { uniqueKey: 'x b', delayMs: 500 },
+            { uniqueKey: 'x old' },
+          );
+      },
+    })),
+    ...(['bytes', 'verb'] as const).map((again): Case => ({
+      title: `jobs that replace others, repeated by its ${again}`,
+      again,
+      prepare: async (driver) => {
+        const onConflict = { kind: 'replace' } as const;
+        await driver.put({ uniqueKey: 'x a', delayMs: 500 }, { uniqueKey: 'x b', ...LONG });
+        return () =>
+          driver.put({ uniqueKey: 'x a', onConflict, ...LONG }, { uniqueKey: 'x b', onConflict, delayMs: 5 });
+      },
+    })),
+    ...(['bytes', 'verb'] as const).map((again): Case => ({
+      title: `jobs that replace others of the same call, repeated by its ${again}`,
+      again,
+      prepare: async (driver) => {
+        const seed: Seed = { uniqueKey: 'x a', onConflict: { kind: 'replace' } };
+        return () => driver.put({ ...seed, delayMs: 5 }, { ...seed, delayMs: 9 });
+      },
+    })),
+    ...(['bytes', 'verb'] as const).map((again): Case => ({
+      title: `jobs that are throttled or debounced, repeated by its ${again}`,
+      again,
+      prepare: async (driver) => {
+        const debounced = { uniqueKey: 'x b', onConflict: { kind: 'debounce', ms: 50, atMostMs: 90 } } as const;
+        const throttled = { uniqueKey: 'x a', onConflict: { kind: 'throttle', ms: 50, both: true } } as const;
+        await driver.put({ ...debounced, uniqueKey: 'x c' });
+        return () => driver.put(throttled, throttled, debounced, { ...debounced, uniqueKey: 'x c' });
+      },
+    })),
+    {
+      title: 'jobs with unique keys for a worker that waits',
+      again: 'bytes',
+      prepare: async (driver) => {
+        await driver.wakesOf('w1');
+        await driver.reserve('w1', 5, { takesHanded: true });
+        return () => driver.put({ uniqueKey: 'x a' }, { uniqueKey: 'x b' });
+      },
+    },
+    {
+      title: 'jobs with long payloads',
+      again: 'verb',
+      prepare: async (driver) => {
+        await driver.putOne({ userId: 'old' });
+        return () => driver.put(LONG, { ...LONG, userId: 'old' }, { ...LONG, userId: 'a', delayMs: 5 }, {});
+      },
+    },
     {
       title: 'delayed jobs and priorities',
       again: 'bytes',
@@ -79,6 +140,7 @@ const CASES: Partial<Record<ScriptName, Case[]>> = {
   })),
 };
 
+const LONG: Seed = { payload: 'x'.repeat(20_000) };
 const keepOne = { count: 1, ageMs: DAY_MS, bytes: 1_000_000 };
 const settling = (
   titled: string,
@@ -136,6 +198,26 @@ CASES['settle-and-reserve'] = [
   settling('completes and keeps nothing', async (driver) =>
     (await running(driver, {}, { userId: 'a' })).map((job) => driver.complete(job, '1', false)),
   ),
+  settling('completes, cancels and buries jobs with unique keys', async (driver) => {
+    const jobs = await running(driver, ...['a', 'b', 'c', 'd'].map((key) => ({ uniqueKey: `x ${key}` })));
+    const [first, second, third, fourth] = jobs;
+    return [
+      driver.complete(first),
+      driver.complete(second, '1', false),
+      { op: 'cancel', id: third.id, token: third.token, keep: KEEP },
+      bury(fourth),
+    ];
+  }),
+  ...[false as const, KEEP, keepOne].map((keep) =>
+    settling(`completes jobs with long payloads and keeps ${keep ? keep.count : 'nothing'}`, async (driver) => {
+      await driver.putEnded('completed', 2, KEEP, LONG);
+      return (await running(driver, LONG, {}, LONG)).map((job) => driver.complete(job, '1', keep));
+    }),
+  ),
+  settling('buries more long payloads than are kept', async (driver) => {
+    await driver.putEnded('dead', 1, keepOne, LONG);
+    return (await running(driver, LONG, LONG)).map((job) => bury(job, keepOne));
+  }),
   settling('completes many', async (driver) =>
     (await running(driver, ...Array.from({ length: 24 }, () => ({})))).map((job) => driver.complete(job)),
   ),
@@ -164,6 +246,22 @@ CASES['settle-and-reserve'] = [
   ),
   settling('releases', async (driver) =>
     (await running(driver, {}, { priority: 1 }, {})).map(({ id, token }): Settlement => ({ op: 'release', id, token })),
+  ),
+  settling('holds the queue back', async (driver) =>
+    (await running(driver, {}, { priority: 1 })).map(({ id, token }): Settlement => ({
+      op: 'limit',
+      id,
+      token,
+      forMs: 1,
+    })),
+  ),
+  settling(
+    'reserves under limits',
+    async (driver) => {
+      await driver.store.limits.set(QUEUE, { running: 4, rate: { limit: 100, perMs: 10, smooth: false } });
+      return (await running(driver, {}, { cost: 2 })).map((job) => driver.complete(job));
+    },
+    { want: 3 },
   ),
   settling('parks', async (driver) =>
     (await running(driver, { name: 'x' }, { name: 'y' })).map(({ id, token }, at): Settlement => ({
@@ -248,6 +346,10 @@ CASES.cancel = [
   }),
 ];
 CASES.remove = [
+  verb('a scheduled job with a long payload', async (driver) => {
+    const [id] = await driver.put({ ...LONG, delayMs: 500 });
+    return () => driver.store.curation.remove(QUEUE, id);
+  }),
   verb('a ready job', async (driver) => {
     const [id] = await driver.put({ userId: 'a' }, {});
     return () => driver.store.curation.remove(QUEUE, id);
@@ -264,6 +366,11 @@ CASES.remove = [
   ),
 ];
 CASES['drop-ends'] = [
+  verb('jobs with long payloads', async (driver) => {
+    await driver.putEnded('dead', 3, KEEP, LONG);
+    const { ends } = await driver.store.duties.readEnds(QUEUE, 'dead', undefined, 2);
+    return () => driver.store.duties.dropEnds(QUEUE, ends);
+  }),
   ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
     verb(`${state} jobs`, async (driver) => {
       await driver.putEnded(state, 3, KEEP, {});
@@ -279,6 +386,13 @@ CASES['drop-ends'] = [
   }),
 ];
 CASES['retry-dead'] = [
+  ...[LONG, {}].map((seed) =>
+    verb(`a long payload ${seed === LONG ? 'that stays' : 'by a short one'}`, async (driver) => {
+      const [id] = await driver.putEnded('dead', 1, KEEP, LONG);
+      const settledAt = (await driver.settledOf(id))?.settledAt ?? 0;
+      return () => driver.store.curation.retryDead(QUEUE, id, settledAt, driver.envelope(seed));
+    }),
+  ),
   ...[0, 3].map((priority) =>
     verb(`priority ${priority}`, async (driver) => {
       const [id] = await driver.putEnded('dead', 1, KEEP, { priority });
@@ -287,6 +401,27 @@ CASES['retry-dead'] = [
     }),
   ),
 ];
+for (const name of ['cancel', 'remove'] as const) {
+  CASES[name]?.push(
+    verb('a job with a unique key', async (driver) => {
+      const [id] = await driver.put({ uniqueKey: 'x a', delayMs: 5 });
+      return () => driver.store.curation[name](QUEUE, id);
+    }),
+  );
+}
+CASES['retry-dead'].push(
+  verb('a job with a unique key', async (driver) => {
+    const [id] = await driver.putEnded('dead', 1, KEEP, { uniqueKey: 'x a' });
+    const settledAt = (await driver.settledOf(id))?.settledAt ?? 0;
+    return () => driver.store.curation.retryDead(QUEUE, id, settledAt, driver.envelope());
+  }),
+  verb('a job whose unique key another one holds', async (driver) => {
+    const [id] = await driver.putEnded('dead', 1, KEEP, { uniqueKey: 'x a' });
+    const settledAt = (await driver.settledOf(id))?.settledAt ?? 0;
+    await driver.putOne({ uniqueKey: 'x a' });
+    return () => driver.store.curation.retryDead(QUEUE, id, settledAt, driver.envelope());
+  }),
+);
 CASES.purge = (['ready', 'scheduled', 'parked', 'completed', 'cancelled', 'dead'] as const).map((state) =>
   verb(state, async (driver) => {
     if (state === 'ready') await driver.put({}, { userId: 'a' }, { priority: 1 }, {});
@@ -377,6 +512,11 @@ CASES.report = [
   }),
 ];
 CASES.trim = [
+  verb('long payloads that are too much', async (driver) => {
+    for (const state of ['completed', 'cancelled', 'dead'] as const) await driver.putEnded(state, 3, KEEP, LONG);
+    const rule = { ...KEEP, count: 1 };
+    return () => driver.store.duties.trim(QUEUE, { completed: rule, cancelled: rule, dead: rule });
+  }),
   verb('what is too much', async (driver) => {
     for (const state of ['completed', 'cancelled', 'dead'] as const) {
       await driver.putEnded(state, 2, KEEP);
@@ -396,6 +536,17 @@ CASES['take-ids'] = [
   verb('a block', async (driver) => {
     const other = await driver.connect();
     return () => other.intake.enqueue(QUEUE, [driver.newJob()]);
+  }),
+];
+CASES['set-limits'] = [
+  verb('of a queue whose workers wait', async (driver) => {
+    await driver.wakesOf('w1');
+    await driver.reserve('w1');
+    return () => driver.store.limits.set(QUEUE, { running: 1 });
+  }),
+  verb('that code declares', async (driver) => {
+    await driver.store.limits.declare(QUEUE, { running: 3 });
+    return () => driver.store.limits.declare(QUEUE, { running: 2, rate: { limit: 9, perMs: 5, smooth: true } });
   }),
 ];
 CASES['set-paused'] = ['1', '0'].map((paused) =>
@@ -437,17 +588,22 @@ CASES['due-schedules'] = [
     return () => driver.store.timetable.due(QUEUE, 10);
   }),
 ];
-CASES['fire-schedules'] = [0, 3].map((priority) =>
-  verb(`a tick with priority ${priority}`, async (driver) => {
+const TICKS: readonly [string, Partial<ScheduledJob>][] = [
+  ['without a priority', {}],
+  ['with a priority', { priority: 3 }],
+  ['with a unique key', { uniqueKey: 'digest one' }],
+];
+CASES['fire-schedules'] = TICKS.map(([text, fields]) =>
+  verb(`a tick ${text}`, async (driver) => {
     const tick = await seedDue(driver);
-    const jobs = [tickJob(driver, tick, 'digest', priority)];
+    const jobs = [tickJob(driver, tick, fields)];
     return () => driver.store.timetable.fire(QUEUE, [fireOf(driver, tick, { jobs })]);
   }),
 );
-CASES['run-schedule'] = [0, 3].map((priority) =>
-  verb(`with priority ${priority}`, async (driver) => {
+CASES['run-schedule'] = TICKS.map(([text, fields]) =>
+  verb(text, async (driver) => {
     const tick = await seedDue(driver);
-    const job = tickJob(driver, tick, 'digest', priority);
+    const job = tickJob(driver, tick, fields);
     return () => driver.store.timetable.runNow(QUEUE, 'digest', 'h1', job);
   }),
 );
@@ -470,10 +626,80 @@ CASES['remove-schedule'] = [
     return () => driver.store.timetable.remove(QUEUE, 'digest');
   }),
 ];
+CASES['start-bulk'] = [
+  verb(
+    'an operation',
+    async (driver) => () => driver.store.bulks.start(QUEUE, 'b1', '{}', { executor: 'e1', leaseMs: 1000 }),
+  ),
+];
+CASES['end-bulk'] = [
+  verb('an operation', async (driver) => {
+    await driver.store.bulks.start(QUEUE, 'b1', '{}', { executor: 'e1', leaseMs: 1000 });
+    return () => driver.store.bulks.cancel(QUEUE, 'b1');
+  }),
+];
+CASES['claim-bulks'] = [
+  verb('an operation that nobody works at', async (driver) => {
+    await driver.store.bulks.start(QUEUE, 'b1', '{}', { executor: 'e1', leaseMs: 0 });
+    return () => driver.store.bulks.claim(QUEUE, { executor: 'e2', leaseMs: 1000 });
+  }),
+];
+const acting = (title: string, action: BulkAction, state: JobState, seed: (driver: RedisDriver) => Promise<unknown>) =>
+  verb(title, async (driver) => {
+    await seed(driver);
+    await driver.store.bulks.start(QUEUE, 'b1', '{}', { executor: 'e1', leaseMs: 1000 });
+    // As an executor repeats a step: it looks again at what is there.
+    return async () => {
+      const { jobs } = await driver.store.search.scan(QUEUE, state, undefined, {
+        ...{ needles: [], payloads: false, on: 'primary', most: 50 },
+      });
+      const [bulk] = await driver.store.bulks.read(QUEUE, 'b1');
+      if (bulk.place !== '0 ') return;
+      return driver.store.bulks.step(QUEUE, {
+        ...{ id: 'b1', executor: 'e1', leaseMs: 1000, place: '0 ', nextPlace: '1 ', nextState: 'done' },
+        ...{ looked: jobs.length, skipped: 0, failed: 0, known: 0, watched: [], watches: false, action, state },
+        jobs: jobs.map(({ id, record }) => ({ id, seen: record.slice(0, 14), head: '1abc', priority: 0 })),
+      });
+    };
+  });
+CASES['step-bulk'] = [
+  acting('retries dead jobs', 'retry', 'dead', async (driver) => {
+    await driver.putEnded('dead', 2);
+    await driver.putEnded('dead', 1, KEEP, { ...LONG, priority: 3 });
+    await driver.putEnded('dead', 2, KEEP, { uniqueKey: 'x a' });
+  }),
+  acting('cancels ready jobs', 'cancel', 'ready', (driver) => driver.put({}, { userId: 'a', priority: 4 }, LONG)),
+  acting('cancels scheduled jobs', 'cancel', 'scheduled', (driver) =>
+    driver.put({ delayMs: 5 }, { delayMs: 9, uniqueKey: 'x a' }),
+  ),
+  acting('cancels running jobs', 'cancel', 'active', (driver) => running(driver, {}, {})),
+  acting('removes ready jobs', 'remove', 'ready', (driver) => driver.put({}, { userId: 'a', priority: 4 }, LONG)),
+  ...(['completed', 'cancelled', 'dead'] as const).map((state) =>
+    acting(`removes ${state} jobs`, 'remove', state, async (driver) => {
+      await driver.putEnded(state, 2);
+      await driver.putEnded(state, 1, KEEP, LONG);
+    }),
+  ),
+  acting('promotes scheduled jobs', 'promote', 'scheduled', (driver) =>
+    driver.put({ delayMs: 500 }, { delayMs: 900, priority: 2 }),
+  ),
+];
 /** They write nothing, or what waits for an end and ends with it. */
-const READ = ['counts', 'list', 'read', 'read-ends', 'read-schedules'];
+const READ = [
+  'counts',
+  'explain',
+  'list',
+  'read',
+  'read-bulks',
+  'read-ends',
+  'read-processes',
+  'read-schedules',
+  'scan',
+];
 /** They are what repairs: stopped, they begin anew. */
 const MENDS = ['mend', 'withdraw'];
+/** They hold no job: a process says again what it is and what it counted. */
+const REPORTS = ['announce-process', 'record-runs'];
 
 describe('a script that stops in the middle', () => {
   let driver: RedisDriver;
@@ -486,11 +712,14 @@ describe('a script that stops in the middle', () => {
 
   beforeEach(() => {
     Link.prototype.run = function (this: Link, ...args) {
-      // A plain script leaves to the whole one what is repeated.
+      // A plain script leaves to the whole one what is repeated, with a whole row for each pair.
       const whole = loadScripts(`${driver?.prefix}-clock`).enqueue;
       const again = async () => {
         const reply = await run.apply(this, args);
-        return reply === 'full' ? run.call(this, whole, driver.keys.all, args[2]) : reply;
+        if (reply !== 'full') return reply;
+        const [caller, call, ...pairs] = args[2];
+        const rows = pairs.flatMap((text, index) => (index % 2 === 0 ? [text] : [text, '', '']));
+        return run.call(this, whole, driver.keys.all, [caller, call, ...rows]);
       };
       if (!MENDS.includes(args[0].name)) lastCall = again;
       return run.apply(this, args);
@@ -502,8 +731,8 @@ describe('a script that stops in the middle', () => {
     await driver?.close();
   });
 
-  it('is one that is tried here', () => {
-    const covered = [...Object.keys(CASES), ...READ, ...MENDS].sort();
+  it('is in the list of this test', () => {
+    const covered = [...Object.keys(CASES), ...READ, ...MENDS, ...REPORTS].sort();
     expect(covered).toEqual(Object.keys(loadScripts()).sort());
   });
 
@@ -533,6 +762,27 @@ describe('a script that stops in the middle', () => {
   });
 });
 
+describe('an enqueue that stops in the middle', () => {
+  it('leaves no claim of a job that is not there', async () => {
+    for (let writes = 0; ; writes++) {
+      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+      try {
+        await driver.putOne();
+        const call = () => driver.put({ userId: 'a', uniqueKey: 'x a' }, { uniqueKey: 'x b', delayMs: 5 });
+        const torn = await callTorn(driver, 'enqueue', writes, call);
+        const { '-': _filler, ...records } = await driver.client.hgetall(driver.keys.jobs);
+        for (const key of ['ids', 'uniques'] as const) {
+          const claims = Object.values(await driver.hash(key)).map((id) => id.replace('?', ''));
+          expect([writes, key, claims.filter((id) => !(id in records))]).toEqual([writes, key, []]);
+        }
+        if (!torn) return expect(writes).toBeGreaterThan(5);
+      } finally {
+        await driver.close();
+      }
+    }
+  });
+});
+
 describe('a turn that stops in the middle', () => {
   let driver: RedisDriver;
 
@@ -541,7 +791,7 @@ describe('a turn that stops in the middle', () => {
   };
   afterEach(() => driver?.close());
 
-  it.each(['completes', 'completes, long', 'buries'])('tells who waits for the end: %s', async (how) => {
+  it.each(['completes', 'completes, long', 'buries'])('sends the end to those who await it: %s', async (how) => {
     for (let writes = 0; ; writes++) {
       await open();
       const [job] = await running(driver, {});
@@ -566,7 +816,7 @@ describe('a turn that stops in the middle', () => {
     async (how) => {
       for (let writes = 0; ; writes++) {
         await open();
-        const jobs = await running(driver, {}, { priority: 2 }, { userId: 'a' });
+        const jobs = await running(driver, {}, { priority: 2 }, { userId: 'a' }, { uniqueKey: 'x a' });
         const settlements = jobs.map((job): Settlement => {
           if (how === 'completes') return driver.complete(job);
           if (how === 'buries') return bury(job);
@@ -608,4 +858,42 @@ describe('a turn that stops in the middle', () => {
       }
     },
   );
+});
+
+describe('a step of a bulk operation that stops in the middle', () => {
+  it('counts each job once when it is repeated', async () => {
+    for (let writes = 0; ; writes++) {
+      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+      try {
+        await driver.putEnded('dead', 4);
+        const lease = { executor: 'e1', leaseMs: 1000 };
+        await driver.store.bulks.start(QUEUE, 'b1', '{}', lease);
+        const step = async () => {
+          const look = { needles: [], payloads: false, on: 'primary' } as const;
+          const { jobs } = await driver.store.search.scan(QUEUE, 'dead', undefined, look);
+          return driver.store.bulks.step(QUEUE, {
+            ...{
+              ...lease,
+              id: 'b1',
+              place: '0 ',
+              nextPlace: '1 ',
+              nextState: 'running',
+              looked: 4,
+              skipped: 0,
+              failed: 0,
+            },
+            ...{ known: 0, watched: [], watches: false, action: 'retry', state: 'dead' },
+            jobs: jobs.map(({ id, record }) => ({ id, seen: record.slice(0, 14), head: '1abc', priority: 0 })),
+          });
+        };
+        const torn = await callTorn(driver, 'step-bulk', writes, step);
+        if (torn) await step();
+        const [bulk] = await driver.store.bulks.read(QUEUE, 'b1');
+        expect({ writes, bulk }).toMatchObject({ writes, bulk: { matched: 4, done: 4, skipped: 0, place: '1 ' } });
+        if (!torn) return expect(writes).toBeGreaterThan(5);
+      } finally {
+        await driver.close();
+      }
+    }
+  });
 });

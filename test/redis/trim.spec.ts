@@ -162,4 +162,33 @@ describe('trim.lua', () => {
     for (let step = 0; step < 40; step++) await driver.store.duties.trim(QUEUE, NOTHING);
     expect(await driver.client.hlen(driver.keys.waiters)).toBe(900);
   });
+
+  it('sweeps unique keys whose jobs were lost or ended, in steps, and leaves those that are held', async () => {
+    const driver = use();
+    const [ended] = await driver.putEnded('completed', 1);
+    const held = await driver.putOne({ uniqueKey: 'x held' });
+    const ids = await driver.put(...Array.from({ length: 1200 }, (_, at) => ({ uniqueKey: `x ${at}` })));
+    await driver.client.hdel(driver.keys.jobs, ...ids);
+    await driver.client.hset(driver.keys.uniques, 'x ended', ended, 'x stopped', 'gone?');
+    let steps = 0;
+    while ((await driver.store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP })).more) steps++;
+    expect(steps).toBeGreaterThan(5);
+    expect(await driver.hash('uniques')).toEqual({ 'x held': held });
+  });
+
+  it('sweeps windows of throttled calls once they are over', async () => {
+    const driver = use();
+    const onConflict = { kind: 'throttle', ms: 1000, both: false } as const;
+    const rules = { completed: KEEP, cancelled: KEEP, dead: KEEP };
+    await driver.putEnded('completed', 1, KEEP, { uniqueKey: 'x a', onConflict });
+    await driver.advance(500);
+    await driver.putEnded('completed', 1, KEEP, { uniqueKey: 'x b', onConflict });
+    await driver.advance(500);
+    await driver.store.duties.trim(QUEUE, rules);
+    expect(Object.keys(await driver.hash('uniques'))).toEqual(['x b']);
+    await driver.advance(500);
+    await driver.store.duties.trim(QUEUE, rules);
+    expect(await driver.keyNames()).not.toContain('uniques');
+    expect((await driver.meta('features')) ?? '').not.toContain('q');
+  });
 });

@@ -13,6 +13,8 @@ export function emptyReservation(now: number): Reservation {
     suspects: false,
     parked: false,
     nextDueAt: undefined,
+    limited: false,
+    awaited: false,
     trimmedDead: 0,
   };
 }

@@ -92,6 +92,7 @@ function emptyAnswer(now: number): TurnAnswer {
     paused: false,
     suspects: false,
     nextDueAt: undefined,
+    limited: false,
     trimmedDead: 0,
   };
 }

@@ -9,6 +9,7 @@ export function knownQueues(names: readonly string[], known: Partial<KnownQueues
     get: () => undefined,
     handledOptionsOf: () => undefined,
     handledNamesOf: () => [],
+    schemaOf: () => undefined,
     ...known,
   };
 }

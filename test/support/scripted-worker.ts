@@ -8,7 +8,7 @@ import type {
 } from '../../src/core/ports/worker-store.js';
 import { jsonCodec } from '../../src/core/codec.js';
 import { encodeEnvelope } from '../../src/core/envelope.js';
-import type { Job } from '../../src/core/job-view.js';
+import type { BatchJob, Job } from '../../src/core/job-view.js';
 import { DEFAULTS } from '../../src/options/defaults.js';
 import type { ResolvedWorkerOptions } from '../../src/options/options.js';
 import { HandlerTable } from '../../src/worker/handler-plan.js';
@@ -53,7 +53,11 @@ export class ScriptedWorker {
   private readonly ends = new Map<string, () => void>();
   private onWake: (queue: string, handed?: ReservedJob) => void = () => {};
 
-  constructor(settings: Partial<ResolvedWorkerOptions> = {}) {
+  /** Ids of each call of the handler that takes batches. */
+  readonly calls: string[][] = [];
+
+  /** @param batch the handler takes batches; jobs named `single` have one that does not */
+  constructor(settings: Partial<ResolvedWorkerOptions> = {}, batch?: { size: number; waitMs: number }) {
     const invoke = (job: Job) => {
       this.started.push(job.id);
       return new Promise<void>((resolve, reject) => {
@@ -62,11 +66,25 @@ export class ScriptedWorker {
       });
     };
     const handler = { queue: 'mail', name: 'default', label: 'Mail.send', invoke };
+    const invokeBatch = async (jobs: readonly Job[]) => {
+      this.calls.push(jobs.map(({ id }) => id));
+      await Promise.all(jobs.map((job) => invoke(job).catch((error) => (job as BatchJob).fail(error))));
+    };
+    const batched = batch && {
+      ...{ queue: 'mail', name: undefined, label: 'Mail.sendAll', invoke },
+      batch: { ...batch, check: undefined, invoke: invokeBatch },
+    };
+    const plans = batched
+      ? [
+          { handler: batched, settings: DEFAULTS.job },
+          { handler: { ...handler, name: 'single' }, settings: DEFAULTS.job },
+        ]
+      : [{ handler, settings: DEFAULTS.job }];
     this.worker = new Worker({
       ...sessionOver(this.verbs(), () => this.now),
       queue: 'mail',
       workerId: 'w1',
-      handlers: new HandlerTable([{ handler, settings: DEFAULTS.job }]),
+      handlers: new HandlerTable(plans),
       codec: jsonCodec,
       redactor: undefined,
       backoffs: {},

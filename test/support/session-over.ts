@@ -1,4 +1,4 @@
-import type { SessionPlan, TurnVerbs, WorkerSession } from '../../src/core/ports/worker-store.js';
+import type { SessionPlan, TurnVerbs, WorkerSession, WorkerTurn } from '../../src/core/ports/worker-store.js';
 import { WakeUps } from '../../src/redis/turns/wake-ups.js';
 import { RedisWorkerSession } from '../../src/redis/turns/worker-session.js';
 
@@ -8,6 +8,9 @@ export function sessionOver(
   now: () => number,
 ): { openSession: (plan: SessionPlan) => WorkerSession; now: () => number } {
   const given = { onWake: async () => async () => {}, ...verbs } as TurnVerbs;
-  const openSession = (plan: SessionPlan) => new RedisWorkerSession(given, { now }, new WakeUps(given), plan);
+  const openSession = (plan: SessionPlan) => {
+    const queue = { settleAndReserve: (turn: WorkerTurn) => given.settleAndReserve(plan.queue, turn) };
+    return new RedisWorkerSession(queue, given, { now }, new WakeUps(given), plan);
+  };
   return { openSession, now };
 }

@@ -22,6 +22,8 @@ export interface StoreFixture {
 
 export interface StoreKind {
   name: string;
+  /** Capabilities of the contract that it does not have yet. */
+  lacks?: readonly string[];
   openStore(): Promise<StoreFixture>;
 }
 
@@ -29,6 +31,7 @@ const START_AT = 1_800_000_000_000;
 
 export const memoryKind: StoreKind = {
   name: 'memory',
+  lacks: ['groups'],
   async openStore() {
     const name = uniqueName();
     const clock = new MovableClock(START_AT);
@@ -58,6 +61,7 @@ export const memoryKind: StoreKind = {
 /** Needs a server at TEST_REDIS_URL; every test has a prefix and a clock of its own. */
 export const redisKind: StoreKind = {
   name: 'redis',
+  lacks: ['groups'],
   async openStore() {
     const url = process.env.TEST_REDIS_URL;
     if (!url) throw new Error('TEST_REDIS_URL is not set: run this suite by jest, whose setup starts a server');

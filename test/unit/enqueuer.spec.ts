@@ -33,7 +33,7 @@ async function loseReply(timeoutMs: number) {
     new QueueKeys('t', 'mail'),
     {},
     numbers as unknown as JobNumbers,
-    () => {},
+    { now: () => 0, learn() {} },
     () => Promise.resolve(),
   );
   const enqueued = enqueuer.enqueue([{ envelope: '1\n1' }]).catch((error: unknown) => error);
@@ -99,7 +99,7 @@ describe('enqueues that go in one script', () => {
       new QueueKeys('t', 'mail'),
       {},
       numbers as unknown as JobNumbers,
-      () => {},
+      { now: () => 0, learn() {} },
       () => Promise.resolve(),
     );
     const add = async () => {

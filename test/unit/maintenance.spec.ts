@@ -25,6 +25,7 @@ const idle: ReclaimReply = {
   nextDueAt: undefined,
   parked: 0,
   nextLookAt: undefined,
+  hasBulks: false,
 };
 
 let logger: RecordingLogger;

@@ -112,6 +112,10 @@ describe('readModuleOptions', () => {
       'Unknown option "dealy" in backoff in defaults. Did you mean "delay"?',
     ],
     [
+      { ...memory, defaults: { expiresIn: { in: '1m', than: 'drop' } } },
+      'Unknown option "than" in expiresIn in defaults. Did you mean "then"?',
+    ],
+    [
       { ...memory, defaults: { retention: { complete: false } } },
       'Unknown option "complete" in retention in defaults. Did you mean "completed"?',
     ],
@@ -135,6 +139,18 @@ describe('readModuleOptions', () => {
     [{ ...memory, prefix: 'a:b' }, 'Invalid prefix: "a:b"'],
     [{ ...memory, defaults: { maxAttempts: 0 } }, 'Invalid maxAttempts in defaults: 0'],
     [{ ...memory, defaults: { maxAttempts: 1.5 } }, 'Invalid maxAttempts in defaults: 1.5'],
+    ...[0, -1, Number.NaN, 'soon', {}, '0s'].map((retryFor): [object, string] => [
+      { ...memory, defaults: { retryFor } },
+      'Invalid retryFor in defaults: ',
+    ]),
+    ...[0, -1, Number.NaN, {}, null, [], { then: 'drop' }].map((expiresIn): [object, string] => [
+      { ...memory, defaults: { expiresIn } },
+      'Invalid expiresIn in defaults: ',
+    ]),
+    [{ ...memory, defaults: { expiresIn: { in: undefined } } }, 'Invalid in in expiresIn in defaults: undefined'],
+    [{ ...memory, defaults: { expiresIn: { in: 0 } } }, 'Invalid expiresIn in defaults: in: 0'],
+    [{ ...memory, defaults: { expiresIn: { in: '1m', then: 'dorp' } } }, 'Did you mean "drop"?'],
+    [{ ...memory, defaults: { expiresIn: { in: '1m', then: true } } }, 'Invalid expiresIn in defaults: then: true'],
     [{ ...memory, defaults: { priority: 10 } }, 'Invalid priority in defaults: 10. Use a whole number from 0 to 9'],
     [{ ...memory, defaults: { backoff: 'soon' } }, 'Invalid backoff in defaults: "soon"'],
     [{ ...memory, defaults: { backoff: { type: 'expnential' } } }, 'Did you mean "exponential"?'],

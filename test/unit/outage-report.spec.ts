@@ -18,7 +18,7 @@ describe('OutageReport', () => {
     report.opened();
   });
 
-  it('ends an outage when the ill node has left the cluster, and tells of the next one', () => {
+  it('ends an outage when the ill node has left the cluster, and reports the next one', () => {
     report.silent('10.0.0.1:6379', 'it did not answer in time');
     report.answered('10.0.0.2:6379', Need.Memory);
     expect(lines).toEqual(['lost 10.0.0.1:6379: it did not answer in time']);

@@ -33,6 +33,7 @@ class RecordingStore {
       },
     },
     curation: { read: async () => [] },
+    presence: { queues: async () => [] },
   } as unknown as Store;
 
   receiptsOf(jobs: readonly NewJob[]): EnqueueReceipt[] {
@@ -160,6 +161,23 @@ describe('QueueService.enqueue', () => {
     expect(job.maxAttempts).toBeUndefined(); // a handler elsewhere may say otherwise than the defaults
   });
 
+  it('stores the time for retries, and of an expiry what becomes of the job, as the closest level says it', async () => {
+    const { service, recorder } = make({
+      defaults: { retryFor: '1d', expiresIn: { in: '1m', then: 'drop' } },
+      queues: { sms: { expiresIn: { in: '2m', then: 'dead' } } },
+    });
+    await service.enqueue('mail', 1);
+    // A worker knows the time for retries of queues and defaults by itself.
+    expect(recorder.header).toEqual({ x: NOW + 60_000, y: 1 });
+    await service.enqueue('sms', 1);
+    expect(recorder.header).toEqual({ x: NOW + 120_000 });
+    const text = defineJob({ queue: 'sms', name: 'text', retryFor: '1h', expiresIn: { in: '3m', then: 'drop' } });
+    await service.enqueue(text, 1);
+    expect(recorder.header).toEqual({ n: 'text', w: 3_600_000, x: NOW + 180_000, y: 1 });
+    await service.enqueue(text, 1, { retryFor: '2h', expiresIn: '4m' });
+    expect(recorder.header).toEqual({ n: 'text', w: 7_200_000, x: NOW + 240_000 });
+  });
+
   it.each([
     ['an unknown queue', 'mial', 1, undefined, 'TASK_QUEUE_UNKNOWN_QUEUE', /Did you mean "mail"/],
     ['a queue that is none', 5, 1, undefined, 'TASK_QUEUE_INVALID_VALUE', /Invalid queue: 5/],
@@ -173,7 +191,7 @@ describe('QueueService.enqueue', () => {
     ],
     ['an unknown option', 'mail', 1, { prority: 1 }, 'TASK_QUEUE_UNKNOWN_OPTION', /enqueue\("mail"\).*"priority"/],
     ['a payload among the options', 'mail', 1, { payload: 1 }, 'TASK_QUEUE_UNKNOWN_OPTION', /payload/],
-    ['an option not built yet', 'mail', 1, { unique: true }, 'TASK_QUEUE_UNKNOWN_OPTION', /unique/],
+    ['an option that does not exist', 'mail', 1, { dedupe: true }, 'TASK_QUEUE_UNKNOWN_OPTION', /dedupe/],
     ['options that are none', 'mail', 1, '10s', 'TASK_QUEUE_INVALID_VALUE', /options of enqueue/],
     ['null options', 'mail', 1, null, 'TASK_QUEUE_INVALID_VALUE', /options of enqueue/],
     ['delay with runAt', 'mail', 1, { delay: 1, runAt: 1 }, 'TASK_QUEUE_INVALID_VALUE', /either delay or runAt/],

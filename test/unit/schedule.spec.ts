@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonCodec, type Codec } from '../../src/core/codec.js';
 import { decodeEnvelope } from '../../src/core/envelope.js';
+import type { ScheduledJob } from '../../src/core/ports/timetable.js';
+import { uniqueKeyOf } from '../../src/core/unique-key.js';
 import { MOST_MADE_UP, Schedule } from '../../src/schedules/rule/schedule.js';
 import type { ScheduleDeclaration } from '../../src/schedules/rule/declaration.js';
 import { decodeSpec } from '../../src/schedules/rule/spec.js';
@@ -54,6 +56,12 @@ describe('missed ticks', () => {
     ['all with a window', { missed: 'all', windowMs: MINUTE }, 3 * MINUTE, { ticks: [2, 3], missed: 2, next: 4 }],
     ['all with a limit', { missed: 'all', limit: 3 }, 9 * MINUTE, { ticks: [0, 1, 2], missed: 0, next: 10 }],
     ['all, one at a time', { missed: 'all', overlap: 'skip' }, 3 * MINUTE, { ticks: [3], missed: 3, next: 4 }],
+    [
+      'all, one of a unique key',
+      { missed: 'all', job: { unique: { key: 'a' } } },
+      3 * MINUTE,
+      { ticks: [3], missed: 3, next: 4 },
+    ],
     ['skip, held by a run', { missed: 'skip', overlap: 'queue-one' }, 90 * SECOND, { ticks: [1], missed: 1, next: 2 }],
   ])('%s', (_, changes, lateMs, expected) => {
     expect(fireAfter(create(changes), lateMs)).toEqual(expected);
@@ -165,6 +173,45 @@ describe('a job beside the ticks', () => {
   });
 });
 
+describe('a unique key', () => {
+  const payload = { shop: 7, by: 'ada' };
+  const of = ({ jobs: [{ uniqueKey, freeWhileRunning }] }: { jobs: readonly ScheduledJob[] }) => [
+    uniqueKey,
+    freeWhileRunning,
+  ];
+  const fire = (schedule: Schedule) => schedule.fire({ tick: NOON, fired: 0 }, NOON, making);
+
+  it('stands behind the name of the job', () => {
+    expect(of(fire(create()))).toEqual([undefined, undefined]);
+    expect(of(fire(create({ job: { unique: { key: 'a' } } })))).toEqual(['digest a', undefined]);
+    const job = { name: 'report', unique: { key: 'a', freeWhileRunning: true as const } };
+    expect(of(fire(create({ job })))).toEqual(['report a', true]);
+    expect(create({ job }).extraJob(NOON, making)).toMatchObject({ uniqueKey: 'report a', freeWhileRunning: true });
+  });
+
+  it('of fields is stored beside the payload: who fires it may be unable to decode that', () => {
+    const codec: Codec = {
+      encode: () => 'sealed',
+      decode: () => {
+        throw new Error('no key');
+      },
+    };
+    const declared = (changes: Partial<ScheduleDeclaration>) => Schedule.declared(declaration(changes), codec, 1000);
+    const job = { unique: { key: ['shop'] } };
+    const schedule = Schedule.stored('cron', declared({ payload, job }).registration(NOON))!;
+    const key = `digest ${uniqueKeyOf(['shop'], payload, 'cron', 'digest')}`;
+    expect(of(schedule.fire({ tick: NOON, fired: 0 }, NOON, { codec }))).toEqual([key, undefined]);
+    expect(of(fire(declared({ payload: { ...payload, shop: 8 }, job })))).not.toEqual([key, undefined]);
+    expect(of(fire(declared({ payload: { ...payload, by: 'bob' }, job })))).toEqual([key, undefined]);
+  });
+
+  it('of fields needs a payload that has them', () => {
+    const job = { unique: { key: ['shop'] } };
+    expect(() => create({ job })).toThrow(/unique\.key in job in MailService\.digest.*Each tick has another CronTick/);
+    expect(() => create({ job, payload: { by: 'ada' } })).toThrow(/shop: is a part of the unique key/);
+  });
+});
+
 describe('the stored form', () => {
   it('is short where everything is default', () => {
     const { spec } = create().registration(NOON);
@@ -181,7 +228,10 @@ describe('the stored form', () => {
     limit: 4,
     pauseOnFailure: true,
     payload: [1],
-    job: { name: 'other', maxAttempts: 2, timeoutMs: 5, priority: 1, retention: { dead: false } },
+    job: {
+      ...{ name: 'other', maxAttempts: 2, timeoutMs: 5, priority: 1, retention: { dead: false } },
+      unique: { key: 'a', freeWhileRunning: true },
+    },
   };
 
   it('brings everything back', () => {
@@ -210,6 +260,8 @@ describe('the stored form', () => {
       { rule: { kind: 'date', at: 1000 } },
       { rule: { kind: 'delay', delayMs: 1000 } },
       { payload: [2] },
+      { job: { unique: { key: 'a' } } },
+      { job: { unique: { key: 'b' } } },
     ];
     expect(new Set(changes.map((change) => create(change).specHash)).size).toBe(changes.length);
     // What says nothing about its ticks and jobs changes nothing.

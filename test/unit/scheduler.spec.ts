@@ -208,13 +208,25 @@ describe('the scheduler', () => {
   it('gives the job the declared payload and options', async () => {
     const backoff = { type: 'fixed', delayMs: 5, maxMs: 5, jitter: 0 };
     const retention = { dead: false } as const;
-    const job = { maxAttempts: 7, backoff, timeoutMs: 900, expiresInMs: 1000, priority: 4, retention };
+    const job = {
+      ...{ maxAttempts: 7, backoff, timeoutMs: 900, priority: 4, retention },
+      ...{ retryForMs: 60_000, expiresInMs: 1000, dropsExpired: true },
+    };
     const scheduler = await start([declare({ queue: 'mail', payload: { tenant: [] }, job })]);
     clock.advance(MINUTE);
     await scheduler.runOnce();
     const [made] = await jobs('mail');
     expect(made.payload).toBe('{"tenant":[]}');
-    expect(made.header).toMatchObject({ m: 7, b: backoff, t: 900, x: clock.now() + 1000, p: 4, r: retention });
+    expect(made.header).toMatchObject({
+      m: 7,
+      w: 60_000,
+      b: backoff,
+      t: 900,
+      x: clock.now() + 1000,
+      y: 1,
+      p: 4,
+      r: retention,
+    });
   });
 
   it('writes what the queue says about priority and expiry, where the schedule says nothing', async () => {

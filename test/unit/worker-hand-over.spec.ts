@@ -17,7 +17,7 @@ async function startIdle(settings: Partial<ResolvedWorkerOptions> = {}): Promise
 }
 
 describe('a job that comes with its wake-up', () => {
-  it('starts without a turn, and the next turn tells that it came and asks for the room that is left', async () => {
+  it('starts without a turn; the next turn names its fence and asks for the room that is left', async () => {
     const scripted = await startIdle();
     const fence = scripted.fence();
     scripted.handOver(scripted.job('a', fence));
@@ -95,7 +95,7 @@ describe('a job that comes with its wake-up', () => {
     expect(scripted.started).toEqual(['a']);
   });
 
-  it('starts from the answer where its message was lost, and the next turn tells that it came', async () => {
+  it('starts from the answer where its message was lost; the next turn names its fence', async () => {
     const scripted = start();
     const fence = scripted.fence();
     await (await scripted.nth(1)).answer({ fence, jobs: [scripted.job('a', fence, { handed: true })] });
@@ -272,7 +272,7 @@ describe('a message while worker and store compare what is held', () => {
     return { scripted, reconcile, looked };
   }
 
-  it('is heeded afterwards, unless the store has looked at that job and given it back', async () => {
+  it('starts its job afterwards, unless the store has given that job back', async () => {
     const { scripted, reconcile, looked } = await startComparing();
     await reconcile.answer({ fence: looked.fence, released: 1 });
     expect(scripted.started).toEqual(['b']);
@@ -290,14 +290,14 @@ describe('a message while worker and store compare what is held', () => {
     expect(scripted.started).toEqual(['b']);
   });
 
-  it('is not heeded when it comes later', async () => {
+  it('starts no job when it comes after a job was given back', async () => {
     const { scripted, reconcile, looked } = await startComparing();
     await reconcile.answer({ fence: looked.fence, released: 1 });
     scripted.handOver(looked);
     expect(scripted.started).toEqual(['b']);
   });
 
-  it('is heeded also where fences began anew, behind those that were known', async () => {
+  it('starts its job also where fences began anew, below those that were known', async () => {
     const scripted = await startIdle();
     scripted.handOver(scripted.job('a', scripted.fence(9)));
     scripted.worker.wake();

@@ -139,7 +139,7 @@ describe('a wake-up during a turn', () => {
     expect((await scripted.nth(5)).turn.want).toBe(1);
   });
 
-  it('is heeded after the last of both, whichever is answered first', async () => {
+  it('is followed by a turn after the last answer of both, whichever comes first', async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -155,7 +155,7 @@ describe('a wake-up during a turn', () => {
     }
   });
 
-  it('of a worker that lets its jobs end for a suspect is heeded once the suspect is gone', async () => {
+  it('of a worker that lets its jobs end for a suspect is followed by a turn once the suspect is gone', async () => {
     const scripted = await startFull();
     await scripted.end('a0');
     await (await scripted.nth(3)).answer({ fence: 1, suspects: true });
@@ -230,7 +230,7 @@ describe('a worker that ends with both lanes busy', () => {
     expect(scripted.worker.isIdle).toBe(true);
   });
 
-  it('closes at once, and heeds no answer any more', async () => {
+  it('closes at once, and ignores answers that come later', async () => {
     const { scripted, first, second } = await startBoth();
     await scripted.worker.close();
     await scripted.worker.drained();

@@ -46,7 +46,7 @@ function start() {
     resultLimit: 1000,
     payloadLimit: 1000,
     fallback: DEFAULTS.job,
-    settings: { concurrency: 10, prefetch: 0, leaseMs: LEASE_MS },
+    settings: { concurrency: 10, prefetch: 0, leaseMs: LEASE_MS, limits: undefined },
     logger: { log: () => {}, warn: () => {}, error: () => {}, debug: () => {} },
   });
   /** Answers the open turn: these jobs, at this time of the store. */

@@ -33,6 +33,7 @@ function open({ runs = false } = {}) {
   const told: string[] = [];
   const lost: HeldJob[] = [];
   let endReconcile: (reply: { lost: string[]; fence: number }) => void = () => {};
+  let failReconcile = () => {};
   let hear: (handed?: ReservedJob) => void = () => {};
   const verbs: Partial<TurnVerbs> = {
     settleAndReserve: (_queue, turn) =>
@@ -41,7 +42,10 @@ function open({ runs = false } = {}) {
         calls.listener({ turn, answer, fail: (error = new Error('no answer')) => reject(error) });
       }),
     reconcile: () => {
-      return new Promise((resolve) => (endReconcile = (reply) => resolve({ ...reply, released: 0 })));
+      return new Promise((resolve, reject) => {
+        endReconcile = (reply) => resolve({ ...reply, released: 0 });
+        failReconcile = () => reject(new Error('no answer'));
+      });
     },
     onWake: async (_worker, listener) => {
       hear = (handed) => listener('mail', handed);
@@ -73,6 +77,7 @@ function open({ runs = false } = {}) {
     nth,
     hear: (handed?: ReservedJob) => hear(handed),
     endReconcile: (reply: { lost: string[]; fence: number }) => endReconcile(reply),
+    failReconcile: () => failReconcile(),
   };
 }
 
@@ -217,7 +222,7 @@ describe('whether a turn is worth it', () => {
 });
 
 describe('a job that is handed over', () => {
-  it('reaches the worker once, and the worker learns when nobody wakes it any more', async () => {
+  it('reaches the worker once, and the session says when the worker is not registered any more', async () => {
     const { hear, nth, told } = open();
     const turn = session.turn(ASK);
     const call = await nth(1);
@@ -246,9 +251,25 @@ describe('a job that is handed over', () => {
     expect(told).toEqual([]);
     endReconcile({ lost: ['h', 's'], fence: fence(1) });
     await reconcile;
-    expect(told).toEqual(['job b']);
+    expect(told[0]).toBe('job b');
     expect(lost).toEqual([{ id: 'h', token: 'w1:1' }]); // what ended already is nothing that the worker holds
   });
+});
+
+it.each([
+  ['answered', (endReconcile: () => void) => endReconcile()],
+  ['refused', (_endReconcile: () => void, refuse: () => void) => refuse()],
+])('knows of no room once a reconcile was %s: jobs that were given back used it up', async (_what, end) => {
+  const { endReconcile, failReconcile, nth, told } = open({ runs: true });
+  const turn = session.turn(ASK);
+  (await nth(1)).answer();
+  await turn;
+  expect(session.hasRegisteredRoom).toBe(true);
+  const reconcile = session.reconcile([]).catch(() => {});
+  end(() => endReconcile({ lost: [], fence: fence() }), failReconcile);
+  await reconcile;
+  expect(session.hasRegisteredRoom).toBe(false);
+  expect(told).toEqual(['unregistered']);
 });
 
 it('ends its subscription when it closes', async () => {

@@ -39,6 +39,15 @@ describe('a promise that a handler left behind', () => {
     expect(lines[0]).toMatch(/Job "j1" of queue "mail" left a promise behind that rejected: Error: left behind/);
   });
 
+  it('is logged with the first job of its batch, and how many there are', () => {
+    const { lines } = watch();
+    runJobOfTaskQueue([job, { ...job, id: 'j2' }], () => emit(new Error('left behind')));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /Job "j1" of queue "mail" \(or another of the 2 jobs of its batch\) left a promise behind/,
+    );
+  });
+
   it.each<[string, unknown]>([
     ['undefined', undefined],
     ['null', null],

@@ -22,6 +22,8 @@ export class JobStateError extends TaskQueueError {
     readonly state: string,
     readonly verb: string,
     remedy: string,
+    /** Of a retry: the live job that holds the unique key of the dead one. */
+    readonly holder?: string,
   ) {
     super(`Cannot ${verb} job "${id}" of queue "${queue}": it is ${state}. ${remedy}`);
   }

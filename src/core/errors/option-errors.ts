@@ -56,6 +56,7 @@ const NAMES_ELSEWHERE: Readonly<Record<string, string>> = Object.assign(Object.c
   startDate: 'startAt',
   endDate: 'endAt',
   ttl: 'expiresIn',
+  retryUntil: 'retryFor',
 });
 
 /** Shorter ones are close to any short word. */

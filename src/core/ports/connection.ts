@@ -11,8 +11,8 @@ export interface Connection {
   examine(): Promise<StoreReport>;
   /** Ends every connection; calls after it reject with `BrokerUnavailableError`. */
   close(): Promise<void>;
-  /** Whether the store has told of the outage that a call failed with: then its caller adds no line to the log. */
-  hasTold?(error: unknown): boolean;
+  /** Whether the store has reported the outage that made a call fail: then the caller adds no line to the log. */
+  hasReported?(error: unknown): boolean;
   /** Best knowledge of the store's clock, ms since the epoch: for information and timers, never for decisions. */
   now(): number;
   /** The app has started: from now on the connections of the store keep its process alive. */

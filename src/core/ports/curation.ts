@@ -17,13 +17,11 @@ export interface Curation {
   isPaused(queue: string): Promise<boolean>;
   /** Not started: cancelled at once. Active: a durable mark, and no further attempt. */
   cancel(queue: string, id: string): Promise<CancelAnswer | 'not-found'>;
-  /** A dead job becomes ready with this envelope, if it is still the dead job that was read (`settledAt`). */
-  retryDead(
-    queue: string,
-    id: string,
-    settledAt: number,
-    envelope: string,
-  ): Promise<'retried' | 'changed' | 'not-found'>;
+  /**
+   * A dead job becomes ready with this envelope, if it is still the dead job that was read (`settledAt`), and no live job holds its
+   * unique key: else `conflict` and the id of that one.
+   */
+  retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<RetryAnswer>;
   /** A scheduled job is due now, and becomes ready at the back of its priority; of another job the state is answered. */
   promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'>;
   /**
@@ -49,7 +47,9 @@ export interface StoredJob {
   token: Token | undefined;
 }
 
-/** How many jobs are in each state, and whether the queue is paused. */
+/**
+ * How many jobs are in each state, and whether the queue is paused. `blocked` are those of the ready ones whose group may not start.
+ */
 export type QueueCounts = Record<JobState, number> & { paused: boolean };
 
 export interface JobPage {
@@ -57,5 +57,7 @@ export interface JobPage {
   /** Pass it on for the next page; undefined at the end. */
   cursor: string | undefined;
 }
+
+export type RetryAnswer = 'retried' | 'changed' | 'not-found' | `conflict ${string}`;
 
 export type CancelAnswer = 'cancelled' | 'requested' | 'finished';

@@ -10,7 +10,7 @@ export interface Duties {
    * flight at its beginning, that is more than three quarters.
    */
   reclaim(queue: string, leaseMs: number): Promise<ReclaimReply>;
-  /** Trims settled jobs over their limits and forgets old call records, one bounded step. */
+  /** Trims settled jobs over their limits, forgets old call records, and sweeps unique keys that nobody has: one bounded step. */
   trim(
     queue: string,
     retention: Record<SettledState, RetentionRule>,
@@ -21,7 +21,7 @@ export interface Duties {
    * first. Without a place from the oldest on. One that ended in the millisecond of the place may come twice.
    */
   readEnds(queue: string, state: SettledState, place: string | undefined, limit: number): Promise<EndPage>;
-  /** Deletes ended jobs, some 100 at most, that are still as they were read; nobody is told. @returns how many */
+  /** Deletes ended jobs, some 100 at most, that are still as they were read; no event is made. @returns how many */
   dropEnds(queue: string, ends: readonly Pick<JobEnd, 'id' | 'seen'>[]): Promise<number>;
 }
 
@@ -41,6 +41,8 @@ export interface ReclaimReply {
   parked: number;
   /** When the next schedule of the queue is to be looked at. */
   nextLookAt: number | undefined;
+  /** Bulk operations run. */
+  hasBulks: boolean;
 }
 
 /** An ended job without its payload. */

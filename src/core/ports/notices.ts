@@ -1,14 +1,14 @@
 import type { Unsubscribe } from './connection.js';
 import type { StoredJob } from './curation.js';
 
-/** What a process is told of while it listens. A notice may be lost: whoever depends on one reads anew after a `resync`. */
+/** What reaches a process while it listens. A notice may be lost: whoever depends on one reads anew after a `resync`. */
 export interface Notices {
   onSignal(queue: string, listener: (signal: QueueSignal) => void): Promise<Unsubscribe>;
-  /** Settled jobs somebody awaits; the record tells a result that is not kept, too. Resynced after a reconnect. */
+  /** Settled jobs somebody awaits; the line has the result also where it is not kept. Resynced after a reconnect. */
   onSettled(queue: string, listener: (end: SettledNotice | 'resync') => void): Promise<Unsubscribe>;
   /** Live events, at most once; while nobody listens they are not made. */
   onEvents(queue: string, listener: (events: StoreEvent[]) => void): Promise<Unsubscribe>;
-  /** Registers interest in a job's end for `ttlMs`, then reads it: either the answer is settled, or {@link onSettled} will be told. */
+  /** Registers interest in a job's end for `ttlMs`, then reads it: the job has ended in the answer, or its end reaches {@link onSettled}. */
   awaitSettled(queue: string, id: string, ttlMs: number): Promise<StoredJob | undefined>;
 }
 
@@ -42,6 +42,8 @@ export const STORE_EVENT_NAMES = [
   'reclaimed',
   'promoted',
   'removed',
+  'replaced',
+  'extended',
   'progress',
   'paused',
   'resumed',

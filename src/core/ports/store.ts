@@ -1,8 +1,15 @@
+import type { Bulks } from './bulks.js';
 import type { Connection } from './connection.js';
 import type { Curation } from './curation.js';
 import type { Duties } from './duties.js';
+import type { Explainer } from './explainer.js';
+import type { Groups } from './groups.js';
 import type { Intake } from './intake.js';
+import type { Limits } from './limits.js';
 import type { Notices } from './notices.js';
+import type { Presence } from './presence.js';
+import type { Statistics } from './statistics.js';
+import type { Search } from './search.js';
 import type { Timetable } from './timetable.js';
 import type { WorkerStore } from './worker-store.js';
 
@@ -18,6 +25,13 @@ export interface Store {
   readonly workers: WorkerStore;
   readonly duties: Duties;
   readonly curation: Curation;
+  readonly bulks: Bulks;
+  readonly search: Search;
+  readonly explainer: Explainer;
+  readonly limits: Limits;
+  readonly groups: Groups;
   readonly notices: Notices;
+  readonly presence: Presence;
+  readonly statistics: Statistics;
   readonly timetable: Timetable;
 }

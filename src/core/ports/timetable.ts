@@ -49,7 +49,8 @@ export interface Timetable {
   resume(queue: string, name: string, specHash: string, next: ComingTick): Promise<ResumeAnswer>;
   /**
    * Enqueues a job of this schedule beside its ticks, also while it is paused. It is in the history and counts as an
-   * unsettled job for `overlap`, but neither as fired nor for a limit. Its user id makes a repeated call harmless.
+   * unsettled job for `overlap`, but neither as fired nor for a limit. Its user id makes a repeated call harmless. Where another
+   * job has its unique key, that one is answered with `conflict: 'kept'`, and nothing changes.
    */
   runNow(
     queue: string,
@@ -142,6 +143,9 @@ export interface ScheduledJob {
   userId: string;
   /** 0 (default) to 9, higher first. */
   priority?: number;
+  /** As of any new job: a tick gets no job while another one has the key. */
+  uniqueKey?: string;
+  freeWhileRunning?: boolean;
   /** The tick it stands for. */
   scheduledFor: number;
 }
@@ -169,7 +173,7 @@ export interface ScheduleFire extends ComingTick {
  * - `stale`: fired by another instance, replaced or removed.
  * - `early`: by the store's clock its time to be looked at has not come.
  * - `held`: `queue-one`, and the last job has not settled: the same tick is due again in a second.
- * - `overlapped`: `skip`, and the last job has not settled: the tick was passed over.
+ * - `overlapped`: `skip`, and the last job has not settled, or another job has the unique key of each job: the tick was passed over.
  * - `paused`, `ended`: it is, or has become so by this fire, and got no job.
  */
 export type FireAnswer = 'fired' | 'stale' | 'early' | 'held' | 'overlapped' | 'paused' | 'ended';
@@ -191,7 +195,7 @@ export interface StoredSchedule {
   lastTick: number | undefined;
   /** Jobs that ticks of this rule were given. */
   fired: number;
-  /** Fires of this rule that gave no job: too late, or overlapping. */
+  /** Fires of this rule that gave no job: too late, overlapping, or while another job had their unique key. */
   skipped: number;
   createdAt: number;
   /** When an instance declared it last; undefined for one made at run time, and for one that was removed. */

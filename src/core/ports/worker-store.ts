@@ -119,8 +119,10 @@ export interface TurnAnswer {
   paused: boolean;
   /** A suspect waits for a worker that holds nothing. */
   suspects: boolean;
-  /** When the next scheduled job is due, store time in ms; only told when nothing was reserved. */
+  /** When to look again, store time in ms: the next scheduled job is due, or a rate permits the next start. Undefined where the turn got all it asked for. */
   nextDueAt: number | undefined;
+  /** The queue has limits: a job that is held starts nowhere else. */
+  limited: boolean;
   /** Dead letters that retention trimmed in this step: worth a warning. */
   trimmedDead: number;
 }
@@ -157,7 +159,7 @@ export interface SessionLogger {
   error(line: string): void;
 }
 
-/** Proof of the newest lease on one job: `worker:fence`, with `:priority` behind it for a prioritised job. */
+/** Proof of the newest lease on one job: `worker:fence`. */
 export type Token = string;
 
 export interface HeldJob {
@@ -174,11 +176,13 @@ export type Settlement = SettlementOp & {
 type SettlementOp =
   /** `envelope`: the text the job was reserved with, where sending it back is cheaper than looking it up again. */
   | { op: 'complete'; id: string; token: Token; result: string; envelope?: string; keep: RetentionRule }
-  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope, whose newest error is told. */
+  /** Runs again after `delayMs` (0: at the back of the queue at once) with a new envelope, whose newest error is in the event. */
   | { op: 'retry'; id: string; token: Token; delayMs: number; envelope: string }
   | { op: 'snooze'; id: string; token: Token; delayMs: number; envelope: string | undefined }
   /** Back to the front, untouched. */
   | { op: 'release'; id: string; token: Token }
+  /** Back to the front, and nothing of the queue, or of its group, starts for `forMs`. */
+  | { op: 'limit'; id: string; token: Token; forMs: number; scope?: 'group' }
   /** No handler here knows the name. */
   | { op: 'park'; id: string; token: Token; name: string }
   | { op: 'cancel'; id: string; token: Token; keep: RetentionRule }
@@ -225,7 +229,10 @@ export interface ReservedJob {
   token: Token;
   /** The number in its token. */
   fence: number;
+  /** Its first line alone where there is a {@link payload}. */
   envelope: string;
+  /** A payload that the store keeps apart: what settles the job brings an envelope without it, too. */
+  payload?: string;
   /** Times a worker died while it held this job. */
   crashes: number;
   /** It was handed over before, and may have come by {@link TurnVerbs.onWake}, too. */
@@ -249,8 +256,12 @@ export interface Reservation {
   suspects: boolean;
   /** Parked jobs exist. */
   parked: boolean;
-  /** When the next scheduled job is due, store time in ms; only told when nothing was reserved. */
+  /** When to look again, store time in ms: the next scheduled job is due, or a rate permits the next start. Undefined where the turn got all it asked for. */
   nextDueAt: number | undefined;
+  /** The queue has limits. */
+  limited: boolean;
+  /** Somebody may await results of the queue: its settlements are not held back for long. */
+  awaited: boolean;
   /** Dead letters that retention trimmed in this step: worth a warning. */
   trimmedDead: number;
 }
@@ -268,7 +279,7 @@ export interface HeartbeatPlan {
   /** A main loop that stands still for longer than this loses its leases. */
   stallLimitMs: number;
   onBeat(queue: string, reply: BeatReply): void;
-  /** The main loop stood still beyond the limit; told once it moves again. */
+  /** The main loop stood still beyond the limit; called once it moves again. */
   onStalled(forMs: number): void;
   /** The heartbeat itself ended: beat from the main loop. */
   onFailure(error: Error): void;

@@ -10,7 +10,7 @@
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/numbered
 local nowText = string.format('%.0f', now)
-local app, silence = ARGV[3], 60000
+local app, silence = ARGV[3], RULES.silenceMs
 local outdated, unknown, removed, stamps = {}, {}, {}, {}
 
 for i = 4, #ARGV, 2 do

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Renews a worker's lease and tells it which of its jobs somebody wants cancelled. It also proves that Redis was there, while
+-- Renews a worker's lease and answers which of its jobs somebody wants cancelled. It also proves that Redis was there, while
 -- the main loops that scan stand still.
 -- atomic because "had it lapsed" and "it runs again" must be one answer.
 --
@@ -8,9 +8,9 @@
 -- returns { now, lapsed 1|0, cancelling ids }
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include lib/witness
+-- include lib/update-grace
 -- include lib/marked-of
-witness(q, now, tonumber(ARGV[2]))
+updateGrace(q, now, tonumber(ARGV[2]))
 local expiry = redis.call('ZSCORE', q.workers, ARGV[1])
 local lapsed = (not expiry or tonumber(expiry) <= now) and 1 or 0
 redis.call('ZADD', q.workers, string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])

@@ -12,21 +12,17 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/publish
 -- include lib/journal
 -- include lib/find-job
--- include lib/unplace
--- include lib/end-job
+-- include lib/cancel-jobs
 readState(q, now)
 local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
 if isEnded(record) then return answer('finished') end
 if redis.call('HEXISTS', q.inflight, id) == 1 then
-  use(q, 'x')
-  redis.call('HSET', q.cancelling, id, q.nowText)
-  publish(string.sub(q.meta, 1, -5) .. 'signals', 'cancel ' .. id)
+  markCancelled(q, id)
   return answer('requested')
 end
 begin(q, { id })
-unplace(q, id)
-endJobs(q, 'cancelled', { id }, '{"reason":"cancelled"}', { record }, true)
+cancelJobs(q, { id }, { record })
 sendNotices(q)
 finish(q)
 return answer('cancelled')

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Deletes ended jobs that own retention keeps no longer, and what is kept beside them. Nobody is told.
+-- Deletes ended jobs that own retention keeps no longer, and what is kept beside them. No event is made.
 -- atomic because a job, its place and what is counted of it go together.
 --
 -- KEYS  all of the queue
@@ -26,7 +26,7 @@ for i = 1, #asked do
     local state = states[string.sub(seen, 1, 1)]
     gone[#gone + 1] = asked[i]
     table.insert(idsOf[state], asked[i])
-    bytesOf[state] = bytesOf[state] + #record
+    bytesOf[state] = bytesOf[state] + sizeOf(q, asked[i], record)
   end
 end
 for state, ids in pairs(idsOf) do dropEnd(q, state, ids, bytesOf[state]) end

@@ -64,7 +64,7 @@ local function fire(at)
       for id in string.gmatch(open, '[^,]+') do
         if id ~= '-' and isOpen(id) then
           if overlap == 'queue-one' then
-            scores[name] = string.format('%.0f', now + 1000)
+            scores[name] = string.format('%.0f', now + RULES.heldTickMs)
             return 'held'
           end
           answer = 'overlapped'
@@ -72,24 +72,28 @@ local function fire(at)
         end
       end
     end
-    if answer then count = 0 else answer = 'fired' end
+    if answer then count = 0 end
     if count > left then count = left end
+    local entries = {}
+    for job = 1, count do
+      local jobAt = first + 4 * (job - 1)
+      local id, isOfOther = addTickJob(q, jobAt)
+      if not isOfOther then
+        open, last = id, ARGV[jobAt + 3]
+        table.insert(entries, 1, last .. ':' .. q.nowText .. ':' .. (job == count and missed or 0) .. ':' .. open)
+      end
+    end
+    if count > 0 and #entries == 0 then answer = 'overlapped' end
+    answer, count = answer or 'fired', #entries
     if count == 0 then
       skipped = tonumber(skipped) + 1
     else
-      local entries = {}
-      for job = 1, count do
-        local jobAt = first + 4 * (job - 1)
-        open = addTickJob(q, jobAt)
-        last = ARGV[jobAt + 3]
-        table.insert(entries, 1, last .. ':' .. q.nowText .. ':' .. (job == count and missed or 0) .. ':' .. open)
-      end
       fired = tonumber(fired) + count
       for entry in string.gmatch(history or histories[name] or redis.call('HGET', q.runs, name) or '', '%S+') do
-        if #entries >= 10 then break end
+        if #entries >= RULES.mostRuns then break end
         entries[#entries + 1] = entry
       end
-      histories[name] = table.concat(entries, ' ', 1, math.min(#entries, 10))
+      histories[name] = table.concat(entries, ' ', 1, math.min(#entries, RULES.mostRuns))
     end
     if nextTick == '' or count == left then state = 'ended' end
   end
@@ -106,12 +110,12 @@ local function fire(at)
   return answer
 end
 
-local at, userIds = 1, {}
+local at, texts = 1, {}
 while at <= #ARGV do
-  for job = 1, tonumber(ARGV[at + 10]) do userIds[#userIds + 1] = traitOf(ARGV[at + 9 + 4 * job], 'u') end
+  for job = 1, tonumber(ARGV[at + 10]) do texts[#texts + 1] = ARGV[at + 9 + 4 * job] end
   at = at + 11 + 4 * tonumber(ARGV[at + 10])
 end
-collectTickJobs(q, userIds)
+collectTickJobs(q, texts)
 at = 1
 while at <= #ARGV do
   answers[#answers + 1] = fire(at)

@@ -11,47 +11,27 @@
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local found = {}
 
--- include lib/rank-of
+-- include lib/ranked-page
 -- include lib/page-of-completed
 
-local function take(pairs)
-  local place
-  for i = 1, #pairs, 2 do
-    found[#found + 1] = pairs[i]
-    place = pairs[i + 1] .. ':' .. pairs[i]
-  end
-  return place
-end
-
--- Adds what stands behind a place, lowest score first; returns the place of the last and how many follow it.
-local function ascending(store, score, member)
-  local from = 0
-  if score then
-    local before, taken = rankOf(store, score, member)
-    from = before + taken
-  end
-  local place = take(redis.call('ZRANGE', store, from, from + limit - #found - 1, 'WITHSCORES'))
-  return place, redis.call('ZCARD', store) - from - #found
-end
-
--- As above, highest score first.
-local function descending(store, score, member)
-  local left = score and rankOf(store, score, member) or redis.call('ZCARD', store)
-  if left == 0 then return nil, 0 end
-  local size = redis.call('ZCARD', store)
-  local place = take(redis.call('ZREVRANGE', store, size - left, size - left + limit - 1, 'WITHSCORES'))
-  return place, left - #found
+local function add(pairs)
+  for i = 1, #pairs, 2 do found[#found + 1] = pairs[i] end
 end
 
 local function pageOf(place, left)
   return { left > 0 and place or '', found }
 end
 
-if state == 'scheduled' then return pageOf(ascending(q.scheduled, string.match(cursor, '^([^:]+):(.+)$'))) end
-if state == 'cancelled' then return pageOf(descending(q.cancelled, string.match(cursor, '^([^:]+):(.+)$'))) end
-if state == 'dead' then return pageOf(descending(q.dead, string.match(cursor, '^([^:]+):(.+)$'))) end
+local function rankedPage(pairs, place, left)
+  add(pairs)
+  return pageOf(place, left)
+end
+
+if state == 'scheduled' then return rankedPage(pageAscending(q.scheduled, cursor, limit)) end
+if state == 'cancelled' then return rankedPage(pageDescending(q.cancelled, cursor, limit)) end
+if state == 'dead' then return rankedPage(pageDescending(q.dead, cursor, limit)) end
 if state == 'parked' then
-  local page = pageOf(ascending(q.parked, string.match(cursor, '^([^:]+):(.+)$')))
+  local page = rankedPage(pageAscending(q.parked, cursor, limit))
   for i = 1, #found do found[i] = string.match(found[i], '([^ ]+)$') end -- a foreign name may hold spaces
   return page
 end
@@ -88,11 +68,10 @@ if not part or part == 's' then
 end
 if part == 'p' then
   if #found < limit then
-    local behind, more = nil, 0
-    local before = #found
-    behind, more = ascending(q.priority, string.match(rest or '', '^([^:]+):(.+)$'))
-    left = more + before
-    if behind then place = 'p:' .. behind end
+    local pairs, last, more = pageAscending(q.priority, rest, limit - #found)
+    add(pairs)
+    left = more
+    if last then place = 'p:' .. last end
   else
     left = left + redis.call('ZCARD', q.priority)
   end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Somebody listens to the events of this queue for a while: only then are they made. Workers are told when that begins:
+-- Somebody listens to the events of this queue for a while: only then are they made. Workers get a message when that begins:
 -- from then on they say how long their runs took.
 -- atomic because it is one write by the clock of Redis.
 --

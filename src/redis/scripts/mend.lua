@@ -10,6 +10,7 @@
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish-or-fail
+-- include lib/admit
 -- include lib/leave
 -- include lib/take
 -- include lib/place
@@ -73,6 +74,7 @@ local function leaveLine(id)
 end
 
 local function placeLive(id)
+  readmit(q, id) -- what stopped may have freed its unique key
   redis.call('ZREM', q.dead, id)
   redis.call('ZREM', q.cancelled, id)
   local isHeld = redis.call('HEXISTS', q.inflight, id) == 1
@@ -87,7 +89,7 @@ local function placeLive(id)
   end
 end
 
--- An end that was not listed: by a turn, it comes once more; else it is listed now. Who waits for it may not have been told.
+-- An end that was not listed: by a turn, it comes once more; else it is listed now. The message to those who await it may be missing.
 local function placeEnded(id, record)
   local isThere = isListed(id, string.byte(record))
   if not isThere and tokenOf[id] then

@@ -61,7 +61,7 @@ local function popCompleted()
         staying[#staying + 1] = named[i]
       else
         looked = looked + 1
-        local length = redis.call('HSTRLEN', q.jobs, named[i])
+        local length = storedSize(q, named[i])
         bytes = bytes + length
         if length > 0 then add({ named[i] }) end -- else it was removed by hand
       end
@@ -94,7 +94,7 @@ for i = 1, #victims do
   else
     removed[#removed + 1] = victims[i]
     lines[#removed] = 'X' .. q.nowText .. '{"reason":"removed"}'
-    bytes = bytes + #record
+    bytes = bytes + sizeOf(q, victims[i], record)
     addEvent(q, 'removed', victims[i], record, '')
   end
 end
@@ -107,7 +107,7 @@ if state == 'ready' then
   if missing > 0 then redis.call('HINCRBY', q.meta, 'readyHoles', -missing) end
 elseif state == 'completed' then
   more = redis.call('LLEN', q.completed)
-  -- An empty list tells of none, whatever was done to the records by hand.
+  -- An empty list names no job, whatever was done to the records by hand.
   if more == 0 then redis.call('HDEL', q.meta, 'completedCount', 'completedBytes') end
 elseif state ~= 'active' and state ~= 'blocked' then
   more = redis.call('ZCARD', q[state])

@@ -11,14 +11,14 @@
 -- include lib/keys
 local state, place, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include lib/record
+-- include lib/size
 -- include lib/each-word
 -- include lib/rank-of
-local lines, room = {}, 524288
+local lines, room = {}, RULES.mostLookedUp
 
 local function add(id, record)
   room = room - #record
-  lines[#lines + 1] = id .. ' ' .. string.sub(record, 1, 14) .. ' ' .. #record .. ' ' .. headOf(record)
+  lines[#lines + 1] = id .. ' ' .. string.sub(record, 1, 14) .. ' ' .. sizeOf(q, id, record) .. ' ' .. headOf(record)
 end
 local function isFull()
   return #lines >= limit or room <= 0

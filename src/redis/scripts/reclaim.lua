@@ -5,18 +5,18 @@
 -- KEYS  all of the queue
 -- ARGV  1 lease ms   2 crashes until dead   3 items a step
 -- returns { now, reclaimed ids, poisoned ids, more 1|0, in flight, next expiry ms or '', ready, next due ms or '', parked,
---           next look at a schedule ms or '', 1 some script stopped in the middle | 0 }
+--           next look at a schedule ms or '', 1 some script stopped in the middle | 0, 1 bulk operations run | 0 }
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish-or-fail
--- include lib/witness
+-- include lib/update-grace
 -- include lib/journal
 -- include lib/go-on
 -- include lib/place
 -- include lib/wake
-local graceUntil = witness(q, now, tonumber(ARGV[1]))
-local scanCursor, scanWorker, torn = readState(q, now, 'scanCursor', 'scanWorker', 'torn')
+local graceUntil = updateGrace(q, now, tonumber(ARGV[1]))
+local scanCursor, scanWorker, torn, bulks = readState(q, now, 'scanCursor', 'scanWorker', 'torn', 'bulks')
 q.torn, q.maxCrashes = torn, tonumber(ARGV[2])
 local reclaimed, poisoned = {}, {}
 
@@ -87,5 +87,5 @@ return {
   redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects),
   firstOf(q.scheduled),
   redis.call('ZCARD', q.parked),
-  firstOf(q.ticks), torn and torn ~= '' and 1 or 0,
+  firstOf(q.ticks), torn and torn ~= '' and 1 or 0, bulks and 1 or 0,
 }

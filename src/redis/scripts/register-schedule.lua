@@ -25,7 +25,7 @@ if header then
   if oldApp ~= app then
     local seen = redis.call('ZSCORE', q.announced, name)
     -- The other app lives: each would set the other back for ever.
-    if seen and tonumber(seen) > now - 60000 then return answer('conflict') end
+    if seen and tonumber(seen) > now - RULES.silenceMs then return answer('conflict') end
   end
   if oldHash == hash and oldState ~= 'paused:removed' then
     if app ~= '' then
@@ -37,7 +37,7 @@ if header then
   if app ~= '' and string.find(',' .. replaced .. ',', ',' .. hash .. ',', 1, true) then
     local seen = redis.call('ZSCORE', q.announced, name)
     -- Its successor lives: an old instance that restarts must not set a deployment back.
-    if seen and tonumber(seen) > now - 60000 then return answer('outdated') end
+    if seen and tonumber(seen) > now - RULES.silenceMs then return answer('outdated') end
   end
   local staysPaused = string.sub(oldState, 1, 7) == 'paused:' and oldState ~= 'paused:removed'
   if oldHash ~= hash and not staysPaused and ARGV[9] ~= '1' then
@@ -70,7 +70,7 @@ end
 if lookAt == '' then lookAt = tick end
 local first = redis.call('ZRANGE', q.ticks, 0, 0, 'WITHSCORES')[2]
 redis.call('ZADD', q.ticks, lookAt, name)
--- Schedulers sleep until the earliest time they know: an earlier one must be told.
+-- Schedulers sleep until the earliest time they know: an earlier one must wake them.
 if not first or tonumber(lookAt) < tonumber(first) then
   publish(string.sub(q.schedules, 1, -10) .. 'signals', 'schedules')
 end

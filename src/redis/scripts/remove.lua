@@ -14,8 +14,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/find-job
 -- include lib/place-of
 -- include lib/journal
--- include lib/unplace
--- include lib/end-job
+-- include lib/remove-jobs
 readState(q, now)
 local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
@@ -23,10 +22,7 @@ local state = stateOf(q, id, record)
 if state == 'active' then return answer('active') end
 if ARGV[4] ~= '' and ARGV[4] ~= (isEnded(record) and string.sub(record, 1, #ARGV[4]) or state) then return answer('changed') end
 begin(q, { id })
-if isEnded(record) then dropEnd(q, state, { id }, #record) else unplace(q, id) end
-addEvent(q, 'removed', id, record, '')
-addEnds(q, { id }, { 'X' .. q.nowText .. '{"reason":"removed"}' })
-deleteJobs(q, { id })
+removeJobs(q, state, { id }, { record })
 finish(q)
 sendNotices(q)
 return answer('removed')

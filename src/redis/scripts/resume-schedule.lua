@@ -24,7 +24,7 @@ if tick == '' then return answer('resumed') end
 if lookAt == '' then lookAt = tick end
 local first = redis.call('ZRANGE', q.ticks, 0, 0, 'WITHSCORES')[2]
 redis.call('ZADD', q.ticks, lookAt, name)
--- Schedulers sleep until the earliest time they know: an earlier one must be told.
+-- Schedulers sleep until the earliest time they know: an earlier one must wake them.
 if not first or tonumber(lookAt) < tonumber(first) then
   publish(string.sub(q.schedules, 1, -10) .. 'signals', 'schedules')
 end

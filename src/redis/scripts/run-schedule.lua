@@ -6,7 +6,7 @@
 -- KEYS  all of the queue
 -- ARGV  1 caller (a lane)   2 call number   3 name   4 spec hash   5 id   6 envelope   7 traits, the user id among them
 --       8 scheduled for ms
--- returns 'created id' | 'known id' | 'changed' | 'not-found'
+-- returns 'created id' | 'known id' | 'kept id' (of the job that has its unique key) | 'changed' | 'not-found'
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/numbered
@@ -20,9 +20,9 @@ local header = redis.call('HGET', q.schedules, name)
 if not header then return answer('not-found') end
 local hash, before, open, after = string.match(header, '^(%S+) (%S+ %S+ %S+ %S+ %S+ %S+ %S+) (%S+) (%S+ .*)$')
 if hash ~= ARGV[4] then return answer('changed') end
-collectTickJobs(q, { traitOf(ARGV[7], 'u') })
-local id = addTickJob(q, 5)
-if storeTickJobs(q) == 0 then return answer('known ' .. id) end
+collectTickJobs(q, { ARGV[7] })
+local id, isOfOther = addTickJob(q, 5)
+if storeTickJobs(q) == 0 then return answer((isOfOther and 'kept ' or 'known ') .. id) end
 
 local unsettled = {}
 for other in string.gmatch(open, '[^,]+') do
@@ -32,11 +32,11 @@ for other in string.gmatch(open, '[^,]+') do
   end
 end
 unsettled[#unsettled + 1] = id
-if #unsettled > 10 then table.remove(unsettled, 1) end
+if #unsettled > RULES.mostOpenJobs then table.remove(unsettled, 1) end
 redis.call('HSET', q.schedules, name, table.concat({ hash, before, table.concat(unsettled, ','), after }, ' '))
 local entries = { ARGV[8] .. ':' .. q.nowText .. ':0:' .. id }
 for entry in string.gmatch(redis.call('HGET', q.runs, name) or '', '%S+') do
-  if #entries < 10 then entries[#entries + 1] = entry end
+  if #entries < RULES.mostRuns then entries[#entries + 1] = entry end
 end
 redis.call('HSET', q.runs, name, table.concat(entries, ' '))
 wake(q)

@@ -37,14 +37,14 @@ end
 local elements = #ARGV > 3 and redis.call('LRANGE', inbox, -1, -1) or {}
 if #elements == 0 then return { q.nowText, 0, 0 } end
 -- What is long takes Lua long to copy: a few of them are enough.
-local most = #elements[1] > 16384 and math.min(4, #ARGV - 3) or #ARGV - 3
+local most = #elements[1] > RULES.longEnvelope and math.min(4, #ARGV - 3) or #ARGV - 3
 if most > 1 then
   local tail = redis.call('LRANGE', inbox, -most, -1)
   for i = 1, #tail do elements[i] = tail[#tail - i + 1] end
 end
 local fields, ids, long = {}, {}, false
 for i = 1, #elements do
-  if #elements[i] > 16384 then long = true end
+  if #elements[i] > RULES.longEnvelope then long = true end
   ids[i] = ARGV[i + 3]
   fields[i * 2 - 1] = ids[i]
   fields[i * 2] = ARGV[3] .. '\n' .. elements[i]

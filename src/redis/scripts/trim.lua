@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- One bounded step of the janitor: settled jobs over their limits, old call records, waiters that gave up.
+-- One bounded step of the janitor: settled jobs over their limits, old call records, waiters that gave up,
+-- unique keys that nobody has.
 -- atomic because a kept job, its place in the order and the byte count must agree.
 --
 -- KEYS  all of the queue
@@ -11,10 +12,11 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish
 -- include lib/drop-completed
+-- include lib/sweep-keys
 -- include lib/forget-features
 local step, more = tonumber(ARGV[1]), 0
-local completedBytes, completedCount, callsCursor, waitersCursor =
-  readState(q, now, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor')
+local completedBytes, completedCount, callsCursor, waitersCursor, uniquesCursor =
+  readState(q, now, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor', 'uniquesCursor')
 completedBytes, completedCount = tonumber(completedBytes or 0), tonumber(completedCount or 0)
 
 local function keepOf(count, age, bytes)
@@ -23,7 +25,7 @@ end
 
 local keep, trimmed, elements = keepOf(ARGV[3], ARGV[4], ARGV[5]), 0, 0
 while trimmed < step and elements < step do
-  -- One element tells of all that ended together: when, how many bytes, how many jobs, which.
+  -- One element names all that ended together: when, how many bytes, how many jobs, which.
   local head = redis.call('LINDEX', q.completed, 0)
   if not head then break end
   local at, size, number = string.match(head, '^(%d+) (%d+) (%d+)')
@@ -37,7 +39,7 @@ while trimmed < step and elements < step do
   completedBytes = completedBytes - tonumber(size)
 end
 if trimmed >= step or elements >= step then more = 1 end
--- An empty list tells of none, whatever was done to the records by hand.
+-- An empty list names no job, whatever was done to the records by hand.
 if redis.call('EXISTS', q.completed) == 0 then completedBytes, completedCount = 0, 0 end
 redis.call('HSET', q.meta, 'completedBytes', string.format('%.0f', completedBytes), 'completedCount', completedCount)
 
@@ -45,11 +47,23 @@ local trimmedCancelled = trimEnds(q, 'cancelled', keepOf(ARGV[6], ARGV[7], ARGV[
 local trimmedDead = trimEnds(q, 'dead', keepOf(ARGV[9], ARGV[10], ARGV[11]), step)
 if trimmedCancelled >= step or trimmedDead >= step then more = 1 end
 
-local scan = redis.call('HSCAN', q.meta, callsCursor or '0', 'MATCH', '@*', 'COUNT', 100)
+-- A note of payloads that were stored for an enqueue: those whose jobs never were, and nobody stores any more.
+local looked = 0
+local function dropStray(note)
+  for id in string.gmatch(string.match(note, '^%d+ %d+ (.*)$') or '', '[^,]+') do
+    looked = looked + 1
+    if redis.call('HEXISTS', q.jobs, id) == 0 then redis.call('HDEL', q.payloads, id) end
+  end
+end
+
+local scan = redis.call('HSCAN', q.meta, callsCursor or '0', 'MATCH', '[@^]*', 'COUNT', 100)
 local oldest, forgotten = tonumber(t[1]) - tonumber(ARGV[2]), 0
 for i = 1, #scan[2], 2 do
   local at = tonumber(string.match(scan[2][i + 1], '^%d+ (%d+)') or 0)
-  if at < oldest then forgotten = forgotten + redis.call('HDEL', q.meta, scan[2][i]) end
+  if at < oldest and looked < step then
+    if string.byte(scan[2][i]) == 94 then dropStray(scan[2][i + 1]) end
+    forgotten = forgotten + redis.call('HDEL', q.meta, scan[2][i])
+  end
 end
 redis.call('HSET', q.meta, 'callsCursor', scan[1])
 -- Where some are old, more may be; where none is, the rest can wait for the next turn, as many as they are.
@@ -62,5 +76,6 @@ for i = 1, #waiting[2], 2 do
 end
 redis.call('HSET', q.meta, 'waitersCursor', waiting[1])
 if gaveUp > 0 and waiting[1] ~= '0' then more = 1 end
+if has(q, 'q') and sweepKeys(q, uniquesCursor, 100) then more = 1 end
 forgetFeatures(q)
 return { q.nowText, trimmed + trimmedCancelled + trimmedDead, trimmedDead, more }

@@ -13,6 +13,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish-or-fail
 -- include turn/turn
+-- include turn/unlimited
 -- include turn/complete
 -- include turn/trim
 -- include turn/reserve

@@ -6,7 +6,7 @@
 -- ARGV  1 caller of the enqueue   2… ids of its jobs
 -- returns how many were taken back
 -- include lib/keys
--- include lib/traits
+-- include lib/admit
 
 -- What this enqueue has pushed lies near the end. A job further in front that is taken for one without a place was refused to
 -- its caller all the same: it goes, and the list has a hole.
@@ -28,12 +28,12 @@ local count = 0
 for i = 2, #ARGV do
   local id = ARGV[i]
   local record = redis.call('HGET', q.jobs, id)
-  -- A call that was refused before it wrote records has written claims and traits.
+  -- A call that was refused before it wrote records has written traits, and claims.
   if not record or not isHere(id, record) then
-    local userId = traitOf(redis.call('HGET', q.traits, id), 'u')
-    if userId and redis.call('HGET', q.ids, userId) == id .. '?' then redis.call('HDEL', q.ids, userId) end
+    withdrawClaims(q, redis.call('HGET', q.traits, id), id)
     redis.call('HDEL', q.traits, id)
     count = count + redis.call('HDEL', q.jobs, id)
+    redis.call('HDEL', q.payloads, id)
   end
 end
 redis.call('HDEL', q.meta, '@' .. ARGV[1])

@@ -5,22 +5,22 @@ import type { ReservedJob } from '../../core/ports/worker-store.js';
  * every turn that did not know of it. This decides which of these the worker is given: each job once.
  */
 export class HandOver {
-  /** An answer has told of everything that the worker was given up to this fence. */
-  private toldFence = 0;
+  /** Answers have named everything that the worker was given up to this fence. */
+  private answeredFence = 0;
   private newestFence = 0;
   /** Fences of jobs that a turn under way may bring again. */
   private readonly fences = new Set<number>();
   /** Messages that came during a reconcile. */
   private waiting: ReservedJob[] = [];
 
-  /** Fence of the newest job that came by hand-over: a turn tells it, and is answered with those behind it. */
+  /** Fence of the newest job that came by hand-over: a turn names it, and is answered with those behind it. */
   get lastFence(): number {
     return this.newestFence;
   }
 
   /** What an answer did not bring up to its fence is not the worker's any more. */
   isPast({ fence }: ReservedJob): boolean {
-    return fence <= this.toldFence;
+    return fence <= this.answeredFence;
   }
 
   /** Whether the job comes for the first time. */
@@ -40,14 +40,14 @@ export class HandOver {
 
   /** A turn was answered. @returns its jobs without those that came before */
   admit(jobs: ReservedJob[], fence: number): ReservedJob[] {
-    this.toldFence = Math.max(this.toldFence, fence);
+    this.answeredFence = Math.max(this.answeredFence, fence);
     return jobs.some(({ handed }) => handed) ? jobs.filter((job) => !job.handed || this.isNew(job)) : jobs;
   }
 
-  /** @param told what the turns under way told the store: they bring nothing again up to the lowest of these fences */
-  forget(told: readonly number[]): void {
+  /** @param named fences that the turns under way named to the store: no answer brings a job again up to the lowest of them */
+  forget(named: readonly number[]): void {
     if (this.fences.size === 0) return;
-    const known = Math.min(this.newestFence, ...told);
+    const known = Math.min(this.newestFence, ...named);
     for (const fence of this.fences) if (fence <= known) this.fences.delete(fence);
   }
 
@@ -58,7 +58,7 @@ export class HandOver {
 
   /** A reconcile looked at everything up to this fence, with no turn under way. After a failover it may be a lower one. */
   startFrom(fence: number): void {
-    this.toldFence = this.newestFence = fence;
+    this.answeredFence = this.newestFence = fence;
   }
 
   /** @returns what came during the reconcile */

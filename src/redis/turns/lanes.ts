@@ -4,7 +4,7 @@ export interface Lane {
   /** Number of the last call. */
   call: number;
   busy: boolean;
-  /** Fence that the turn under way told the store as that of the last job handed over. */
+  /** Fence of the last job handed over, as the turn under way named it to the store. */
   handedFence: number;
 }
 
@@ -29,7 +29,7 @@ export class Lanes {
     return this.lanes.find(({ busy }) => !busy);
   }
 
-  /** What the turns under way told the store. */
+  /** The fences that the turns under way named to the store. */
   get handedFences(): number[] {
     return this.lanes.filter(({ busy }) => busy).map(({ handedFence }) => handedFence);
   }

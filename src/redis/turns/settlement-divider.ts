@@ -48,7 +48,7 @@ export class SettlementDivider {
     for (const { settlements } of this.batches) yield* settlements;
   }
 
-  /** Whether it may be what this turn carries, and not the store: an empty turn tells. */
+  /** Whether it may be what this turn carries, and not the store: an empty turn shows which. */
   mayBlame(error: unknown, settlements: readonly Settlement[]): boolean {
     if (settlements.length === 0) return false;
     if (error instanceof BrokerRefusedError) return !OF_THE_SERVER.has(error.reply);

@@ -22,7 +22,7 @@ export interface TurnEncoding {
   now: number;
   maxCrashes: number;
   handsOver: boolean;
-  /** Somebody listens to events: they tell how long runs took. */
+  /** Somebody listens to events, which name how long runs took. */
   heard?: boolean;
 }
 
@@ -51,7 +51,7 @@ export function encodeTurn(turn: WorkerTurn, encoding: TurnEncoding): string[] {
     const letter = letterOf(first);
     let end = begin + 1;
     while (end < settlements.length && isAlike(settlements[end], first, letter)) end++;
-    pushHead(args, letter, end - begin, first);
+    pushHead(args, letter, settlements.slice(begin, end));
     for (let index = begin; index < end; index++) pushItem(args, settlements[index], completedLine);
     begin = end;
   }
@@ -66,17 +66,29 @@ function pushDurations(args: string[], settlements: readonly Settlement[]): void
   if (items.length > 0) args.push('T', String(items.length / 2), ...items);
 }
 
-function pushHead(args: string[], letter: string, count: number, first: Settlement): void {
-  args.push(letter, String(count));
+function pushHead(args: string[], letter: string, section: readonly Settlement[]): void {
+  const [first] = section;
+  args.push(letter, String(section.length));
   if ('keep' in first && first.keep !== undefined) args.push(...keepArgs(first.keep));
-  if (SHARES_TOKEN[first.op]) args.push(first.token);
+  if (first.op === 'complete') args.push(tokensOf(section, first.token));
+  else if (SHARES_TOKEN[first.op]) args.push(first.token);
+}
+
+/** The token of all, or those of each: jobs that were handed over have each its own. */
+function tokensOf(section: readonly Settlement[], first: string): string {
+  if (section.every(({ token }) => token === first)) return first;
+  return section.map(({ token }) => token).join(',');
 }
 
 /** One section of releases, behind all others: across sections the first released would not be the first to run again. */
 function releasesLast(settlements: readonly Settlement[]): readonly Settlement[] {
-  const releases = settlements.filter(({ op }) => op === 'release');
+  const releases = settlements.filter(isReleased);
   if (releases.length === 0) return settlements;
-  return [...settlements.filter(({ op }) => op !== 'release'), ...releases];
+  return [...settlements.filter((each) => !isReleased(each)), ...releases];
+}
+
+function isReleased({ op }: Settlement): boolean {
+  return op === 'release' || op === 'limit';
 }
 
 function letterOf(settlement: Settlement): string {
@@ -90,14 +102,15 @@ function isAlike(next: Settlement, first: Settlement, letter: string): boolean {
   );
 }
 
-/** Sections that name the token once: many jobs complete or fail at a time, reserved by one turn. */
-const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { complete: true, retry: true, snooze: true };
+/** Sections that name one token: many jobs fail at a time, reserved by one turn. */
+const SHARES_TOKEN: Partial<Record<Settlement['op'], true>> = { retry: true, snooze: true };
 
 const LETTERS: Record<Settlement['op'], string> = {
   complete: 'C',
   retry: 'R',
   snooze: 'S',
   release: 'L',
+  limit: 'G',
   park: 'P',
   cancel: 'X',
   bury: 'D',
@@ -115,6 +128,9 @@ function pushItem(args: string[], settlement: Settlement, completedLine: string)
     case 'release':
     case 'cancel':
       args.push(settlement.id, settlement.token);
+      return;
+    case 'limit':
+      args.push(settlement.id, settlement.token, String(settlement.forMs));
       return;
     case 'park':
       args.push(settlement.id, settlement.token, settlement.name);
@@ -166,6 +182,11 @@ export function usesFeatures(reply: TurnReply): boolean {
   return (reply[FLAGS] & 32) !== 0;
 }
 
+/** Whether payloads of the queue may lie apart from their records. */
+export function mayLieApart(reply: TurnReply): boolean {
+  return (reply[FLAGS] & 128) !== 0;
+}
+
 /** The jobs of a reply; no envelopes in the rare one where an envelope holds a zero byte. */
 export function reservedOf(reply: TurnReply): { ids: string[]; envelopes: string[] | undefined } {
   const ids = listOf(reply[RESERVED]);
@@ -209,6 +230,8 @@ export function decodeReservation(
     suspects: (flags & 4) !== 0,
     parked: (flags & 8) !== 0,
     nextDueAt: nextDue === '' ? undefined : Number(nextDue),
+    limited: (flags & 64) !== 0,
+    awaited: (flags & 256) !== 0,
     trimmedDead,
   };
 }

@@ -1,6 +1,7 @@
 import type { Connection } from '../../core/ports/connection.js';
-import type { TurnVerbs, Reservation, WorkerTurn } from '../../core/ports/worker-store.js';
+import type { Reservation, WorkerTurn } from '../../core/ports/worker-store.js';
 import type { SessionPlan } from '../../core/ports/worker-store.js';
+import type { RedisQueue } from '../redis-queue.js';
 import type { Batch, SettlementDivider } from './settlement-divider.js';
 
 const FIRST_BACKOFF_MS = 50;
@@ -15,8 +16,8 @@ export class TurnRepeater {
 
   /** @param needsNoAnswer whether a turn that carries no settlements may stay unanswered */
   constructor(
-    private readonly verbs: Pick<TurnVerbs, 'settleAndReserve'>,
-    private readonly connection: Pick<Connection, 'hasTold'>,
+    private readonly queue: Pick<RedisQueue, 'settleAndReserve'>,
+    private readonly connection: Pick<Connection, 'hasReported'>,
     private readonly plan: SessionPlan,
     private readonly divider: SettlementDivider,
     private readonly needsNoAnswer: () => boolean,
@@ -33,7 +34,7 @@ export class TurnRepeater {
     while (!this.closed) {
       try {
         const asked = refusal === undefined ? turn : { ...turn, settlements: [] };
-        const reservation = await this.verbs.settleAndReserve(this.plan.queue, asked);
+        const reservation = await this.queue.settleAndReserve(asked);
         this.endOutage();
         if (refusal !== undefined) this.divide(batch, refusal);
         return reservation;
@@ -78,7 +79,7 @@ export class TurnRepeater {
   }
 
   private beginOutage(error: unknown): void {
-    if (this.outage || this.connection.hasTold?.(error)) return;
+    if (this.outage || this.connection.hasReported?.(error)) return;
     this.outage = true;
     this.plan.logger.error(`Queue "${this.plan.queue}": ${messageOf(error)} Trying again until it works.`);
   }

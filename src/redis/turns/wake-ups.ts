@@ -1,5 +1,6 @@
 import type { Unsubscribe } from '../../core/ports/connection.js';
 import type { TurnVerbs, ReservedJob } from '../../core/ports/worker-store.js';
+import { decodeWakeUp } from './turn-encoder.js';
 
 /** A job that was reserved with the wake-up; undefined: there may be work. */
 type Listener = (handed: ReservedJob | undefined) => void;
@@ -44,4 +45,20 @@ export class WakeUps {
     this.workers.set(worker, subscription);
     return subscription;
   }
+}
+
+/** @returns what reads the messages on a worker's channel; after a reconnect every queue may have work */
+export function wakeUpReader(
+  worker: string,
+  queues: { readonly names: Iterable<string> },
+  listener: (queue: string, handed?: ReservedJob) => void,
+): (message: string | undefined) => void {
+  return (message) => {
+    if (message === undefined) {
+      for (const queue of queues.names) listener(queue);
+      return;
+    }
+    const { queue, handed } = decodeWakeUp(worker, message);
+    listener(queue, handed);
+  };
 }

@@ -10,7 +10,8 @@ import type {
   WorkerTurn,
 } from '../../core/ports/worker-store.js';
 import type { SessionPlan, TurnAnswer, TurnNeed, TurnRequest, WorkerSession } from '../../core/ports/worker-store.js';
-import { setImmediate, setTimeout } from '../../process/real-timers.js';
+import { clearTimeout, setImmediate, setTimeout } from '../../process/real-timers.js';
+import type { RedisQueue } from '../redis-queue.js';
 import { HandOver } from './hand-over.js';
 import { Lanes, LANES, type Lane } from './lanes.js';
 import { SettlementOutbox, TURN_LENGTH, TURN_SETTLEMENTS } from './settlement-outbox.js';
@@ -25,7 +26,9 @@ const FLUSH_SHARE = 0.95;
  * A settlement waits so long for others while the worker has room and runs other jobs: it frees a slot that nobody needs yet, and
  * one turn settles several jobs at the price of one.
  */
-const COMPANY_MS = 2;
+const COMPANY_MS = 5;
+/** Where somebody awaits results: a user may look at a page until then. */
+const AWAITED_COMPANY_MS = 1;
 
 /**
  * The turns of one worker on one queue in Redis: numbered calls in two lanes, repeated until they are answered. Jobs that come
@@ -42,6 +45,8 @@ export class RedisWorkerSession implements WorkerSession {
   private registeredRoom = 0;
   /** Runs while a settlement waits for others; `over` once it has waited. */
   private company: NodeJS.Timeout | 'over' | undefined;
+  /** Somebody awaited results of the queue when it answered last. */
+  private awaited = false;
   private reserving = true;
   private reconciling = false;
   private closed = false;
@@ -49,12 +54,13 @@ export class RedisWorkerSession implements WorkerSession {
   private averageLength = 0;
 
   constructor(
-    private readonly verbs: TurnVerbs,
-    private readonly connection: Pick<Connection, 'hasTold' | 'now'>,
+    queue: Pick<RedisQueue, 'settleAndReserve'>,
+    private readonly verbs: Omit<TurnVerbs, 'settleAndReserve'>,
+    private readonly connection: Pick<Connection, 'hasReported' | 'now'>,
     private readonly wakeUps: WakeUps,
     private readonly plan: SessionPlan,
   ) {
-    this.repeater = new TurnRepeater(verbs, connection, plan, this.outbox.divider, () => this.needsNoAnswer);
+    this.repeater = new TurnRepeater(queue, connection, plan, this.outbox.divider, () => this.needsNoAnswer);
   }
 
   listen(): Promise<void> {
@@ -126,6 +132,9 @@ export class RedisWorkerSession implements WorkerSession {
     } finally {
       this.reconciling = false;
       for (const handed of this.handOver.takePostponed()) this.accept(handed);
+      // Jobs that were given back took room of the registration: a worker that believes to have some would ask for none.
+      this.registeredRoom = 0;
+      this.plan.onUnregistered();
     }
   }
 
@@ -166,10 +175,13 @@ export class RedisWorkerSession implements WorkerSession {
   private get awaitsCompany(): boolean {
     if (this.company === 'over' || !this.reserving || this.registeredRoom <= 0) return false;
     if (!this.hasUnsettled || this.outbox.size >= LEAST_FLUSH || this.plan.holdsNothing()) return false;
-    this.company ??= setTimeout(() => {
-      this.company = 'over';
-      this.plan.onSettlementsDue();
-    }, COMPANY_MS);
+    this.company ??= setTimeout(
+      () => {
+        this.company = 'over';
+        this.plan.onSettlementsDue();
+      },
+      this.awaited ? AWAITED_COMPANY_MS : COMPANY_MS,
+    );
     return true;
   }
 
@@ -178,12 +190,14 @@ export class RedisWorkerSession implements WorkerSession {
     this.company = undefined;
   }
 
-  private read(turn: WorkerTurn, { jobs, fence, backlog, ...answer }: Reservation): TurnAnswer {
+  private read(turn: WorkerTurn, { jobs, fence, backlog, awaited, ...answer }: Reservation): TurnAnswer {
     if (jobs.length < turn.want) this.registeredIdle = true;
     else if (turn.listed) this.registeredIdle = false;
     // Jobs may have been handed over behind this turn and have arrived before its answer.
-    const room = turn.takesHanded ? turn.want - jobs.length : 0;
+    // Limits let nothing be handed over, and a slot that becomes free is one that others wait for.
+    const room = turn.takesHanded && !answer.limited ? turn.want - jobs.length : 0;
     this.registeredRoom = Math.max(room, 0) - this.handOver.countAbove(fence);
+    this.awaited = awaited;
     if (jobs.length > 0) this.averageLength = averageLengthOf(jobs);
     return {
       now: answer.now,
@@ -195,6 +209,7 @@ export class RedisWorkerSession implements WorkerSession {
       paused: answer.paused,
       suspects: answer.suspects,
       nextDueAt: answer.nextDueAt,
+      limited: answer.limited,
       trimmedDead: answer.trimmedDead,
     };
   }
@@ -221,5 +236,5 @@ export class RedisWorkerSession implements WorkerSession {
 }
 
 function averageLengthOf(jobs: readonly ReservedJob[]): number {
-  return jobs.reduce((sum, { envelope }) => sum + envelope.length, 0) / jobs.length;
+  return jobs.reduce((sum, { envelope, payload = '' }) => sum + envelope.length + payload.length, 0) / jobs.length;
 }

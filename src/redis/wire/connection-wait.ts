@@ -24,7 +24,7 @@ interface Wait {
  */
 export async function untilConnected(client: Client, wait: Wait): Promise<void> {
   let lastError: Error | undefined;
-  // Of one sentinel or one node of a cluster: what the client says of them all tells less.
+  // Of one sentinel or one node of a cluster: what the client says of them all is less exact.
   let detail: Error | undefined;
   await new Promise<void>((resolve, reject) => {
     if (client.status === 'ready') return resolve();

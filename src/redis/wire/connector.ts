@@ -3,14 +3,24 @@ import { databaseOf, isGivenCluster, isGivenRedis } from '../../core/given-clien
 import { maskPassword } from '../../core/mask-password.js';
 import type { BootHold } from './boot-hold.js';
 import { loading, replicaReached } from './refusals.js';
-import { hearUnheard } from './unheard-replies.js';
+import { emitUnheardReplies } from './unheard-replies.js';
 
 /** Where a Redis is, in any of the forms that users have it. */
 export type RedisConnection =
   string | RedisOptions | { nodes: ClusterNode[]; options?: ClusterOptions } | Redis | Cluster | { options: object };
 
-/** What each connection is for: it shows in CLIENT LIST. */
-export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat' | 'durability';
+/**
+ * What each connection is for; CLIENT LIST shows it as `<prefix>:<purpose>`. Each is noticed that looks alive and answers nothing.
+ *
+ * - `commands`, made at boot: every script but heartbeats. A mute one is noticed by a call: after half of `commandTimeout`.
+ * - `subscriber`, made by the first worker, awaited result or listener: wake-ups, signals, ends of awaited jobs, events. A mute one is
+ *   noticed by a `PING` every 7 s that has 3 s; in a cluster, where that would go to any node, the subscriptions are repeated.
+ * - `heartbeat`, made at the first beat, in a thread of its own: renews leases, also while a handler blocks the main loop. As `commands`.
+ * - `inbox`, made by the first plain list: a blocking look at lists, which takes nothing. A look that is answered 2 s too late.
+ * - `search`, made by the first search on a replica: it reads there. As `commands`.
+ * - `durability`, made by the first durable enqueue. As `commands`, and `WAIT` gets the time that the server may hold it on top.
+ */
+export type Purpose = 'commands' | 'subscriber' | 'inbox' | 'heartbeat' | 'durability' | 'search';
 
 /**
  * Makes the process's few connections, whatever the number of queues. Commands are never queued or re-sent by the
@@ -41,8 +51,8 @@ export class Connector {
     const client = this.open(purpose);
     this.hold?.watch(client);
     watchHandshake(client, this.connectTimeoutMs);
-    if (client instanceof Redis) leaveReplicas(client, purpose);
-    hearUnheard(client);
+    if (client instanceof Redis && purpose !== 'search') leaveReplicas(client, purpose);
+    emitUnheardReplies(client);
     leaveWithoutDatabase(client);
     if (client instanceof Cluster) client.on('+node', (node: Redis) => watchHandshake(node, this.connectTimeoutMs));
     return client;
@@ -61,7 +71,8 @@ export class Connector {
   }
 
   private openRedis(purpose: Purpose, given: RedisOptions): Redis {
-    const client = new Redis({ ...given, ...this.options(purpose, given) });
+    const role = purpose === 'search' ? ({ role: 'slave', failoverDetector: false } as const) : {};
+    const client = new Redis({ ...given, ...this.options(purpose, given), ...role });
     followCredentials(client.options, given);
     return client;
   }
@@ -118,8 +129,8 @@ export class Connector {
       ...given,
       lazyConnect: false,
       // A replica may be behind: a worker that reads there would think its jobs lost.
-      scaleReads: 'master',
-      // The link repeats calls, and tells what the server said; the client would keep it for itself until they are late.
+      scaleReads: purpose === 'search' ? 'slave' : 'master',
+      // The link repeats calls, and reports what the server said; the client would hold it back until they are late.
       retryDelayOnClusterDown: 0,
       retryDelayOnTryAgain: 0,
       clusterRetryStrategy(this: Cluster, times, reason) {
@@ -179,7 +190,7 @@ const HANDSHAKE_LOOK_MS = 500;
 function watchHandshake(client: Redis | Cluster, silenceMs: number): void {
   let timer: NodeJS.Timeout | undefined;
   const stop = () => clearInterval(timer);
-  const tell = (error: Error) => {
+  const emitError = (error: Error) => {
     if (client.listenerCount('error') > 0) client.emit('error', error);
   };
   // A cluster has no socket: that one of its nodes said which slots there are is all it had to wait for.
@@ -197,13 +208,13 @@ function watchHandshake(client: Redis | Cluster, silenceMs: number): void {
       before = now;
       if (silentMs >= silenceMs) {
         stop();
-        tell(new Error(`the connection was accepted, but nothing answered within ${silenceMs} ms`));
+        emitError(new Error(`the connection was accepted, but nothing answered within ${silenceMs} ms`));
         client.disconnect(true);
       } else if (!askedWhy && client instanceof Redis && now > 0) {
         askedWhy = true;
         client.info('persistence').then(
           (info) => {
-            if (/^loading:1/m.test(info)) tell(loading());
+            if (/^loading:1/m.test(info)) emitError(loading());
           },
           () => {},
         );

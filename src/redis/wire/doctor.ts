@@ -3,7 +3,7 @@ import type { StoreReport } from '../../core/store-report.js';
 import { hasWaitAof, readInfo } from './server-facts.js';
 import { vulnerabilitiesOf } from './server-vulnerabilities.js';
 
-/** Parameters that INFO does not tell; CONFIG is often not permitted. */
+/** Parameters that INFO does not have; CONFIG is often not permitted. */
 export const DOCTOR_PARAMETERS = ['appendfsync', 'save', 'min-replicas-to-write', 'min-replicas-max-lag'];
 
 /** What INFO and, where it was permitted, CONFIG GET say, and what it means for jobs. */

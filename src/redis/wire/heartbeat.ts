@@ -23,7 +23,7 @@ export interface HeartbeatData extends Pick<HeartbeatPlan, 'worker' | 'stallLimi
   network: NetworkDefaults;
 }
 
-/** What flags say of connections, and a thread that gets no flags must be told. */
+/** Defaults of connections that flags of the process may have set. The thread gets no flags, so they are sent to it. */
 export interface NetworkDefaults {
   dnsOrder: 'ipv4first' | 'ipv6first' | 'verbatim';
   tlsMin: typeof tls.DEFAULT_MIN_VERSION;
@@ -31,8 +31,8 @@ export interface NetworkDefaults {
 }
 
 /**
- * What the thread is told later: from `work` on it beats for what is held, until `rest`. An idle process has no timer of a
- * heartbeat, in neither thread.
+ * What the main loop sends after the plan: from `work` to `rest` the thread beats for what is held. In an idle process neither
+ * thread has a timer of the heartbeat.
  */
 export type HeartbeatOrder = 'work' | 'rest' | 'stop';
 
@@ -54,7 +54,7 @@ export class HeartbeatThread implements Heartbeat {
   private ticks = new Int32Array(new SharedArrayBuffer(0));
   private ticker: NodeJS.Timeout | undefined;
   private ticksUntilRest = TICKS_UNTIL_REST;
-  private telling: NodeJS.Immediate | undefined;
+  private failureNotice: NodeJS.Immediate | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor() {
@@ -102,7 +102,7 @@ export class HeartbeatThread implements Heartbeat {
     thread?.postMessage({ ...data, worker, stallLimitMs, slots, loop, network } satisfies HeartbeatData);
     const { failure } = this;
     if (failure === undefined) thread?.on('error', (error) => plan.onFailure(error));
-    else this.telling = setImmediate(() => plan.onFailure(failure));
+    else this.failureNotice = setImmediate(() => plan.onFailure(failure));
   }
 
   holds(queue: string, holding: boolean): void {
@@ -138,7 +138,7 @@ export class HeartbeatThread implements Heartbeat {
 
   private async end(): Promise<void> {
     clearInterval(this.ticker);
-    clearImmediate(this.telling);
+    clearImmediate(this.failureNotice);
     // It may be failing this very moment: an error that nobody listens to would end the process.
     this.thread?.removeAllListeners().on('error', () => {});
     this.order('stop');

@@ -22,7 +22,7 @@ async function connect({ connection, prefix, timeoutMs, connectTimeoutMs, networ
   return new links.Link(client, timeoutMs);
 }
 
-/** Says whether the main loop has moved within `stallLimitMs`, and tells it once when it has not. */
+/** Returns whether the main loop has moved within `stallLimitMs`; each time that it stops, one message says so. */
 function watchLoop(loop: SharedArrayBuffer, stallLimitMs: number): () => boolean {
   const ticks = new Int32Array(loop);
   let lastTick = -1;

@@ -117,6 +117,11 @@ export class Link {
     return this.untilAnswered({ name, args, writes: false });
   }
 
+  /** A plain command that writes, and may be made twice. @param key what it writes to, in a cluster */
+  write(name: string, args: readonly (string | number)[], key: string, deadline?: number): Promise<unknown> {
+    return this.untilAnswered({ name, args, writes: true, keys: [key] }, deadline);
+  }
+
   /** A command that is made once, now: its failure is nobody's. */
   ask(name: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.sent.send(name, args, performance.now() + this.timeoutMs);
@@ -146,7 +151,7 @@ export class Link {
     if (!this.closed) this.replace();
   }
 
-  /** The server behind this connection takes no writes any more: what it said is told to who calls meanwhile. */
+  /** The server behind this connection takes no writes any more: calls that fail meanwhile name what it said. */
   leave(error: Error): void {
     this.trouble = error;
     this.outages?.refused('', error, Need.Write);

@@ -5,7 +5,7 @@ import type { Link } from './link.js';
 import type { Script } from './script-library.js';
 import { ReplyLostError } from './store-errors.js';
 
-/** Lanes that all jobs and schedules of a queue share. Each has a record in the store for as long as it remembers calls. */
+/** Lanes that all jobs, schedules and bulk operations of a queue share. Each has a record in the store for as long as it remembers calls. */
 const SHARED_LANES = 1024;
 
 /** Who calls these again blindly may do it to another job that has the id by then, or run a schedule twice. */
@@ -15,7 +15,7 @@ const LOOK_FIRST = new Set(['cancel', 'promote-job', 'remove', 'retry-dead', 'ru
  * What a call is about. Calls about one thing are made one after the other in one lane, so that a late copy of an older
  * one is known for one. Duties never wait behind what users call.
  */
-export type Subject = 'paused' | readonly ['job' | 'schedule' | 'purge' | 'duty', string];
+export type Subject = 'limits' | 'paused' | readonly ['job' | 'schedule' | 'bulk' | 'purge' | 'duty', string];
 
 /** One sequence of calls, one after the other: the store remembers the number of the last one and what it answered. */
 interface Lane {
@@ -110,9 +110,11 @@ function newLane(): Lane {
 }
 
 function laneNameOf(subject: Subject): string {
-  if (subject === 'paused') return subject;
+  if (typeof subject === 'string') return subject;
   const [kind, name] = subject;
-  return kind === 'job' || kind === 'schedule' ? `${hashOf(name) % SHARED_LANES}` : `${kind} ${name}`;
+  return kind === 'job' || kind === 'schedule' || kind === 'bulk'
+    ? `${hashOf(name) % SHARED_LANES}`
+    : `${kind} ${name}`;
 }
 
 /** FNV-1a. */

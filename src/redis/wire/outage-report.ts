@@ -28,7 +28,7 @@ export enum Need {
 export type OutageEvent = 'lost' | 'refused' | 'unreachable' | 'restored';
 
 /**
- * Tells of every outage of the store once that it began, in the server's own words, and once that it ended: after how long,
+ * Reports each outage of the store twice: when it begins, in the server's own words, and when it has ended: after how long,
  * and how many calls had waited or failed. In a cluster it lasts until each node that was ill has answered.
  */
 export class OutageReport {
@@ -41,7 +41,7 @@ export class OutageReport {
   private down: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly tell: (event: OutageEvent, text: string) => void,
+    private readonly report: (event: OutageEvent, text: string) => void,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
@@ -49,7 +49,7 @@ export class OutageReport {
     return this.ill.size > 0;
   }
 
-  /** The boot found a server that it can work with: whatever happened before was the boot's to tell. */
+  /** The boot found a server that it can work with: the boot reports what happened before. */
   opened(): void {
     this.connectedBefore = true;
     this.ready();
@@ -67,7 +67,7 @@ export class OutageReport {
     this.begin(node, code === 'OOM' ? Need.Memory : Math.min(need, Need.Write), 'refused', textOf(error));
   }
 
-  /** Whether what a call failed with is of an outage that was told: its caller adds nothing to the log. */
+  /** Whether a call failed of an outage that was reported: its caller adds nothing to the log. */
   covers(error: unknown): boolean {
     if (!this.isOpen && this.down === undefined && this.now() - this.endedAt > REACHES_CALLERS_MS) return false;
     if (error instanceof BrokerRefusedError) return OUTAGES.has(error.reply);
@@ -133,7 +133,7 @@ export class OutageReport {
     this.ill.set(node, Math.max(this.ill.get(node) ?? Need.Read, need));
     if (!isFirst) return;
     this.begunAt = this.now();
-    this.tell(event, node === '' ? text : `${node}${text === '' ? '' : `: ${text}`}`);
+    this.report(event, node === '' ? text : `${node}${text === '' ? '' : `: ${text}`}`);
   }
 
   private end(node: string): void {
@@ -148,7 +148,7 @@ export class OutageReport {
     this.begunAt = 0;
     this.endedAt = this.now();
     this.heldBack = 0;
-    this.tell('restored', `after ${seconds} s${held}`);
+    this.report('restored', `after ${seconds} s${held}`);
   }
 }
 

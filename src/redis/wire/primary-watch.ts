@@ -44,7 +44,7 @@ export class PrimaryWatch {
   }
 
   async look(): Promise<void> {
-    if (this.link.client.isCluster) return; // there the nodes say which of them has a slot, and all of them tell each message
+    if (this.link.client.isCluster) return; // there the nodes say which of them has a slot, and each of them passes on every message
     if (this.looking || !this.link.ready) return;
     this.looking = true;
     try {

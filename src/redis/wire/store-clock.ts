@@ -1,5 +1,5 @@
 /**
- * The store's clock as its last reply told it, carried on by the monotonic clock of this process: a wall clock that is
+ * The store's clock by its last reply, carried on by the monotonic clock of this process: a wall clock that is
  * wrong, or jumps, changes nothing.
  */
 export class StoreClock {

@@ -15,8 +15,8 @@ export function refusalOf(code: string, error: unknown, place?: string): Error {
 }
 
 /**
- * Which command of a script the server refused, and on what: servers before 7.2 name neither, but tell the line.
- * @returns undefined where no line is told
+ * Which command of a script the server refused, and on what: servers before 7.2 name neither, but the line.
+ * @returns undefined where the server names no line
  */
 export function callInScript(
   error: unknown,

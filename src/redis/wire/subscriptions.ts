@@ -40,7 +40,7 @@ export class Subscriptions {
     /** A subscription settles within this many ms. */
     private readonly timeoutMs: number,
     /** After a reconnect the server refused the subscriptions, or takes them again. */
-    private readonly tell: (event: 'deaf' | 'restored' | 'replica', reason: string) => void = () => {},
+    private readonly report: (event: 'deaf' | 'restored' | 'replica', reason: string) => void = () => {},
   ) {
     setMaxListeners(0, this.ended.signal); // every queue subscribes at once
     client.on('message', (channel: string, message: string) => {
@@ -58,11 +58,11 @@ export class Subscriptions {
     client.on('error', (error: Error) => {
       const isFirst = this.trouble === undefined;
       this.trouble = error;
-      if (isFirst && replyCode(error) === 'READONLY') this.tell('replica', readRefusal(error)?.remedy ?? '');
+      if (isFirst && replyCode(error) === 'READONLY') this.report('replica', readRefusal(error)?.remedy ?? '');
     });
   }
 
-  /** A channel that only this process listens to: whether it is heard tells whether this connection is at the right server. */
+  /** A channel that only this process listens to. A server that does not know of it is not the one that the address leads to. */
   own(channel: string): void {
     this.ownChannel = channel;
   }
@@ -144,7 +144,7 @@ export class Subscriptions {
     const { signal } = this.ended;
     let onEnd!: () => void;
     const closed = new Promise<never>((_, reject) => {
-      onEnd = () => reject(unheard('the store was closed'));
+      onEnd = () => reject(notSubscribed('the store was closed'));
       signal.addEventListener('abort', onEnd, { once: true });
       if (signal.aborted) onEnd();
     });
@@ -163,9 +163,9 @@ export class Subscriptions {
 
   private late(): Error {
     const { trouble } = this;
-    if (trouble === undefined) return unheard(`no answer within ${this.timeoutMs} ms`);
+    if (trouble === undefined) return notSubscribed(`no answer within ${this.timeoutMs} ms`);
     const remedy = readRefusal(trouble)?.remedy;
-    return unheard(`${wordsOf(trouble)}${remedy === undefined ? '' : `. ${remedy}`}`, trouble);
+    return notSubscribed(`${wordsOf(trouble)}${remedy === undefined ? '' : `. ${remedy}`}`, trouble);
   }
 
   private async resubscribe(): Promise<void> {
@@ -178,10 +178,10 @@ export class Subscriptions {
       // Without an answer the connection went again, and its next 'ready' comes here; a refusal is looked at with each PING.
       if (replyCode(error) === undefined || this.refused) return;
       this.refused = true;
-      this.tell('deaf', (error as Error).message);
+      this.report('deaf', (error as Error).message);
       return;
     }
-    if (this.refused) this.tell('restored', '');
+    if (this.refused) this.report('restored', '');
     this.refused = false;
     for (const set of this.listeners.values()) for (const listener of set) listener(undefined);
   }
@@ -212,6 +212,6 @@ export class Subscriptions {
   }
 }
 
-function unheard(why: string, cause?: Error): BrokerUnavailableError {
+function notSubscribed(why: string, cause?: Error): BrokerUnavailableError {
   return new BrokerUnavailableError(`Redis could not be subscribed to: ${why}`, { cause });
 }

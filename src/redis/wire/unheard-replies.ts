@@ -6,19 +6,19 @@ import { replyError } from './refusals.js';
  * Emits as `error` what a server says of a connection that it ends at once (too many clients, protected mode), and that it ended
  * one without a word: ioredis gives these up with the connection, and the log says "no answer" of a server that gave one.
  */
-export function hearUnheard(client: Redis | Cluster): void {
-  if (client.isCluster) hearCluster(client as Cluster);
-  else hearServer(client as Redis);
+export function emitUnheardReplies(client: Redis | Cluster): void {
+  if (client.isCluster) watchCluster(client as Cluster);
+  else watchServer(client as Redis);
 }
 
-function hearServer(client: Redis): void {
-  let told = true;
+function watchServer(client: Redis): void {
+  let emitted = true;
   let words = '';
   let silent = false;
   // A command that meets a connection which was just ended fails so, whatever the server said before.
-  client.on('error', ({ code }: NodeJS.ErrnoException) => (told ||= code !== 'EPIPE' && code !== 'ECONNRESET'));
+  client.on('error', ({ code }: NodeJS.ErrnoException) => (emitted ||= code !== 'EPIPE' && code !== 'ECONNRESET'));
   client.on('connect', () => {
-    told = silent = false;
+    emitted = silent = false;
     words = '';
     const { stream } = client;
     stream.prependOnceListener('data', (bytes: Buffer) => {
@@ -26,13 +26,13 @@ function hearServer(client: Redis): void {
     });
     stream.once('close', () => (silent = stream.bytesRead === 0));
   });
-  client.on('ready', () => (told = true));
+  client.on('ready', () => (emitted = true));
   client.on('close', () => {
-    if (told) return;
-    if (words !== '') tell(client, replyError(words));
+    if (emitted) return;
+    if (words !== '') emitError(client, replyError(words));
     else if (silent)
-      tell(client, Object.assign(new Error('the connection was closed without a word'), { code: 'ECONNRESET' }));
-    told = true;
+      emitError(client, Object.assign(new Error('the connection was closed without a word'), { code: 'ECONNRESET' }));
+    emitted = true;
   });
 }
 
@@ -58,24 +58,24 @@ export function wordsOnArrival({ options }: Redis): Promise<Error | undefined> {
 }
 
 /** A cluster that is not well is left by ioredis without an event, and so is one of which all nodes hang up. */
-function hearCluster(client: Cluster): void {
-  let told = true;
+function watchCluster(client: Cluster): void {
+  let emitted = true;
   let nodeError: Error | undefined;
-  client.on('error', () => (told = true));
+  client.on('error', () => (emitted = true));
   client.on('node error', (error: Error) => (nodeError = error));
   client.on('connecting', () => {
-    told = false;
+    emitted = false;
     nodeError = undefined;
   });
-  client.on('ready', () => (told = true));
+  client.on('ready', () => (emitted = true));
   client.on('close', () => {
-    if (told) return;
-    tell(client, nodeError ?? replyError('CLUSTERDOWN the state of the cluster is not ok'));
-    told = true;
+    if (emitted) return;
+    emitError(client, nodeError ?? replyError('CLUSTERDOWN the state of the cluster is not ok'));
+    emitted = true;
   });
 }
 
-function tell(client: Redis | Cluster, error: Error): void {
+function emitError(client: Redis | Cluster, error: Error): void {
   if (client.listenerCount('error') > 1) client.emit('error', error);
 }
 

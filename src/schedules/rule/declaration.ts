@@ -23,12 +23,16 @@ export interface ScheduleJobOptions {
   /** Name of its jobs, which picks their handler. Default: the name of the schedule. */
   name?: string;
   maxAttempts?: number;
+  retryForMs?: number;
   backoff?: BackoffSpec;
   timeoutMs?: number;
   expiresInMs?: number;
+  dropsExpired?: boolean;
   priority?: number;
   retention?: Partial<Record<SettledState, RetentionRule>>;
   headers?: JobHeaders;
+  /** Key, or sorted names of the fields of the payload that make it. */
+  unique?: { key: string | readonly string[]; freeWhileRunning?: true };
 }
 
 /** What happens to ticks that nobody could fire: one job for all of them, none, or a job for each. */

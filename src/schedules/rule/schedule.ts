@@ -4,8 +4,10 @@ import { encodeEnvelope, type EnvelopeHeader } from '../../core/envelope.js';
 import { DEFAULT_JOB_NAME } from '../../core/job.js';
 import { packHeaders } from '../../core/job-headers.js';
 import type { CronTick } from '../../core/job-view.js';
+import { InvalidValueError } from '../../core/errors/option-errors.js';
 import { checkScheduleName } from '../../core/names.js';
 import { encodePayload } from '../../core/payload-encoder.js';
+import { uniqueKeyOf } from '../../core/unique-key.js';
 import type { DueSchedule, NewSchedule, ScheduleFire, ScheduledJob } from '../../core/ports/timetable.js';
 import type { ScheduleDeclaration, ScheduleJobOptions } from './declaration.js';
 import { decodeSpec, encodeSpec, type ScheduleSpec } from './spec.js';
@@ -21,7 +23,7 @@ const SKIPPED_WHEN_LATE_MS = 10_000;
 const ALL_WITHIN_MS = 3_600_000;
 
 /** Job options that must be written with the job, because they act before a worker sees it. */
-export type ProducerJobOptions = Pick<ScheduleJobOptions, 'priority' | 'expiresInMs'>;
+export type ProducerJobOptions = Pick<ScheduleJobOptions, 'priority' | 'expiresInMs' | 'dropsExpired'>;
 
 /** Encodes payloads, and says what the queue adds to each job. */
 export interface JobMaking {
@@ -47,11 +49,12 @@ export class Schedule {
   /**
    * @param declaration whose rule was checked when it was read
    * @param payloadLimit bytes of an encoded payload
-   * @throws InvalidValueError for its name, InvalidPayloadError, PayloadTooLargeError
+   * @throws InvalidValueError for its name and for a unique key of fields without a payload, InvalidPayloadError, PayloadTooLargeError
    */
   static declared(declaration: ScheduleDeclaration, codec: Codec, payloadLimit: number): Schedule {
-    const { queue, label, payload, ...spec } = declaration;
+    const { queue, label, payload, ...given } = declaration;
     const name = checkScheduleName(declaration.name, `schedule name of ${label}`);
+    const spec: ScheduleSpec = { ...given, uniqueKey: fieldKeyOf(declaration) };
     if (payload === undefined) {
       const { spec: text, specHash } = encodeSpec(spec);
       return new Schedule(queue, name, specHash, spec, text);
@@ -99,7 +102,7 @@ export class Schedule {
     const gap = this.ticks.gap(tick, now);
     const base = { name: this.name, specHash: this.specHash, tick, overlap, pauseOnFailure, limit };
     // Beside a job that has not settled no more than one may come, and it stands for all.
-    if (rule === 'all' && overlap === 'allow') {
+    if (rule === 'all' && overlap === 'allow' && this.spec.job.unique === undefined) {
       return { ...base, ...this.makeUp(tick, now, gap.missed + 1, gap.next, (limit ?? Infinity) - fired, making) };
     }
     const coming = { nextTick: gap.next, ...this.lookAt(gap.next) };
@@ -185,21 +188,30 @@ export class Schedule {
   ): ScheduledJob {
     const { job } = this.spec;
     const priority = job.priority ?? queueOptions.priority ?? 0;
-    const expiresInMs = job.expiresInMs ?? queueOptions.expiresInMs;
+    const { expiresInMs, dropsExpired } = job.expiresInMs === undefined ? queueOptions : job;
     const header: EnvelopeHeader = {};
     // The name comes first: scripts that park a job look for the first one they see.
     if (this.jobName !== DEFAULT_JOB_NAME) header.n = this.jobName;
     header.s = scheduledFor;
     header.c = { name: this.name, missed };
     if (job.maxAttempts !== undefined) header.m = job.maxAttempts;
+    if (job.retryForMs !== undefined) header.w = job.retryForMs;
     if (job.backoff !== undefined) header.b = job.backoff;
     if (job.timeoutMs !== undefined) header.t = job.timeoutMs;
     if (job.retention !== undefined) header.r = job.retention;
     if (expiresInMs !== undefined) header.x = now + expiresInMs;
+    if (dropsExpired) header.y = 1;
     if (priority > 0) header.p = priority;
     if (job.headers !== undefined) header.h = packHeaders(job.headers);
     const envelope = encodeEnvelope(now, userId, header, this.payloadOf(scheduledFor, missed, codec));
-    return { envelope, userId, scheduledFor, ...(priority > 0 && { priority }) };
+    return { envelope, userId, scheduledFor, ...(priority > 0 && { priority }), ...this.uniqueness() };
+  }
+
+  private uniqueness(): Pick<ScheduledJob, 'uniqueKey' | 'freeWhileRunning'> {
+    const { uniqueKey, job } = this.spec;
+    if (job.unique === undefined) return {};
+    const { key, freeWhileRunning } = job.unique;
+    return { uniqueKey: `${this.jobName} ${uniqueKey ?? String(key)}`, ...(freeWhileRunning && { freeWhileRunning }) };
   }
 
   private payloadOf(scheduledFor: number, missed: number, codec: Codec): string {
@@ -212,6 +224,21 @@ export class Schedule {
 /** The id that makes a second job of a tick impossible, also where the store lost its schedules but kept its jobs. */
 function tickUserId(name: string, tick: number): string {
   return `cron~${name}~${tick}`;
+}
+
+/**
+ * The unique key that fields of the payload make; undefined where there is none, or it is a text.
+ * @throws InvalidValueError, InvalidPayloadError
+ */
+function fieldKeyOf({ queue, name, label, payload, job }: ScheduleDeclaration): string | undefined {
+  if (job.unique === undefined || typeof job.unique.key === 'string') return undefined;
+  const { key } = job.unique;
+  if (payload !== undefined) return uniqueKeyOf(key, payload, queue, job.name ?? name);
+  throw new InvalidValueError(
+    `unique.key in job in ${label}`,
+    key,
+    "each tick has another CronTick: use a text such as 'digest', or give the schedule a payload with these fields",
+  );
 }
 
 /** `identity` is the same at every boot, also where the codec encrypts and gives another text each time. */

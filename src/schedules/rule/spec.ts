@@ -12,6 +12,8 @@ export interface ScheduleSpec extends ScheduleTiming {
   job: ScheduleJobOptions;
   /** What the codec made of the payload; absent: each job gets a `CronTick`. */
   payload?: string;
+  /** The unique key of its jobs, where fields of the payload make it: who fires it may be unable to read them. */
+  uniqueKey?: string;
 }
 
 /**
@@ -57,6 +59,7 @@ function ordered(spec: Omit<ScheduleSpec, 'payload'>): StoredSpec {
     limit: spec.limit,
     pauseOnFailure: spec.pauseOnFailure ? true : undefined,
     job: Object.keys(spec.job).length === 0 ? undefined : orderedJob(spec.job),
+    uniqueKey: spec.uniqueKey,
   };
 }
 
@@ -74,14 +77,19 @@ function orderedRule(rule: ScheduleRule): ScheduleRule {
 }
 
 function orderedJob(job: ScheduleJobOptions): ScheduleJobOptions {
-  const { name, maxAttempts, backoff, timeoutMs, expiresInMs, priority, retention } = job;
+  const { name, maxAttempts, retryForMs, backoff, timeoutMs, expiresInMs, dropsExpired, priority, retention } = job;
+  const unique = job.unique && { key: job.unique.key, freeWhileRunning: job.unique.freeWhileRunning };
   const entries = Object.entries(job.headers ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   const headers = entries.length === 0 ? undefined : Object.fromEntries(entries);
-  return { name, maxAttempts, backoff, timeoutMs, expiresInMs, priority, retention, headers };
+  return {
+    ...{ name, maxAttempts, retryForMs, backoff, timeoutMs, expiresInMs, dropsExpired, priority, retention, headers },
+    unique,
+  };
 }
 
 function isReadable(value: StoredSpec): value is ScheduleSpec {
-  const { rule, missed, overlap, jitterMs, windowMs, startAt, endAt, limit, pauseOnFailure, job, payload } = value;
+  const { rule, missed, overlap, jitterMs, windowMs, startAt, endAt, limit, pauseOnFailure, job, payload, uniqueKey } =
+    value;
   return (
     isRule(rule) &&
     (missed === 'once' || missed === 'skip' || missed === 'all') &&
@@ -91,7 +99,7 @@ function isReadable(value: StoredSpec): value is ScheduleSpec {
     typeof pauseOnFailure === 'boolean' &&
     typeof job === 'object' &&
     job !== null &&
-    (payload === undefined || typeof payload === 'string')
+    [payload, uniqueKey].every((part) => part === undefined || typeof part === 'string')
   );
 }
 

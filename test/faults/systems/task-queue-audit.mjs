@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps uniques payloads stats';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
@@ -45,6 +45,8 @@ async function audit(redis, key, base) {
   const violations = [];
   const wrong = (text) => violations.length < 20 && violations.push(text);
   const records = await wholeHash(redis, key('jobs'));
+  // Of records that leave their payload out, because it is long.
+  const payloads = await wholeHash(redis, key('payloads'));
   const meta = await redis.hgetall(key('meta'));
   const inflight = await wholeHash(redis, key('inflight'));
   const places = new Map();
@@ -87,7 +89,17 @@ async function audit(redis, key, base) {
     else if ((end ?? 'live') !== (place in { completed: 1, cancelled: 1, dead: 1 } ? place : 'live')) {
       wrong(`${id} lies in ${place} and its record says ${end ?? 'live'}`);
     }
-    jobs.push(readRecord(id, record, end, place));
+    jobs.push(readRecord(id, record, end, place, payloads));
+  }
+  for (const id of payloads.keys()) {
+    if (
+      records
+        .get(id)
+        ?.replace(/^[CXD].*\n/, '')
+        .includes('\n') ??
+      true
+    )
+      wrong(`${id} has a payload that no record leaves out`);
   }
   for (const [id, place] of places) if (!records.has(id)) wrong(`${id} lies in ${place} without a record`);
   for (const [userId, id] of await wholeHash(redis, key('ids'))) {
@@ -108,8 +120,9 @@ async function audit(redis, key, base) {
   return { jobs, violations };
 }
 
-function readRecord(id, record, end, place) {
-  const text = end === undefined ? record : record.slice(record.indexOf('\n') + 1);
+function readRecord(id, record, end, place, payloads) {
+  const stored = end === undefined ? record : record.slice(record.indexOf('\n') + 1);
+  const text = stored.includes('\n') ? stored : `${stored}\n${payloads.get(id)}`;
   const head = text.slice(0, text.indexOf('\n'));
   let payload;
   try {

@@ -25,7 +25,7 @@ describe('Deque', () => {
 
 describe('Ranking', () => {
   function job(id: string, rank: number): KeptJob {
-    return { ...newKeptJob(id, '1\n1', undefined, 0), rank };
+    return { ...newKeptJob(id, { envelope: '1\n1' }), rank };
   }
 
   it('orders by rank, then id, whatever came first', () => {
@@ -39,7 +39,7 @@ describe('Ranking', () => {
     expect(jobs.first()?.id).toBe('c');
   });
 
-  it('deletes from both ends and the middle, and ignores strangers', () => {
+  it('deletes from both ends and the middle, and ignores members that it does not hold', () => {
     const jobs = new Ranking<KeptJob>();
     const all = Array.from({ length: 3000 }, (_, index) => job(String(index).padStart(4, '0'), index));
     for (const each of all) jobs.add(each);

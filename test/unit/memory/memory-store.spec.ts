@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { MemoryConnection } from '../../../src/memory/connection.js';
 import { MovableClock, WallClock } from '../../../src/memory/memory-clock.js';
 import { MemoryServer } from '../../../src/memory/memory-server.js';
 import { MemoryStore } from '../../../src/memory/memory-store.js';
@@ -34,6 +35,15 @@ describe('MemoryStore', () => {
     expect((await alone.curation.counts(QUEUE)).ready).toBe(0);
     MemoryServer.forget('shared');
     expect((await new MemoryStore({ name: 'shared' }).curation.counts(QUEUE)).ready).toBe(0);
+  });
+
+  it('remembers no unique key of a job that has ended', async () => {
+    const store = new MemoryStore();
+    const [{ id }] = await store.intake.enqueue(QUEUE, [{ envelope: '1\n1', uniqueKey: 'x a' }]);
+    const { uniques } = (store.connection as MemoryConnection).queue(QUEUE);
+    expect([...uniques.keys()]).toEqual(['x a']);
+    await store.curation.cancel(QUEUE, id);
+    expect(uniques.size).toBe(0);
   });
 
   it('refuses two clocks for one store', () => {

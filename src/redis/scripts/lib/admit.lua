@@ -1,49 +1,146 @@
 -- include lib/place-of
+-- include lib/unique
 
--- Hook: new jobs are to be stored. Who holds the user ids of these jobs, asked for together: by user id, state and number of its
--- job, as 'ready 1x'; none where nobody has it. A job that was lost by hand leaves its id free again.
-local function admit(q, userIds)
-  local outcomeOf, held, ofUser = {}, {}, {}
-  if #userIds == 0 then return outcomeOf end
-  local holders = redis.call('HMGET', q.ids, unpack(userIds))
-  for i = 1, #userIds do
-    local id = holders[i]
+-- Hook: new jobs are to be stored. What a job claims for itself (its user id, its unique key) names the job in a HASH; no other part
+-- makes such an entry, and lib/conflict alone changes one.
+-- A claim is written before its job and has a mark, '?', until the job has its place: so a call that stopped in the middle is
+-- completed by its repetition, and another call finds that the job of the claim is not there.
+
+local function entryOf(id, mark, rest)
+  return id .. mark .. (rest ~= '' and ' ' .. rest or '')
+end
+
+-- Who has these claims, asked for together: by claim the number of its job, its state (nil where it is gone), its due time, and the
+-- rest of the entry. None where nobody has it.
+local function holdersOf(q, hash, names)
+  local holderOf, held = {}, {}
+  if #names == 0 then return holderOf end
+  local entries, ids = redis.call('HMGET', q[hash], unpack(names)), {}
+  for i = 1, #names do
+    local id, mark, rest = partsOf(entries[i])
     -- The mark of a call that stopped in the middle. A job that got no place is not there; one that did is, from now on.
-    if id and string.byte(id, -1) == 63 then
-      id = string.sub(id, 1, -2)
+    if mark ~= '' then
       if isPlaced(q, id) and redis.call('HEXISTS', q.jobs, id) == 1 then
-        redis.call('HSET', q.ids, userIds[i], id)
+        redis.call('HSET', q[hash], names[i], entryOf(id, '', rest))
       else
         redis.call('HDEL', q.traits, id)
         redis.call('HDEL', q.jobs, id)
-        id = false
+        redis.call('HDEL', q.payloads, id)
+        id = ''
       end
     end
-    if id then
-      held[#held + 1] = id
-      ofUser[#held] = userIds[i]
+    if id ~= '' and not holderOf[names[i]] then
+      ids[#ids + 1] = id
+      held[#ids] = { id = id, rest = rest }
+      holderOf[names[i]] = held[#ids]
     end
   end
-  if #held == 0 then return outcomeOf end
-  local tokens, dues = redis.call('HMGET', q.inflight, unpack(held)), redis.call('ZMSCORE', q.scheduled, unpack(held))
-  for i = 1, #held do
-    local record = redis.call('HGET', q.jobs, held[i]) -- one at a time: payloads may be large
-    outcomeOf[ofUser[i]] = record and stateOf(q, held[i], record, tokens[i], dues[i]) .. ' ' .. held[i]
+  if #ids == 0 then return holderOf end
+  local tokens, dues = redis.call('HMGET', q.inflight, unpack(ids)), redis.call('ZMSCORE', q.scheduled, unpack(ids))
+  for i = 1, #ids do
+    local record = redis.call('HGET', q.jobs, ids[i]) -- one at a time: payloads may be large
+    -- A job that was lost by hand leaves its claims free again.
+    held[i].state = record and stateOf(q, ids[i], record, tokens[i], dues[i]) or nil
+    held[i].due = tonumber(dues[i] or nil)
   end
-  return outcomeOf
+  return holderOf
 end
 
--- Of the marked claims of a call that stopped, pairs of user id and 'number?', those that no other call has taken over: without
--- their mark.
-local function stillMarked(q, marks)
-  local userIds, claims = {}, {}
-  for i = 1, #marks, 2 do userIds[#userIds + 1] = marks[i] end
-  local holders = #userIds > 0 and redis.call('HMGET', q.ids, unpack(userIds)) or {}
-  for i = 1, #userIds do
-    if holders[i] == marks[i * 2] then
-      claims[#claims + 1] = userIds[i]
-      claims[#claims + 1] = string.sub(marks[i * 2], 1, -2)
+local function isThere(_, holder)
+  return holder.state ~= nil
+end
+
+-- Whether a job holds its unique key now. A key is free where its job has ended, was lost by hand, or runs and has the trait r; and
+-- where the window is over that its job has opened.
+local function isHolding(q, holder)
+  local state = holder.state
+  if not state or state == 'completed' or state == 'cancelled' or state == 'dead' then return false end
+  if state == 'active' and traitOf(redis.call('HGET', q.traits, holder.id), 'r') then return false end
+  return not windowOf(holder.rest) or isOpenWindow(q, holder.rest)
+end
+
+-- The claims of new jobs by their kind: the letter of their trait, which is that of their feature, too; their HASH; whether the claim
+-- stands in the way of another job; and what the producer of that one is told beside the job that has the claim.
+local function kindsOfClaims()
+  return {
+    { letter = 'u', hash = 'ids', stands = isThere, note = '' },
+    { letter = 'q', hash = 'uniques', stands = isHolding, note = ' kept' },
+  }
+end
+
+-- New jobs with these traits, one text each, are to be stored.
+local function admit(q, texts)
+  q.claims = kindsOfClaims()
+  for _, kind in ipairs(q.claims) do
+    local names = {}
+    for i = 1, #texts do names[#names + 1] = traitOf(texts[i], kind.letter) end
+    kind.holderOf, kind.claimed = holdersOf(q, kind.hash, names), {}
+  end
+end
+
+-- The job that stands in the way of one with these traits, as 'ready 1x' or, where it has the unique key, 'ready 1x kept'; nil where
+-- none does.
+local function outcomeOf(q, text)
+  for _, kind in ipairs(q.claims) do
+    local name = traitOf(text, kind.letter)
+    local holder = name and kind.holderOf[name]
+    if holder and kind.stands(q, holder) then return holder.state .. ' ' .. holder.id .. kind.note end
+  end
+end
+
+-- A job with these traits is stored by this call, and stands in the way of those that follow. `rest` is that of the entry of its unique
+-- key, and `row` the job, which those that follow may change (lib/conflict).
+local function claim(q, text, id, state, rest, row)
+  for _, kind in ipairs(q.claims) do
+    local name = traitOf(text, kind.letter)
+    if name then
+      kind.holderOf[name] = { id = id, state = state, rest = kind.letter == 'q' and rest or '', row = row, due = row and row.dueAt }
+      kind.claimed[#kind.claimed + 1] = { name = name, holder = kind.holderOf[name] }
     end
   end
-  return claims
+end
+
+-- Writes what this call claims, with the mark '?' or, once the jobs have their places, with ''. A call that is completed after it
+-- stopped in the middle takes the mark only from claims that no other call has taken over.
+local function writeClaims(q, mark, isCompleted)
+  for _, kind in ipairs(q.claims) do
+    local fields = {}
+    for _, claimed in ipairs(kind.claimed) do
+      local entry = entryOf(claimed.holder.id, mark, claimed.holder.rest)
+      if isCompleted then
+        local id, stored, rest = partsOf(redis.call('HGET', q[kind.hash], claimed.name))
+        entry = id == claimed.holder.id and stored == '?' and entryOf(id, '', rest)
+      end
+      if entry then
+        fields[#fields + 1] = claimed.name
+        fields[#fields + 1] = entry
+      end
+    end
+    if #fields > 0 then
+      use(q, kind.letter)
+      redis.call('HSET', q[kind.hash], unpack(fields))
+    end
+  end
+end
+
+-- A job with these traits got no place: its marked claims go.
+local function withdrawClaims(q, text, id)
+  for _, kind in ipairs(kindsOfClaims()) do
+    local name = traitOf(text, kind.letter)
+    local owner, mark = partsOf(name and redis.call('HGET', q[kind.hash], name))
+    if owner == id and mark == '?' then redis.call('HDEL', q[kind.hash], name) end
+  end
+end
+
+-- A job that is not new is to run: where it has a unique key that is free, it claims the key. Returns the number of the live job that
+-- holds the key already, nil where none does.
+local function readmit(q, id)
+  local key = traitOf(redis.call('HGET', q.traits, id), 'q')
+  if not key then return nil end
+  local holder = holdersOf(q, 'uniques', { key })[key]
+  if holder and holder.id == id then return nil end
+  if holder and isHolding(q, holder) then return holder.id end
+  if holder and isOpenWindow(q, holder.rest) then return nil end
+  use(q, 'q')
+  redis.call('HSET', q.uniques, key, id)
 end

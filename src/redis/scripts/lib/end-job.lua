@@ -1,4 +1,6 @@
 -- include lib/traits
+-- include lib/unique
+-- include lib/size
 -- include lib/notify
 
 -- Hook: jobs reach their end, or are deleted. No other part writes to `completed`, `cancelled` or `dead`, or deletes records.
@@ -6,6 +8,7 @@
 -- What only a live job has beside it.
 local function dropLive(q, ids)
   if has(q, 'c') then redis.call('HDEL', q.crashes, unpack(ids)) end
+  if has(q, 'q') then freeKeys(q, ids) end
 end
 
 -- Deletes jobs that have no place any more, and all that is kept beside them. Returns how many there were.
@@ -28,7 +31,9 @@ local function deleteJobs(q, ids)
     end
     redis.call('HDEL', q.notes, unpack(fields))
   end
-  return redis.call('HDEL', q.jobs, unpack(ids))
+  local count = redis.call('HDEL', q.jobs, unpack(ids))
+  if has(q, 'b') then redis.call('HDEL', q.payloads, unpack(ids)) end -- no record stays without its payload
+  return count
 end
 
 -- Jobs complete: pairs of an id and its record, which is kept or not. Returns the bytes that are kept.
@@ -47,7 +52,7 @@ local function completeJobs(q, ids, records, isKept)
   local bytes = 0
   if isKept then
     redis.call('HSET', q.jobs, unpack(records))
-    for i = 2, #records, 2 do bytes = bytes + #records[i] end
+    bytes = sizesOf(q, records)
     -- One element names all that ended together: when, how many bytes, how many jobs, which.
     redis.call('RPUSH', q.completed, q.nowText .. ' ' .. bytes .. ' ' .. #ids .. ' ' .. table.concat(ids, ' '))
   else
@@ -64,10 +69,10 @@ end
 
 -- An end whose record is there and whose place is not.
 local function relistEnd(q, id, record)
-  local at, head = string.sub(record, 2, 14), string.byte(record)
+  local at, head, size = string.sub(record, 2, 14), string.byte(record), sizeOf(q, id, record)
   if head == 67 then
-    relistCompleted(q, at .. ' ' .. #record .. ' 1 ' .. id)
-    redis.call('HINCRBY', q.meta, 'completedBytes', #record)
+    relistCompleted(q, at .. ' ' .. size .. ' 1 ' .. id)
+    redis.call('HINCRBY', q.meta, 'completedBytes', size)
     redis.call('HINCRBY', q.meta, 'completedCount', 1)
   elseif head == 88 then
     redis.call('ZADD', q.cancelled, at, id)
@@ -94,7 +99,7 @@ local function endJobs(q, state, ids, details, envelopes, isKept)
       fields[#fields + 1] = kept
       scores[#scores + 1] = q.nowText
       scores[#scores + 1] = id
-      bytes = bytes + #kept
+      bytes = bytes + sizeOf(q, id, kept)
     else
       gone[#gone + 1] = id
     end
@@ -120,7 +125,7 @@ local function trimEnds(q, state, keep, most)
     for i = 1, #page, 2 do
       local isOld = keep.age and q.now - tonumber(page[i + 1]) > keep.age
       if size <= keep.count and bytes <= keep.bytes and not isOld then break end
-      local length = redis.call('HSTRLEN', q.jobs, page[i])
+      local length = storedSize(q, page[i])
       gone[#gone + 1] = page[i]
       size, bytes, freed = size - 1, bytes - length, freed + length
     end

@@ -1,7 +1,6 @@
--- What the queue uses that a plain job does not need, as letters of the field `features` of `meta`: u user ids, t traits, p priorities,
--- s scheduled jobs, c crashes and suspects, x cancel marks, w waiters, n notes, k parked jobs, l long payloads. The first use of a
--- feature sets its letter; trim.lua takes it back once the feature's keys are gone. So one field, which every call reads anyway, tells
--- what need not be looked at. Needs lib/state.
+-- What the queue uses that a plain job does not need, as letters of the field `features` of `meta`: lib/forget-features names each letter
+-- and its keys. The first use of a feature sets its letter; trim.lua takes it back once the feature's keys are gone. So one field,
+-- which every call reads anyway, says what need not be looked at. Needs lib/state.
 local function has(q, letter)
   return string.find(q.features, letter, 1, true) ~= nil
 end

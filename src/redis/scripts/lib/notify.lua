@@ -1,7 +1,7 @@
 -- include lib/record
 -- include lib/features
 
--- Tells those who listen to events and those who await an end. Needs `publish` and lib/state. Messages are collected and sent
+-- Messages to those who listen to events and to those who await an end. Needs `publish` and lib/state. Messages are collected and sent
 -- together by sendNotices, behind all that was written.
 
 -- One event is a line: what happened, the job's number, the ms of the run that ended (or nothing), a tab, the first line of its
@@ -10,11 +10,11 @@
 local function addEvent(q, event, id, record, detail)
   if not q.listening then return end
   if not record then
-    q.eventRoom = (q.eventRoom or 524288) - redis.call('HSTRLEN', q.jobs, id)
+    q.eventRoom = (q.eventRoom or RULES.mostLookedUp) - redis.call('HSTRLEN', q.jobs, id)
     record = q.eventRoom > 0 and redis.call('HGET', q.jobs, id)
   end
   local line = record and headOf(record) or ''
-  if #line > 8192 or string.find(line, '\t', 1, true) then line = '' end
+  if #line > RULES.longestHead or string.find(line, '\t', 1, true) then line = '' end
   q.events = q.events or {}
   local took = q.took and q.took[id] or ''
   q.events[#q.events + 1] = event .. ' ' .. id .. ' ' .. took .. '\t' .. line .. '\t' .. detail
@@ -33,7 +33,7 @@ local function addEnds(q, ids, lines)
   end
 end
 
--- Waiters leave last: mend.lua tells those who are still there.
+-- Waiters leave last: mend.lua sends the message to those who are still there.
 local function sendNotices(q)
   local base = string.sub(q.meta, 1, -5)
   if q.ends and #q.ends > 0 then publish(base .. 'settled', table.concat(q.ends, '\n')) end

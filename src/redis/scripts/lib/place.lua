@@ -10,7 +10,7 @@ local function rank(q, ids, levels, where)
   if where == 'back' then position = position - #ids + 1 end
   local scores = {}
   for i = 1, #ids do
-    scores[i * 2 - 1] = (9 - levels[i]) * 562949953421312 + 281474976710656 + position + i - 1
+    scores[i * 2 - 1] = (RULES.highestPriority - levels[i]) * 562949953421312 + 281474976710656 + position + i - 1
     scores[i * 2] = ids[i]
   end
   use(q, 'p')
@@ -57,7 +57,7 @@ local function place(q, ids, where, levels)
 end
 
 -- Jobs become ready at their due times: pairs of a time and an id. Returns whether one is due before all that were there: idle
--- workers sleep until the earliest time they know, and must be told.
+-- workers sleep until the earliest time they know, and must be woken.
 local function placeLater(q, dues)
   if #dues == 0 then return false end
   use(q, 's')

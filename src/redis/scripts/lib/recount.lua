@@ -1,5 +1,10 @@
 -- include lib/completed-list
--- include lib/record
+-- include lib/size
+
+-- What is left of a job whose script stopped behind the deletion of its record.
+local function dropRest(q, id)
+  if has(q, 'b') then redis.call('HDEL', q.payloads, id) end
+end
 
 -- What is kept of one state, and its bytes; an id without its record goes.
 local function recountEnds(q, state)
@@ -7,9 +12,12 @@ local function recountEnds(q, state)
   for from = 0, redis.call('ZCARD', store), 500 do
     local page = redis.call('ZRANGE', store, from, from + 499)
     for i = 1, #page do
-      local size = redis.call('HSTRLEN', q.jobs, page[i])
-      bytes = bytes + size
-      if size == 0 then redis.call('ZREM', store, page[i]) end
+      if redis.call('HEXISTS', q.jobs, page[i]) == 1 then
+        bytes = bytes + storedSize(q, page[i])
+      else
+        dropRest(q, page[i])
+        redis.call('ZREM', store, page[i])
+      end
     end
   end
   redis.call('HSET', q.meta, state .. 'Bytes', bytes)
@@ -25,7 +33,7 @@ local function recount(q)
     local listed, bytes = readCompleted(q)
     local count = 0
     for id in pairs(listed) do
-      if redis.call('HEXISTS', q.jobs, id) == 1 then count = count + 1 end
+      if redis.call('HEXISTS', q.jobs, id) == 1 then count = count + 1 else dropRest(q, id) end
     end
     redis.call('HSET', q.meta, 'completedBytes', string.format('%.0f', bytes), 'completedCount', count)
   end

@@ -4,22 +4,23 @@
 -- include lib/notify
 
 -- Jobs of schedules: collected by addTickJob, written together by storeTickJobs. Arguments of one: id, envelope, traits.
-local function collectTickJobs(q, userIds)
-  q.tickJobs = { outcomeOf = admit(q, userIds), ids = {}, levels = {}, records = {}, claims = {}, traits = {}, isNew = {} }
+local function collectTickJobs(q, texts)
+  admit(q, texts)
+  q.tickJobs = { ids = {}, levels = {}, records = {}, traits = {}, isNew = {} }
 end
 
--- The id of the tick's job: this one, or the first with its user id while that is kept.
+-- The id of the tick's job: this one, or the first with its user id while that is kept. And whether it is none of the tick, but the one
+-- that has its unique key.
 local function addTickJob(q, at)
   local jobs, id, traits = q.tickJobs, ARGV[at], ARGV[at + 2]
-  local userId = traitOf(traits, 'u')
-  local outcome = jobs.outcomeOf[userId]
-  if outcome then return string.match(outcome, ' (.*)$') end
-  jobs.outcomeOf[userId] = 'ready ' .. id
+  local outcome = outcomeOf(q, traits)
+  if outcome then return string.match(outcome, ' (%S+)'), string.match(outcome, ' kept$') ~= nil end
+  claim(q, traits, id, 'ready')
   jobs.isNew[id] = true
   jobs.ids[#jobs.ids + 1] = id
   jobs.levels[#jobs.ids] = tonumber(traitOf(traits, 'p') or 0)
-  jobs.records[#jobs.records + 1], jobs.claims[#jobs.claims + 1] = id, userId
-  jobs.records[#jobs.records + 1], jobs.claims[#jobs.claims + 1] = ARGV[at + 1], id
+  jobs.records[#jobs.records + 1] = id
+  jobs.records[#jobs.records + 1] = ARGV[at + 1]
   jobs.traits[#jobs.traits + 1] = id
   jobs.traits[#jobs.traits + 1] = traits
   addEvent(q, 'enqueued', id, ARGV[at + 1], '')
@@ -31,9 +32,8 @@ local function storeTickJobs(q)
   local jobs = q.tickJobs
   if #jobs.ids == 0 then return 0 end
   begin(q, jobs.ids)
-  use(q, 'u')
   use(q, 't')
-  redis.call('HSET', q.ids, unpack(jobs.claims))
+  writeClaims(q, '')
   redis.call('HSET', q.traits, unpack(jobs.traits))
   redis.call('HSET', q.jobs, unpack(jobs.records))
   place(q, jobs.ids, 'back', jobs.levels)

@@ -5,7 +5,7 @@ local function nextIdle(q)
   return type(worker) == 'string' and worker or nil
 end
 
--- The channel of a worker, and what it is told there: the queue.
+-- The channel of a worker, and the message there: the queue.
 local function wakeChannelOf(q, worker)
   local prefix, queue = string.match(q.meta, '^{([^:]+):(.+)}:meta$')
   return prefix .. ':wake:' .. worker, queue

@@ -23,6 +23,6 @@ local function answerAgain(q, turn)
     lostText = ''
   end
   local flags = flagsOf(q, turn)
-  return { q.nowText, fence, flags, #ids < turn.want and dueOfNext(q) or '', 0, lostText, '', table.concat(fences, ','),
+  return { q.nowText, fence, flags, lookAgainAt(q, turn, #ids < turn.want), 0, lostText, '', table.concat(fences, ','),
     table.concat(ids, ','), packed(envelopes), table.concat(crashes, ',') }
 end

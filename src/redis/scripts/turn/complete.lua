@@ -16,13 +16,21 @@ local function pickPairs(pairs, positions)
   return picked
 end
 
+-- The tokens of a section: one that all share, or a list by position, from a text where ',' is between them.
+local function tokensOf(text)
+  if not string.find(text, ',', 1, true) then return text end
+  local tokens = {}
+  for token in string.gmatch(text, '[^,]+') do tokens[#tokens + 1] = token end
+  return tokens
+end
+
 -- Sections C and K, from an argument on. Returns where the next one begins. Of all jobs that completed, as many may stay as the
 -- strictest rule of the turn allows.
 local function complete(q, turn, op, count, at)
-  local keepCount, keepBytes, token = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local keepCount, keepBytes, tokens = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tokensOf(ARGV[at + 2])
   local records, ids = { unpack(ARGV, at + 3, at + 2 + count * 2) }, {}
   for i = 1, count do ids[i] = records[i * 2 - 1] end
-  local left = leave(q, ids, token)
+  local left = leave(q, ids, tokens)
   if left then ids, records = pick(ids, left), pickPairs(records, left) end
   if #ids > 0 then
     local isKept = keepCount >= 0

@@ -2,5 +2,5 @@
 
 -- Scheduled jobs that are due become ready: this turn may take them.
 local function promote(q, turn)
-  if has(q, 's') and promoteDue(q, 500) > 0 then turn.isDirty = true end
+  if has(q, 's') and promoteDue(q, RULES.mostPromoted) > 0 then turn.isDirty = true end
 end

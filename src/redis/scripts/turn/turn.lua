@@ -1,4 +1,4 @@
--- The turn as its arguments and `meta` tell it: what every step reads, and adds to.
+-- The turn, from its arguments and `meta`: what every step reads, and adds to.
 local function openTurn(q, now, seconds)
   local worker, asks = ARGV[1], tonumber(ARGV[6])
   local turn = {
@@ -10,8 +10,8 @@ local function openTurn(q, now, seconds)
     -- What it reserves.
     ids = {}, envelopes = {}, handed = '', handedIds = {}, handedFences = {},
     fromReady = 0, fromSuspects = 0,
-    -- Whether counters of `meta` changed, and whether a job is due before all that were there.
-    isDirty = false, isEarlier = false,
+    -- Whether counters of `meta` changed, whether a job is due before all that were there, and whether the next job is too long.
+    isDirty = false, isEarlier = false, isFull = false,
   }
   local completedBytes, completedCount, readyHoles
   q.fence, completedBytes, completedCount, readyHoles, turn.record, turn.handedRecord, q.torn = readState(q, now,

@@ -1,0 +1,3 @@
+export function scriptNames(folder?: URL): string[];
+export function scriptText(name: string, folder?: URL): string;
+export function scriptTexts(folder?: URL): Record<string, string>;

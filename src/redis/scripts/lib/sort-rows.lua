@@ -1,0 +1,28 @@
+-- Where the jobs of an enqueue go: into the list, by priority, later; and what is written of them. Rows are those of lib/conflict.
+local function sortRows(q, rows)
+  local sorted = { pushed = {}, ranked = {}, levels = {}, later = {}, laterIds = {}, records = {}, traits = {},
+    textOf = {}, -- envelopes, for events
+    long = false } -- from here on a turn looks at how long envelopes are, before it takes them
+  for _, row in ipairs(rows) do
+    local id = row.id
+    sorted.records[#sorted.records + 1] = id
+    sorted.records[#sorted.records + 1] = row.record
+    if q.listening then sorted.textOf[id] = row.record end
+    if #row.record > RULES.longEnvelope then sorted.long = true end
+    if row.text ~= '' then
+      sorted.traits[#sorted.traits + 1] = id
+      sorted.traits[#sorted.traits + 1] = row.text
+    end
+    if row.dueAt > q.now or row.isLater then
+      sorted.later[#sorted.later + 1] = string.format('%.0f', row.dueAt)
+      sorted.later[#sorted.later + 1] = id
+      sorted.laterIds[#sorted.laterIds + 1] = id
+    elseif row.level ~= '0' then
+      sorted.ranked[#sorted.ranked + 1] = id
+      sorted.levels[#sorted.ranked] = tonumber(row.level)
+    else
+      sorted.pushed[#sorted.pushed + 1] = id
+    end
+  end
+  return sorted
+end
