@@ -24,13 +24,26 @@ const RUN = ['evalsha', 'eval', 'script|load'];
 const RUN_READ_ONLY = ['evalsha_ro', 'eval_ro', 'script|load'];
 
 /** Scripts of which some calls only read; inside of them a viewer may do what reads. */
-const READERS = ['counts', 'explain', 'list', 'read', 'read-bulks', 'read-processes', 'read-schedules', 'scan'];
+const READERS = [
+  'counts',
+  'explain',
+  'list',
+  'oldest',
+  'read',
+  'read-bulks',
+  'read-processes',
+  'read-schedules',
+  'scan',
+];
 /**
  * Scripts behind the verbs of QueueService and ScheduleService. All of them: Redis does not undo what a script did before a command that its
  * user may not run, so a verb must be permitted as a whole or not at all.
  */
 const SERVICES = [
   'announce-process',
+  'look-alerts',
+  'change-alerts',
+  'oldest',
   'enqueue',
   'enqueue-plain',
   'explain',

@@ -53,6 +53,8 @@ export const RULES = {
   queueMemoryMs: 2_592_000_000,
   /** Queues that the registry holds. */
   mostQueues: 1_000,
+  /** Alerts of an app at which nobody has looked for so long are forgotten: a day. */
+  alertMemoryMs: 86_400_000,
   /** Bulk operations of a queue that run at once, and that are remembered once they have ended. */
   mostBulks: 10,
   mostEndedBulks: 50,

@@ -1,5 +1,15 @@
+import { wholeHeadOf } from '../core/envelope-head.js';
 import { isSettled, type JobState } from '../core/job.js';
-import type { CancelAnswer, Curation, JobPage, QueueCounts, RetryAnswer, StoredJob } from '../core/ports/curation.js';
+import type {
+  CancelAnswer,
+  Curation,
+  JobPage,
+  OldestJobs,
+  QueueCounts,
+  RetryAnswer,
+  StoredJob,
+} from '../core/ports/curation.js';
+import { earliestOf, failedAtOf, FIRST_OF_LINE, readySinceOf } from '../core/ready-since.js';
 import type { MemoryConnection } from './connection.js';
 import { cancelJob, promoteJob, removeJob, reviveJob } from './curate-job.js';
 import { pageOf } from './job-pager.js';
@@ -31,6 +41,21 @@ export class MemoryCuration implements Curation {
   async counts(queue: string): Promise<QueueCounts> {
     const { counts, paused } = this.connection.queue(queue);
     return { ...counts, paused };
+  }
+
+  async oldest(name: string): Promise<OldestJobs> {
+    const queue = this.connection.queue(name);
+    const now = queue.now();
+    const due = queue.nextDueAt();
+    const waiting = queue.ready.firstOnes(FIRST_OF_LINE).map(({ record }) => record);
+    return {
+      now,
+      readySince: earliestOf([
+        due !== undefined && due <= now ? due : undefined,
+        ...waiting.map((record) => readySinceOf(wholeHeadOf(record), failedAtOf(record))),
+      ]),
+      deadSince: queue.ended.dead.order.first()?.rank,
+    };
   }
 
   async setPaused(name: string, paused: boolean): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import type { Alerts } from '../core/ports/alerts.js';
 import type { Bulks } from '../core/ports/bulks.js';
 import type { Connection } from '../core/ports/connection.js';
 import type { Curation } from '../core/ports/curation.js';
@@ -15,6 +16,7 @@ import type { Store } from '../core/ports/store.js';
 import type { Timetable } from '../core/ports/timetable.js';
 import type { WorkerStore } from '../core/ports/worker-store.js';
 import { showMembers } from '../core/shown-members.js';
+import { MemoryAlerts } from './alerts.js';
 import { MemoryBulks } from './bulks.js';
 import { MemoryConnection } from './connection.js';
 import { MemoryCuration } from './curation.js';
@@ -58,6 +60,7 @@ export class MemoryStore implements Store {
   readonly groups: Groups;
   readonly notices: Notices;
   readonly presence: Presence;
+  readonly alerts: Alerts;
   readonly statistics: Statistics;
   readonly timetable: Timetable;
 
@@ -77,6 +80,7 @@ export class MemoryStore implements Store {
     this.groups = new MemoryGroups();
     this.notices = new MemoryNotices(connection);
     this.presence = new MemoryPresence(connection);
+    this.alerts = new MemoryAlerts(connection);
     this.statistics = new MemoryStatistics(connection);
     this.timetable = new MemoryTimetable(connection);
   }

@@ -45,6 +45,20 @@ export class ReadyLine {
     for (const part of parts) for (const job of part) if (isLive(job)) yield job;
   }
 
+  /** The first jobs of each part: so many suspects and jobs without a priority, and one of each other priority. */
+  firstOnes(count: number): KeptJob[] {
+    const [plain, ...others] = this.levels;
+    const parts: [Deque<KeptJob>, number][] = [[this.suspects, count], [plain, count], ...others.map(only)];
+    return parts.flatMap(([part, most]) => {
+      const found: KeptJob[] = [];
+      for (const job of part) {
+        if (found.length === most) break;
+        if (isLive(job)) found.push(job);
+      }
+      return found;
+    });
+  }
+
   countSuspects(): number {
     let count = 0;
     for (const job of this.suspects) if (isLive(job)) count++;
@@ -98,6 +112,7 @@ export class ReadyLine {
   }
 }
 
+const only = (part: Deque<KeptJob>): [Deque<KeptJob>, number] => [part, 1];
 const always = (): boolean => true;
 
 function takeFitting(line: Deque<KeptJob>, fits: (job: KeptJob) => boolean): KeptJob | undefined {

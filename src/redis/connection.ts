@@ -31,6 +31,7 @@ const READERS = [
   'counts',
   'explain',
   'list',
+  'oldest',
   'read',
   'read-bulks',
   'read-ends',

@@ -1,8 +1,9 @@
 import { decodeEnvelope } from '../core/envelope.js';
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import { JOB_STATES, type JobState } from '../core/job.js';
-import type { CancelAnswer, Curation, JobPage, QueueCounts, StoredJob } from '../core/ports/curation.js';
+import type { CancelAnswer, Curation, JobPage, OldestJobs, QueueCounts, StoredJob } from '../core/ports/curation.js';
 import type { Duties } from '../core/ports/duties.js';
+import { earliestOf, FIRST_OF_LINE, readySinceOf } from '../core/ready-since.js';
 import { RULES } from '../core/rules.js';
 import { readJobs } from './job-reader.js';
 import { APART_LENGTH, headOf } from './long-payloads.js';
@@ -73,6 +74,16 @@ export class RedisCuration implements Curation {
     const numbers = await target.look<number[]>('counts', []);
     const byState = Object.fromEntries(JOB_STATES.map((state, index) => [state, numbers[index]]));
     return { ...(byState as Record<JobState, number>), paused: numbers[JOB_STATES.length] === 1 };
+  }
+
+  async oldest(queue: string): Promise<OldestJobs> {
+    const [nowText, due, died, ...heads] = await this.queues.of(queue).look<string[]>('oldest', [FIRST_OF_LINE]);
+    const now = Number(nowText);
+    const since: (number | undefined)[] = due !== '' && Number(due) <= now ? [Number(due)] : [];
+    for (let index = 0; index < heads.length; index += 2) {
+      since.push(readySinceOf(heads[index], heads[index + 1] === '' ? undefined : Number(heads[index + 1])));
+    }
+    return { now, readySince: earliestOf(since), deadSince: died === '' ? undefined : Number(died) };
   }
 
   async setPaused(queue: string, paused: boolean): Promise<void> {

@@ -170,6 +170,9 @@ export class StoreKeys {
   /** ZSET: queue → when a process last knew it, ms. */
   readonly queues: string;
 
+  /** HASH: app → who looks at its alerts; `app rule queue` → the record of an alert. */
+  readonly alerts: string;
+
   /** In the order of the scripts that read and write them. */
   readonly registry: readonly string[];
 
@@ -178,6 +181,7 @@ export class StoreKeys {
     this.processes = base + 'processes';
     this.present = base + 'present';
     this.queues = base + 'queues';
+    this.alerts = base + 'alerts';
     this.registry = [this.processes, this.present, this.queues];
   }
 }

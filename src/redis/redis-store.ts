@@ -1,3 +1,4 @@
+import type { Alerts } from '../core/ports/alerts.js';
 import type { Bulks } from '../core/ports/bulks.js';
 import type { Connection } from '../core/ports/connection.js';
 import type { Curation } from '../core/ports/curation.js';
@@ -14,6 +15,7 @@ import type { Store } from '../core/ports/store.js';
 import type { Timetable } from '../core/ports/timetable.js';
 import type { WorkerStore } from '../core/ports/worker-store.js';
 import { showMembers } from '../core/shown-members.js';
+import { RedisAlerts } from './alerts.js';
 import { RedisBulks } from './bulks.js';
 import { ServerConnection } from './connection.js';
 import { RedisCuration } from './curation.js';
@@ -46,6 +48,7 @@ export class RedisStore implements Store {
   readonly groups: Groups;
   readonly notices: Notices;
   readonly presence: Presence;
+  readonly alerts: Alerts;
   readonly statistics: Statistics;
   readonly timetable: Timetable;
 
@@ -64,6 +67,7 @@ export class RedisStore implements Store {
     this.groups = new RedisGroups();
     this.notices = new RedisNotices(connection, queues);
     this.presence = new RedisPresence(connection, options.prefix);
+    this.alerts = new RedisAlerts(connection, options.prefix);
     this.statistics = new RedisStatistics(queues);
     this.timetable = new RedisTimetable(queues);
   }

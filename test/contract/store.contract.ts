@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import type { StoreKind } from '../support/stores.js';
 import { StoreDriver } from './store-driver.js';
+import { alertContract } from './alert.contract.js';
 import { bulkContract } from './bulk.contract.js';
 import { conflictContract } from './conflict.contract.js';
 import { curateContract } from './curate.contract.js';
@@ -42,6 +43,7 @@ const CAPABILITIES: Record<string, (use: () => StoreDriver) => void> = {
   wake: wakeContract,
   notice: noticeContract,
   presence: presenceContract,
+  alert: alertContract,
   statistics: statisticsContract,
   schedule: scheduleContract,
   fire: fireContract,

@@ -148,6 +148,9 @@ describe('users', () => {
     expect((await store.timetable.list('mail', undefined, 10)).schedules).toMatchObject([{ name: 'digest' }]);
     expect(await store.timetable.history('mail', 'digest', 10)).toHaveLength(1);
     expect(await store.timetable.remove('mail', 'digest')).toBe(true);
+    expect((await store.alerts.look('shop', 'p1', 0, 1000)).looks).toBe(true);
+    const found = { rule: 'late', queue: 'mail', record: '{}' };
+    expect(await store.alerts.change('shop', [{ ...found, seen: undefined }])).toEqual([true]);
     await expect(store.workers.settleAndReserve('mail', turn)).rejects.toMatchObject(refused);
     await expect(store.intake.takeInbox('mail', 't-acl-inbox', 1)).rejects.toMatchObject(refused);
   });
@@ -196,6 +199,9 @@ describe('users', () => {
     const [{ id }] = await producer.intake.enqueue('mail', [job, { ...job, delayMs: 60_000 }, { ...job, priority: 2 }]);
     const store = await open('viewer');
     expect(await store.curation.counts('mail')).toMatchObject({ ready: 2, scheduled: 1 });
+    expect((await store.curation.oldest('mail')).deadSince).toBeUndefined();
+    expect(await store.alerts.read()).toEqual([]);
+    await expect(store.alerts.look('shop', 'p1', 0, 1000)).rejects.toMatchObject(refused);
     for (const state of JOB_STATES) {
       const request = { needles: [{ anyOf: ['{}'], inPayload: true }], payloads: true, on: 'primary' } as const;
       const { jobs } = await store.search.scan('mail', state, undefined, request);

@@ -49,7 +49,12 @@ describe('keys', () => {
 
   it('of the store lie in the slot of the queue without a name', () => {
     const { registry, ...named } = Object.fromEntries(Object.entries(new StoreKeys('tq')));
-    expect(named).toEqual({ processes: '{tq:}:processes', present: '{tq:}:present', queues: '{tq:}:queues' });
+    expect(named).toEqual({
+      processes: '{tq:}:processes',
+      present: '{tq:}:present',
+      queues: '{tq:}:queues',
+      alerts: '{tq:}:alerts',
+    });
     expect(registry).toEqual([named.processes, named.present, named.queues]);
   });
 

@@ -38,6 +38,7 @@ const WITHOUT_NUMBER: Record<string, readonly string[]> = {
     'due-schedules',
     'explain',
     'list',
+    'oldest',
     'read',
     'read-bulks',
     'read-ends',
@@ -46,12 +47,13 @@ const WITHOUT_NUMBER: Record<string, readonly string[]> = {
     'scan',
   ],
   'keeps a record of its own': ['enqueue', 'enqueue-plain', 'settle-and-reserve', 'take-inbox', 'turn-plain'],
-  'compares with what is stored': ['drop-ends', 'fire-schedules', 'leave', 'mend', 'withdraw'],
+  'compares with what is stored': ['change-alerts', 'drop-ends', 'fire-schedules', 'leave', 'mend', 'withdraw'],
   'goes on from what is there': [
     'announce-process',
     'beat',
     'claim-bulks',
     'listen',
+    'look-alerts',
     'promote',
     'reclaim',
     'reconcile',
@@ -174,6 +176,9 @@ describe('the store', () => {
     await store.bulks.cancel(QUEUE, 'b1');
     await store.presence.announce('p1', '{}', [QUEUE]);
     await store.presence.processes();
+    await store.alerts.look('shop', 'p1', 0, 1000);
+    await store.alerts.change('shop', [{ rule: 'late', queue: QUEUE, seen: undefined, record: '{}' }]);
+    await store.curation.oldest(QUEUE);
     await store.statistics.record(QUEUE, { process: 'p1', sequence: 1, version: 'v1', startedAt: 1, rows: [] });
     await store.limits.set(QUEUE, { running: 5 });
     await store.curation.setPaused(QUEUE, true);

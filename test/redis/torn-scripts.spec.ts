@@ -689,6 +689,7 @@ const READ = [
   'counts',
   'explain',
   'list',
+  'oldest',
   'read',
   'read-bulks',
   'read-ends',
@@ -698,8 +699,8 @@ const READ = [
 ];
 /** They are what repairs: stopped, they begin anew. */
 const MENDS = ['mend', 'withdraw'];
-/** They hold no job: a process says again what it is and what it counted. */
-const REPORTS = ['announce-process', 'record-runs'];
+/** They hold no job: a process says again what it is, what it counted and what it found. */
+const REPORTS = ['announce-process', 'change-alerts', 'look-alerts', 'record-runs'];
 
 describe('a script that stops in the middle', () => {
   let driver: RedisDriver;

@@ -12,6 +12,8 @@ export interface Curation {
    */
   list(queue: string, state: JobState, cursor: string | undefined, limit: number): Promise<JobPage>;
   counts(queue: string): Promise<QueueCounts>;
+  /** Since when jobs wait. It writes nothing. */
+  oldest(queue: string): Promise<OldestJobs>;
 
   setPaused(queue: string, paused: boolean): Promise<void>;
   isPaused(queue: string): Promise<boolean>;
@@ -51,6 +53,18 @@ export interface StoredJob {
  * How many jobs are in each state, and whether the queue is paused. `blocked` are those of the ready ones whose group may not start.
  */
 export type QueueCounts = Record<JobState, number> & { paused: boolean };
+
+export interface OldestJobs {
+  /** Store time, ms. */
+  now: number;
+  /**
+   * Since when the job waits that is first in its part of the line, or is due and not yet ready, ms. Of a job that failed before: since
+   * its last failure.
+   */
+  readySince: number | undefined;
+  /** When the first of the dead jobs died, ms. */
+  deadSince: number | undefined;
+}
 
 export interface JobPage {
   jobs: StoredJob[];

@@ -1,3 +1,4 @@
+import type { Alerts } from './alerts.js';
 import type { Bulks } from './bulks.js';
 import type { Connection } from './connection.js';
 import type { Curation } from './curation.js';
@@ -32,6 +33,7 @@ export interface Store {
   readonly groups: Groups;
   readonly notices: Notices;
   readonly presence: Presence;
+  readonly alerts: Alerts;
   readonly statistics: Statistics;
   readonly timetable: Timetable;
 }
