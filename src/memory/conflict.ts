@@ -30,7 +30,7 @@ export function meet(queue: MemoryQueue, job: NewJob): Decision {
       return debounce(queue, job, onConflict, holder);
     case 'replace':
       if (refused === undefined || holder === undefined) return { dueAt, holds: {} };
-      return mayChange(queue, holder) ? replace(queue, holder, job, dueAt, {}, 'replaced') : kept(holder);
+      return mayChange(queue, holder, job) ? replace(queue, holder, job, dueAt, {}, 'replaced') : kept(holder);
   }
 }
 
@@ -42,7 +42,7 @@ function throttle(queue: MemoryQueue, job: NewJob, { ms, both }: Throttle, holde
   }
   if (!both) return kept(holder);
   const { from, until } = holder.window;
-  if (now < from && mayChange(queue, holder)) {
+  if (now < from && mayChange(queue, holder, job)) {
     return replace(queue, holder, job, from, { window: holder.window }, 'replaced');
   }
   // The job of the end of this window opens the next one.
@@ -61,7 +61,7 @@ function debounce(
     const dueAt = now + Math.min(ms, atMostMs);
     return { dueAt, holds: { burst: { first: now, dueAt } } };
   }
-  if (!mayChange(queue, holder)) return kept(holder);
+  if (!mayChange(queue, holder, job)) return kept(holder);
   const { job: waiting, ...rest } = holder;
   if (waiting.state !== 'scheduled') return replace(queue, holder, job, now, rest, 'replaced');
   // Due at another time than a call let it be: it has run since, and waits for its next attempt. These calls begin anew.
@@ -70,9 +70,10 @@ function debounce(
   return replace(queue, holder, job, dueAt, { burst: { first, dueAt } }, 'extended');
 }
 
-/** A job with an id of its own is what that id promises, so it stays as it is. */
-function mayChange(queue: MemoryQueue, { job }: KeyHolder): boolean {
-  return holderOfKey(queue, job.uniqueKey) === job && job.state !== 'active' && job.userId === undefined;
+/** A job with an id of its own is what that id promises, so it stays as it is. So does one of another group. */
+function mayChange(queue: MemoryQueue, { job }: KeyHolder, { group }: NewJob): boolean {
+  const isWaiting = holderOfKey(queue, job.uniqueKey) === job && job.state !== 'active';
+  return isWaiting && job.userId === undefined && job.group === group;
 }
 
 /** It keeps its place: only one that is scheduled moves, to another due time. */
@@ -85,6 +86,7 @@ function replace(
   conflict: Conflict,
 ): Decision {
   change(job, newJob);
+  if (job.inLane) queue.lanes.refresh(queue.lanes.of(job.group));
   const before = queue.nextDueAt() ?? 0;
   if (job.state === 'scheduled') placeLater(queue, job, Math.max(dueAt, queue.now()));
   holdKey(queue, job, holds);
@@ -92,11 +94,15 @@ function replace(
   return { receipt: receiptOf(job, conflict), isEarlier: (queue.nextDueAt() ?? 0) < before };
 }
 
-function change(job: KeptJob, { envelope, freeWhileRunning = false, priority = 0, cost = 1 }: NewJob): void {
+function change(
+  job: KeptJob,
+  { envelope, freeWhileRunning = false, priority = 0, cost = 1, ordered = false }: NewJob,
+): void {
   job.record = envelope;
   job.freeWhileRunning = freeWhileRunning;
   job.priority = priority;
   job.cost = cost;
+  job.ordered = ordered && job.group !== undefined;
 }
 
 const kept = ({ job }: KeyHolder): Decision => ({ receipt: receiptOf(job, 'kept') });

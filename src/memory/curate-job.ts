@@ -5,11 +5,12 @@ import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { addEnd, addEvent, signal } from './notify.js';
 import { place } from './place.js';
+import { wake } from './wake.js';
 
 /** Ends a live job, or marks one that runs. */
 export function cancelJob(queue: MemoryQueue, job: KeptJob): 'cancelled' | 'requested' {
   if (job.state !== 'active') {
-    endJob(queue, job, 'cancelled', CANCELLED_DETAIL, undefined);
+    letOthersStart(queue, () => endJob(queue, job, 'cancelled', CANCELLED_DETAIL, undefined));
     return 'cancelled';
   }
   job.cancelling = true;
@@ -36,9 +37,16 @@ export function promoteJob(queue: MemoryQueue, job: KeptJob): void {
 
 /** Deletes a job that does not run. */
 export function removeJob(queue: MemoryQueue, job: KeptJob): void {
-  deleteJob(queue, job);
+  letOthersStart(queue, () => deleteJob(queue, job));
   addEnd(queue, job.id, `X${queue.now()}{"reason":"removed"}`);
   addEvent(queue, 'removed', job, '');
+}
+
+/** The end of a job that its group waited for wakes a worker. */
+function letOthersStart(queue: MemoryQueue, end: () => void): void {
+  const before = queue.lanes.startable;
+  end();
+  if (queue.lanes.startable > before) wake(queue);
 }
 
 /** Read from the envelope: the place of a dead job does not say it. */

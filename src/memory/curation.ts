@@ -39,15 +39,15 @@ export class MemoryCuration implements Curation {
   }
 
   async counts(queue: string): Promise<QueueCounts> {
-    const { counts, paused } = this.connection.queue(queue);
-    return { ...counts, paused };
+    const { counts, lanes, paused } = this.connection.queue(queue);
+    return { ...counts, blocked: lanes.countBlocked(), paused };
   }
 
   async oldest(name: string): Promise<OldestJobs> {
     const queue = this.connection.queue(name);
     const now = queue.now();
     const due = queue.nextDueAt();
-    const waiting = queue.ready.firstOnes(FIRST_OF_LINE).map(({ record }) => record);
+    const waiting = queue.lanes.firstOnes(FIRST_OF_LINE).map(({ record }) => record);
     return {
       now,
       readySince: earliestOf([
@@ -138,11 +138,15 @@ function oldestOf(queue: MemoryQueue, state: Exclude<JobState, 'active'>, limit:
 
 /** Taken out of the line, or purging a long one would leave as many holes. */
 function takeReady(queue: MemoryQueue, limit: number): KeptJob[] {
-  const victims: KeptJob[] = [];
-  while (victims.length < limit) {
-    const job = queue.ready.takeSuspect() ?? queue.ready.take();
-    if (!job) break;
-    victims.push(job);
+  const { lanes } = queue;
+  const victims = lanes.suspects.live().slice(0, limit);
+  for (const suspect of victims) lanes.suspects.delete(suspect);
+  for (const { line } of [lanes.own, ...lanes.inOrder()]) {
+    while (victims.length < limit) {
+      const job = line.take();
+      if (!job) break;
+      victims.push(job);
+    }
   }
   return victims;
 }

@@ -44,7 +44,8 @@ export class MemoryDuties implements Duties {
       queue.leases.delete(worker);
       queue.idle.delete(worker);
     }
-    if (reclaimed > 0) wake(queue);
+    // The end of a job may let others of its group start.
+    if (reclaimed > 0 || (worker !== undefined && queue.lanes.hasTurn)) wake(queue);
     return {
       now: queue.now(),
       reclaimed,
@@ -72,6 +73,7 @@ export class MemoryDuties implements Duties {
     for (const [caller, { at }] of queue.calls) if (now - at > RULES.callMemoryMs) queue.calls.delete(caller);
     for (const [id, until] of queue.waiters) if (until < now) queue.waiters.delete(id);
     sweepKeys(queue);
+    queue.lanes.sweep();
     const more = [completed, cancelled, dead].includes(STEP);
     return { trimmed: completed + cancelled + dead, trimmedDead: dead, more };
   }

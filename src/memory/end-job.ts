@@ -28,6 +28,7 @@ export function endJob(
     return 0;
   }
   queue.move(job, state);
+  queue.lanes.end(job);
   freeKey(queue, job);
   job.crashes = 0;
   job.cancelling = false;
@@ -45,6 +46,7 @@ export function deleteJob(queue: MemoryQueue, job: KeptJob): void {
   queue.takeOut(job);
   freeKey(queue, job);
   job.gone = true;
+  queue.lanes.end(job);
   queue.jobs.delete(job.id);
   if (job.userId !== undefined && queue.userIds.get(job.userId) === job.id) queue.userIds.delete(job.userId);
 }

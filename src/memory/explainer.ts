@@ -1,6 +1,5 @@
 import { wholeHeadOf } from '../core/envelope-head.js';
-import type { Explainer, JobStanding } from '../core/ports/explainer.js';
-import { rateLeft, startsAlone } from './allowance.js';
+import type { Explainer, GroupStanding, JobStanding } from '../core/ports/explainer.js';
 import type { MemoryConnection } from './connection.js';
 import { isSuspect, type KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
@@ -26,24 +25,28 @@ export class MemoryExplainer implements Explainer {
       hasWorkers:
         queue.idle.size > 0 || [...queue.leases.values()].some(({ endsAt, killed }) => !killed && endsAt > movedMs),
       running: queue.active.size,
-      group: undefined,
+      group: standingOf(queue, job),
       limits,
       gateUntil: gate > queue.now() ? gate : undefined,
-      rateOpensAt: opensAtOf(queue, job),
+      rateOpensAt: queue.allowance.window.opensAt(job.cost),
     };
   }
 }
 
 function aheadOf(queue: MemoryQueue, job: KeptJob): number {
   let count = 0;
-  for (const other of queue.ready.line(isSuspect(job))) {
+  for (const other of job.inLane ? queue.lanes.of(job.group).line : queue.lanes.suspects.live()) {
     if (other === job) break;
     count++;
   }
   return count;
 }
 
-function opensAtOf(queue: MemoryQueue, { cost }: KeptJob): number | undefined {
-  const left = rateLeft(queue, cost);
-  return left.cost < cost && !startsAlone(queue, cost) ? left.opensAt : undefined;
+/** A job that waits in its line is held by what holds the one that runs next. */
+function standingOf(queue: MemoryQueue, job: KeptJob): GroupStanding | undefined {
+  const { group: key, ordered } = job;
+  if (key === undefined) return undefined;
+  const lane = queue.lanes.of(key);
+  const { running, rule } = lane.view();
+  return { key, ordered, running, rule, hold: job.inLane ? lane.holdOf() : lane.holdOf(job) };
 }

@@ -5,13 +5,13 @@ import { viewOf } from './job-reader.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import type { Ranked } from './ranking.js';
-import { ReadyLine } from './ready-line.js';
+import { READY_PLACE, readyBehind, readyPartOf } from './ready-listing.js';
 import { inParkedOrder, parkedKeyOf } from './reserver.js';
 
 /** What a place of each state looks like: rank and id, or the part of the ready line and the id. */
 const PLACES: Record<JobState, RegExp> = {
   scheduled: /^\d+:.+$/,
-  ready: /^[s0-9]:.+$/,
+  ready: READY_PLACE,
   active: /^a:.+$/,
   parked: /^n:.+$/,
   blocked: /^(?!)/,
@@ -38,7 +38,7 @@ interface Place {
 }
 
 function placeOf(state: JobState, job: KeptJob): string {
-  if (state === 'ready') return `${ReadyLine.partOf(job)}:${job.id}`;
+  if (state === 'ready') return `${readyPartOf(job)}:${job.id}`;
   if (state === 'parked') return `n:${parkedKeyOf(job)}`;
   return state === 'active' ? `a:${job.id}` : `${job.rank}:${job.id}`;
 }
@@ -51,7 +51,7 @@ function takePage(
 ): { jobs: KeptJob[]; more: boolean } {
   if (state === 'scheduled') return queue.scheduled.pageBehind(rankedOf(place), limit);
   if (isSettled(state)) return queue.ended[state].order.pageBefore(rankedOf(place), limit);
-  if (state === 'ready') return firstOf(queue.ready.behind(place && { part: place.head, id: place.id }), limit);
+  if (state === 'ready') return firstOf(readyBehind(queue.lanes, place && { part: place.head, id: place.id }), limit);
   if (state === 'parked') return firstOf(behind(inParkedOrder(queue), parkedKeyOf, place), limit);
   if (state === 'active') {
     const byId = [...queue.active.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -22,6 +22,13 @@ export interface KeptJob {
   level: number;
   /** What its start takes of the queue's rate. */
   cost: number;
+  readonly group: string | undefined;
+  /** While it is not finished, no other ordered job of its group starts. */
+  ordered: boolean;
+  /** It waits in the lane of its group: it is ready, and no suspect. */
+  inLane: boolean;
+  /** What its start took of the share of its lane, where that is time. */
+  charged: number | undefined;
   /** Where a scheduled job stands in the order of due times, a settled one in the order of ends. */
   rank: number;
   /** Bytes of a settled record. */
@@ -56,7 +63,7 @@ export function isSuspect({ crashes }: Pick<KeptJob, 'crashes'>): boolean {
 
 export function newKeptJob(
   id: string,
-  { envelope, userId, uniqueKey, freeWhileRunning = false, priority = 0, cost = 1 }: NewJob,
+  { envelope, userId, uniqueKey, freeWhileRunning = false, priority = 0, cost = 1, group, ordered = false }: NewJob,
 ): KeptJob {
   return {
     id,
@@ -69,6 +76,10 @@ export function newKeptJob(
     priority,
     level: priority,
     cost,
+    group,
+    ordered: ordered && group !== undefined,
+    inLane: false,
+    charged: undefined,
     rank: 0,
     bytes: 0,
     worker: '',

@@ -4,9 +4,9 @@ import type { BulkRecord } from '../core/ports/bulks.js';
 import type { NewJob } from '../core/ports/intake.js';
 import type { Announcer } from './announcer.js';
 import { newKeptJob, type KeptJob, type KeyHolder } from './kept-job.js';
-import { newAllowance, type LimitDeclarations } from './kept-limits.js';
+import { newAllowance, type Allowance, type LimitDeclarations } from './kept-limits.js';
+import { Lanes } from './lanes.js';
 import { Ranking } from './ranking.js';
-import { ReadyLine } from './ready-line.js';
 import { RunHistory } from './run-history.js';
 
 export interface Lease {
@@ -53,7 +53,8 @@ export class MemoryQueue {
   readonly history = new RunHistory();
   /** Bulk operations, in the order in which they began. */
   readonly bulks = new Map<string, BulkRecord>();
-  readonly ready = new ReadyLine();
+  /** Where ready jobs stand. */
+  readonly lanes: Lanes;
   readonly scheduled = new Ranking<KeptJob>();
   readonly active = new Map<string, KeptJob>();
   readonly parked = new Set<KeptJob>();
@@ -69,7 +70,7 @@ export class MemoryQueue {
   /** Id → until when somebody awaits its end. */
   readonly waiters = new Map<string, number>();
   paused = false;
-  readonly allowance = newAllowance();
+  readonly allowance: Allowance;
   readonly rules: LimitDeclarations = { declared: '', declaredAt: 0, replaced: [], given: '' };
   /** Of the reclaim scan, in the clock's `movedMs`. */
   seenAt: number | undefined;
@@ -87,7 +88,10 @@ export class MemoryQueue {
     readonly name: string,
     readonly clock: Clock,
     readonly announcer: Announcer,
-  ) {}
+  ) {
+    this.lanes = new Lanes(clock);
+    this.allowance = newAllowance(clock);
+  }
 
   now(): number {
     return this.clock.now();
@@ -141,7 +145,8 @@ export class MemoryQueue {
       job.bytes = 0;
     } else if (job.state === 'scheduled') this.scheduled.delete(job);
     else if (job.state === 'parked') this.parked.delete(job);
-    // A ready job leaves a hole in the line, or was taken from it before.
+    // It leaves a hole in its line, or was taken from it before.
+    else if (job.state === 'ready') this.lanes.takeOut(job);
   }
 }
 

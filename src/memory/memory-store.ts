@@ -77,7 +77,7 @@ export class MemoryStore implements Store {
     this.search = new MemorySearch(connection);
     this.explainer = new MemoryExplainer(connection);
     this.limits = new MemoryLimits(connection);
-    this.groups = new MemoryGroups();
+    this.groups = new MemoryGroups(connection);
     this.notices = new MemoryNotices(connection);
     this.presence = new MemoryPresence(connection);
     this.alerts = new MemoryAlerts(connection);

@@ -1,15 +1,13 @@
-import { isSuspect, type KeptJob } from './kept-job.js';
+import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 /**
  * Hook: a job becomes ready, for whatever reason. A suspect runs alone: a job that took two workers with it must not take
- * neighbours. All others run by priority.
+ * neighbours. All others wait in the lane of their group, by priority.
  */
 export function place(queue: MemoryQueue, job: KeptJob, where: 'back' | 'front'): void {
   queue.move(job, 'ready');
-  if (isSuspect(job)) queue.ready.pushSuspect(job, where);
-  else if (where === 'back') queue.ready.pushBack(job);
-  else queue.ready.pushFront(job);
+  queue.lanes.place(job, where);
 }
 
 /**

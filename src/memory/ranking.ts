@@ -16,6 +16,10 @@ export class Ranking<T extends Ranked> {
     return this.members[this.head];
   }
 
+  has(member: T): boolean {
+    return this.members[this.positionOf(member)] === member;
+  }
+
   add(member: T): void {
     const last = this.members.at(-1);
     // Nearly everything comes in order.

@@ -2,126 +2,109 @@ import { RULES } from '../core/rules.js';
 import { Deque } from './deque.js';
 import { isSuspect, type KeptJob } from './kept-job.js';
 
+/** Above all priorities: the job that holds an ordered group. */
+const FIRST = RULES.highestPriority + 1;
+
 /**
- * Ready jobs in the order they will run: higher priorities first, FIFO inside each; beside them the suspects, which run
- * alone. A job that is removed or cancelled leaves a hole here, which is skipped.
+ * Ready jobs in the order they will run: higher priorities first, FIFO inside each. A job that is removed or cancelled leaves a
+ * hole here, which is skipped.
  */
 export class ReadyLine {
-  private readonly suspects = new Deque<KeptJob>();
-  private readonly levels = Array.from({ length: RULES.highestPriority + 1 }, () => new Deque<KeptJob>());
+  private readonly levels: (Deque<KeptJob> | undefined)[] = [];
 
-  pushBack(job: KeptJob): void {
+  push(job: KeptJob, end: 'back' | 'front'): void {
     job.level = job.priority;
-    this.levels[job.level].pushBack(job);
+    const line = (this.levels[job.level] ??= new Deque());
+    if (end === 'back') line.pushBack(job);
+    else line.pushFront(job);
   }
 
-  pushFront(job: KeptJob): void {
-    job.level = job.priority;
-    this.levels[job.level].pushFront(job);
+  /** Before all others, whatever their priority. */
+  pushFirst(job: KeptJob): void {
+    job.level = FIRST;
+    (this.levels[FIRST] ??= new Deque()).pushFront(job);
   }
 
-  pushSuspect(job: KeptJob, end: 'back' | 'front'): void {
-    if (end === 'back') this.suspects.pushBack(job);
-    else this.suspects.pushFront(job);
+  /** The job that runs next. */
+  get first(): KeptJob | undefined {
+    return this.firstLine()?.first;
   }
 
-  /** @param fits whether the first one may go; one that may not stays in its place, and nothing is taken */
-  takeSuspect(fits: (job: KeptJob) => boolean = always): KeptJob | undefined {
-    return takeFitting(this.suspects, fits);
-  }
-
-  /** As {@link takeSuspect}. */
-  take(fits: (job: KeptJob) => boolean = always): KeptJob | undefined {
-    for (let level = RULES.highestPriority; level >= 0; level--) {
-      dropHoles(this.levels[level]);
-      if (this.levels[level].first !== undefined) return takeFitting(this.levels[level], fits);
-    }
-    return undefined;
-  }
-
-  /** In the order in which they run: the suspects, or all others. */
-  *line(suspects: boolean): Generator<KeptJob> {
-    const parts = suspects ? [this.suspects] : this.levels.toReversed();
-    for (const part of parts) for (const job of part) if (isLive(job)) yield job;
-  }
-
-  /** The first jobs of each part: so many suspects and jobs without a priority, and one of each other priority. */
+  /** The first jobs of each priority: so many of those without one, and one of each other. */
   firstOnes(count: number): KeptJob[] {
-    const [plain, ...others] = this.levels;
-    const parts: [Deque<KeptJob>, number][] = [[this.suspects, count], [plain, count], ...others.map(only)];
-    return parts.flatMap(([part, most]) => {
+    return this.levels.flatMap((line, level) => {
       const found: KeptJob[] = [];
-      for (const job of part) {
-        if (found.length === most) break;
+      for (const job of line ?? []) {
+        if (found.length === (level === 0 ? count : 1)) break;
         if (isLive(job)) found.push(job);
       }
       return found;
     });
   }
 
-  countSuspects(): number {
-    let count = 0;
-    for (const job of this.suspects) if (isLive(job)) count++;
-    return count;
+  take(): KeptJob | undefined {
+    return this.firstLine()?.popFront();
   }
 
-  /** Where a ready job stands: `s` among the suspects, else the priority by which it was placed. */
-  static partOf(job: KeptJob): string {
-    return isSuspect(job) ? 's' : String(job.level);
+  *[Symbol.iterator](): Generator<KeptJob> {
+    for (let level = FIRST; level >= 0; level--) for (const job of this.levels[level] ?? []) if (isLive(job)) yield job;
   }
 
   /**
-   * In the order of a listing, suspects by their ids, then priorities, then the rest: what stands behind a place. A job that
-   * left by a listing's own doing stays as a hole; one that a worker took went with all that stood before it.
+   * What stands behind a job, in the order in which they run. A job that left by a listing's own doing stays as a hole; one that a
+   * worker took went with all that stood before it.
+   * @param level of that job; without its id: from the first of that level on
    */
-  *behind(place: { part: string; id: string } | undefined): Generator<KeptJob> {
-    if (place === undefined || place.part === 's') {
-      const suspects = [...this.suspects].filter((job) => isLive(job) && (place === undefined || job.id > place.id));
-      yield* suspects.sort((a, b) => (a.id < b.id ? -1 : 1));
-    }
-    const top = place === undefined || place.part === 's' ? RULES.highestPriority : Number(place.part);
-    for (let level = top; level >= 0; level--) {
-      const anchor = place?.part === String(level) ? place.id : undefined;
-      let isBehind = anchor === undefined || ![...this.levels[level]].some(({ id }) => id === anchor);
-      for (const job of this.levels[level]) {
-        if (isBehind && isLive(job)) yield job;
-        else if (job.id === anchor) isBehind = true;
-      }
+  *behind(level: number, id: string | undefined): Generator<KeptJob> {
+    for (let at = Math.min(level, FIRST); at >= 0; at--) {
+      const line = [...(this.levels[at] ?? [])];
+      const anchor = at === level ? line.findIndex((job) => job.id === id) : -1;
+      yield* line.slice(anchor + 1).filter(isLive);
     }
   }
 
-  /**
-   * The other way round, the newest first: jobs without a priority from the back of the line, then priorities from the lowest, then
-   * suspects by their ids. Where a worker has taken the job of the place, it has taken all that are older.
-   */
-  *newestBehind(place: { part: string; id: string } | undefined, limit: number): Generator<KeptJob> {
-    let left = limit;
-    const from = place === undefined ? 0 : place.part === 's' ? RULES.highestPriority + 1 : Number(place.part);
-    for (let level = from; level <= RULES.highestPriority; level++) {
-      const anchor = place?.part === String(level) ? place.id : undefined;
-      let isBehind = anchor === undefined;
-      for (const job of [...this.levels[level]].reverse()) {
-        if (isBehind && isLive(job)) {
-          if (left-- === 0) return;
-          yield job;
-        } else if (job.id === anchor) isBehind = true;
-      }
+  /** The other way round: what stands before a job, the last one first. Where a worker has taken it, nothing of its level does. */
+  *before(level: number, id: string | undefined): Generator<KeptJob> {
+    for (let at = Math.max(level, 0); at <= FIRST; at++) {
+      const line = [...(this.levels[at] ?? [])];
+      const isAnchored = at === level && id !== undefined;
+      const anchor = isAnchored ? line.findIndex((job) => job.id === id) : line.length;
+      yield* line.slice(0, Math.max(anchor, 0)).reverse().filter(isLive);
     }
-    const suspects = [...this.suspects].filter((job) => isLive(job) && (place?.part !== 's' || job.id > place.id));
-    yield* suspects.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, left);
+  }
+
+  private firstLine(): Deque<KeptJob> | undefined {
+    for (let level = FIRST; level >= 0; level--) {
+      const line = this.levels[level];
+      if (line === undefined) continue;
+      while (line.first !== undefined && !isLive(line.first)) line.popFront();
+      if (line.first !== undefined) return line;
+    }
+    return undefined;
   }
 }
 
-const only = (part: Deque<KeptJob>): [Deque<KeptJob>, number] => [part, 1];
-const always = (): boolean => true;
+/** Jobs that took two workers with them: each waits to run alone. */
+export class Suspects {
+  private jobs: KeptJob[] = [];
 
-function takeFitting(line: Deque<KeptJob>, fits: (job: KeptJob) => boolean): KeptJob | undefined {
-  dropHoles(line);
-  return line.first !== undefined && fits(line.first) ? line.popFront() : undefined;
-}
+  push(job: KeptJob, end: 'back' | 'front'): void {
+    this.jobs = end === 'back' ? [...this.live(), job] : [job, ...this.live()];
+  }
 
-function dropHoles(line: Deque<KeptJob>): void {
-  while (line.first !== undefined && !isLive(line.first)) line.popFront();
+  /** The first one that may start. */
+  first(mayStart: (job: KeptJob) => boolean): KeptJob | undefined {
+    return this.live().find(mayStart);
+  }
+
+  delete(job: KeptJob): void {
+    this.jobs = this.jobs.filter((one) => one !== job);
+  }
+
+  /** In the order in which they run. */
+  live(): KeptJob[] {
+    return this.jobs.filter((job) => isLive(job) && isSuspect(job));
+  }
 }
 
 function isLive(job: KeptJob): boolean {

@@ -1,8 +1,9 @@
 import { callerOf, type Reservation, type ReservedJob, type WorkerTurn } from '../core/ports/worker-store.js';
 import { RULES } from '../core/rules.js';
-import { charge, keepGate, permissionOf, startsAlone } from './allowance.js';
+import { keepGate, permissionOf } from './allowance.js';
 import type { KeptJob } from './kept-job.js';
 import type { CallRecord, MemoryQueue } from './memory-queue.js';
+import { earliest } from './lanes.js';
 import { addEvent } from './notify.js';
 import { promoteDue } from './promote-due.js';
 import { settle } from './settler.js';
@@ -58,20 +59,26 @@ function repeatAnswer(queue: MemoryQueue, turn: WorkerTurn, last: CallRecord): R
 /** When a worker looks again although nobody wakes it: the next job is due, or a rate permits the next start. */
 function lookAgainAt(queue: MemoryQueue, turn: WorkerTurn, hasRoom: boolean, needed?: number): number | undefined {
   const due = hasRoom ? queue.nextDueAt() : undefined;
-  const { jobs, opensAt } = permissionOf(queue, needed);
-  if (jobs > 0 || opensAt === undefined || !(waits(queue) || waitsFor(queue, turn))) return due;
+  const opensAt = openingOf(queue, turn, needed);
+  if (opensAt === undefined) return due;
   const at = keepGate(queue, turn.worker, opensAt, hasRoom);
   if (at === 'pass') wake(queue);
   return typeof at === 'number' && !(due !== undefined && due <= at) ? at : due;
 }
 
-/** A suspect for a worker that runs nothing, or a parked job for one that adopts. */
-function waitsFor(queue: MemoryQueue, { alone, adopt }: WorkerTurn): boolean {
-  return (alone && queue.ready.countSuspects() > 0) || (adopt !== undefined && queue.counts.parked > 0);
+/** When a job that waits may start, where none may before: by the limits of the queue, else by those of groups. */
+function openingOf(queue: MemoryQueue, turn: WorkerTurn, needed: number | undefined): number | undefined {
+  const { lanes } = queue;
+  const { jobs, opensAt } = permissionOf(queue, needed);
+  const beside = besideLanes(queue, turn).map((job) => lanes.holdOf(job));
+  const opensLater = earliest([lanes.opensAt, ...beside.map((hold) => hold?.until)]);
+  if (lanes.hasTurn || beside.includes(undefined)) return jobs > 0 ? undefined : opensAt;
+  return jobs > 0 || opensLater === undefined ? opensLater : opensAt;
 }
 
-function waits(queue: MemoryQueue): boolean {
-  return queue.counts.ready > queue.ready.countSuspects();
+/** Suspects for a worker that runs nothing, and parked jobs for one that adopts. */
+function besideLanes(queue: MemoryQueue, { alone, adopt }: WorkerTurn): KeptJob[] {
+  return [...(alone ? queue.lanes.suspects.live() : []), ...(adopt === undefined ? [] : adoptable(queue, adopt))];
 }
 
 function answerOf(
@@ -80,16 +87,16 @@ function answerOf(
   jobs: readonly KeptJob[],
   { fence = queue.fence, needed }: { fence?: number; needed?: number | undefined },
 ) {
-  const suspects = queue.ready.countSuspects();
+  const isHeld = (job: KeptJob) => queue.lanes.holdOf(job) !== undefined;
   return {
     now: queue.now(),
     fence,
     jobs: jobs.map(({ id, token, record, crashes }): ReservedJob => ({ id, token, fence, envelope: record, crashes })),
     paused: queue.paused,
-    backlog: waits(queue) && permissionOf(queue, needed).jobs > 0,
-    limited: queue.allowance.limits !== undefined || queue.allowance.gate > queue.now(),
+    backlog: queue.lanes.hasTurn && permissionOf(queue, needed).jobs > 0,
+    limited: queue.allowance.limits !== undefined || queue.allowance.gate > queue.now() || queue.lanes.hasLimitedGroup,
     awaited: queue.waiters.size > 0,
-    suspects: suspects > 0 && claimSuspects(queue, turn),
+    suspects: queue.lanes.suspects.live().some((job) => !isHeld(job)) && claimSuspects(queue, turn),
     parked: queue.counts.parked > 0,
   };
 }
@@ -121,7 +128,7 @@ function reserve(queue: MemoryQueue, turn: WorkerTurn): Choice {
   const choice = choose(queue, turn);
   const { jobs } = choice;
   if (jobs.length === 0) return choice;
-  charge(queue, jobs);
+  queue.allowance.window.charge(jobs.reduce((sum, { cost }) => sum + cost, 0));
   take(queue, turn, jobs);
   for (const job of jobs) addEvent(queue, 'active', job, '');
   return choice;
@@ -131,37 +138,47 @@ function choose(queue: MemoryQueue, turn: WorkerTurn): Choice {
   const permission = permissionOf(queue);
   const most = Math.min(turn.want, permission.jobs);
   if (most <= 0) return NOTHING;
+  const { lanes, allowance } = queue;
   const jobs: KeptJob[] = [];
   let left = permission.cost;
   let needed: number | undefined;
   const fits = ({ cost }: KeptJob): boolean => {
-    if (cost > left && !(jobs.length === 0 && startsAlone(queue, cost))) {
+    if (cost > left && !(jobs.length === 0 && allowance.window.startsAlone(cost))) {
       needed = cost;
       return false;
     }
     left -= cost;
     return true;
   };
-  const suspect = turn.alone ? queue.ready.takeSuspect(fits) : undefined;
-  if (suspect || needed !== undefined) return { jobs: suspect ? [suspect] : [], needed };
-  while (jobs.length < most) {
-    const job = queue.ready.take(fits);
-    if (!job) break;
-    jobs.push(job);
+  const mayStart = (job: KeptJob) => lanes.holdOf(job) === undefined;
+  const suspect = turn.alone ? lanes.suspects.first(mayStart) : undefined;
+  if (suspect !== undefined) {
+    if (!fits(suspect)) return { jobs: [], needed };
+    lanes.suspects.delete(suspect);
+    lanes.start(suspect);
+    return { jobs: [suspect] };
   }
-  if (needed === undefined && jobs.length < most && turn.adopt !== undefined && queue.parked.size > 0) {
-    for (const job of adopt(queue, turn.adopt, most - jobs.length)) {
+  while (jobs.length < most) {
+    const lane = lanes.next();
+    if (lane?.line.first === undefined || !fits(lane.line.first)) break;
+    jobs.push(lanes.take(lane));
+  }
+  if (needed === undefined && turn.adopt !== undefined && queue.parked.size > 0) {
+    for (const job of adoptable(queue, turn.adopt)) {
+      if (jobs.length >= most) break;
+      if (!mayStart(job)) continue;
       if (!fits(job)) break;
+      lanes.start(job);
       jobs.push(job);
     }
   }
   return { jobs, needed };
 }
 
-function adopt(queue: MemoryQueue, names: readonly string[] | '*', room: number): KeptJob[] {
+function adoptable(queue: MemoryQueue, names: readonly string[] | '*'): KeptJob[] {
+  if (queue.parked.size === 0) return [];
   const waiting = inParkedOrder(queue);
-  const known = names === '*' ? waiting : names.flatMap((name) => waiting.filter(({ parkedAs }) => parkedAs === name));
-  return known.slice(0, room);
+  return names === '*' ? waiting : names.flatMap((name) => waiting.filter(({ parkedAs }) => parkedAs === name));
 }
 
 /** By name, then oldest first. */

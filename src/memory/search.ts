@@ -6,7 +6,7 @@ import type { MemoryConnection } from './connection.js';
 import { viewOf } from './job-reader.js';
 import type { KeptJob } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { ReadyLine } from './ready-line.js';
+import { newestReadyBehind, readyPartOf } from './ready-listing.js';
 import { inParkedOrder, parkedKeyOf } from './reserver.js';
 
 /** Jobs of one step, as on Redis, where a step must not hold others up. */
@@ -46,8 +46,10 @@ function newestOf(queue: MemoryQueue, state: JobState, cursor: string | undefine
     const order = state === 'scheduled' ? queue.scheduled : queue.ended[state].order;
     return order.pageBefore(id === undefined ? undefined : { rank: Number(head), id }, step + 1).jobs;
   }
-  if (state === 'ready')
-    return [...queue.ready.newestBehind(id === undefined ? undefined : { part: head ?? '', id }, step + 1)];
+  if (state === 'ready') {
+    const all = newestReadyBehind(queue.lanes, id === undefined ? undefined : { part: head ?? '', id });
+    return [...all].slice(0, step + 1);
+  }
   const sorted = (state === 'parked' ? inParkedOrder(queue) : state === 'active' ? [...queue.active.values()] : [])
     .map((job) => ({ job, key: keyOf(state, job) }))
     .filter(({ key }) => id === undefined || key < id)
@@ -60,6 +62,6 @@ function keyOf(state: JobState, job: KeptJob): string {
 }
 
 function placeOf(state: JobState, job: KeptJob): string {
-  if (state === 'ready') return `${ReadyLine.partOf(job)}:${job.id}`;
+  if (state === 'ready') return `${readyPartOf(job)}:${job.id}`;
   return isSettled(state) || state === 'scheduled' ? `${job.rank}:${job.id}` : `:${keyOf(state, job)}`;
 }

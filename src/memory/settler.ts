@@ -25,7 +25,7 @@ export function settle(
     job.ranMs = settlement.durationMs;
     if (settlement.op === 'release' || settlement.op === 'limit') {
       if (settlement.op === 'limit' && !job.cancelling) {
-        queue.allowance.gate = Math.max(queue.allowance.gate, queue.now() + settlement.forMs);
+        close(queue, job, settlement);
       }
       // Its place comes at the end: the first one released shall be the first to run again.
       releases.push(job);
@@ -39,6 +39,13 @@ export function settle(
     job.ranMs = undefined;
   }
   return { lost, trimmedDead };
+}
+
+/** A handler met a limit: nothing of the group starts for a while, or of the queue. */
+function close(queue: MemoryQueue, job: KeptJob, { forMs, scope }: Extract<Settlement, { op: 'limit' }>): void {
+  const until = queue.now() + forMs;
+  if (scope === 'group' && job.group !== undefined) queue.lanes.close(job.group, until);
+  else queue.allowance.gate = Math.max(queue.allowance.gate, until);
 }
 
 /** @returns dead letters that retention trimmed */

@@ -126,8 +126,9 @@ limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['inst
 
 /** When jobs of a queue that limits hold back may start; undefined where none waits for a time. */
 function opensAt(queue: MemoryQueue): number | undefined {
-  const permission = permissionOf(queue);
-  return queue.counts.ready > 0 && permission.jobs <= 0 ? permission.opensAt : undefined;
+  const { jobs, opensAt } = permissionOf(queue);
+  if (queue.counts.ready === 0) return undefined;
+  return jobs <= 0 ? opensAt : queue.lanes.opensAt;
 }
 
 /** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */

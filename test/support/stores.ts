@@ -31,7 +31,6 @@ const START_AT = 1_800_000_000_000;
 
 export const memoryKind: StoreKind = {
   name: 'memory',
-  lacks: ['groups'],
   async openStore() {
     const name = uniqueName();
     const clock = new MovableClock(START_AT);

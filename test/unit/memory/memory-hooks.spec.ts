@@ -8,7 +8,7 @@ const parts = readdirSync(new URL('../redis/scripts/lib/', folder));
 /** Calls by which a job moves, and the only file that makes them. */
 const MOVES: [hook: string, move: string, call: RegExp][] = [
   ['admit', 'looks whether a user id is taken', /queue\.userIds\.get\(userId\b/],
-  ['place', 'makes a job ready', /queue\.ready\.push/],
+  ['place', 'makes a job ready', /lanes\.place\(/],
   ['place', 'makes a job ready at its due time', /queue\.scheduled\.add\(/],
   ['take', 'leases a job to a worker', /\bactive\.set\(/],
   ['leave', 'ends a lease', /\bactive\.delete\(/],
