@@ -38,6 +38,8 @@ export { Processor, type BatchOptions, type ProcessorOptions } from './decorator
 export { isTaskContext } from './discovery/task-context.js';
 
 export type { BulkChunk, EnqueueManyOptions } from './queue/bulk-enqueuer.js';
+export { BulkHandle, type BulkPreview, type BulkProgress, type BulkWaitOptions } from './inspector/bulk/bulk-handle.js';
+export type { BulkOptions, BulkStop } from './inspector/bulk/bulk-request.js';
 export { HISTORY_BUCKETS_MS } from './core/run-counts.js';
 export type { HistoryPoint, HistoryQuery, QueueHistory, Spread } from './inspector/history-reader.js';
 export type { JobExplanation, JobHold } from './inspector/job-explainer.js';
@@ -83,6 +85,7 @@ export type { BackoffStrategy } from './core/backoff.js';
 export type { FacetOptions, Facets } from './inspector/facet-counter.js';
 export type { FindOptions } from './inspector/finder.js';
 export type { JsonPatchOperation } from './core/json-patch.js';
+export type { BulkAction, BulkState } from './core/ports/bulks.js';
 export type { CancelAnswer } from './core/ports/curation.js';
 export type { Overlap, PauseReason, ScheduleStatus } from './core/ports/timetable.js';
 export { encryptedCodec, type EncryptedCodecOptions } from './core/encrypted-codec.js';
@@ -95,6 +98,7 @@ export type { BatchJob, CronTick, Job } from './core/job-view.js';
 export type { MissedRule, ScheduleRule } from './schedules/rule/declaration.js';
 export type { Instant } from './schedules/rule/timing-reader.js';
 export type { StoreReport } from './core/store-report.js';
+export { BulkNotFoundError, TooManyBulksError } from './core/errors/bulk-errors.js';
 export { DecryptionError, UnknownKeyError } from './core/errors/codec-errors.js';
 export {
   BulkTooLargeError,

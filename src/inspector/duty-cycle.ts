@@ -23,8 +23,8 @@ export class DutyCycle {
   }
 }
 
-/** Also ends when the signal is aborted. */
-async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+/** By a timer that no test replaces. Also ends when the signal is aborted. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(done, ms);

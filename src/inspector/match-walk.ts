@@ -66,7 +66,7 @@ export async function* walkMatches(
 }
 
 /** The ids of which one must be the job's, where they stand in the `where`: then nothing else is looked at. */
-function idsOf({ terms }: Where): string[] | undefined {
+export function idsOf({ terms }: Where): string[] | undefined {
   const term = terms.find(
     ({ field, isNegated, values }) => field === 'id' && !isNegated && values.every(({ kind }) => kind === 'is'),
   );
@@ -90,5 +90,10 @@ function countUntil(sorted: readonly Match[], ahead: number): number {
 /** This process's own guess of that time may be stale after an outage. */
 async function storeTimeFor({ store, queue }: QueueScope, { terms }: Where): Promise<number> {
   if (!terms.some(({ field }) => field === 'age')) return store.connection.now();
+  return askStoreTime({ store, queue });
+}
+
+/** ms */
+export async function askStoreTime({ store, queue }: Pick<QueueScope, 'store' | 'queue'>): Promise<number> {
   return (await store.timetable.due(queue, 1)).now;
 }

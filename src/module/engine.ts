@@ -39,6 +39,8 @@ export interface EngineContext {
   handlers: ServedHandlers;
   /** Counts the runs of a queue that end. Undefined: nobody does, for a store that nobody can look into. */
   tallyOf?: (queue: string) => RunTally;
+  /** Called when a scan found that bulk operations of the queue run. Undefined: nobody works at any. */
+  onBulks?: (queue: string) => void;
   /** Which app announces the declared schedules. Undefined: nobody does, for a store that only this process uses. */
   app?: string;
   logger: Pick<Logger, 'log' | 'warn' | 'error' | 'debug'>;
@@ -79,7 +81,8 @@ export class Engine {
       queues: [],
       ownRuleOf: (queue, state, header) => this.supervisor.ownRulesOf(queue)?.of(state, header),
       onBacklog: (queue, { parked }) => this.supervisor.wake(queue, parked > 0),
-      onScan: (queue, { nextLookAt, now, poisoned }) => {
+      onScan: (queue, { nextLookAt, now, poisoned, hasBulks }) => {
+        if (hasBulks) context.onBulks?.(queue);
         context.tallyOf?.(queue).count(undefined, 'dead', poisoned.length);
         this.scheduler.expect(queue, nextLookAt, now);
       },

@@ -54,7 +54,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     @Inject(STORE) private readonly store: Store,
     @Inject(INSTANCE_STORE) instanceStore: Store,
     private readonly registry: HandlerRegistry,
-    queues: QueueService,
+    private readonly queues: QueueService,
     loader: LazyModuleLoader,
     private readonly modules: ModulesContainer,
   ) {
@@ -67,6 +67,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       handlers: registry,
       app: options.app,
       tallyOf: (queue) => this.tallyOf(queue),
+      onBulks: (queue) => queues.bulkExecutors.expect(queues.scopeOf(queue)),
       logger,
     });
     this.instanceEngine = new Engine({
@@ -153,7 +154,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const endBy = performance.now() + graceMs + AFTER_GRACE_MS;
     for (const engine of engines) engine.stopReserving();
     try {
-      await until(endBy, Promise.all(engines.map((engine) => engine.drain(graceMs))));
+      await until(
+        endBy,
+        Promise.all([this.queues.bulkExecutors.stop(), ...engines.map((engine) => engine.drain(graceMs))]),
+      );
     } catch (error) {
       this.logger.error(`Draining failed: ${String(error)}`);
     }

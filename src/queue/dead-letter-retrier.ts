@@ -85,6 +85,23 @@ function reviveRecord(
   now: number,
   payload?: string,
 ): { settledAt: number; envelope: string } | undefined {
+  const revived = reviveHead(stored, now);
+  if (revived === undefined) return undefined;
+  return { settledAt: revived.settledAt, envelope: `${revived.head}\n${payload ?? revived.payload}` };
+}
+
+/** How a dead job begins anew. */
+interface Revival {
+  settledAt: number;
+  /** First line of its envelope. */
+  head: string;
+  priority: number;
+  /** As it is stored. */
+  payload: string;
+}
+
+/** @returns undefined where its record cannot be read @param now store time, ms */
+export function reviveHead(stored: Pick<StoredJob, 'record'>, now: number): Revival | undefined {
   try {
     const { settled, envelope: text } = splitRecord(stored.record);
     if (settled === undefined) return undefined;
@@ -99,7 +116,9 @@ function reviveRecord(
     }
     return {
       settledAt: settled.settledAt,
-      envelope: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, payload ?? envelope.payload),
+      head: encodeEnvelope(envelope.enqueuedAt, envelope.userId, header, undefined),
+      priority: header.p ?? 0,
+      payload: envelope.payload,
     };
   } catch {
     return undefined;

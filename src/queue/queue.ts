@@ -3,6 +3,8 @@ import type { CancelAnswer, QueueCounts } from '../core/ports/curation.js';
 import { showMembers } from '../core/shown-members.js';
 import { limitArguments, NAME_IS_AN_OPTION, refuseSurplus } from '../core/surplus-arguments.js';
 import type { HistoryQuery, QueueHistory } from '../inspector/history-reader.js';
+import type { BulkHandle, BulkPreview, BulkProgress } from '../inspector/bulk/bulk-handle.js';
+import type { BulkOptions } from '../inspector/bulk/bulk-request.js';
 import type { FacetOptions, Facets } from '../inspector/facet-counter.js';
 import type { FindOptions } from '../inspector/finder.js';
 import type { JobExplanation } from '../inspector/job-explainer.js';
@@ -115,6 +117,21 @@ export class Queue<P = unknown, R = UntypedResult> {
     return this.queues.facets(this.name, where, path, options);
   }
 
+  bulk(options: BulkOptions & { dryRun?: false }): Promise<BulkHandle>;
+  bulk(options: BulkOptions & { dryRun: true }): Promise<BulkPreview>;
+  bulk(options: BulkOptions): Promise<BulkHandle | BulkPreview>;
+  bulk(options: BulkOptions): Promise<BulkHandle | BulkPreview> {
+    return this.queues.bulk(this.name, options);
+  }
+
+  bulks(): Promise<BulkProgress[]> {
+    return this.queues.bulks(this.name);
+  }
+
+  getBulk(id: string): Promise<BulkHandle | undefined> {
+    return this.queues.getBulk(this.name, id);
+  }
+
   purge(query: PurgeQuery): Promise<number> {
     return this.queues.purge(this.name, query);
   }
@@ -153,6 +170,9 @@ limitArguments(
       limits: 0,
       find: 2,
       facets: 3,
+      bulk: 1,
+      bulks: 0,
+      getBulk: 1,
     },
   },
   ['events', 'find'],

@@ -10,7 +10,9 @@ import { MovableClock } from '../memory/memory-clock.js';
 import type { MemoryQueue } from '../memory/memory-queue.js';
 import { MemoryServer } from '../memory/memory-server.js';
 import { MemoryStore } from '../memory/memory-store.js';
-import { STORE, INSTANCE_STORE } from '../core/constants.js';
+import { STORE, INSTANCE_STORE, QUEUE_SERVICE } from '../core/constants.js';
+import type { BulkExecutors } from '../inspector/bulk/bulk-executors.js';
+import type { QueueService } from '../queue/queue.service.js';
 import { TaskQueueLifecycle } from '../module/lifecycle.js';
 import { drain, type DrainOptions } from './drain-queues.js';
 
@@ -91,6 +93,7 @@ export class TestQueues {
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
     const { engine, instanceEngine } = this.lifecycleOf(app);
     await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
+    await executorsOf(app).runOnce();
     // The duties leave a job that is due this very instant to the turns of workers.
     await this.nextInstant(app);
     await drain(app, options, (queue) => opensAt(this.server.queue(queue)) !== undefined);
@@ -115,7 +118,9 @@ export class TestQueues {
       ...ofInstance.queues.map((queue) => instantsOf(app.get(INSTANCE_STORE, { strict: false }), queue)),
     ]);
     const openings = queues.map((queue) => opensAt(this.server.queue(queue)));
-    const coming = [...instants.flat(), ...openings].filter((instant) => instant !== undefined);
+    const coming = [...instants.flat(), ...openings, executorsOf(app).nextDueAt].filter(
+      (instant) => instant !== undefined,
+    );
     return coming.length === 0 ? undefined : Math.min(...coming);
   }
 }
@@ -123,6 +128,10 @@ export class TestQueues {
 showMembers(TestQueues);
 
 limitArguments(TestQueues, { install: 1, now: 0, advance: 3, settle: 2 }, ['install', 'now']);
+
+function executorsOf(app: INestApplicationContext): BulkExecutors {
+  return app.get<QueueService>(QUEUE_SERVICE, { strict: false }).bulkExecutors;
+}
 
 /** When jobs of a queue that limits hold back may start; undefined where none waits for a time. */
 function opensAt(queue: MemoryQueue): number | undefined {
