@@ -10,6 +10,7 @@ const MAY_IMPORT = {
   memory: ['core', 'process'],
   inspector: ['core', 'process', 'options', 'duties', 'queue'],
   queue: ['core', 'process', 'options', 'inspector'],
+  alerts: ['core', 'options', 'duties', 'inspector'],
   worker: ['core', 'process', 'options'],
   duties: ['core', 'process', 'options'],
   schedules: ['core', 'process', 'options', 'duties', 'queue'],

@@ -32,6 +32,7 @@ export { Cron, Interval, Timeout } from './decorators/cron.decorator.js';
 export { CronExpression } from './decorators/cron-expression.js';
 export { InjectQueue } from './decorators/inject-queue.decorator.js';
 export { JobRef, Signal } from './decorators/job-ref.decorator.js';
+export { OnQueueAlert, type OnQueueAlertOptions } from './decorators/on-queue-alert.decorator.js';
 export { OnQueueEvent } from './decorators/on-queue-event.decorator.js';
 export { Payload } from './decorators/payload.decorator.js';
 export { Processor, type BatchOptions, type ProcessorOptions } from './decorators/processor.decorator.js';
@@ -79,6 +80,19 @@ export {
   UnrecoverableError,
   type LimitedErrorOptions,
 } from './worker/control-flow.errors.js';
+export {
+  deadRate,
+  memory,
+  noWorkers,
+  oldestDead,
+  oldestReady,
+  scheduleLate,
+  silence,
+  type AlertOptions,
+  type AlertRule,
+  type DeadRateOptions,
+} from './options/alert-rules.js';
+export type { FiringAlert, QueueAlert } from './core/alert-record.js';
 export type { LimitOptions, Rate } from './options/limit-options.js';
 
 export type { BackoffStrategy } from './core/backoff.js';

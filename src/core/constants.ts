@@ -33,8 +33,12 @@ export function getQueueToken(name: string): string {
  */
 export const DEFINITION: unique symbol = Symbol.for('task-queue:definition') as never;
 
+/** Marks what `oldestReady` and the other makers of alert rules make. Registered, as {@link DEFINITION} is. */
+export const ALERT_RULE: unique symbol = Symbol.for('task-queue:alert-rule') as never;
+
 // Namespaced, so that decorators of the same names from other packages never fire ours.
 export const PROCESSOR_METADATA = 'task-queue:processor';
 export const SCHEDULE_METADATA = 'task-queue:schedule';
 export const QUEUE_EVENT_METADATA = 'task-queue:queue-event';
+export const QUEUE_ALERT_METADATA = 'task-queue:queue-alert';
 export const DECLARED_METADATA = 'task-queue:declared';

@@ -15,6 +15,7 @@ import { DEFAULTS } from '../options/defaults.js';
 import { showLimits } from '../options/limit-options.js';
 import type { GivenJobOptions, ResolvedOptions, ResolvedWorkerOptions } from '../options/options.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
+import { readAlertListener, type QueueAlertListener } from './alert-listener-reader.js';
 import { nameBoth, type DecoratedMethod } from './decorated-method.js';
 import { Explorer } from './explorer.js';
 import { leavesValidationOut } from './global-enhancers.js';
@@ -34,6 +35,7 @@ export class HandlerRegistry {
   private readonly shared = new HandlerBook();
   private readonly declared = new ScheduleList();
   private readonly eventListeners: QueueEventListener[] = [];
+  private readonly listenersOfAlerts: QueueAlertListener[] = [];
   /** What `@Processor` methods say of their queue: worker options and inbox. */
   private readonly claims = new Map<string, Map<string, WorkerClaim>>();
   /** Queues whose handlers a test replaced by something that has no such method: known, and nothing runs. */
@@ -66,6 +68,8 @@ export class HandlerRegistry {
       for (const metadata of method.schedules)
         this.addSchedule(method, readSchedule(metadata, method.label, strategies, schedules));
       for (const metadata of method.queueEvents) this.addListener(readListener(metadata, method));
+      for (const metadata of method.queueAlerts)
+        this.addAlertListener(readAlertListener(metadata, method, this.options.alerts));
     }
     this.declared.refuseUnknown(Object.keys(schedules).filter((name) => !this.absentSchedules.has(name)));
     if (!this.toldValidation && methods.length > 0) this.tellValidation();
@@ -194,6 +198,10 @@ export class HandlerRegistry {
     return this.eventListeners;
   }
 
+  get alertListeners(): readonly QueueAlertListener[] {
+    return this.listenersOfAlerts;
+  }
+
   private addProcessor(method: DecoratedMethod, declared: ProcessorDeclaration): void {
     if (method.isMissing) return void this.unhandled.add(declared.queue);
     const { queue, name, job, schema } = declared;
@@ -241,6 +249,24 @@ export class HandlerRegistry {
       );
     }
     this.eventListeners.push(listener);
+  }
+
+  /** @throws ConfigurationError for one method that listens twice to the same */
+  private addAlertListener(listener: QueueAlertListener): void {
+    const { method, rule, queue, label } = listener;
+    if (method.isMissing) return;
+    if (this.options.alerts.length === 0) {
+      this.logger.warn(
+        `${label} is never called for alerts: forRoot of this process has none. Pass alerts: [oldestReady("mail", "2m")], ` +
+          'or remove @OnQueueAlert.',
+      );
+    }
+    if (this.listenersOfAlerts.some((each) => each.method === method && each.rule === rule && each.queue === queue)) {
+      throw new ConfigurationError(
+        `${label} has @OnQueueAlert twice for the same alerts and would be called twice for each. Remove one.`,
+      );
+    }
+    this.listenersOfAlerts.push(listener);
   }
 
   /** A queue has one worker in a process, so its methods may not contradict each other. */

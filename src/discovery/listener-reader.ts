@@ -40,7 +40,7 @@ export function readListener({ target, event }: QueueEventMetadata, method: Deco
       `${place}: ${method.classRef.name} is made per request, and an event belongs to none. Listen in a default-scoped provider.`,
     );
   }
-  refuseWhatDoesNotRun(method, place);
+  refuseWhatDoesNotRun(method, place, 'event: JobEvent');
   const instance = method.wrapper.instance as Record<string, (event: unknown) => unknown>;
   const jobName = definition?.name;
   return {
@@ -53,17 +53,26 @@ export function readListener({ target, event }: QueueEventMetadata, method: Deco
   };
 }
 
-/** Events pass by everything that runs around handlers. */
-function refuseWhatDoesNotRun({ classRef, method, decorated }: DecoratedMethod, place: string): void {
+/**
+ * Events and alerts pass by everything that runs around handlers.
+ * @param parameter the one that a listener gets, as a user writes it
+ * @throws ConfigurationError
+ */
+export function refuseWhatDoesNotRun(
+  { classRef, method, decorated }: DecoratedMethod,
+  place: string,
+  parameter: string,
+): void {
+  const [given] = parameter.split(':');
   const kind = ENHANCER_KINDS.find((each) => accessor.enhancersOf(each, decorated).length > 0);
   if (kind !== undefined) {
     throw new ConfigurationError(
-      `${place}: ${kind} do not run around listeners of events. Remove them from the method.`,
+      `${place}: ${kind} do not run around listeners of ${given}s. Remove them from the method.`,
     );
   }
   if (accessor.parametersOf(classRef, method).length > 0) {
     throw new ConfigurationError(
-      `${place}: a listener gets the event alone, and decorators of its parameters count for nothing. Write ${method}(event: JobEvent).`,
+      `${place}: a listener gets the ${given} alone, and decorators of its parameters count for nothing. Write ${method}(${parameter}).`,
     );
   }
 }

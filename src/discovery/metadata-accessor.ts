@@ -3,11 +3,18 @@ import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { DeclaredDecorator } from '../decorators/append-metadata.js';
 import type { ScheduleMetadata } from '../decorators/cron.decorator.js';
+import type { QueueAlertMetadata } from '../decorators/on-queue-alert.decorator.js';
 import type { QueueEventMetadata } from '../decorators/on-queue-event.decorator.js';
 import { PARAMETERS_METADATA, PAYLOAD_PARAMETER } from '../decorators/payload.decorator.js';
 import { PayloadSchemaPipe } from '../decorators/payload-schema.pipe.js';
 import type { ProcessorMetadata } from '../decorators/processor.decorator.js';
-import { DECLARED_METADATA, PROCESSOR_METADATA, QUEUE_EVENT_METADATA, SCHEDULE_METADATA } from '../core/constants.js';
+import {
+  DECLARED_METADATA,
+  PROCESSOR_METADATA,
+  QUEUE_ALERT_METADATA,
+  QUEUE_EVENT_METADATA,
+  SCHEDULE_METADATA,
+} from '../core/constants.js';
 import { ENHANCER_METADATA, type EnhancerKind } from './nest-metadata.js';
 
 /** One parameter of a method, as its decorator left it. */
@@ -23,7 +30,10 @@ const KEY_OF_DECORATOR: Record<string, string> = {
   '@Interval': SCHEDULE_METADATA,
   '@Timeout': SCHEDULE_METADATA,
   '@OnQueueEvent': QUEUE_EVENT_METADATA,
+  '@OnQueueAlert': QUEUE_ALERT_METADATA,
 };
+/** Decorators of methods that run no jobs. */
+const LISTENERS: readonly (string | undefined)[] = [QUEUE_EVENT_METADATA, QUEUE_ALERT_METADATA];
 const KEYS = [...new Set(Object.values(KEY_OF_DECORATOR))];
 
 export type Method = (...args: unknown[]) => unknown;
@@ -35,6 +45,7 @@ export interface CarriedMetadata {
   processors: readonly ProcessorMetadata[];
   schedules: readonly ScheduleMetadata[];
   queueEvents: readonly QueueEventMetadata[];
+  queueAlerts: readonly QueueAlertMetadata[];
 }
 
 /** Reads what decorators wrote; decides nothing. */
@@ -44,8 +55,9 @@ export class MetadataAccessor {
     const processors = listOf(PROCESSOR_METADATA, method) as readonly ProcessorMetadata[];
     const schedules = listOf(SCHEDULE_METADATA, method) as readonly ScheduleMetadata[];
     const queueEvents = listOf(QUEUE_EVENT_METADATA, method) as readonly QueueEventMetadata[];
-    return processors.length + schedules.length + queueEvents.length > 0
-      ? { decorated: method, processors, schedules, queueEvents }
+    const queueAlerts = listOf(QUEUE_ALERT_METADATA, method) as readonly QueueAlertMetadata[];
+    return processors.length + schedules.length + queueEvents.length + queueAlerts.length > 0
+      ? { decorated: method, processors, schedules, queueEvents, queueAlerts }
       : undefined;
   }
 
@@ -64,8 +76,7 @@ export class MetadataAccessor {
   declaresHandlers(prototype: object): boolean {
     // Each class has a list of its own: that of a subclass hides the one it inherits.
     for (let owner: object | null = prototype; owner !== null; owner = parentOf(owner)) {
-      if (this.declaredOn(owner).some(({ decorator }) => KEY_OF_DECORATOR[decorator] !== QUEUE_EVENT_METADATA))
-        return true;
+      if (this.declaredOn(owner).some(({ decorator }) => !LISTENERS.includes(KEY_OF_DECORATOR[decorator]))) return true;
     }
     return false;
   }

@@ -2,15 +2,19 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import { INSTANCE_STORE, STORE, TASK_QUEUE_OPTIONS } from '../core/constants.js';
 import { openScope } from '../process/own-scope.js';
+import { UnknownQueueError } from '../core/errors/enqueue-errors.js';
 import type { Store } from '../core/ports/store.js';
 import { showMembers } from '../core/shown-members.js';
 import { RunTally } from '../core/run-tally.js';
+import { AlertWatch } from '../alerts/alert-watch.js';
 import { Beacon } from '../inspector/beacon.js';
 import { Recorder } from '../inspector/recorder.js';
+import { AlertDispatcher } from '../discovery/alert-dispatcher.js';
 import { guardLogger } from '../discovery/guarded-logger.js';
 import { HandlerRegistry } from '../discovery/handler-registry.js';
 import { ListenerDispatcher } from '../discovery/listener-dispatcher.js';
 import type { QueueEventListener } from '../discovery/listener-reader.js';
+import { EVERY_QUEUE } from '../options/alert-rules.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { QueueService } from '../queue/queue.service.js';
 import { TaskQueueHealth } from '../worker/task-queue-health.js';
@@ -42,6 +46,8 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
   private readonly listeners: ListenerDispatcher;
   private readonly beacon: Beacon;
   private readonly recorder: Recorder;
+  /** Also in a producer: who else would notice that no worker is left. */
+  private readonly alerts: AlertWatch;
   /** Of each queue that is worked on here. */
   private readonly tallies = new Map<string, RunTally>();
   private readonly subscribed = new Set<QueueEventListener>();
@@ -88,6 +94,10 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       ...{ store, id: this.engine.supervisor.workerId, version: options.version, logger },
       tallies: () => this.tallies,
     });
+    this.alerts = new AlertWatch({
+      ...{ store, logger, app: options.app, rules: options.alerts, id: this.engine.supervisor.workerId },
+      audience: new AlertDispatcher(() => registry.alertListeners, logger),
+    });
     this.health = new TaskQueueHealth(
       store.connection,
       this.engine.supervisor,
@@ -100,6 +110,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     const { store, logger, options, registry } = this;
     this.started = true;
     try {
+      refuseUnknownQueues(options, new AppQueues(options, registry));
       await this.startNew();
     } catch (error) {
       await this.onModuleDestroy(); // an app that does not start calls no hook that would
@@ -108,6 +119,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     }
     store.connection.bootEnded?.();
     this.beacon.start();
+    if (options.alerts.length > 0) this.alerts.start();
     if (options.role !== 'producer') this.recorder.start();
     if (options.role === 'producer' || registry.queues.length === 0) return;
     logger.debug(`This process works as ${this.engine.supervisor.workerId}`);
@@ -164,7 +176,12 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
     this.listeners.stop();
     await until(
       endBy,
-      Promise.allSettled([this.beacon.stop(), this.recorder.stop(), ...engines.map((engine) => engine.close())]),
+      Promise.allSettled([
+        this.beacon.stop(),
+        this.recorder.stop(),
+        this.alerts.stop(),
+        ...engines.map((engine) => engine.close()),
+      ]),
     );
   }
 
@@ -181,3 +198,11 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
 }
 
 showMembers(TaskQueueLifecycle);
+
+/** A rule about a queue whose name is misspelt would never fire. @throws UnknownQueueError */
+function refuseUnknownQueues({ alerts }: ResolvedOptions, queues: AppQueues): void {
+  for (const { queue } of alerts) {
+    if (queue === '' || queue === EVERY_QUEUE || queues.has(queue)) continue;
+    throw new UnknownQueueError(queue, queues.names(), queues.areComplete);
+  }
+}

@@ -4,6 +4,7 @@ import { jsonCodec, type Codec } from '../core/codec.js';
 import { checkedCodec } from '../core/payload-encoder.js';
 import { readRedactedPaths } from '../core/redactor.js';
 import type { BackoffStrategy } from '../core/backoff.js';
+import { readAlerts } from './alert-rules.js';
 import { isPrivateMemory, readConnection, usesMemory } from './connection-reader.js';
 import {
   GIVEN_JOB_KEYS,
@@ -45,6 +46,7 @@ export const MODULE_KEYS = [
   'globalEnhancers',
   'shutdown',
   'strictNames',
+  'alerts',
 ] as const satisfies readonly (keyof TaskQueueModuleOptions)[];
 
 /** Without a value each of them means: everybody's keys, all roles, plain text. */
@@ -106,6 +108,7 @@ export function readModuleOptions(given: unknown, nodeEnv: string | undefined = 
     globalEnhancers: readEnhancerKinds(options.globalEnhancers),
     graceMs: readGrace(options.shutdown),
     strictNames: readBoolean(options.strictNames, 'strictNames') ?? false,
+    alerts: readAlerts(options.alerts),
   };
   refuseLossyMemory(resolved, nodeEnv);
   return resolved;

@@ -1,3 +1,4 @@
+import type { AlertRule } from './alert-rules.js';
 import type { ClusterNode, ClusterOptions, Cluster, Redis, RedisOptions } from 'ioredis';
 import type { AttemptLimits } from '../core/attempt-limit.js';
 import type { BackoffStrategy } from '../core/backoff.js';
@@ -110,6 +111,11 @@ export interface TaskQueueModuleOptions {
    * with a warning. Where nobody here names jobs of the queue, or a handler takes every name, any name is fine.
    */
   strictNames?: boolean;
+  /**
+   * What to watch, over all processes of the app: `@OnQueueAlert()` hears of each change once per cluster, and `queues.alerts()` answers
+   * what fires. At most 50 rules. Give the same ones to all processes of an `app`: those of the newest count. Default none.
+   */
+  alerts?: readonly AlertRule[];
 }
 
 export type GlobalEnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
@@ -165,6 +171,7 @@ export interface ResolvedOptions {
   globalEnhancers: readonly GlobalEnhancerKind[];
   graceMs: number;
   strictNames: boolean;
+  alerts: readonly AlertRule[];
 }
 
 export interface ResolvedQueueOptions {

@@ -8,6 +8,8 @@ import type { Redactor } from '../core/redactor.js';
 import { showMembers } from '../core/shown-members.js';
 import type { StoreReport } from '../core/store-report.js';
 import { limitArguments } from '../core/surplus-arguments.js';
+import type { FiringAlert } from '../core/alert-record.js';
+import { listAlerts } from '../inspector/alert-lister.js';
 import { BulkExecutors } from '../inspector/bulk/bulk-executors.js';
 import {
   getBulk,
@@ -70,6 +72,11 @@ export abstract class QueueOperations {
   /** Processes of all apps of the prefix, workers and producers, that described themselves within 35 s; oldest start first. */
   async processes(): Promise<ProcessInfo[]> {
     return listProcesses(this.store.presence);
+  }
+
+  /** Alerts of all apps of the prefix that fire now, the one that fires longest first. Rules are `alerts` in `forRoot`. */
+  async alerts(): Promise<FiringAlert[]> {
+    return listAlerts(this.store.alerts);
   }
 
   /**
@@ -252,7 +259,7 @@ showMembers(QueueOperations);
 limitArguments(
   QueueOperations,
   {
-    ...{ counts: 1, pause: 1, resume: 1, isPaused: 1, retryAll: 2, purge: 2, doctor: 0, list: 0 },
+    ...{ counts: 1, pause: 1, resume: 1, isPaused: 1, retryAll: 2, purge: 2, doctor: 0, list: 0, alerts: 0 },
     ...{ find: 3, facets: 4, bulk: 2, bulks: 1, getBulk: 2 },
     ...{ setLimits: 2, resetLimits: 1, limits: 1, processes: 0, history: 2, explain: 2 },
   },

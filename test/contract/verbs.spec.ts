@@ -69,12 +69,13 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
         explain: ['x'],
         list: [],
         processes: [],
+        alerts: [],
         find: ['', {}],
         facets: ['', 'name', {}],
       },
     };
 
-    const OF_NO_QUEUE = new Set(['doctor', 'list', 'processes']);
+    const OF_NO_QUEUE = new Set(['doctor', 'list', 'processes', 'alerts']);
 
     it.each(verbsOf(QueueService, 'endWaits', 'scopeOf', 'operatedScopeOf', 'foundScopeOf'))(
       'QueueService.%s',

@@ -35,7 +35,7 @@ const verbsOf = (classRef: { prototype: object }): string[] => membersOf(classRe
 describe('The reference has every', () => {
   it('verb of QueueService, and Queue has them, too', () => {
     expect(first(page, '| verb').sort()).toEqual(verbsOf(QueueService).sort());
-    expect([...verbsOf(Queue), 'doctor', 'list', 'processes'].sort()).toEqual(verbsOf(QueueService).sort());
+    expect([...verbsOf(Queue), 'alerts', 'doctor', 'list', 'processes'].sort()).toEqual(verbsOf(QueueService).sort());
   });
 
   it('member of JobHandle', () => {

@@ -7,6 +7,7 @@ import {
   InjectQueue,
   Interval,
   JobRef,
+  OnQueueAlert,
   OnQueueEvent,
   Payload,
   Processor,
@@ -25,6 +26,7 @@ const METHOD_DECORATORS = {
   '@Interval': Interval('1h', { scope: 'instance' }),
   '@Timeout': Timeout('1h'),
   '@OnQueueEvent': OnQueueEvent('mail', 'completed'),
+  '@OnQueueAlert': OnQueueAlert(),
 };
 const PARAMETER_DECORATORS = { '@Payload': Payload(), '@JobRef': JobRef(), '@Signal': Signal() };
 const EVERY_DECORATOR = { ...METHOD_DECORATORS, ...PARAMETER_DECORATORS, '@InjectQueue': InjectQueue('mail') };
@@ -172,6 +174,7 @@ describe('standard decorators are refused with the option of the compiler', () =
     ['@Interval', Interval],
     ['@Timeout', Timeout],
     ['@OnQueueEvent', OnQueueEvent],
+    ['@OnQueueAlert', OnQueueAlert],
     ['@InjectQueue', InjectQueue],
     ['@Payload', Payload],
     ['@JobRef', JobRef],
@@ -193,6 +196,7 @@ describe('arguments that nobody would read', () => {
     ['@Interval takes 3 at most', Interval, ['name', '1m', {}, 5]],
     ['@Timeout takes 3 at most', Timeout, ['name', '1m', {}, 5]],
     ['@OnQueueEvent takes 2 at most', OnQueueEvent, ['mail', 'dead', { name: 'x' }]],
+    ['@OnQueueAlert takes 1 at most', OnQueueAlert, [{}, 'mail']],
     ['@InjectQueue takes 1 at most', InjectQueue, ['mail', {}]],
     ['@JobRef takes no argument', JobRef, ['id']],
     ['@Signal takes no argument', Signal, [{}]],

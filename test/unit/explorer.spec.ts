@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Injectable, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { Cron, Interval, OnQueueEvent, Processor, Timeout } from 'nestjs-task-queue';
+import { Cron, Interval, OnQueueAlert, OnQueueEvent, Processor, Timeout } from 'nestjs-task-queue';
 import { Explorer } from '../../src/discovery/explorer.js';
 
 class Sender {
@@ -24,6 +24,10 @@ class Warmer {
 class Listener {
   @OnQueueEvent('mail', 'dead')
   told() {}
+}
+class AlertListener {
+  @OnQueueAlert()
+  page() {}
 }
 class Both extends Listener {
   @Processor('mail')
@@ -79,6 +83,7 @@ describe('handlers are seen before they are made', () => {
   it.each<[string, Type<object>]>([
     ['has no decorator', Plain],
     ['only listens', Listener],
+    ['only hears of alerts', AlertListener],
     ['only listens, as the class it extends does', FurtherListener],
   ])('and not where a class %s', async (_what, type) => {
     expect(await seenIn([type, { provide: 'value', useValue: 5 }, { provide: 'null', useValue: null }])).toBe(false);
