@@ -93,7 +93,10 @@ export {
   type DeadRateOptions,
 } from './options/alert-rules.js';
 export type { FiringAlert, QueueAlert } from './core/alert-record.js';
-export type { LimitOptions, Rate } from './options/limit-options.js';
+export type { GroupLimitOptions, LimitOptions, Rate } from './options/limit-options.js';
+
+export type { GroupOption, GroupOptions } from './options/group-option.js';
+export type { GroupHoldInfo, GroupInfo, GroupsPage, GroupsQuery } from './queue/group-lister.js';
 
 export type { BackoffStrategy } from './core/backoff.js';
 export type { FacetOptions, Facets } from './inspector/facet-counter.js';

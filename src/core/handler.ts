@@ -32,7 +32,7 @@ export interface BatchHandling<TJob = unknown> {
 export type ControlFlow =
   | { kind: 'bury'; reason: DeadReason }
   | { kind: 'snooze'; delayMs: number }
-  | { kind: 'limit'; forMs: number }
+  | { kind: 'limit'; forMs: number; scope?: 'group' }
   | { kind: 'cancel' };
 
 /** Errors carry their meaning under this key, so that neither copies of a class nor bundlers can hide it. */

@@ -12,6 +12,8 @@ export interface Job<P = unknown> {
   readonly payload: P;
   /** Texts that its producer gave it beside the payload, such as a trace id; empty where there are none. */
   readonly headers: JobHeaders;
+  /** The key of its group; undefined where it has none. */
+  readonly group: string | undefined;
   /** 1 on the first run, +1 after each counted failure. */
   readonly attempt: number;
   /** How many failed runs are allowed. */

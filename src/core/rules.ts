@@ -31,10 +31,6 @@ export const RULES = {
   windowSlots: 100,
   /** For so long after a rate has opened the others believe that its gatekeeper looks again. */
   gateBelievedMs: 1_000,
-  /** What the first run of a group takes of its share where that is time, in ms: it is corrected once the run has ended. */
-  firstRunMs: 1_000,
-  /** The mean run time of a group follows about so many of its last runs. */
-  runsOfMean: 8,
   /** Limits of code that newer ones have replaced, and that an older deployment cannot set back. */
   mostReplacedLimits: 8,
   /** Runs that a schedule remembers. */

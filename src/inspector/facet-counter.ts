@@ -32,7 +32,7 @@ const MOST_VALUES = 100;
 /** Distinct values that are told apart: more are `other`. */
 const MOST_DISTINCT = 20_000;
 const LONGEST_VALUE = 200;
-const OWN_FIELDS = ['state', 'name', 'schedule', 'reason', 'error', 'attempts', 'priority'] as const;
+const OWN_FIELDS = ['state', 'name', 'group', 'schedule', 'reason', 'error', 'attempts', 'priority'] as const;
 const PAYLOAD = 'payload.';
 
 type ValuesOf = (record: JobRecord, stored: StoredJob) => unknown[];
@@ -111,6 +111,8 @@ function ownValuesOf(
       return [state];
     case 'name':
       return [record.name];
+    case 'group':
+      return header.g === undefined ? [] : [header.g];
     case 'schedule':
       return header.c === undefined ? [] : [header.c.name];
     case 'reason':

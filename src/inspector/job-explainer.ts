@@ -4,16 +4,31 @@ import type { JobState } from '../core/job.js';
 import { isSettled } from '../core/job.js';
 import type { Explainer, JobStanding } from '../core/ports/explainer.js';
 
+type GroupReason = 'group-paused' | 'group-order' | 'group-limit' | 'group-rate' | 'group-gate';
+
 /** One thing that keeps a job from starting. */
 export interface JobHold {
   /**
    * - `paused`: the queue is. `due`: the job is due later. `backoff`: it waits for its next attempt.
    * - `limit`: as many jobs run as may. `rate`: as much has started as may. `gate`: a handler threw `LimitedError`.
    * - `parked`: no live worker knows its name. `no-worker`: none takes jobs of the queue. `suspect`: it waits to run alone.
+   * - `group-paused`, `group-limit`, `group-rate`, `group-gate`: as these, of its group. `group-order`: a job of its ordered group has
+   *   not ended.
    * - `line`: others run before it, or the workers have no room. `expiry`: its time is over before it may start.
    */
   readonly by:
-    'paused' | 'due' | 'backoff' | 'limit' | 'rate' | 'gate' | 'parked' | 'no-worker' | 'suspect' | 'line' | 'expiry';
+    | 'paused'
+    | 'due'
+    | 'backoff'
+    | 'limit'
+    | 'rate'
+    | 'gate'
+    | 'parked'
+    | 'no-worker'
+    | 'suspect'
+    | 'line'
+    | 'expiry'
+    | GroupReason;
   /** When it ends by itself, where that is known. */
   readonly until?: Date;
   /** What holds the job, in words. */
@@ -27,7 +42,9 @@ export interface JobExplanation {
   readonly state: JobState;
   /** What holds it, all of it; empty for a job that runs or has ended. */
   readonly holds: readonly JobHold[];
-  /** Of a ready job: how many run before it; with `aheadAtLeast` it is so many or more. */
+  /** The key of its group. */
+  readonly group?: string;
+  /** Of a ready job: how many run before it, of its group where it has one; with `aheadAtLeast` it is so many or more. */
   readonly ahead?: number;
   /** The line is too long to be looked through, so {@link ahead} is a lower bound. */
   readonly aheadAtLeast?: true;
@@ -38,7 +55,7 @@ export interface JobExplanation {
 /** A reason that may hold a job; each looks at the standing alone. */
 type Reason = (standing: JobStanding) => JobHold | undefined;
 
-const REASONS: readonly Reason[] = [byPause, byTime, byGate, byLimit, byRate, byName, byWorkers, bySuspicion];
+const REASONS: readonly Reason[] = [byPause, byTime, byGate, byLimit, byRate, byGroup, byName, byWorkers, bySuspicion];
 
 /** @throws JobNotFoundError */
 export async function explainJob(explainer: Explainer, queue: string, id: string): Promise<JobExplanation> {
@@ -48,8 +65,8 @@ export async function explainJob(explainer: Explainer, queue: string, id: string
 }
 
 export function explanationOf(standing: JobStanding): JobExplanation {
-  const { state, ahead } = standing;
-  if (state === 'active' || isSettled(state)) return { state, holds: [] };
+  const { state, ahead, group } = standing;
+  if (state === 'active' || isSettled(state)) return { state, holds: [], ...(group && { group: group.key }) };
   const holds = REASONS.flatMap((reason) => reason(standing) ?? []);
   const untils = holds.flatMap(({ until }) => (until === undefined ? [] : [until.getTime()]));
   const notBefore = untils.length === 0 ? undefined : Math.max(...untils);
@@ -59,6 +76,7 @@ export function explanationOf(standing: JobStanding): JobExplanation {
   return {
     state,
     holds,
+    ...(group && { group: group.key }),
     ...(ahead !== undefined && { ahead: ahead.count }),
     ...(ahead?.isExact === false && { aheadAtLeast: true }),
     ...(notBefore !== undefined && { notBefore: new Date(notBefore) }),
@@ -98,6 +116,35 @@ function byRate({ limits, rateOpensAt }: JobStanding): JobHold | undefined {
   const { limit, perMs } = limits.rate;
   const text = `The rate of the queue is used up: ${limit} in ${perMs} ms.`;
   return { by: 'rate', until: new Date(rateOpensAt), text, frees: 'Time, or a higher limits.rate.' };
+}
+
+function byGroup({ group, limits }: JobStanding): JobHold | undefined {
+  if (group?.hold === undefined) return undefined;
+  const { key, running, rule, hold } = group;
+  const until = hold.until === undefined ? undefined : { until: new Date(hold.until) };
+  const raise = 'setGroup(), or limits.groups of the queue';
+  switch (hold.by) {
+    case 'paused':
+      return { by: 'group-paused', text: `Its group "${key}" is paused.`, frees: 'setGroup() or resetGroup().' };
+    case 'order': {
+      const text = `Job ${hold.holder} of its group "${key}" has not ended, and the group runs one job at a time.`;
+      return { by: 'group-order', text, frees: 'The end of that job; cancel() ends it.' };
+    }
+    case 'concurrency': {
+      const most = rule?.running ?? limits?.groups?.running;
+      const text = `${running} jobs of its group "${key}" run, and the limit of the group is ${most}.`;
+      return { by: 'group-limit', text, frees: `The end of one of them, or a higher concurrency by ${raise}.` };
+    }
+    case 'rate': {
+      const { limit, perMs } = rule?.rate ?? limits?.groups?.rate ?? {};
+      const text = `The rate of its group "${key}" is used up: ${limit} in ${perMs} ms.`;
+      return { by: 'group-rate', ...until, text, frees: `Time, or a higher rate by ${raise}.` };
+    }
+    case 'gate': {
+      const text = `A handler met a limit elsewhere (LimitedError), and nothing of the group "${key}" starts for a while.`;
+      return { by: 'group-gate', ...until, text, frees: 'setGroup() opens it at once.' };
+    }
+  }
 }
 
 function byName({ state, parkedAs = 'default' }: JobStanding): JobHold | undefined {

@@ -1,7 +1,7 @@
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import type { Duration } from '../core/duration.js';
-import type { QueueLimits, RateLimit } from '../core/limits.js';
-import { readBoolean, readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import type { GroupLimits, QueueLimits, RateLimit } from '../core/limits.js';
+import { readBoolean, readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 
 /** At most `limit` starts in every window of `per`, whenever it begins, by the store's clock. Retries are starts, too. */
 export interface Rate {
@@ -18,9 +18,21 @@ export interface LimitOptions {
   /** Jobs that run at the same time in all processes together. */
   concurrency?: number;
   rate?: Rate;
+  /** What holds each group of the queue back, by itself. Jobs without a group have no such limit. */
+  groups?: GroupLimitOptions;
 }
 
-const MOST_RUNNING = 1_000_000;
+/** Of every group of a queue that has none of its own by `setGroup`. */
+export interface GroupLimitOptions {
+  /** Jobs of one group that run at the same time in all processes together. */
+  concurrency?: number;
+  /** Of each group. */
+  rate?: Rate;
+  /** What groups share: the number of `jobs` that start (default), or the `time` that jobs run. */
+  share?: 'jobs' | 'time';
+}
+
+export const MOST_RUNNING = 1_000_000;
 const MOST_STARTS = 1_000_000;
 const LONGEST_WINDOW = 30 * 86_400_000;
 
@@ -28,13 +40,29 @@ const LONGEST_WINDOW = 30 * 86_400_000;
 export function readLimits(given: unknown, what: string): QueueLimits {
   requireObject(given, what, 'pass { concurrency: 5 } or { rate: { limit: 100, per: "1s" } }');
   const limits = given as LimitOptions;
-  refuseUnknownKeys(limits, ['concurrency', 'rate'], what, ['concurrency', 'rate']);
-  const running = readCount(limits.concurrency, `${what}: concurrency`, 1, MOST_RUNNING);
-  const rate = limits.rate === undefined ? undefined : readRate(limits.rate, `${what}: rate`);
-  return { running, rate };
+  refuseUnknownKeys(limits, ['concurrency', 'rate', 'groups'], what, ['concurrency', 'rate', 'groups']);
+  const groups = limits.groups === undefined ? undefined : readGroupLimits(limits.groups, `${what}: groups`);
+  return { ...readBoth(limits, what), ...(groups && { groups }) };
 }
 
-function readRate(given: unknown, what: string): RateLimit {
+function readGroupLimits(given: unknown, what: string): GroupLimits {
+  requireObject(given, what, 'pass { concurrency: 1 }, { rate: { limit: 100, per: "1s" } } or { share: "time" }');
+  const keys = ['concurrency', 'rate', 'share'];
+  refuseUnknownKeys(given, keys, what, keys);
+  const limits = given as GroupLimitOptions;
+  const share = readOneOf(limits.share, ['jobs', 'time'], `${what}: share`);
+  return { ...readBoth(limits, what), byTime: share === 'time' };
+}
+
+function readBoth({ concurrency, rate }: GroupLimitOptions, what: string): Pick<QueueLimits, 'running' | 'rate'> {
+  return {
+    running: readCount(concurrency, `${what}: concurrency`, 1, MOST_RUNNING),
+    rate: rate === undefined ? undefined : readRate(rate, `${what}: rate`),
+  };
+}
+
+/** @throws InvalidValueError, UnknownOptionError */
+export function readRate(given: unknown, what: string): RateLimit {
   const remedy = 'pass { limit: 100, per: "1s" }';
   requireObject(given, what, remedy);
   refuseUnknownKeys(given, ['limit', 'per', 'smooth'], what);
@@ -48,9 +76,21 @@ function readRate(given: unknown, what: string): RateLimit {
 /** As a user writes them. */
 export function showLimits(limits: QueueLimits | undefined): LimitOptions | undefined {
   if (limits === undefined) return undefined;
-  const { running, rate } = limits;
+  const { groups } = limits;
   return {
-    ...(running !== undefined && { concurrency: running }),
-    ...(rate && { rate: { limit: rate.limit, per: rate.perMs, smooth: rate.smooth } }),
+    ...showBoth(limits),
+    ...(groups && { groups: { ...showBoth(groups), share: groups.byTime ? 'time' : 'jobs' } }),
   };
+}
+
+function showBoth({
+  running,
+  rate,
+}: Pick<QueueLimits, 'running' | 'rate'>): Pick<LimitOptions, 'concurrency' | 'rate'> {
+  return { ...(running !== undefined && { concurrency: running }), ...(rate && { rate: showRate(rate) }) };
+}
+
+/** As a user writes it. */
+export function showRate({ limit, perMs, smooth }: RateLimit): Rate {
+  return { limit, per: perMs, smooth };
 }

@@ -5,6 +5,7 @@ import { checkJobName } from '../core/names.js';
 import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { ScheduleJobOptions } from '../schedules/rule/declaration.js';
 import { SCHEDULE_TIMING_KEYS, type Instant, type TickSource } from '../schedules/rule/timing-reader.js';
+import { readGroup } from './group-option.js';
 import { HANDLED_JOB_KEYS, readGivenJobOptions } from './job-options-reader.js';
 import type { ScheduleJobSettings, ScheduleOverrides } from './options.js';
 import { readScheduleUnique } from './unique-option.js';
@@ -25,6 +26,7 @@ const JOB_KEYS: readonly string[] = [
   'name',
   'headers',
   'unique',
+  'group',
 ] satisfies readonly (keyof ScheduleJobSettings)[];
 
 /**
@@ -118,6 +120,10 @@ export function readScheduleJob(given: unknown, place: string, strategies: reado
   if (options.unique !== undefined) {
     const { key, freeWhileRunning } = readScheduleUnique(options.unique, `job in ${place}`);
     read.unique = freeWhileRunning ? { key, freeWhileRunning } : { key };
+  }
+  if (options.group !== undefined) {
+    const { key, ordered } = readGroup(options.group, `job in ${place}`);
+    read.group = ordered ? { key, ordered } : { key };
   }
   if (options.headers !== undefined) read.headers = readJobHeaders(options.headers, `job in ${place}`);
   return options.name === undefined ? read : { name: readJobName(options.name, place), ...read };

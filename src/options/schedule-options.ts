@@ -1,6 +1,7 @@
 import type { Duration } from '../core/duration.js';
 import type { JobHeaders } from '../core/job-headers.js';
 import type { Instant, ScheduleTimingOptions } from '../schedules/rule/timing-reader.js';
+import type { GroupOption } from './group-option.js';
 import type { HandledJobOptions } from './job-options.js';
 import type { ScheduleUniqueOption } from './unique-option.js';
 
@@ -21,6 +22,8 @@ export interface ScheduleJobSettings extends HandledJobOptions {
    * `overlap` says. The job may come from an enqueue, too. Names of fields are those of the schedule's own `payload`.
    */
   unique?: ScheduleUniqueOption;
+  /** The group of the jobs. */
+  group?: GroupOption;
 }
 
 /** What a decorator of a schedule may say beside its ticks. */

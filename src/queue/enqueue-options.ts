@@ -4,6 +4,7 @@ import { readJobHeaders, type JobHeaders } from '../core/job-headers.js';
 import { checkJobName, checkUserId } from '../core/names.js';
 import { refuseUndefined, requireObject } from '../core/option-checks.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../options/job-options-reader.js';
+import { readGroup, type GroupOption, type GroupRequest } from '../options/group-option.js';
 import type { GivenJobOptions, JobOptions } from '../options/options.js';
 import { readUnique, refuseBeside, type UniqueOption, type UniqueRequest } from '../options/unique-option.js';
 
@@ -22,6 +23,11 @@ export interface DefinedEnqueueOptions<P = unknown> extends JobOptions {
    * (`throttle`), or one once the calls have ceased (`debounce`).
    */
   unique?: UniqueOption<P>;
+  /**
+   * Whose job it is: groups of the queue take turns, and `limits.groups` and `setGroup` hold each of them back. With `ordered` one job
+   * of the group runs at a time, in order. Default: the group of the definition, else none.
+   */
+  group?: GroupOption;
   /**
    * Texts beside the payload, such as a trace or tenant id: at most 16, 2 KiB together. Over those of the definition, name by
    * name. They are stored as they are, also where a codec encrypts payloads.
@@ -47,15 +53,19 @@ export interface EnqueueRequest {
   name: string | undefined;
   userId: string | undefined;
   unique: UniqueRequest | undefined;
+  group: GroupRequest | undefined;
   delayMs: number | undefined;
   runAt: number | undefined;
   headers: JobHeaders | undefined;
   job: GivenJobOptions;
 }
 
-export const REQUEST_KEYS = new Set<string>(['name', 'id', 'unique', 'headers', 'delay', 'runAt', ...GIVEN_JOB_KEYS]);
-/** Without a value each of them means: another handler, a second job, at once. */
-const DEFINITE_KEYS = new Set<string>(['name', 'id', 'unique', 'delay', 'runAt']);
+export const REQUEST_KEYS = new Set<string>([
+  ...['name', 'id', 'unique', 'group', 'headers', 'delay', 'runAt'],
+  ...GIVEN_JOB_KEYS,
+]);
+/** Without a value each of them means: another handler, a second job, nobody's job, at once. */
+const DEFINITE_KEYS = new Set<string>(['name', 'id', 'unique', 'group', 'delay', 'runAt']);
 /** Milliseconds have 13 digits until the year 2286. */
 const LAST_INSTANT = 9_999_999_999_999;
 
@@ -90,6 +100,7 @@ export function readEnqueueOptions(
     name: given.name === undefined ? undefined : checkJobName(given.name),
     userId: given.id === undefined ? undefined : checkUserId(given.id),
     unique,
+    group: given.group === undefined ? undefined : readGroup(given.group, place),
     delayMs: given.delay === undefined ? undefined : readDelay(given.delay, place),
     runAt: given.runAt === undefined ? undefined : readInstant(given.runAt, place),
     headers: given.headers === undefined ? undefined : readJobHeaders(given.headers, place),

@@ -68,6 +68,9 @@ export function composeJob(
   const waitsUntil = dueAt ?? now + longestDelayOf(request?.unique?.onConflict);
   if (expiresInMs !== undefined) header.x = Math.max(now, waitsUntil) + expiresInMs;
   if (dropsExpired) header.y = 1;
+  const group = request?.group ?? definition?.group;
+  if (group !== undefined) header.g = group.key;
+  if (group?.ordered) header.o = 1;
   const headers = mergeHeaders(definition?.headers, request?.headers, `a job of "${scope.queue}/${jobName}"`);
   if (headers !== undefined) header.h = packHeaders(headers);
 
@@ -81,6 +84,8 @@ export function composeJob(
     runAt: request?.runAt,
     priority,
     cost: call?.cost ?? defined?.cost ?? scope.settings.cost,
+    group: group?.key,
+    ordered: group?.ordered,
     durability: call?.durability ?? defined?.durability ?? scope.settings.durability,
   };
 }

@@ -5,6 +5,7 @@ import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { isStandardSchema, type StandardSchemaV1 } from '../core/standard-schema.js';
 import { DEFINITION } from '../core/constants.js';
 import { GIVEN_JOB_KEYS, readGivenJobOptions } from '../options/job-options-reader.js';
+import { readGroup, type GroupOption, type GroupRequest } from '../options/group-option.js';
 import type { GivenJobOptions, JobOptions } from '../options/options.js';
 
 /**
@@ -21,6 +22,8 @@ export interface JobDefinition<P = unknown, R = unknown, I = P> {
   readonly options: GivenJobOptions;
   /** Of each of its jobs. */
   readonly headers: JobHeaders | undefined;
+  /** Of each of its jobs. */
+  readonly group: GroupRequest | undefined;
   readonly [DEFINITION]: { readonly result?: R };
 }
 
@@ -31,9 +34,11 @@ export interface JobDefinitionSpec extends JobOptions {
   name: string;
   /** Texts beside the payload of each job; a call may add others. At most 16, 2 KiB together. */
   headers?: JobHeaders;
+  /** The group of each job, unless a call says another one. */
+  group?: GroupOption;
 }
 
-const SPEC_KEYS = ['queue', 'name', 'schema', 'headers', ...GIVEN_JOB_KEYS] as const;
+const SPEC_KEYS = ['queue', 'name', 'schema', 'headers', 'group', ...GIVEN_JOB_KEYS] as const;
 
 /**
  * One object that producers and handlers import: `enqueue(welcome, payload)` and `@Processor(welcome)` agree on queue,
@@ -57,7 +62,7 @@ export function defineJob<Payload = unknown, Result = unknown, Input = Payload>(
 ): JobDefinition<Payload, Result, Input>;
 export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 }): JobDefinition {
   requireObject(spec, 'job definition', 'pass { queue, name, schema?, …job options }');
-  refuseUnknownKeys(spec, SPEC_KEYS, 'defineJob', ['schema']);
+  refuseUnknownKeys(spec, SPEC_KEYS, 'defineJob', ['schema', 'group']);
   const queue = checkKeyName(spec.queue, 'queue in defineJob');
   const name = checkJobName(spec.name);
   if (spec.schema !== undefined && !isStandardSchema(spec.schema)) {
@@ -70,7 +75,8 @@ export function defineJob(spec: JobDefinitionSpec & { schema?: StandardSchemaV1 
   const place = `defineJob("${queue}/${name}")`;
   const options = Object.freeze(readGivenJobOptions(spec, place));
   const headers = spec.headers === undefined ? undefined : Object.freeze(readJobHeaders(spec.headers, place));
-  const definition = Object.freeze({ queue, name, schema: spec.schema, options, headers, [DEFINITION]: {} });
+  const group = spec.group === undefined ? undefined : Object.freeze(readGroup(spec.group, place));
+  const definition = Object.freeze({ queue, name, schema: spec.schema, options, headers, group, [DEFINITION]: {} });
   remember(definition);
   return definition;
 }

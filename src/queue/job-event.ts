@@ -24,6 +24,8 @@ interface EventOfJob<E extends string> extends EventOf<E> {
   readonly attempt: number | undefined;
   /** Texts that the producer gave it beside the payload; empty where there are none, or `name` is undefined. */
   readonly headers: JobHeaders;
+  /** The key of its group; undefined where it has none, or `name` is undefined. */
+  readonly group: string | undefined;
 }
 
 interface EndOfRun<E extends string> extends EventOfJob<E> {
@@ -97,6 +99,7 @@ function jobOf(queue: string, { at, id: number, head }: StoreEvent, redactor: Re
     number,
     name: read && (read.header.n ?? DEFAULT_JOB_NAME),
     attempt: read && (read.header.a ?? 1),
+    group: read?.header.g,
     headers: redactor === undefined ? headers : (redactor.redact(headers) as JobHeaders),
   };
 }

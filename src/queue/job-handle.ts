@@ -10,24 +10,17 @@ import { limitArguments } from '../core/surplus-arguments.js';
 import { explainJob, type JobExplanation } from '../inspector/job-explainer.js';
 import { retryDeadJob } from './dead-letter-retrier.js';
 import { cancelJob, promoteJob, removeJob } from './job-curator.js';
-import { JobRecord, readEndDetail } from './job-record.js';
+import { JobRecord, maskError, readEndDetail } from './job-record.js';
 import { awaitResult, type ResultOptions } from './job-result.js';
 import type { RetryOptions } from './payload-editor.js';
 import type { QueueScope } from './queue-scope.js';
-
-/** It was stored by any program or version. */
-function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRecord {
-  const masked = { ...error, message: mask(error.message) };
-  if (error.stack !== undefined) masked.stack = mask(error.stack);
-  return masked;
-}
 
 /** Worker and fence of a token. A fence is the time of the reservation in µs, or one more than the fence before. */
 const LEASE = /^(.*?):(\d+)/;
 
 type Shared<P> = Pick<
   Job<P>,
-  'id' | 'queue' | 'name' | 'payload' | 'headers' | 'attempt' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
+  'id' | 'queue' | 'name' | 'payload' | 'headers' | 'group' | 'attempt' | 'enqueuedAt' | 'scheduledFor' | 'schedule'
 >;
 
 /**
@@ -101,6 +94,11 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
   /** Texts that its producer gave it beside the payload, such as a trace id; empty where there are none. */
   get headers(): JobHeaders {
     return unpackHeaders(this.#read().header.h);
+  }
+
+  /** The key of its group; undefined where it has none. */
+  get group(): string | undefined {
+    return this.#read().header.g;
   }
 
   /** State as of the call that returned this handle, or of the last {@link refresh}. */
@@ -306,6 +304,7 @@ export class JobHandle<P = unknown, R = unknown> implements Shared<P> {
       state: this.state,
       payload: this.payload,
       headers: this.headers,
+      group: this.group,
       attempt: this.attempt,
       maxAttempts: this.maxAttempts,
       priority: this.priority,

@@ -115,3 +115,10 @@ export function readEndDetail(detail: string): EndDetail {
     maxAttempts: typeof maxAttempts === 'number' ? maxAttempts : undefined,
   };
 }
+
+/** An error that any program or version may have stored. */
+export function maskError(error: ErrorRecord, mask: (text: unknown) => string): ErrorRecord {
+  const masked = { ...error, message: mask(error.message) };
+  if (error.stack !== undefined) masked.stack = mask(error.stack);
+  return masked;
+}

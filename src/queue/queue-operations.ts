@@ -26,10 +26,12 @@ import type { ProcessInfo } from '../inspector/process-info.js';
 import { listProcesses, listQueues, type QueueListing } from '../inspector/queue-lister.js';
 import { countFacets, type FacetOptions, type Facets } from '../inspector/facet-counter.js';
 import { findJobs, type FindOptions } from '../inspector/finder.js';
+import { checkGroupKey, readGroupRule, type GroupOptions } from '../options/group-option.js';
 import { readLimits, showLimits, type LimitOptions } from '../options/limit-options.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { retryAllDead } from './dead-letter-retrier.js';
 import type { JobDefinition } from './job-definition.js';
+import { listGroups, type GroupsPage, type GroupsQuery } from './group-lister.js';
 import { isStorableId } from './job-curator.js';
 import { readJobFilter, type JobFilter } from './job-filter.js';
 import type { JobHandle } from './job-handle.js';
@@ -141,6 +143,35 @@ export abstract class QueueOperations {
   async limits(target: Target): Promise<LimitOptions | undefined> {
     const { store, queue } = await this.operatedScopeOf(target);
     return showLimits(await store.limits.read(queue));
+  }
+
+  /**
+   * Holds one group of the queue back, or gives it a greater share, until {@link resetGroup}. It replaces what was said of the group
+   * before, whole, and opens what a `LimitedError` has closed. What runs goes on.
+   * @throws InvalidValueError, UnknownOptionError
+   */
+  async setGroup(target: Target, key: string, group: GroupOptions): Promise<void> {
+    const { store, queue } = await this.operatedScopeOf(target);
+    const checked = checkGroupKey(key, 'key of setGroup');
+    await store.groups.set(queue, checked, readGroupRule(group, `group "${checked}" of "${queue}"`));
+  }
+
+  /**
+   * The group is as `limits.groups` of the queue says again.
+   * @returns whether `setGroup` had said something of it
+   * @throws InvalidValueError
+   */
+  async resetGroup(target: Target, key: string): Promise<boolean> {
+    const { store, queue } = await this.operatedScopeOf(target);
+    return store.groups.reset(queue, checkGroupKey(key, 'key of resetGroup'));
+  }
+
+  /**
+   * The groups of the queue that have jobs that wait or run, or that `setGroup` named; in the order of their keys, page by page.
+   * @throws InvalidValueError, UnknownOptionError
+   */
+  async groups(target: Target, query?: GroupsQuery): Promise<GroupsPage> {
+    return listGroups(await this.operatedScopeOf(target), query);
   }
 
   /**
@@ -261,6 +292,7 @@ limitArguments(
   {
     ...{ counts: 1, pause: 1, resume: 1, isPaused: 1, retryAll: 2, purge: 2, doctor: 0, list: 0, alerts: 0 },
     ...{ find: 3, facets: 4, bulk: 2, bulks: 1, getBulk: 2 },
+    ...{ setGroup: 3, resetGroup: 2, groups: 2 },
     ...{ setLimits: 2, resetLimits: 1, limits: 1, processes: 0, history: 2, explain: 2 },
   },
   ['find'],

@@ -8,9 +8,11 @@ import type { BulkOptions } from '../inspector/bulk/bulk-request.js';
 import type { FacetOptions, Facets } from '../inspector/facet-counter.js';
 import type { FindOptions } from '../inspector/finder.js';
 import type { JobExplanation } from '../inspector/job-explainer.js';
+import type { GroupOptions } from '../options/group-option.js';
 import type { LimitOptions } from '../options/limit-options.js';
 import type { BulkChunk, EnqueueManyOptions } from './bulk-enqueuer.js';
 import type { BulkJob, EnqueueOptions } from './enqueue-options.js';
+import type { GroupsPage, GroupsQuery } from './group-lister.js';
 import type { JobEvent } from './job-event.js';
 import type { JobFilter } from './job-filter.js';
 import type { JobHandle } from './job-handle.js';
@@ -87,6 +89,18 @@ export class Queue<P = unknown, R = UntypedResult> {
 
   limits(): Promise<LimitOptions | undefined> {
     return this.queues.limits(this.name);
+  }
+
+  setGroup(key: string, group: GroupOptions): Promise<void> {
+    return this.queues.setGroup(this.name, key, group);
+  }
+
+  resetGroup(key: string): Promise<boolean> {
+    return this.queues.resetGroup(this.name, key);
+  }
+
+  groups(query?: GroupsQuery): Promise<GroupsPage> {
+    return this.queues.groups(this.name, query);
   }
 
   cancel(id: string): Promise<CancelAnswer> {
@@ -168,6 +182,9 @@ limitArguments(
       setLimits: 1,
       resetLimits: 0,
       limits: 0,
+      setGroup: 2,
+      resetGroup: 1,
+      groups: 1,
       find: 2,
       facets: 3,
       bulk: 1,

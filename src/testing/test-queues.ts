@@ -89,14 +89,17 @@ export class TestQueues {
     await this.settle(app, options);
   }
 
-  /** Does what is due now, and waits until no job runs, and none is ready but those that a rate or a `LimitedError` holds back. */
+  /**
+   * Does what is due now, and waits until no job runs, and none is ready but those that a rate, a `LimitedError` or their group holds
+   * back.
+   */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
     const { engine, instanceEngine } = this.lifecycleOf(app);
     await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
     await executorsOf(app).runOnce();
     // The duties leave a job that is due this very instant to the turns of workers.
     await this.nextInstant(app);
-    await drain(app, options, (queue) => opensAt(this.server.queue(queue)) !== undefined);
+    await drain(app, options, (queue) => isHeldBack(this.server.queue(queue)));
   }
 
   private lifecycleOf(app: INestApplicationContext): TaskQueueLifecycle {
@@ -138,6 +141,12 @@ function opensAt(queue: MemoryQueue): number | undefined {
   const { jobs, opensAt } = permissionOf(queue);
   if (queue.counts.ready === 0) return undefined;
   return jobs <= 0 ? opensAt : queue.lanes.opensAt;
+}
+
+/** Whether no ready job starts before something is done, or a time has come. */
+function isHeldBack(queue: MemoryQueue): boolean {
+  const { jobs, opensAt: at } = permissionOf(queue);
+  return jobs <= 0 ? at !== undefined : queue.lanes.countBlocked() === queue.counts.ready;
 }
 
 /** When the next job of a queue is due, and when its next schedule is; what nobody fires now is not waited for. */

@@ -2,7 +2,7 @@ import { IntrinsicException } from '@nestjs/common';
 import { CONTROL_FLOW, type ControlFlow } from '../core/handler.js';
 import { parseDelay, type Duration } from '../core/duration.js';
 import { InvalidValueError, UnknownOptionError } from '../core/errors/option-errors.js';
-import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 
 // Nest logs every error that leaves a handler unless it is intrinsic: these are answers, not accidents.
 
@@ -37,6 +37,8 @@ export interface LimitedErrorOptions {
    * passed, hold nothing back.
    */
   for: Duration;
+  /** What waits: the whole `'queue'` (default), or the `'group'` of the job; of a job without a group the whole queue waits in any case. */
+  scope?: 'queue' | 'group';
 }
 
 /** Longer ones are instants, or seconds that were taken for milliseconds. */
@@ -44,7 +46,7 @@ const LONGEST_LIMIT_MS = 7 * 86_400_000;
 
 /**
  * Throw it from a handler that met somebody else's limit, such as HTTP 429: its job goes back to its place, with no attempt
- * counted, and no job of the queue starts for so long, in any process.
+ * counted, and no job of the queue, or of its group, starts for so long, in any process.
  */
 export class LimitedError extends IntrinsicException {
   override readonly name = 'LimitedError';
@@ -52,13 +54,19 @@ export class LimitedError extends IntrinsicException {
   /** @throws InvalidValueError, UnknownOptionError for wrong options, with `message` as the cause: the run then fails of that */
   constructor(options: LimitedErrorOptions, message = 'The handler met a limit') {
     super(message);
-    this[CONTROL_FLOW] = { kind: 'limit', forMs: causedBy(message, () => waitOf(options)) };
+    this[CONTROL_FLOW] = causedBy(message, () => flowOf(options));
   }
+}
+
+function flowOf(options: LimitedErrorOptions): ControlFlow {
+  const forMs = waitOf(options);
+  const scope = readOneOf(options.scope, ['queue', 'group'], 'scope of LimitedError');
+  return { kind: 'limit', forMs, ...(scope === 'group' && { scope }) };
 }
 
 function waitOf(options: LimitedErrorOptions): number {
   requireObject(options, 'options of LimitedError', "pass { for: '30s' }");
-  refuseUnknownKeys(options, ['for'], 'LimitedError');
+  refuseUnknownKeys(options, ['for', 'scope'], 'LimitedError', ['scope']);
   if (options.for === undefined)
     throw new InvalidValueError('for of LimitedError', undefined, "say how long, such as { for: '30s' }");
   const forMs = parseDelay(options.for, 'for of LimitedError');
@@ -71,7 +79,7 @@ function waitOf(options: LimitedErrorOptions): number {
 }
 
 /** What the handler wanted to say is the cause of an error about how it says it. */
-function causedBy(message: string, read: () => number): number {
+function causedBy<T>(message: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -79,7 +79,9 @@ export class FailureSettler {
     // A shutdown interrupted the run: that is no failure of the job.
     if (job.abortReason === 'shutdown' && flow === undefined) return release(id, token);
     if (flow?.kind === 'snooze') return snooze(id, token, flow.delayMs);
-    if (flow?.kind === 'limit') return limit(id, token, flow.forMs);
+    if (flow?.kind === 'limit') {
+      return limit(id, token, flow.forMs, envelope.header.g === undefined ? undefined : flow.scope);
+    }
     let reason = flow?.kind === 'bury' ? flow.reason : job.attempt >= job.maxAttempts ? 'exhausted' : undefined;
     const delayMs = reason === undefined ? this.delayOf(job, thrown) : 0;
     const budget = reason === undefined ? retryBudgetOf(job, this.context.now()) : undefined;

@@ -18,6 +18,7 @@ export class HandledJob implements Job {
   readonly name: string;
   readonly payload: unknown;
   readonly headers: JobHeaders;
+  readonly group: string | undefined;
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly enqueuedAt: number;
@@ -32,6 +33,7 @@ export class HandledJob implements Job {
     this.name = run.name;
     this.payload = run.payload;
     this.headers = run.headers;
+    this.group = run.group;
     this.attempt = run.attempt;
     this.maxAttempts = run.maxAttempts;
     this.enqueuedAt = run.enqueuedAt;

@@ -62,6 +62,10 @@ export class RunningJob implements Omit<Job, 'toJSON'>, Baggable {
     return unpackHeaders(this.envelope.header.h);
   }
 
+  get group(): string | undefined {
+    return this.envelope.header.g;
+  }
+
   get attempt(): number {
     return this.envelope.header.a ?? 1;
   }

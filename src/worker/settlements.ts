@@ -26,8 +26,9 @@ export function release(id: string, token: Token): Settlement {
   return { op: 'release', id, token };
 }
 
-export function limit(id: string, token: Token, forMs: number): Settlement {
-  return { op: 'limit', id, token, forMs };
+/** @param scope undefined: the whole queue */
+export function limit(id: string, token: Token, forMs: number, scope: 'group' | undefined): Settlement {
+  return { op: 'limit', id, token, forMs, ...(scope && { scope }) };
 }
 
 export function park(id: string, token: Token, name: string): Settlement {

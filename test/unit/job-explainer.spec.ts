@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JobStanding } from '../../src/core/ports/explainer.js';
+import type { GroupHold } from '../../src/core/groups.js';
+import type { GroupStanding, JobStanding } from '../../src/core/ports/explainer.js';
 import { explanationOf } from '../../src/inspector/job-explainer.js';
 
 const NOW = 1_800_000_000_000;
+const RATE = { limit: 2, perMs: 1000, smooth: false };
+const group = (hold: GroupHold): GroupStanding => ({ key: 'a', ordered: false, running: 1, rule: undefined, hold });
 const standing = (more: Partial<JobStanding> = {}): JobStanding => ({
   ...{ now: NOW, state: 'ready', head: '1', dueAt: undefined, isSuspect: false, parkedAs: undefined },
   ...{ ahead: { count: 0, isExact: true }, isPaused: false, hasWorkers: true, running: 0 },
@@ -19,6 +22,11 @@ describe('an explanation', () => {
     ['limit', { limits: { running: 2 }, running: 2 }],
     ['rate', { limits: { rate: { limit: 2, perMs: 1000, smooth: false } }, rateOpensAt: NOW + 7 }],
     ['gate', { gateUntil: NOW + 9 }],
+    ['group-paused', { group: group({ by: 'paused' }) }],
+    ['group-order', { group: group({ by: 'order', holder: '0abc' }) }],
+    ['group-limit', { group: group({ by: 'concurrency' }), limits: { groups: { running: 1, byTime: false } } }],
+    ['group-rate', { group: { ...group({ by: 'rate', until: NOW + 7 }), rule: { rate: RATE } } }],
+    ['group-gate', { group: group({ by: 'gate', until: NOW + 9 }) }],
     ['parked', { state: 'parked', ahead: undefined, parkedAs: 'resize' }],
     ['no-worker', { hasWorkers: false }],
     ['suspect', { isSuspect: true }],
@@ -27,6 +35,17 @@ describe('an explanation', () => {
     const { holds } = explain(more);
     expect(holds.map((hold) => hold.by)).toEqual([by]);
     for (const { text, frees } of holds) expect([text.at(-1), frees.at(-1)]).toEqual(['.', '.']);
+  });
+
+  it.each<[string, GroupHold, string]>([
+    ['which job it waits for', { by: 'order', holder: '0abc' }, 'Job 0abc of its group "a" has not ended'],
+    ['how many run', { by: 'concurrency' }, '1 jobs of its group "a" run, and the limit of the group is 3.'],
+    ['the rate', { by: 'rate', until: NOW + 7 }, 'The rate of its group "a" is used up: 2 in 1000 ms.'],
+  ])('says of a group %s', (_what, hold, text) => {
+    const explained = explain({ group: group(hold), limits: { groups: { running: 3, rate: RATE, byTime: false } } });
+    expect(explained.group).toBe('a');
+    expect(explained.holds[0].text).toContain(text);
+    expect(explained.notBefore?.getTime()).toBe(hold.until);
   });
 
   it('begins when the last of several reasons ends, and names all of them', () => {
@@ -53,5 +72,3 @@ describe('an explanation', () => {
     expect(explain({ state, ahead: undefined, isPaused: true })).toEqual({ state, holds: [] });
   });
 });
-
-const RATE = { limit: 2, perMs: 1000, smooth: false };

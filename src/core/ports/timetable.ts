@@ -146,6 +146,9 @@ export interface ScheduledJob {
   /** As of any new job: a tick gets no job while another one has the key. */
   uniqueKey?: string;
   freeWhileRunning?: boolean;
+  /** As of any new job. */
+  group?: string;
+  ordered?: boolean;
   /** The tick it stands for. */
   scheduledFor: number;
 }

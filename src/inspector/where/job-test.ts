@@ -41,6 +41,8 @@ function fits(
       return values.some((value) => isText(record.name, value));
     case 'id':
       return values.some((value) => isText(record.userId, value) || isText(id, value));
+    case 'group':
+      return values.some((value) => isText(record.header.g, value));
     case 'schedule':
       return values.some((value) => isText(record.header.c?.name, value));
     case 'reason':

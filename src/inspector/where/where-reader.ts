@@ -15,7 +15,7 @@ const PAYLOAD = 'payload.';
 
 /** How the values of each field are read. `count` and `age` are compared, the others are texts. */
 const KINDS = {
-  ...{ name: 'text', id: 'text', schedule: 'text', reason: 'text', error: 'text' },
+  ...{ name: 'text', id: 'text', group: 'text', schedule: 'text', reason: 'text', error: 'text' },
   ...{ age: 'age', attempts: 'count', priority: 'count' },
 } as const satisfies Partial<Record<WhereField, 'text' | 'age' | 'count'>>;
 

@@ -10,7 +10,7 @@ export type WhereValue =
 
 /** What a term looks at: a field of the grammar, keys of the payload, or the text of the job. */
 export type WhereField =
-  'name' | 'id' | 'schedule' | 'reason' | 'error' | 'age' | 'attempts' | 'priority' | 'payload' | 'text';
+  'name' | 'id' | 'group' | 'schedule' | 'reason' | 'error' | 'age' | 'attempts' | 'priority' | 'payload' | 'text';
 
 /** A job fits where it has one of the values; negated, where it has none of them. */
 export interface WhereTerm {

@@ -33,6 +33,7 @@ export interface ScheduleJobOptions {
   headers?: JobHeaders;
   /** Key, or sorted names of the fields of the payload that make it. */
   unique?: { key: string | readonly string[]; freeWhileRunning?: true };
+  group?: { key: string; ordered?: true };
 }
 
 /** What happens to ticks that nobody could fire: one job for all of them, none, or a job for each. */

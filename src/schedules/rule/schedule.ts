@@ -202,9 +202,23 @@ export class Schedule {
     if (expiresInMs !== undefined) header.x = now + expiresInMs;
     if (dropsExpired) header.y = 1;
     if (priority > 0) header.p = priority;
+    if (job.group !== undefined) header.g = job.group.key;
+    if (job.group?.ordered) header.o = 1;
     if (job.headers !== undefined) header.h = packHeaders(job.headers);
     const envelope = encodeEnvelope(now, userId, header, this.payloadOf(scheduledFor, missed, codec));
-    return { envelope, userId, scheduledFor, ...(priority > 0 && { priority }), ...this.uniqueness() };
+    return {
+      envelope,
+      userId,
+      scheduledFor,
+      ...(priority > 0 && { priority }),
+      ...this.uniqueness(),
+      ...this.grouping(),
+    };
+  }
+
+  private grouping(): Pick<ScheduledJob, 'group' | 'ordered'> {
+    const { group } = this.spec.job;
+    return group === undefined ? {} : { group: group.key, ...(group.ordered && { ordered: true }) };
   }
 
   private uniqueness(): Pick<ScheduledJob, 'uniqueKey' | 'freeWhileRunning'> {

@@ -84,6 +84,7 @@ function orderedJob(job: ScheduleJobOptions): ScheduleJobOptions {
   return {
     ...{ name, maxAttempts, retryForMs, backoff, timeoutMs, expiresInMs, dropsExpired, priority, retention, headers },
     unique,
+    group: job.group && { key: job.group.key, ordered: job.group.ordered },
   };
 }
 
