@@ -6,6 +6,11 @@ export function instantOf(head: string): number | undefined {
   return numberOf(parseInt(/^1([0-9a-z]+)/.exec(head)?.[1] ?? '', 36));
 }
 
+/** What tells whether a job is still as it was read, beside its state: one that ended, or was replaced, since has another. */
+export function seenOf(record: string): string {
+  return record.slice(0, 14);
+}
+
 /** The record ends with the first line of its envelope: its payload lies apart, or is lost. */
 export function isHeadAlone(record: string): boolean {
   const from = SETTLED_LETTERS.includes(record.charAt(0)) ? record.indexOf('\n') + 1 : 0;

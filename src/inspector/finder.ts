@@ -2,6 +2,7 @@ import { InvalidValueError } from '../core/errors/option-errors.js';
 import { isSettled } from '../core/job.js';
 import { readCount, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StoredJob } from '../core/ports/curation.js';
+import { seenOf } from '../core/record-head.js';
 import type { Redactor } from '../core/redactor.js';
 import { JobHandle } from '../queue/job-handle.js';
 import type { QueueScope } from '../queue/queue-scope.js';
@@ -78,5 +79,5 @@ async function readAgain({ store, queue }: QueueScope, found: readonly StoredJob
 }
 
 function looksAs(job: StoredJob, seen: StoredJob): boolean {
-  return job.state === seen.state && (!isSettled(job.state) || job.record.slice(0, 14) === seen.record.slice(0, 14));
+  return job.state === seen.state && (!isSettled(job.state) || seenOf(job.record) === seenOf(seen.record));
 }

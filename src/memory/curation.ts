@@ -101,17 +101,11 @@ export class MemoryCuration implements Curation {
     return 'promoted';
   }
 
-  async remove(
-    name: string,
-    id: string,
-    seen: string | undefined,
-  ): Promise<'removed' | 'active' | 'changed' | 'not-found'> {
+  async remove(name: string, id: string): Promise<'removed' | 'active' | 'not-found'> {
     const queue = this.connection.queue(name);
     const job = queue.find(id);
     if (!job) return 'not-found';
     if (job.state === 'active') return 'active';
-    if (seen !== undefined && seen !== (isSettled(job.state) ? job.record.slice(0, seen.length) : job.state))
-      return 'changed';
     removeJob(queue, job);
     return 'removed';
   }

@@ -76,6 +76,7 @@ export class TaskQueueLifecycle implements OnApplicationBootstrap, OnModuleDestr
       onBulks: (queue) => queues.bulkExecutors.expect(queues.scopeOf(queue)),
       logger,
     });
+    queues.bulkExecutors.id = this.engine.supervisor.workerId;
     this.instanceEngine = new Engine({
       store: instanceStore,
       options,

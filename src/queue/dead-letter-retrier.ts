@@ -1,6 +1,8 @@
+import type { ActedJob } from '../core/ports/bulks.js';
 import type { StoredJob } from '../core/ports/curation.js';
 import { decodeEnvelope, encodeEnvelope, splitRecord, type EnvelopeHeader } from '../core/envelope.js';
 import { JobNotFoundError, JobStateError } from '../core/errors/job-errors.js';
+import { seenOf } from '../core/record-head.js';
 import { isStorableId } from './job-curator.js';
 import type { JobDefinition } from './job-definition.js';
 import type { JobTest } from './job-filter.js';
@@ -8,8 +10,8 @@ import { readEndDetail } from './job-record.js';
 import { editPayload, readRetryOptions, type RetryOptions } from './payload-editor.js';
 import type { QueueScope } from './queue-scope.js';
 
-/** Dead letters of one step. */
-const PAGE = 100;
+/** Dead letters of one step: as many as one call retries. */
+const PAGE = 50;
 /** Somebody else may retry and lose the same job again while we look; more often than this is no coincidence. */
 const TRIES = 5;
 
@@ -68,15 +70,17 @@ export async function retryAllDead({ store, queue }: QueueScope, fits: JobTest |
   do {
     const page = await store.curation.list(queue, 'dead', cursor, PAGE);
     cursor = page.cursor;
-    const answers = await Promise.all(
-      (fits === undefined ? page.jobs : page.jobs.filter(fits)).map(async (stored) => {
-        const revived = reviveRecord(stored, store.connection.now());
-        return revived && store.curation.retryDead(queue, stored.id, revived.settledAt, revived.envelope);
-      }),
-    );
-    retried += answers.filter((answer) => answer === 'retried').length;
+    const wanted = fits === undefined ? page.jobs : page.jobs.filter(fits);
+    const jobs = wanted.flatMap((stored) => reviveTogether(stored, store.connection.now()) ?? []);
+    retried += (await store.bulks.act(queue, 'retry', 'dead', jobs)).done;
   } while (cursor !== undefined);
   return retried;
+}
+
+/** A dead job, to be retried in one call with others; undefined where its record cannot be read. @param now store time, ms */
+export function reviveTogether({ id, record }: Pick<StoredJob, 'id' | 'record'>, now: number): ActedJob | undefined {
+  const revived = reviveHead(record, now);
+  return revived && { id, seen: seenOf(record), head: revived.head, priority: revived.priority };
 }
 
 /** The envelope with which a dead job begins anew; undefined where its record cannot be read. */
@@ -85,7 +89,7 @@ function reviveRecord(
   now: number,
   payload?: string,
 ): { settledAt: number; envelope: string } | undefined {
-  const revived = reviveHead(stored, now);
+  const revived = reviveHead(stored.record, now);
   if (revived === undefined) return undefined;
   return { settledAt: revived.settledAt, envelope: `${revived.head}\n${payload ?? revived.payload}` };
 }
@@ -101,9 +105,9 @@ interface Revival {
 }
 
 /** @returns undefined where its record cannot be read @param now store time, ms */
-export function reviveHead(stored: Pick<StoredJob, 'record'>, now: number): Revival | undefined {
+function reviveHead(record: string, now: number): Revival | undefined {
   try {
-    const { settled, envelope: text } = splitRecord(stored.record);
+    const { settled, envelope: text } = splitRecord(record);
     if (settled === undefined) return undefined;
     const envelope = decodeEnvelope(text);
     const { a: _attempt, f: _firstFailure, x: expiresAt, ...kept } = envelope.header;

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import type { StoredJob } from '../core/ports/curation.js';
-import { isSettled, type JobState } from '../core/job.js';
+import type { JobState } from '../core/job.js';
+import { seenOf } from '../core/record-head.js';
 import type { JobTest } from './job-filter.js';
 import type { QueueScope } from './queue-scope.js';
 
 /** Jobs deleted by one step. */
 const PURGE_STEP = 1000;
-/** Jobs that a filter looks at in one step. */
-const PAGE = 100;
+/** Jobs that a filter looks at in one step: as many as one call deletes. */
+const PAGE = 50;
 
 /** Deletes the jobs that are in this state now, oldest first. @returns how many */
 export async function purgeAll({ store, queue }: QueueScope, state: Exclude<JobState, 'active'>): Promise<number> {
@@ -37,15 +37,8 @@ export async function purgeFitting(
     const page = await store.curation.list(queue, state, cursor, PAGE);
     cursor = page.cursor;
     left -= page.jobs.length;
-    const answers = await Promise.all(
-      page.jobs.filter(fits).map((stored) => store.curation.remove(queue, stored.id, lookOf(stored))),
-    );
-    removed += answers.filter((answer) => answer === 'removed').length;
+    const jobs = page.jobs.filter(fits).map(({ id, record }) => ({ id, seen: seenOf(record) }));
+    removed += (await store.bulks.act(queue, 'remove', state, jobs)).done;
   } while (cursor !== undefined && left > 0);
   return removed;
-}
-
-/** What a job was when it was looked at: how and when it ended, else its state. */
-function lookOf({ state, record }: StoredJob): string {
-  return isSettled(state) ? record.slice(0, 14) : state;
 }

@@ -125,9 +125,9 @@ export class RedisCuration implements Curation {
     return answer;
   }
 
-  async remove(queue: string, id: string, seen = ''): Promise<Removal> {
+  async remove(queue: string, id: string): Promise<Removal> {
     const target = this.queues.of(queue);
-    return target.act<Removal>(['job', id], 'remove', [id, seen]);
+    return target.act<Removal>(['job', id], 'remove', [id]);
   }
 
   async purge(

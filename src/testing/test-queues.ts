@@ -95,8 +95,9 @@ export class TestQueues {
    */
   async settle(app: INestApplicationContext, options: DrainOptions = {}): Promise<void> {
     const { engine, instanceEngine } = this.lifecycleOf(app);
-    await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
+    // First: the scan of the engine finds what becomes ready.
     await executorsOf(app).runOnce();
+    await Promise.all([engine.runOnce(), instanceEngine.runOnce()]);
     // The duties leave a job that is due this very instant to the turns of workers.
     await this.nextInstant(app);
     await drain(app, options, (queue) => isHeldBack(this.server.queue(queue)));

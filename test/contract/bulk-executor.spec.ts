@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Bulks } from '../../src/core/ports/bulks.js';
+import type { Connection } from '../../src/core/ports/connection.js';
 import type { Store } from '../../src/core/ports/store.js';
 import { UNTIL_WOKEN } from '../../src/duties/periodic-loop.js';
 import { BulkExecutor, LEASE_MS } from '../../src/inspector/bulk/bulk-executor.js';
@@ -27,7 +28,9 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
   /** @param changed verbs of the port that do something else on the way */
   function executor(id: string, changed: Partial<Bulks> = {}): BulkExecutor {
     const bulks = Object.assign(Object.create(driver.store.bulks) as Bulks, changed);
-    const store = Object.create(driver.store, { bulks: { value: bulks } }) as Store;
+    // On Redis a process guesses what time it is between two replies: here it knows.
+    const connection = Object.create(driver.store.connection, { now: { value: () => driver.now() } }) as Connection;
+    const store = Object.create(driver.store, { bulks: { value: bulks }, connection: { value: connection } }) as Store;
     const service = new QueueService(store, readModuleOptions({ connection: 'memory://' }), knownQueues([QUEUE]));
     return new BulkExecutor(service.scopeOf(QUEUE), id, logger);
   }
@@ -39,11 +42,12 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
 
   const stateOf = async (id = 'b1') => (await driver.store.bulks.read(QUEUE, id))[0];
 
-  /** Of Redis a process guesses the time between two replies: the delay may be as much shorter, or longer. */
-  async function expectDelay(working: Promise<number>, ms: number): Promise<void> {
-    const delayMs = await working;
-    expect(delayMs).toBeGreaterThan(ms - 100);
-    expect(delayMs).toBeLessThan(ms + 100);
+  /** Turns until nothing is to be done at once: a turn ends early on a slow machine. @returns the delay before the next, ms */
+  async function workOut(one: BulkExecutor): Promise<number> {
+    for (;;) {
+      const delayMs = await one.work(GOES_ON);
+      if (delayMs > 0) return delayMs;
+    }
   }
 
   async function bury(count: number): Promise<void> {
@@ -66,7 +70,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     await putDead(130, { name: 'send' });
     await putDead(700, { name: 'other' });
     await start({ where: 'name:send', action: 'retry' });
-    expect(await executor('e1').work(GOES_ON)).toBe(UNTIL_WOKEN);
+    expect(await workOut(executor('e1'))).toBe(UNTIL_WOKEN);
     expect(await stateOf()).toMatchObject({ state: 'done', looked: 830, matched: 130, done: 130, skipped: 0 });
     await driver.expectCounts({ ready: 130, dead: 700 });
   });
@@ -80,7 +84,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     await driver.put({ name: 'late' });
     const { jobs } = await driver.reserve('w1', 1); // the ready one dies after the start
     await driver.settle('w1', { op: 'bury', ...jobs[0], detail: '{}', envelope: undefined, keep: KEEP });
-    await executor('e1').work(GOES_ON);
+    await workOut(executor('e1'));
     expect(await stateOf('b1')).toMatchObject({ state: 'done', matched: 60, done: 60 });
     // Of those that were not dead then, one is scheduled; and the retried ones were there, too.
     await driver.expectCounts({ cancelled: 61, ready: 1, dead: 1 });
@@ -108,7 +112,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     // A worker says when a job completed, by its guess of the time of the store.
     await driver.advance(1000);
     await start({ where: `state:${state}`, action });
-    await executor('e1').work(GOES_ON);
+    await workOut(executor('e1'));
     const ended = await stateOf();
     expect(ended).toMatchObject({ state: 'done', done: count });
     // An active job may be met twice.
@@ -120,32 +124,32 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     await putDead(100);
     await start({ where: '', action: 'retry', rate: 2 });
     const own = executor('e1');
-    await expectDelay(own.work(GOES_ON), 500);
+    expect(await workOut(own)).toBe(500);
     expect(await stateOf()).toMatchObject({ done: 1 });
     await driver.advance(300);
-    await expectDelay(own.work(GOES_ON), 200);
+    expect(await workOut(own)).toBe(200);
     expect(await stateOf()).toMatchObject({ done: 1 });
     for (let step = 0; step < 10; step++) {
       await driver.advance(600);
-      await own.work(GOES_ON);
+      await workOut(own);
     }
     expect(await stateOf()).toMatchObject({ done: 11 });
     await driver.store.bulks.cancel(QUEUE, 'b1');
     await start({ where: '', action: 'retry', rate: 40 }, 'b2');
-    await expectDelay(own.work(GOES_ON), 250);
+    expect(await workOut(own)).toBe(250);
     expect(await stateOf('b2')).toMatchObject({ done: 10 });
   });
 
   it('goes on with an operation whose executor is gone, once its lease is over', async () => {
     await putDead(20);
     await start({ where: '', action: 'retry', rate: 4 });
-    await executor('e1').work(GOES_ON);
+    await workOut(executor('e1'));
     const second = executor('e2');
-    const delayMs = await second.work(GOES_ON);
+    const delayMs = await workOut(second);
     expect(delayMs).toBeGreaterThanOrEqual(LEASE_MS);
     expect(delayMs).toBeLessThan(LEASE_MS + 1000);
     await driver.advance(LEASE_MS + 1);
-    await second.work(GOES_ON);
+    await workOut(second);
     expect(await stateOf()).toMatchObject({ executor: 'e2', done: 2 });
   });
 
@@ -159,12 +163,12 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
         if (++steps === 2) {
           // It stood still here for longer than its lease.
           await driver.advance(LEASE_MS + 1);
-          await other.work(GOES_ON);
+          await workOut(other);
         }
         return driver.store.bulks.step(queue, step);
       },
     });
-    expect(await late.work(GOES_ON)).toBe(UNTIL_WOKEN);
+    expect(await workOut(late)).toBe(UNTIL_WOKEN);
     expect(steps).toBe(2);
     expect(await stateOf()).toMatchObject({ state: 'done', looked: 180, matched: 180, done: 180, skipped: 0 });
   });
@@ -180,9 +184,9 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
         return answer;
       },
     });
-    await expect(own.work(GOES_ON)).rejects.toThrow('no reply');
+    await expect(workOut(own)).rejects.toThrow('no reply');
     isLost = false;
-    await own.work(GOES_ON);
+    await workOut(own);
     expect(await stateOf()).toMatchObject({ state: 'done', looked: 120, matched: 120, done: 120, skipped: 0 });
   });
 
@@ -196,7 +200,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
         return driver.store.bulks.step(queue, step);
       },
     });
-    expect(await own.work(GOES_ON)).toBe(UNTIL_WOKEN);
+    expect(await workOut(own)).toBe(UNTIL_WOKEN);
     expect(await stateOf()).toMatchObject({ state: 'cancelled', done: 50 });
     await driver.expectCounts({ ready: 50, dead: 70 });
   });
@@ -209,7 +213,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     expect(await stateOf()).toMatchObject({ done: 0, executor: 'e1' });
     await own.release();
     await driver.advance(1);
-    await executor('e2').work(GOES_ON);
+    await workOut(executor('e2'));
     expect(await stateOf()).toMatchObject({ done: 1, executor: 'e2' });
   });
 
@@ -219,12 +223,13 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     await start({ where: 'name:a', action: 'remove' }, 'b1');
     await start({ where: 'name:b', action: 'remove' }, 'b2');
     const ids: string[] = [];
-    await executor('e1', {
+    const own = executor('e1', {
       step(queue, step) {
         ids.push(step.id);
         return driver.store.bulks.step(queue, step);
       },
-    }).work(GOES_ON);
+    });
+    await workOut(own);
     expect(new Set(ids.slice(0, 2))).toEqual(new Set(['b1', 'b2']));
     expect([await stateOf('b1'), await stateOf('b2')]).toMatchObject([
       { state: 'done', done: 120 },
@@ -235,7 +240,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
   it('counts as skipped what cannot be retried: another job holds its unique key', async () => {
     await driver.putEnded('dead', 3, KEEP, { uniqueKey: 'x 1' });
     await start({ where: '', action: 'retry' });
-    await executor('e1').work(GOES_ON);
+    await workOut(executor('e1'));
     expect(await stateOf()).toMatchObject({ state: 'done', matched: 3, done: 1, skipped: 2 });
   });
 
@@ -246,14 +251,14 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
       await putDead(150);
       await start({ where: '', action: 'retry', stopIf });
       const own = executor('e1');
-      await expectDelay(own.work(GOES_ON), 250);
+      expect(await workOut(own)).toBe(250);
       expect(await stateOf()).toMatchObject({ state: 'running', done: 100, known: 0 });
       const { jobs } = await driver.reserve('w1', 20);
       await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
       // A look reads fifty: those that were looked at longest ago.
       for (let look = 0; look < 2; look++) {
         await driver.advance(400);
-        await own.work(GOES_ON);
+        await workOut(own);
       }
       expect(await stateOf()).toMatchObject({ state: 'running', done: 120, known: 20, failed: 0 });
       expect((await stateOf()).watched).toHaveLength(100);
@@ -263,7 +268,7 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
       await putDead(150);
       await start({ where: '', action: 'retry', stopIf });
       const own = executor('e1');
-      await own.work(GOES_ON);
+      await workOut(own);
       const { jobs } = await driver.reserve('w1', 9);
       const [dies, retries, ...others] = jobs;
       const envelope = driver.envelope().replace('\n', ' {"a":2}\n');
@@ -273,14 +278,14 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
       await driver.settle('w1', ...others.slice(0, 6).map((job) => driver.complete(job)));
       for (let look = 0; look < 2; look++) {
         await driver.advance(400);
-        await own.work(GOES_ON);
+        await workOut(own);
       }
       // Two of eight are a quarter, which is accepted.
       expect(await stateOf()).toMatchObject({ state: 'running', known: 8, failed: 2 });
       await driver.settle('w1', { op: 'bury', ...others[6], detail: '{}', envelope: undefined, keep });
       for (let look = 0; look < 3; look++) {
         await driver.advance(400);
-        await own.work(GOES_ON);
+        await workOut(own);
       }
       const stopped = await stateOf();
       expect(stopped).toMatchObject({ state: 'stopped', known: 9, failed: 3 });
@@ -290,12 +295,12 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
     it('follows outcomes on behalf of an executor that is gone', async () => {
       await putDead(150);
       await start({ where: '', action: 'retry', stopIf: { failures: 0, after: 1 } });
-      await executor('e1').work(GOES_ON);
+      await workOut(executor('e1'));
       await bury(1);
       await driver.advance(LEASE_MS + 1);
       const second = executor('e2');
       for (let look = 0; look < 3 && (await stateOf()).state === 'running'; look++) {
-        await second.work(GOES_ON);
+        await workOut(second);
         await driver.advance(250);
       }
       expect(await stateOf()).toMatchObject({ state: 'stopped', known: 1, failed: 1 });
@@ -305,9 +310,9 @@ describe.each([memoryKind, redisKind])('The executor of bulk operations on $name
   it('leaves to others what it cannot read, and says so once', async () => {
     await start({ where: '', action: 'paint' as never });
     const own = executor('e1');
-    expect(await own.work(GOES_ON)).toBe(UNTIL_WOKEN);
+    expect(await workOut(own)).toBe(UNTIL_WOKEN);
     await driver.advance(1);
-    await own.work(GOES_ON);
+    await workOut(own);
     expect(logger.lines).toEqual([expect.stringContaining('bulk operation "b1" is left to other processes')]);
     await driver.advance(1);
     const lease = { executor: 'e2', leaseMs: LEASE_MS };

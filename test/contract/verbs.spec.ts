@@ -57,6 +57,7 @@ describe.each([memoryKind, redisKind])('Verbs on $name', ({ openStore }) => {
     // Nothing is done before the arguments are looked at, so any will do.
     const FIRST: Readonly<Record<string, unknown[]>> = {
       ...{ enqueue: [{}, {}], enqueueMany: [[], {}], getJob: ['x'], jobs: [{ state: 'dead' }], counts: [], pause: [] },
+      ...{ bulk: [{ where: '', action: 'retry' }], bulks: [], getBulk: ['x'] },
       ...{ resume: [], isPaused: [], cancel: ['x'], retry: ['x', {}], retryAll: [{}], promote: ['x'], remove: ['x'] },
       ...{
         purge: [{ state: 'dead' }],

@@ -1,14 +1,17 @@
+import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   BulkNotFoundError,
   QueueService,
+  TaskQueueModule,
   TooManyBulksError,
   UnrecoverableError,
   type BulkOptions,
   type BulkProgress,
   type Job,
 } from 'nestjs-task-queue';
-import { closeApps, startApp, STORES } from '../support/apps.js';
+import { TestQueues } from 'nestjs-task-queue/testing';
+import { closeApps, LogBook, startApp, STORES, trackApp } from '../support/apps.js';
 import { handlerOf } from '../support/handlers.js';
 
 afterEach(closeApps);
@@ -99,7 +102,8 @@ describe.each(STORES)('on $name', (store) => {
     await until(async () => (await bulk.progress()).done === 1);
 
     const other = (await startApp({}, { ...options, role: 'producer', queues: { mails: {} } })).app.get(QueueService);
-    expect(await other.bulks('mails')).toMatchObject([{ id: bulk.id, state: 'running', rate: 0.01 }]);
+    const [{ id: executor }] = (await queues.processes()).filter(({ role }) => role === 'all');
+    expect(await other.bulks('mails')).toMatchObject([{ id: bulk.id, state: 'running', rate: 0.01, executor }]);
     const followed = await other.getBulk('mails', bulk.id);
     expect(await followed?.cancel()).toBe('cancelled');
     expect(await bulk.cancel()).toBe('finished');
@@ -188,4 +192,23 @@ describe.each(STORES)('on $name', (store) => {
     await expect(queues.getBulk('mails', 5 as never)).rejects.toMatchObject({ what: 'id' });
     expect(await queues.bulks('mails')).toEqual([]);
   });
+});
+
+it('keeps its rate by the clock of a test', async () => {
+  const queues = new TestQueues();
+  const { tries, handler } = mailbox();
+  const root = TaskQueueModule.forRoot();
+  const moduleRef = await queues
+    .install(Test.createTestingModule({ imports: [root], providers: [handler] }).setLogger(new LogBook()))
+    .compile();
+  const app = trackApp(await moduleRef.createNestApplication({ logger: new LogBook() }).init());
+  const service = app.get(QueueService);
+  for (let index = 0; index < 20; index++) await service.enqueue('mails', { to: 'ada' }, { id: `m${index}` });
+  await queues.settle(app);
+  const bulk = await service.bulk('mails', { where: '', action: 'retry', rate: 0.1 });
+  await queues.advance(app, '95s');
+  expect(await bulk.progress()).toMatchObject({ state: 'running', done: 10 });
+  expect([...tries.values()].filter((count) => count === 2)).toHaveLength(10);
+  await queues.advance(app, '105s');
+  expect(await bulk.progress()).toMatchObject({ state: 'done', done: 20 });
 });

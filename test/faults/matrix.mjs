@@ -82,6 +82,12 @@ const OWN = {
     perSecond: '%n starts a second',
     lateMs: 'a permitted start came %n ms late (p99)',
   },
+  F51: {
+    kills: 'its executor was killed %n times',
+    twice: '%n retried more than once',
+    never: '%n not retried',
+    beyond: '%n beyond the boundary',
+  },
   F49: { most: 'at most %n at once', rounds: '%n kills and freezes' },
 };
 

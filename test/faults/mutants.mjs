@@ -140,4 +140,21 @@ export const mutants = [
     because: /after the exit/,
     changes: [{ file: 'worker/worker-supervisor.js', from: "worker.releaseAll('shutdown');", to: '' }],
   },
+  {
+    name: 'whoever takes over a bulk operation begins anew, and means what is there now',
+    fault: 'F51',
+    because: /^(twice|beyond) is/,
+    changes: [
+      {
+        file: 'inspector/bulk/bulk-run.js',
+        from: 'const page = await walk.page(record.place, length);',
+        to: "const page = await walk.page(this.hasBegun ? record.place : '0 ', length); this.hasBegun = true;",
+      },
+      {
+        file: 'inspector/bulk/bulk-walk.js',
+        from: 'return (highest === undefined || id <= highest) && (instantOf(record) ?? 0) <= at;',
+        to: 'return true;',
+      },
+    ],
+  },
 ];

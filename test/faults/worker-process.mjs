@@ -11,9 +11,15 @@ const keptAlive = [];
 process.on('unhandledRejection', (error) => note('unhandled', { text: String(error).slice(0, 200) }));
 process.on('warning', (warning) => note('warning', { text: String(warning).slice(0, 200) }));
 process.on('exit', (code) => note('exit', { code }));
-process.on('message', ({ clockOffsetMs }) => {
+process.on('message', ({ clockOffsetMs, bulk }) => {
   if (clockOffsetMs !== undefined) globalThis.setClockOffset(clockOffsetMs);
+  if (bulk !== undefined) void startBulk(bulk);
 });
+
+async function startBulk(options) {
+  const { id } = await opened.queues.bulk(site.queue, options);
+  note('bulk', { id });
+}
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -116,6 +122,6 @@ async function run(job) {
 }
 
 note('boot', { clock: Date.now() });
-await system.openWorker(site, run);
+const opened = await system.openWorker(site, run);
 note('ready');
 process.send?.('ready');

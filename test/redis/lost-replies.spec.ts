@@ -216,7 +216,7 @@ describe('lost replies', () => {
       expect(job).toMatchObject({ number: id, state: 'ready' });
       await driver.store.curation.remove(QUEUE, id);
       await driver.putEnded('dead', 150, { ...KEEP, count: 1000 });
-      expect(await losing('retry-dead', () => queues.retryAll(QUEUE), 2)).toBe(150);
+      expect(await losing('step-bulk', () => queues.retryAll(QUEUE), 2)).toBe(150);
       await driver.expectCounts({ ready: 150 });
     });
 

@@ -26,11 +26,8 @@ export interface Curation {
   retryDead(queue: string, id: string, settledAt: number, envelope: string): Promise<RetryAnswer>;
   /** A scheduled job is due now, and becomes ready at the back of its priority; of another job the state is answered. */
   promoteJob(queue: string, id: string): Promise<'promoted' | Exclude<JobState, 'scheduled'> | 'not-found'>;
-  /**
-   * Deletes a job that does not run.
-   * @param seen how it looked when it was read, its state or the beginning of its settled line: one that changed since stays
-   */
-  remove(queue: string, id: string, seen?: string): Promise<'removed' | 'active' | 'changed' | 'not-found'>;
+  /** Deletes a job that does not run. */
+  remove(queue: string, id: string): Promise<'removed' | 'active' | 'not-found'>;
   /** Deletes up to `limit` (at most 1000) jobs of a state that does not run. */
   purge(queue: string, state: Exclude<JobState, 'active'>, limit: number): Promise<{ removed: number; more: boolean }>;
 }

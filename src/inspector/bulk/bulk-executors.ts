@@ -16,8 +16,8 @@ interface Entry {
 
 /** The executors of this process, one for each queue of which it has heard of an operation. */
 export class BulkExecutors {
-  /** Random per start. */
-  private readonly id = randomUUID();
+  /** Of this process, random per start. A process with workers gives it the id by which `processes` lists it. */
+  id: string = randomUUID();
   private readonly entries = new Map<string, Entry>();
   private readonly outages: OutageLog;
   private stopping = false;

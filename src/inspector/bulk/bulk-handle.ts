@@ -23,6 +23,8 @@ export interface BulkProgress {
   action: BulkAction | undefined;
   rate: number | undefined;
   stopIf: Required<BulkStop> | undefined;
+  /** Id of the process that works at it, as `processes` of the service lists it; undefined where none does now. */
+  executor: string | undefined;
   /** It means jobs that were there then. */
   createdAt: Date;
   endedAt: Date | undefined;
@@ -159,12 +161,12 @@ async function preview(scope: QueueScope, plan: BulkPlan): Promise<BulkPreview> 
 }
 
 function progressOf(record: BulkRecord): BulkProgress {
-  const { id, state, createdAt, endedAt, looked, matched, done, skipped, known, failed } = record;
+  const { id, state, executor, createdAt, endedAt, looked, matched, done, skipped, known, failed } = record;
   // A newer version may have stored less of what this one knows.
   const request = JSON.parse(record.request) as Partial<BulkRequest>;
   return {
     ...{ id, state, where: request.where, action: request.action, rate: request.rate, stopIf: request.stopIf },
-    ...{ createdAt: new Date(createdAt), endedAt: endedAt === undefined ? undefined : new Date(endedAt) },
+    ...{ executor, createdAt: new Date(createdAt), endedAt: endedAt === undefined ? undefined : new Date(endedAt) },
     ...{ looked, matched, done, skipped, known, failed },
   };
 }

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import type { StoredJob } from '../../core/ports/curation.js';
+import { seenOf } from '../../core/record-head.js';
 import type { ActAnswer, ActedJob, BulkRecord, BulkStep, ExecutorLease } from '../../core/ports/bulks.js';
-import { reviveHead } from '../../queue/dead-letter-retrier.js';
+import { reviveTogether } from '../../queue/dead-letter-retrier.js';
 import type { QueueScope } from '../../queue/queue-scope.js';
 import { lookAtOutcomes } from './bulk-outcomes.js';
 import { readStoredRequest, type BulkPlan } from './bulk-request.js';
@@ -128,10 +129,8 @@ export class BulkRun {
 
   /** Undefined where the action cannot be done to it. */
   private actedJobOf({ id, record }: StoredJob): ActedJob | undefined {
-    const seen = record.slice(0, 14);
-    if (this.plan.action !== 'retry') return { id, seen };
-    const revived = reviveHead({ record }, this.scope.store.connection.now());
-    return revived && { id, seen, head: revived.head, priority: revived.priority };
+    if (this.plan.action !== 'retry') return { id, seen: seenOf(record) };
+    return reviveTogether({ id, record }, this.scope.store.connection.now());
   }
 
   /** Which jobs were retried is the store's to say. */

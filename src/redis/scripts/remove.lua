@@ -4,8 +4,7 @@
 --
 -- KEYS  all of the queue
 -- ARGV  1 caller (a lane)   2 call number   3 id, a user's or the store's
---       4 how it looked when it was read: its state, of an ended one the beginning of its settled line; '' any
--- returns 'removed' | 'active' | 'changed' | 'not-found'
+-- returns 'removed' | 'active' | 'not-found'
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/numbered
@@ -20,7 +19,6 @@ local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
 local state = stateOf(q, id, record)
 if state == 'active' then return answer('active') end
-if ARGV[4] ~= '' and ARGV[4] ~= (isEnded(record) and string.sub(record, 1, #ARGV[4]) or state) then return answer('changed') end
 begin(q, { id })
 removeJobs(q, state, { id }, { record })
 finish(q)

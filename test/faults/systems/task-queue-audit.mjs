@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps uniques payloads stats';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps uniques payloads stats bulks';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
