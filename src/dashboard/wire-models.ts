@@ -33,6 +33,20 @@ export interface QueueListing extends QueueSnapshot {
 export interface Overview {
   at: number;
   queues: QueueListing[];
+  /** The one that fires longest first. */
+  alerts: FiringAlert[];
+}
+
+/** An alert that fires now. */
+export interface FiringAlert {
+  app: string;
+  /** Name of the rule. */
+  rule: string;
+  /** Left out where it is about the store as a whole. */
+  queue?: string;
+  since: number;
+  /** What was measured. */
+  value: number;
 }
 
 export interface QueuePage {

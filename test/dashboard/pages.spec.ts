@@ -106,6 +106,17 @@ describe.each(PLATFORMS)('the pages on %s', (platform) => {
     await visitor.context.close();
   });
 
+  it('show which alerts fire, and lead to the queue of each', async () => {
+    const visitor = await visitorOf(browser, shop);
+    await visitor.visit('');
+    const alerts = visitor.page.getByRole('region', { name: 'Alerts' });
+    expect(await alerts.textContent()).toMatch(/oldestReady:mail mail · default · 1 min/);
+    await alerts.getByRole('link', { name: 'oldestReady:mail' }).click();
+    await visitor.page.getByRole('heading', { level: 1, name: 'mail' }).waitFor();
+    expect(visitor.complaints).toEqual([]);
+    await visitor.context.close();
+  });
+
   it('find jobs by their payload, show where a filter is wrong, and count values', async () => {
     const visitor = await visitorOf(browser, shop);
     const filter = visitor.page.getByRole('searchbox', { name: 'Filter jobs' });

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Cron, Processor, QueueService, ScheduleService, UnrecoverableError, type Job } from 'nestjs-task-queue';
 import type { DashboardModuleOptions } from 'nestjs-task-queue/dashboard';
+import { STORE } from '../../src/core/constants.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { startDashboard, type DashboardApp, type Platform } from '../support/dashboard-apps.js';
 
 /** Would run, if any of it became markup. */
@@ -51,6 +53,9 @@ const taskQueue = { connection: 'memory://', shutdown: { grace: '50ms' } };
 export async function startShop(platform: Platform, dashboard: DashboardModuleOptions = {}): Promise<SeededShop> {
   const board = await startDashboard({ platform, dashboard, taskQueue, metadata: { providers: [Shop] } });
   const queues = board.app.get(QueueService);
+  const record = JSON.stringify({ state: 'firing', since: Date.now() - 60_000, value: 3 });
+  const fired = { rule: 'oldestReady:mail', queue: 'mail', seen: undefined, record };
+  await board.app.get<Store>(STORE, { strict: false }).alerts.change('default', [fired]);
   const dead = [];
   for (const fails of ['connect ECONNREFUSED 10.0.0.17:587', 'connect ECONNREFUSED 10.0.0.17:587', HOSTILE]) {
     const job = await queues.enqueue('mail', { to: HOSTILE, fails, user: { id: 42 } });

@@ -15,6 +15,8 @@ import {
   type DashboardAccess,
   type DashboardActionEvent,
 } from 'nestjs-task-queue/dashboard';
+import { STORE } from '../../src/core/constants.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { ROUTE_TABLE } from '../../src/dashboard/routes/route-table.js';
 import { DASHBOARD_ACTIONS, type DashboardAction } from '../../src/dashboard/wire.js';
 import { bootError, closeApps } from '../support/apps.js';
@@ -122,6 +124,32 @@ describe.each(PLATFORMS)('roles on %s', (platform) => {
     expect((await board.get('doctor')).status).toBe(403);
     const { processes } = (await board.get('processes')).json as { processes: { queues: { queue: string }[] }[] };
     expect(processes.flatMap(({ queues }) => queues.map(({ queue }) => queue)).filter((q) => q !== 'mail')).toEqual([]);
+  });
+
+  it('sees alerts of its queues alone', async () => {
+    const alertsFor = async (queues: string[] | undefined) => {
+      const board = await startDashboard({
+        platform,
+        taskQueue: { connection: 'memory://', queues: { mail: {}, bills: {} } },
+        dashboard: { authorize: () => ({ user: 'ada', ...(queues && { queues }), can: 'all' }) },
+      });
+      const { alerts } = board.app.get<Store>(STORE, { strict: false });
+      const firing = (since: number) => JSON.stringify({ state: 'firing', since, value: 7 });
+      await alerts.change('shop', [
+        { rule: 'late', queue: 'mail', seen: undefined, record: firing(2000) },
+        { rule: 'late', queue: 'bills', seen: undefined, record: firing(3000) },
+        { rule: 'full', queue: '', seen: undefined, record: firing(1000) },
+        { rule: 'dead', queue: 'mail', seen: undefined, record: '{"state":"pending","since":1,"value":1}' },
+      ]);
+      return (await board.get('overview')).json.alerts as unknown;
+    };
+    const ofMail = { app: 'shop', rule: 'late', queue: 'mail', since: 2000, value: 7 };
+    expect(await alertsFor(['mail'])).toEqual([ofMail]);
+    expect(await alertsFor(undefined)).toEqual([
+      { app: 'shop', rule: 'full', since: 1000, value: 7 },
+      ofMail,
+      { ...ofMail, queue: 'bills', since: 3000 },
+    ]);
   });
 
   it('is told to the audit: what was done, refused and failed, by whom', async () => {

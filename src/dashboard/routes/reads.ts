@@ -4,6 +4,7 @@ import { HISTORY_BUCKETS_MS } from '../../core/run-counts.js';
 import { JobNotFoundError } from '../../core/errors/job-errors.js';
 import { ScheduleNotFoundError } from '../../schedules/rule/schedule-errors.js';
 import { forbidden } from '../dashboard-error.js';
+import { listAlerts } from '../views/alert-view.js';
 import { groupDeadLetters } from '../views/dead-letters.js';
 import { definitionsOf } from '../views/definitions.js';
 import { explanationOf, jobViewOf, linksOf, rowOf } from '../views/job-view.js';
@@ -29,7 +30,11 @@ export const READS: ReadRoutes = {
     about: 'app',
     takes: [],
     async answer({ context, access }) {
-      return { at: context.now(), queues: await listQueues(context.queues, access) };
+      const [queues, alerts] = await Promise.all([
+        listQueues(context.queues, access),
+        listAlerts(context.queues, access),
+      ]);
+      return { at: context.now(), queues, alerts };
     },
   },
 

@@ -94,6 +94,8 @@ export const en = {
   paused: 'paused',
   otherApp: 'other app',
   noWorker: 'no worker',
+  alert: 'alert',
+  alerts: 'Alerts',
   perMinute: (rate: string): string => `${rate}/min`,
   rateOf: (completed: string, failures: string): string =>
     `${completed} completed and ${failures} failures in the last hour`,

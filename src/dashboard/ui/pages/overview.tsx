@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { History, QueueListing } from '../../wire-models.js';
+import type { History, Overview, QueueListing } from '../../wire-models.js';
 import { read } from '../api.js';
 import { Sparkline } from '../charts/sparkline.js';
 import { formatBrief, formatNumber, formatShort } from '../format.js';
 import { Link } from '../parts/link.js';
 import { Heading, Panel, Scroll } from '../parts/panel.js';
 import { Badge, Count, Empty, FailureNote } from '../parts/states.js';
+import { Ago } from '../parts/time.js';
 import { overview, overviewFailure, readBoard } from '../queue-board.js';
 import { useEvery } from '../reading.js';
 import { place, refine } from '../router.js';
@@ -39,6 +40,7 @@ export function OverviewPage() {
     <>
       <Heading title={text.nav.overview} />
       {failure && <FailureNote failure={failure} onRetry={readBoard} />}
+      {board.alerts.length > 0 && <Alerts board={board} />}
       <div class="tiles">
         <Tile name={text.states.ready} value={sum(({ counts }) => counts.ready)} />
         <Tile
@@ -52,6 +54,27 @@ export function OverviewPage() {
       </div>
       <QueueTable queues={board.queues} />
     </>
+  );
+}
+
+/** What fires now. */
+function Alerts({ board: { alerts, queues } }: { board: Overview }) {
+  const isKnown = (queue: string | undefined): boolean => queues.some((one) => one.queue === queue && one.known);
+  return (
+    <section class="note bad" aria-label={text.alerts}>
+      <ul class="alerts">
+        {alerts.map(({ app, rule, queue, since }) => (
+          <li key={`${app} ${rule} ${queue}`}>
+            <Badge kind="bad">{text.alert}</Badge>{' '}
+            {isKnown(queue) ? <Link to={{ queue }}>{rule}</Link> : <strong>{rule}</strong>}{' '}
+            <span class="muted">
+              {queue !== undefined && `${queue} · `}
+              {app} · <Ago at={since} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
