@@ -27,7 +27,9 @@ const RUN_READ_ONLY = ['evalsha_ro', 'eval_ro', 'script|load'];
 const READERS = [
   'counts',
   'explain',
+  'group-jobs',
   'list',
+  'list-groups',
   'oldest',
   'read',
   'read-bulks',
@@ -49,6 +51,7 @@ const SERVICES = [
   'explain',
   'take-ids',
   'listen',
+  'set-group',
   'set-limits',
   'set-paused',
   'cancel',
@@ -82,7 +85,7 @@ const ROLES = {
 };
 /** Of the commands that scripts call: those that change nothing. */
 const READS = new Set(
-  'exists get hexists hget hkeys hlen hmget hscan hstrlen lindex llen lpos lrange time zcard zcount zmscore zrange zrangebylex zrangebyscore zrank zrevrange zscore'.split(
+  'exists get hexists hget hkeys hlen hmget hscan hstrlen lindex llen lpos lrange time zcard zcount zlexcount zmscore zrange zrangebylex zrangebyscore zrank zrevrange zscore'.split(
     ' ',
   ),
 );

@@ -34,6 +34,8 @@ const READERS = [
   'oldest',
   'read',
   'read-bulks',
+  'list-groups',
+  'group-jobs',
   'read-ends',
   'read-processes',
   'read-schedules',

@@ -19,7 +19,7 @@ const RANKED = /^[\d.e+-]{1,30}:[^\n]+$/;
 /** What a place of each state looks like (list.lua). */
 const PLACES: Record<JobState, RegExp> = {
   scheduled: RANKED,
-  ready: /^(s:[^\n]+|p:[\d.e+-]{1,30}:[^\n]+|r:\d{1,15}:[^\n]+)$/,
+  ready: /^(s:[^\n]+|[pg]:[\d.e+-]{1,30}:[^\n]+|r:\d{1,15}:[^\n]+)$/,
   active: /^\d{1,20}$/,
   parked: RANKED,
   blocked: /^(?!)/,

@@ -1,6 +1,8 @@
+import { decodeGroupRule } from '../core/groups.js';
 import { decodeLimits } from '../core/limits.js';
 import type { JobState } from '../core/job.js';
-import type { Explainer, JobStanding } from '../core/ports/explainer.js';
+import type { Explainer, GroupStanding, JobStanding } from '../core/ports/explainer.js';
+import { readHold } from './groups.js';
 import type { RedisQueues } from './redis-queue.js';
 
 /** Jobs of the line that are looked through to find one: some 0.3 ms of Redis. */
@@ -31,10 +33,21 @@ export class RedisExplainer implements Explainer {
       isPaused: text('paused') === '1',
       hasWorkers: text('workers') === '1',
       running: Number(text('running')),
-      group: undefined,
+      group: readGroup(text),
       limits: decodeLimits(text('limits')),
       gateUntil: numberOf('gate'),
       rateOpensAt: numberOf('opensAt'),
     };
   }
+}
+
+function readGroup(text: (name: string) => string): GroupStanding | undefined {
+  if (text('group') === '') return undefined;
+  return {
+    key: text('group'),
+    ordered: text('ordered') === '1',
+    running: Number(text('flying')),
+    rule: text('rule') === '' ? undefined : decodeGroupRule(text('rule')),
+    hold: readHold(text('hold'), text('holdUntil'), text('holder')),
+  };
 }

@@ -3,7 +3,6 @@ import type { EnqueueReceipt, Intake, NewJob } from '../core/ports/intake.js';
 import type { ServerConnection } from './connection.js';
 import { DurableEnqueuer } from './durable-enqueuer.js';
 import type { Enqueuer } from './enqueuer.js';
-import { refuseGroups } from './groups.js';
 import type { RedisQueues } from './redis-queue.js';
 import { InboxWatch } from './wire/inbox-watch.js';
 import { Link } from './wire/link.js';
@@ -29,7 +28,6 @@ export class RedisIntake implements Intake {
 
   enqueue(queue: string, jobs: readonly NewJob[], durability?: Durability): Promise<EnqueueReceipt[]> {
     try {
-      refuseGroups(jobs);
       if (durability !== undefined) return this.durableEnqueuer(durability).enqueue(queue, jobs, durability);
       return this.queues.of(queue).enqueuer.enqueue(jobs);
     } catch (error) {

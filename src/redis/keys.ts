@@ -24,7 +24,7 @@ export const KEY_NAMES = [
   'dead',
   /** HASH: a user's id → number. */
   'ids',
-  /** HASH: number → lines of a letter and a value: `p` priority, `u` user id, `q` unique key, `c` cost, `n` name of a parked job. */
+  /** HASH: number → lines of a letter and a value: `p` priority, `u` user id, `q` unique key, `c` cost, `n` name of a parked job, `g` group, `o` ordered, `l` place in the group. */
   'traits',
   /** HASH: number → crashes. */
   'crashes',
@@ -58,6 +58,18 @@ export const KEY_NAMES = [
   'stats',
   /** HASH: bulk operations, what they are for and how far they came (scripts/lib/bulk.lua); `ended`. */
   'bulks',
+  /** ZSET: `group TAB spot number`, of the ready jobs of groups, in the order in which each group starts them (scripts/lib/lanes.lua). */
+  'grouped',
+  /** ZSET: `group TAB number`, of their running jobs. */
+  'flying',
+  /** ZSET: `entry group` → when its next job starts, in virtual time; groups whose next job may start. */
+  'turns',
+  /** ZSET: group → ms at which its next job may start, or inf; groups that something holds back. */
+  'held',
+  /** HASH: group → where it stands in virtual time, the ordered job that it waits for, its gate, starts of its rate. */
+  'lanes',
+  /** HASH: group → what a user decided about it. */
+  'rules',
 ] as const;
 
 /**
@@ -97,6 +109,12 @@ export class QueueKeys {
   readonly payloads: string;
   readonly stats: string;
   readonly bulks: string;
+  readonly grouped: string;
+  readonly flying: string;
+  readonly turns: string;
+  readonly held: string;
+  readonly lanes: string;
+  readonly rules: string;
 
   /** In the order of `scripts/lib/keys.lua`, as scripts get them. */
   readonly all: readonly string[];
@@ -140,6 +158,12 @@ export class QueueKeys {
     this.payloads = base + 'payloads';
     this.stats = base + 'stats';
     this.bulks = base + 'bulks';
+    this.grouped = base + 'grouped';
+    this.flying = base + 'flying';
+    this.turns = base + 'turns';
+    this.held = base + 'held';
+    this.lanes = base + 'lanes';
+    this.rules = base + 'rules';
     this.all = KEY_NAMES.map((name) => this[name]);
     this.plainTurn = [this.meta, this.jobs, this.ready, this.inflight, this.workers, this.idle, this.completed];
     this.plainEnqueue = [this.meta, this.jobs, this.ready, this.idle, this.inflight, this.workers];

@@ -64,7 +64,7 @@ export class RedisStore implements Store {
     this.search = new RedisSearch(queues, new ReplicaQueues(connection, options));
     this.explainer = new RedisExplainer(queues);
     this.limits = new RedisLimits(queues);
-    this.groups = new RedisGroups();
+    this.groups = new RedisGroups(queues);
     this.notices = new RedisNotices(connection, queues);
     this.presence = new RedisPresence(connection, options.prefix);
     this.alerts = new RedisAlerts(connection, options.prefix);

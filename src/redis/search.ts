@@ -18,7 +18,7 @@ const RANKED = /^[\d.e+-]{1,30}:[^\n]+$/;
 /** What a place of each state looks like (scan.lua). */
 const PLACES: Record<JobState, RegExp> = {
   scheduled: RANKED,
-  ready: /^(r:\d{1,15}:[^\n]+|p|p:[\d.e+-]{1,30}:[^\n]+|s|s:[^\n]+)$/,
+  ready: /^(r:\d{1,15}:[^\n]+|[pg]|[pg]:[\d.e+-]{1,30}:[^\n]+|s|s:[^\n]+)$/,
   active: /^\d{1,20}$/,
   parked: RANKED,
   blocked: /^(?!)/,

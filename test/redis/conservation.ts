@@ -21,6 +21,8 @@ async function placesOf(driver: RedisDriver): Promise<Map<string, string[]>> {
   for (const id of Object.keys(await driver.hash('inflight'))) note(id, 'active');
   for (const key of ['priority', 'scheduled', 'cancelled', 'dead'] as const)
     for (const id of Object.keys(await driver.zset(key))) note(id, key);
+  for (const member of Object.keys(await driver.zset('grouped')))
+    note(member.slice(member.lastIndexOf(' ') + 1), 'grouped');
   for (const member of Object.keys(await driver.zset('parked')))
     note(member.slice(member.lastIndexOf(' ') + 1), 'parked');
   for (const element of await driver.list('completed')) {
@@ -48,8 +50,12 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
     ([id, [place]]) => SETTLED.test(records.get(id) ?? '') !== ['completed', 'cancelled', 'dead'].includes(place),
   );
   expect(misplaced).toEqual([]);
+  const heldGroups = Object.keys(await driver.zset('held'));
+  const grouped = Object.keys(await driver.zset('grouped'));
+  const blocked = grouped.filter((member) => heldGroups.includes(member.split('\t')[0])).length;
   await driver.expectCounts({
-    ready: inState('ready', 'priority', 'suspects').length,
+    ready: inState('ready', 'priority', 'suspects', 'grouped').length,
+    blocked,
     ...Object.fromEntries(
       ['scheduled', 'active', 'parked', 'completed', 'cancelled', 'dead'].map((name) => [name, inState(name).length]),
     ),
@@ -78,6 +84,7 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
     lost: [...records].filter(([id, record]) => isApart(splitRecord(record).envelope) && !(id in payloads)),
     notes: Object.keys(await driver.hash('notes')).filter((field) => !records.has(field.replace(/:.*/, ''))),
   }).toEqual({ ids: [], traits: [], crashes: [], cancelling: [], payloads: [], lost: [], notes: [] });
+  await expectGroups(driver, grouped, heldGroups);
   // Each live job with a unique key holds it, and no other job does, but where a window of throttled calls has the key.
   const entries = Object.entries(await driver.hash('uniques')).map(([key, entry]) => [key, ...entry.split(' ')]);
   const windows = new Set(entries.filter(([, , kind]) => kind === 'w').map(([key]) => key));
@@ -90,11 +97,26 @@ export async function expectConservation(driver: RedisDriver): Promise<void> {
   expect(new Set(keys.map(([key]) => key)).size).toBe(keys.length);
 }
 
+/** Jobs of groups run where their group says so; a group with ready jobs is among the turns or held, and no other is. */
+async function expectGroups(driver: RedisDriver, grouped: readonly string[], held: readonly string[]): Promise<void> {
+  const traits = await driver.hash('traits');
+  const groupOf = (id: string) => /^g(.*)$/m.exec(traits[id] ?? '')?.[1];
+  const running = Object.keys(await driver.hash('inflight')).filter((id) => groupOf(id) !== undefined);
+  expect(Object.keys(await driver.zset('flying')).sort()).toEqual(running.map((id) => `${groupOf(id)}\t${id}`).sort());
+  expect(
+    grouped.filter((member) => groupOf(member.slice(member.lastIndexOf(' ') + 1)) !== member.split('\t')[0]),
+  ).toEqual([]);
+  if ((await driver.meta('relook')) !== null) return; // turns are about to look at all of them
+  const turns = Object.keys(await driver.zset('turns')).map((member) => member.slice(16));
+  expect([...turns, ...held].sort()).toEqual([...new Set(grouped.map((member) => member.split('\t')[0]))].sort());
+}
+
 /** Ends what runs, and lets a worker run all the rest: each job once, and nothing is left behind. */
 export async function expectEachRunsOnce(driver: RedisDriver): Promise<string[]> {
   const live = [...(await recordsOf(driver))].filter(([, record]) => !SETTLED.test(record)).map(([id]) => id);
   const ran: string[] = [];
   await driver.store.curation.setPaused(QUEUE, false);
+  for (const key of Object.keys(await driver.hash('rules'))) await driver.store.groups.reset(QUEUE, key);
   const running = Object.entries(await driver.hash('inflight'));
   const ends = running.map(([id, token]): Settlement => ({
     op: 'complete',

@@ -38,6 +38,12 @@ describe('keys', () => {
       payloads: '{tq:mail}:payloads',
       stats: '{tq:mail}:stats',
       bulks: '{tq:mail}:bulks',
+      grouped: '{tq:mail}:grouped',
+      flying: '{tq:mail}:flying',
+      turns: '{tq:mail}:turns',
+      held: '{tq:mail}:held',
+      lanes: '{tq:mail}:lanes',
+      rules: '{tq:mail}:rules',
     });
     expect(all).toEqual(KEY_NAMES.map((name) => `{tq:mail}:${name}`));
     expect([...KEY_NAMES].sort()).toEqual(

@@ -37,7 +37,9 @@ const WITHOUT_NUMBER: Record<string, readonly string[]> = {
     'counts',
     'due-schedules',
     'explain',
+    'group-jobs',
     'list',
+    'list-groups',
     'oldest',
     'read',
     'read-bulks',
@@ -181,6 +183,9 @@ describe('the store', () => {
     await store.curation.oldest(QUEUE);
     await store.statistics.record(QUEUE, { process: 'p1', sequence: 1, version: 'v1', startedAt: 1, rows: [] });
     await store.limits.set(QUEUE, { running: 5 });
+    await store.groups.set(QUEUE, 'shop', { weight: 2 });
+    await store.groups.list(QUEUE, '', 10);
+    await store.groups.jobs(QUEUE, 'shop', '', 10);
     await store.curation.setPaused(QUEUE, true);
     await store.curation.cancel(QUEUE, jobs[0].id);
     await store.curation.remove(QUEUE, jobs[0].id);

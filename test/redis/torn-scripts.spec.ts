@@ -10,7 +10,8 @@ import { APP, fireOf, rule, seedDue, tickJob } from '../contract/schedule-seeds.
 import { expectConservation, expectEachRunsOnce } from './conservation.js';
 import { MessageLog } from '../support/message-log.js';
 import { RedisDriver } from './redis-driver.js';
-import { callTorn, withTears } from './tear.js';
+import { callTorn, tearKeyOf, tornScriptsAt } from './tear.js';
+import { scriptsAt } from '../support/clock-keys.js';
 
 /** Makes what the call needs, and the call. */
 type Prepare = (driver: RedisDriver) => Promise<() => Promise<unknown>>;
@@ -684,11 +685,110 @@ CASES['step-bulk'] = [
     driver.put({ delayMs: 500 }, { delayMs: 900, priority: 2 }),
   ),
 ];
+const GROUPED: Seed = { group: 'a' };
+const ORDERED: Seed = { group: 'a', ordered: true };
+CASES.enqueue?.push(
+  verb('jobs of groups', async (driver) => {
+    await driver.store.groups.set(QUEUE, 'c', { paused: true });
+    return () => driver.put(GROUPED, {}, { group: 'b', priority: 2 }, { ...GROUPED, delayMs: 5 }, { group: 'c' });
+  }),
+);
+CASES['settle-and-reserve'].push(
+  settling(
+    'completes jobs of groups and reserves others',
+    async (driver) => {
+      await driver.store.groups.set(QUEUE, 'a', { running: 2, rate: { limit: 9, perMs: 1000, smooth: false } });
+      const jobs = await running(driver, GROUPED, GROUPED, { group: 'b' });
+      await driver.put(GROUPED, { group: 'b' }, { group: 'c' }, GROUPED);
+      return jobs.map((job) => driver.complete(job));
+    },
+    { want: 4 },
+  ),
+  settling(
+    'retries, releases and limits jobs of ordered groups',
+    async (driver) => {
+      const [one, two, three] = await running(driver, ORDERED, { ...ORDERED, group: 'b' }, { ...ORDERED, group: 'c' });
+      await driver.put(ORDERED, { ...ORDERED, group: 'b' }, { ...ORDERED, group: 'c' });
+      return [
+        { op: 'retry', id: one.id, token: one.token, delayMs: 0, envelope: one.envelope },
+        { op: 'release', id: two.id, token: two.token },
+        { op: 'limit', id: three.id, token: three.token, forMs: 5, scope: 'group' },
+      ];
+    },
+    { want: 4 },
+  ),
+  settling(
+    'buries and parks jobs of ordered groups, and adopts what was parked',
+    async (driver) => {
+      const parked = await running(driver, { ...ORDERED, group: 'd' });
+      await driver.reserve('w1', 0, { settlements: [{ op: 'park', ...parked[0], name: 'x' }] });
+      const [one, two] = await running(driver, ORDERED, { ...ORDERED, group: 'b' });
+      await driver.put(ORDERED, { ...ORDERED, group: 'b' });
+      return [bury(one), { op: 'park', id: two.id, token: two.token, name: 'x' }];
+    },
+    { want: 9, adopt: ['x'] },
+  ),
+);
+for (const name of ['cancel', 'remove'] as const) {
+  CASES[name]?.push(
+    verb('the job that its ordered group waits for', async (driver) => {
+      const [job] = await running(driver, ORDERED);
+      await driver.settle('w1', { op: 'retry', id: job.id, token: job.token, delayMs: 500, envelope: job.envelope });
+      await driver.put(ORDERED);
+      return () => driver.store.curation[name](QUEUE, job.id);
+    }),
+    verb('a ready job of a group', async (driver) => {
+      const [id] = await driver.put(GROUPED, GROUPED);
+      return () => driver.store.curation[name](QUEUE, id);
+    }),
+  );
+}
+CASES.purge.push(
+  verb('ready jobs of groups', async (driver) => {
+    await driver.store.groups.set(QUEUE, 'a', { paused: true });
+    await driver.put(GROUPED, { group: 'b' }, {}, GROUPED);
+    return () => driver.store.curation.purge(QUEUE, 'ready', 10);
+  }),
+);
+CASES.reclaim.push(
+  verb('jobs of an ordered group', async (driver) => {
+    await driver.put(ORDERED, ORDERED);
+    return expired(driver, 0);
+  }),
+);
+CASES.trim.push(
+  verb('groups that are empty', async (driver) => {
+    const jobs = await running(driver, GROUPED, { group: 'b' });
+    await driver.settle('w1', ...jobs.map((job) => driver.complete(job)));
+    await driver.put({ group: 'c' });
+    await driver.reserve('w1', 1);
+    return () => driver.store.duties.trim(QUEUE, { completed: KEEP, cancelled: KEEP, dead: KEEP });
+  }),
+);
+CASES['set-group'] = [
+  verb('closes a group', async (driver) => {
+    await driver.put(GROUPED, GROUPED, { group: 'b' });
+    return () => driver.store.groups.set(QUEUE, 'a', { running: 1, paused: true });
+  }),
+  verb('opens a group', async (driver) => {
+    await driver.store.groups.set(QUEUE, 'a', { paused: true });
+    await driver.put(GROUPED, GROUPED, { group: 'b' });
+    return () => driver.store.groups.reset(QUEUE, 'a');
+  }),
+];
+CASES['set-limits'].push(
+  verb('of groups', async (driver) => {
+    await driver.put(GROUPED, GROUPED, { group: 'b' });
+    return () => driver.store.limits.set(QUEUE, { groups: { running: 1, byTime: true } });
+  }),
+);
 /** They write nothing, or what waits for an end and ends with it. */
 const READ = [
   'counts',
   'explain',
+  'group-jobs',
   'list',
+  'list-groups',
   'oldest',
   'read',
   'read-bulks',
@@ -708,13 +808,13 @@ describe('a script that stops in the middle', () => {
   const { run } = Link.prototype;
 
   async function openDriver(): Promise<void> {
-    driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+    driver = await RedisDriver.open({ scriptsOf: (clockKey) => tornScriptsAt(clockKey) });
   }
 
   beforeEach(() => {
     Link.prototype.run = function (this: Link, ...args) {
       // A plain script leaves to the whole one what is repeated, with a whole row for each pair.
-      const whole = loadScripts(`${driver?.prefix}-clock`).enqueue;
+      const whole = scriptsAt(driver.clockKey).enqueue;
       const again = async () => {
         const reply = await run.apply(this, args);
         if (reply !== 'full') return reply;
@@ -766,7 +866,7 @@ describe('a script that stops in the middle', () => {
 describe('an enqueue that stops in the middle', () => {
   it('leaves no claim of a job that is not there', async () => {
     for (let writes = 0; ; writes++) {
-      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => tornScriptsAt(clockKey) });
       try {
         await driver.putOne();
         const call = () => driver.put({ userId: 'a', uniqueKey: 'x a' }, { uniqueKey: 'x b', delayMs: 5 });
@@ -788,7 +888,7 @@ describe('a turn that stops in the middle', () => {
   let driver: RedisDriver;
 
   const open = async () => {
-    driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+    driver = await RedisDriver.open({ scriptsOf: (clockKey) => tornScriptsAt(clockKey) });
   };
   afterEach(() => driver?.close());
 
@@ -830,7 +930,7 @@ describe('a turn that stops in the middle', () => {
         let mends = 0;
         Link.prototype.run = async function (this: Link, ...args) {
           if (args[0].name !== 'mend' || mends++ > 0) return run.apply(this, args);
-          await driver.client.set(`${driver.prefix}-tear`, 'mend 1');
+          await driver.client.set(tearKeyOf(driver.clockKey), 'mend 1');
           return run.apply(this, args);
         };
         let torn: boolean;
@@ -864,7 +964,7 @@ describe('a turn that stops in the middle', () => {
 describe('a step of a bulk operation that stops in the middle', () => {
   it('counts each job once when it is repeated', async () => {
     for (let writes = 0; ; writes++) {
-      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => withTears(loadScripts(clockKey), clockKey) });
+      const driver = await RedisDriver.open({ scriptsOf: (clockKey) => tornScriptsAt(clockKey) });
       try {
         await driver.putEnded('dead', 4);
         const lease = { executor: 'e1', leaseMs: 1000 };

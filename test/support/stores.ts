@@ -5,7 +5,7 @@ import { MovableClock } from '../../src/memory/memory-clock.js';
 import { MemoryServer } from '../../src/memory/memory-server.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
 import { RedisStore } from '../../src/redis/redis-store.js';
-import { loadScripts } from '../../src/redis/wire/script-library.js';
+import { giveClockKeyBack, scriptsAt, takeClockKey } from './clock-keys.js';
 
 /** A store of one test, with a clock that stands still until the test moves it. */
 export interface StoreFixture {
@@ -60,14 +60,13 @@ export const memoryKind: StoreKind = {
 /** Needs a server at TEST_REDIS_URL; every test has a prefix and a clock of its own. */
 export const redisKind: StoreKind = {
   name: 'redis',
-  lacks: ['groups'],
   async openStore() {
     const url = process.env.TEST_REDIS_URL;
     if (!url) throw new Error('TEST_REDIS_URL is not set: run this suite by jest, whose setup starts a server');
     const prefix = uniqueName();
-    const clockKey = `${prefix}-clock`;
+    const clockKey = takeClockKey();
     const inbox = `${prefix}-inbox`;
-    const scripts = loadScripts(clockKey);
+    const scripts = scriptsAt(clockKey);
     const client = new Redis(url);
     let now = START_AT;
     await client.set(clockKey, now);
@@ -106,6 +105,7 @@ export const redisKind: StoreKind = {
         for (const each of stores) await each.connection.close();
         const keys = [...(await client.keys(`{${prefix}:*`)), ...(await client.keys(`${prefix}*`))];
         if (keys.length > 0) await client.del(...keys);
+        giveClockKeyBack(clockKey);
         client.disconnect();
       },
     };

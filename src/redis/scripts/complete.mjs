@@ -1,5 +1,6 @@
 // The Lua scripts of this folder, complete: a line `-- include name` is replaced by name.lua, a part in lib/ or turn/, which
-// includes what it needs itself; where a part was included before, by nothing. A function that nothing in the script calls is left
+// includes what it needs itself; where a part was included before, by nothing. A line `-- without name` says that a script never comes
+// to a part: it has not the keys of that feature, and other parts call it only where the queue has the feature. A function that nothing in the script calls is left
 // out: Redis makes every function of a script anew at each call. `RULES.name` is replaced by that number of core/rules.ts.
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -32,10 +33,10 @@ export function scriptTexts(folder = SOURCE) {
 
 function withParts(name, folder, included) {
   const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
-  return text.replaceAll(/^ *-- include (\S+)\n/gm, (_, part) => {
+  return text.replaceAll(/^ *-- (include|without) (\S+)\n/gm, (_, verb, part) => {
     if (included.has(part)) return '';
     included.add(part);
-    return withParts(part, folder, included);
+    return verb === 'without' ? '' : withParts(part, folder, included);
   });
 }
 

@@ -10,6 +10,7 @@
 -- returns 'full' | { now, {} }
 local q = { meta = KEYS[1], jobs = KEYS[2], ready = KEYS[3], idle = KEYS[4], inflight = KEYS[5], workers = KEYS[6] }
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- without lib/lane-moves
 -- include lib/publish
 -- include lib/state
 -- include lib/place
@@ -17,7 +18,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local recordField = '@' .. ARGV[1]
 local worker, laneField, besideField = askIdle(q)
 local fence, record, lane, beside = readState(q, now, 'fence', recordField, laneField, besideField)
-if q.listening or string.find(q.features, '[^utscxwnklbq]') then return 'full' end
+if q.listening or string.find(q.features, '[^utscxwnklbqg]') then return 'full' end
 if record and tonumber(string.match(record, '^%d+')) >= tonumber(ARGV[2]) then return 'full' end
 q.fence, q.seconds = fence, t[1]
 local ids, texts, long = {}, {}, false

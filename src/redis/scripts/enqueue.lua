@@ -113,13 +113,14 @@ if not told then
   redis.call('HSET', q.meta, recordField,
     ARGV[2] .. ' ' .. t[1] .. ' ' .. (known and (table.concat(outcomes, ',') .. ',') or ''))
 end
+q.wakesForLanes = true
 place(q, ranked, 'back', sorted.levels)
 local isEarlier = placeLater(q, later) or q.isEarlier
-local isReady = #ranked > 0 or isEarlier
+local isReady = sorted.isRanked or q.isLaneOpen or isEarlier
 for i = 1, #laterIds do addEvent(q, 'scheduled', laterIds[i], textOf[laterIds[i]], '') end
 for i = 1, #ranked do addEvent(q, 'enqueued', ranked[i], textOf[ranked[i]], '') end
 
-local mayHandOver = not q.paused and #pushed > 0 and #pushed <= RULES.mostHanded and not isReady and not long and not apart
+local mayHandOver = not q.paused and #pushed > 0 and #pushed <= RULES.mostHanded and #ranked == 0 and not isReady and not long and not apart
 if not mayHandOver or not handOver(q, pushed) then
   local wakes = isEarlier or (#pushed > 0 or isReady) and isWorthAWake(q)
   local worker = not q.paused and wakes and nextIdle(q)

@@ -6,13 +6,14 @@
 -- ARGV  1 id, a user's or the store's   2 jobs of the line that are looked through
 --       3 of these at most so many where some left holes, each of which is looked at
 -- returns { } where no such job is kept | names and values in turns: now, state, head, due, suspect '1'|'', parkedAs, ahead, exact '1'|'',
---         paused '1'|'', workers '1'|'', running, limits, gate, opensAt; '' for what there is none of
+--         paused '1'|'', workers '1'|'', running, limits, group, ordered '1'|'', flying (of the group), rule, hold, holdUntil, holder,
+--         gate, opensAt; '' for what there is none of
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/find-job
 -- include lib/place-of
--- include lib/allowance
+-- include lib/lanes
 local limitsText, holes = readState(q, now, 'limits', 'readyHoles')
 local id, record = findJob(q, ARGV[1])
 if not record then return {} end
@@ -32,6 +33,11 @@ end
 -- How many run before a ready job, and whether that is exact.
 local function aheadOf()
   if isSuspect then return isSuspect, true end
+  local group = has(q, 'g') and groupsOf(q, { id })[1]
+  if group then
+    local low = rangeOf(group.key)
+    return redis.call('ZLEXCOUNT', q.grouped, low, '(' .. memberOf(group, id)), true
+  end
   local ranked = redis.call('ZRANK', q.priority, id)
   if ranked then return ranked, true end
   local most, left = tonumber(ARGV[2]), tonumber(holes or 0)
@@ -47,13 +53,18 @@ local ahead, isExact
 if state == 'ready' then ahead, isExact = aheadOf() end
 local due = state == 'scheduled' and redis.call('ZSCORE', q.scheduled, id)
 local limits, opensAt = limitsOf(q), nil
-if limits and limits.limit then
+if limits and limits.window then
   local cost = tonumber(traitOf(redis.call('HGET', q.traits, id), 'c') or 1)
-  local left, opens = rateLeft(q, limits, cost)
+  local left, opens = leftIn(q, limits.window, cost)
   if left < cost and not startsAlone(q, cost) then opensAt = opens end
 end
 local member = state == 'parked' and parkedMemberOf(q, id)
 local hasWorkers = redis.call('EXISTS', q.idle) == 1 or redis.call('ZCOUNT', q.workers, '(' .. q.nowText, '+inf') > 0
+
+local group = has(q, 'g') and groupsOf(q, { id })[1]
+local lane = group and lanesOf(q, { group.key })[1]
+local by, untilMs
+if lane then by, untilMs = holdOf(q, lane, id) end
 
 local function whole(number)
   return number and string.format('%.0f', number) or ''
@@ -63,5 +74,8 @@ return {
   'parkedAs', member and string.sub(member, 1, -#id - 2) or '', 'ahead', whole(ahead), 'exact', isExact and '1' or '',
   'paused', q.paused and '1' or '', 'workers', hasWorkers and '1' or '',
   'running', whole(redis.call('HLEN', q.inflight) - redis.call('HEXISTS', q.inflight, '-')), 'limits', limitsText or '',
+  'group', lane and lane.key or '', 'ordered', lane and group.isOrdered and '1' or '', 'flying', lane and runningIn(q, lane) or '',
+  'rule', lane and redis.call('HGET', q.rules, lane.key) or '', 'hold', by or '', 'holdUntil', whole(untilMs),
+  'holder', by == 'order' and lane.holder or '',
   'gate', limits and limits.gate > now and whole(limits.gate) or '', 'opensAt', whole(opensAt),
 }

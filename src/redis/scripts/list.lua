@@ -5,7 +5,7 @@
 -- KEYS  all of the queue
 -- ARGV  1 state   2 cursor ('' = first page)   3 limit
 -- returns { next cursor or '', ids }
--- Cursors name the last job of a page: `score:member` of a sorted set; `s:id`, `p:score:id` and `r:index:id` of ready jobs;
+-- Cursors name the last job of a page: `score:member` of a sorted set; `s:id`, `p:score:id`, `g:score:member` and `r:index:id` of ready jobs;
 -- `elements that ended later:ms:id` of completed ones; of active ones the place that HSCAN gave.
 -- include lib/keys
 local state, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -74,6 +74,18 @@ if part == 'p' then
     if last then place = 'p:' .. last end
   else
     left = left + redis.call('ZCARD', q.priority)
+  end
+  part = 'g'
+  rest = nil
+end
+if part == 'g' then
+  if #found < limit then
+    local members, last, more = pageAscending(q.grouped, rest, limit - #found)
+    for i = 1, #members, 2 do found[#found + 1] = string.match(members[i], '([^ \t]+)$') end
+    left = more
+    if last then place = 'g:' .. last end
+  else
+    left = left + redis.call('ZCARD', q.grouped)
   end
   part = 'r'
   rest = nil

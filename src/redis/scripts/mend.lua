@@ -62,6 +62,7 @@ local function leaveQueues(id)
   redis.call('ZREM', q.priority, id)
   redis.call('LREM', q.suspects, 0, id)
   redis.call('LREM', q.ready, 0, id)
+  if has(q, 'g') then leaveLane(q, id) end
 end
 
 local function leaveLine(id)
@@ -73,12 +74,24 @@ local function leaveLine(id)
   if isParked(q, id) then redis.call('ZREM', q.parked, parkedMemberOf(q, id)) end
 end
 
+-- What its group knows of it. Lanes are looked at again by the next turns.
+local function mendLanes(id, isHeld)
+  local group = groupsOf(q, { id })[1]
+  if not group then return end
+  if isHeld then fly(q, { id }) else redis.call('ZREM', q.flying, group.key .. '\t' .. id) end
+  local lane = lanesOf(q, { group.key })[1]
+  -- It was to hold its group and has not started: the group would wait for it behind itself.
+  if not isHeld and lane.holder == id and leaveLane(q, id) then place(q, { id }, 'front') end
+end
+
 local function placeLive(id)
   readmit(q, id) -- what stopped may have freed its unique key
   redis.call('ZREM', q.dead, id)
   redis.call('ZREM', q.cancelled, id)
   local isHeld = redis.call('HEXISTS', q.inflight, id) == 1
   local isQueued = redis.call('ZSCORE', q.priority, id) or redis.call('LPOS', q.ready, id) or redis.call('LPOS', q.suspects, id)
+    or has(q, 'g') and isInLane(q, id)
+  if has(q, 'g') then mendLanes(id, isHeld) end
   if isHeld or isQueued then
     if isHeld and isQueued then leaveQueues(id) end
     redis.call('ZREM', q.scheduled, id)
@@ -118,6 +131,10 @@ for i = 1, #list do
   else
     placeLive(id)
   end
+end
+if has(q, 'g') then
+  closeLanes(q)
+  relookAtLanes(q)
 end
 recount(q)
 redis.call('HDEL', q.meta, 'torn')

@@ -8,8 +8,10 @@
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/numbered
+-- include lib/state
 -- include lib/find-job
 -- include lib/place-of
+readState(q, now)
 local id, record = findJob(q, ARGV[3])
 if not record then return answer('not-found') end
 local state = stateOf(q, id, record)

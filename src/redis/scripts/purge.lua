@@ -35,6 +35,20 @@ local function popSorted(store)
   add(ids)
 end
 
+-- Jobs of groups, group by group.
+local function popGrouped()
+  if #victims >= limit then return end
+  local popped = redis.call('ZRANGE', q.grouped, 0, limit - #victims - 1)
+  if #popped == 0 then return end
+  local ids = {}
+  for i = 1, #popped do ids[i] = idIn(popped[i]) end
+  begin(q, ids)
+  redis.call('ZREM', q.grouped, unpack(popped))
+  for i = 1, #popped do touchLane(q, lanesOf(q, { keyIn(popped[i]) })[1]) end
+  closeLanes(q)
+  add(ids)
+end
+
 local function popList(store)
   if #victims >= limit then return end
   local popped = redis.call('LRANGE', store, 0, limit - #victims - 1)
@@ -78,6 +92,7 @@ end
 if state == 'ready' then
   popList(q.suspects)
   popSorted(q.priority)
+  popGrouped()
   popList(q.ready)
 elseif state == 'completed' then
   popCompleted()
@@ -103,7 +118,7 @@ if state == 'completed' or ((state == 'cancelled' or state == 'dead') and bytes 
 deleteJobs(q, removed)
 local more = 0
 if state == 'ready' then
-  more = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects)
+  more = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects) + redis.call('ZCARD', q.grouped)
   if missing > 0 then redis.call('HINCRBY', q.meta, 'readyHoles', -missing) end
 elseif state == 'completed' then
   more = redis.call('LLEN', q.completed)

@@ -84,7 +84,8 @@ return {
   q.nowText, reclaimed, poisoned, more,
   redis.call('HLEN', q.inflight) - redis.call('HEXISTS', q.inflight, '-'), -- '-' keeps the hash a table
   firstOf(q.workers),
-  redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects),
+  redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority) + redis.call('LLEN', q.suspects)
+    + redis.call('ZCARD', q.grouped),
   firstOf(q.scheduled),
   redis.call('ZCARD', q.parked),
   firstOf(q.ticks), torn and torn ~= '' and 1 or 0, bulks and 1 or 0,

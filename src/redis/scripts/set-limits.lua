@@ -12,6 +12,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/publish
 -- include lib/wake
 -- include lib/features
+-- include lib/settle-lanes
 
 local declared, declaredAt, replaced, given = readState(q, now, 'limitsDeclared', 'limitsDeclaredAt', 'limitsReplaced', 'limitsSet')
 local function stored(field, text)
@@ -53,10 +54,11 @@ if text ~= before or reopened then
   if text ~= '' then use(q, 'r') end -- trim.lua takes the letter back
   stored('limits', text)
   -- The window of a limit that changes goes on; of a smooth rate only the time of the next start is known, by the rate of before.
-  local per, smooth = string.match(text, '^%S+ %S+ (%S+) (%d)$')
-  local perBefore, smoothBefore = string.match(before, '^%S+ %S+ (%S+) (%d)$')
+  local per, smooth = string.match(text, '^%S+ %S+ (%S+) (%d)')
+  local perBefore, smoothBefore = string.match(before, '^%S+ %S+ (%S+) (%d)')
   if per ~= perBefore or smooth ~= smoothBefore or smooth == '1' then redis.call('HDEL', q.meta, 'starts') end
   redis.call('HDEL', q.meta, 'gatekeeper')
+  if has(q, 'g') then relookAtLanes(q) end
   for _ = 1, 1000 do
     local worker = nextIdle(q)
     if not worker then break end

@@ -16,6 +16,7 @@
 --         S  token, then id, delay ms, envelope or '' snooze
 --         L  id, token                                release to the front
 --         G  id, token, ms                            release to the front; nothing of the queue starts for so long
+--         H  as G, of the group of the job alone; of the queue where it has none
 --         P  id, token, name                          park
 --         X  keep count, keep bytes, then id, token   cancel
 --         D  keep count, keep bytes, then id, token, detail, envelope or ''   bury

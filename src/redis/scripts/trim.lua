@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- One bounded step of the janitor: settled jobs over their limits, old call records, waiters that gave up,
--- unique keys that nobody has.
+-- unique keys that nobody has, groups that are empty.
 -- atomic because a kept job, its place in the order and the byte count must agree.
 --
 -- KEYS  all of the queue
@@ -13,10 +13,12 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/publish
 -- include lib/drop-completed
 -- include lib/sweep-keys
+-- include lib/trim-ends
+-- include lib/sweep-lanes
 -- include lib/forget-features
 local step, more = tonumber(ARGV[1]), 0
-local completedBytes, completedCount, callsCursor, waitersCursor, uniquesCursor =
-  readState(q, now, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor', 'uniquesCursor')
+local completedBytes, completedCount, callsCursor, waitersCursor, uniquesCursor, lanesCursor =
+  readState(q, now, 'completedBytes', 'completedCount', 'callsCursor', 'waitersCursor', 'uniquesCursor', 'lanesCursor')
 completedBytes, completedCount = tonumber(completedBytes or 0), tonumber(completedCount or 0)
 
 local function keepOf(count, age, bytes)
@@ -77,5 +79,6 @@ end
 redis.call('HSET', q.meta, 'waitersCursor', waiting[1])
 if gaveUp > 0 and waiting[1] ~= '0' then more = 1 end
 if has(q, 'q') and sweepKeys(q, uniquesCursor, 100) then more = 1 end
+if has(q, 'g') and sweepLanes(q, lanesCursor, 50) then more = 1 end
 forgetFeatures(q)
 return { q.nowText, trimmed + trimmedCancelled + trimmedDead, trimmedDead, more }

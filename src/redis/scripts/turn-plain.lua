@@ -10,6 +10,8 @@
 local q = { meta = KEYS[1], jobs = KEYS[2], ready = KEYS[3], inflight = KEYS[4], workers = KEYS[5], idle = KEYS[6],
   completed = KEYS[7] }
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- without lib/lane-moves
+-- without turn/take-shares
 -- include lib/state
 -- include lib/publish-or-fail
 -- include turn/turn

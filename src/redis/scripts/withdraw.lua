@@ -6,7 +6,11 @@
 -- ARGV  1 caller of the enqueue   2… ids of its jobs
 -- returns how many were taken back
 -- include lib/keys
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- include lib/state
 -- include lib/admit
+
+readState(q, now)
 
 -- What this enqueue has pushed lies near the end. A job further in front that is taken for one without a place was refused to
 -- its caller all the same: it goes, and the list has a hole.
@@ -21,7 +25,7 @@ addEnd(q.suspects)
 local function isHere(id, record)
   if queued[id] or redis.call('HEXISTS', q.inflight, id) == 1 then return true end
   if redis.call('ZSCORE', q.priority, id) or redis.call('ZSCORE', q.scheduled, id) then return true end
-  return isEnded(record) or isParked(q, id)
+  return isEnded(record) or isParked(q, id) or has(q, 'g') and isInLane(q, id)
 end
 
 local count = 0

@@ -92,6 +92,7 @@ function isReleased({ op }: Settlement): boolean {
 }
 
 function letterOf(settlement: Settlement): string {
+  if (settlement.op === 'limit' && settlement.scope === 'group') return 'H';
   return settlement.op === 'complete' && settlement.envelope === undefined ? 'K' : LETTERS[settlement.op];
 }
 

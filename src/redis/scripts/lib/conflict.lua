@@ -37,6 +37,12 @@ local function moveDue(q, id, dueAt)
   if dueAt < tonumber(head[2]) then q.isEarlier = true end
 end
 
+-- The traits of a job that another one replaces: it keeps its place, so its group, too.
+local function keptIn(text, old)
+  for _, letter in ipairs({ 'n', 'g', 'l' }) do text = withTrait(text, letter, traitOf(old, letter)) end
+  return text
+end
+
 -- The job that waits gets what the row says: each of these writes leaves it whole, and the same call again makes them again.
 local function replace(q, holder, row, dueAt, rest, event)
   dueAt = math.max(dueAt, q.now)
@@ -49,7 +55,7 @@ local function replace(q, holder, row, dueAt, rest, event)
   else
     local old = redis.call('HGET', q.traits, holder.id)
     if #row.record > RULES.longEnvelope then use(q, 'l') end
-    redis.call('HSET', q.traits, holder.id, withTrait(row.text, 'n', traitOf(old, 'n')))
+    redis.call('HSET', q.traits, holder.id, keptIn(row.text, old))
     redis.call('HSET', q.jobs, holder.id, row.record)
     dropPayload(q, row, holder.id)
     if holder.state == 'scheduled' then
@@ -63,11 +69,11 @@ local function replace(q, holder, row, dueAt, rest, event)
   return holder.state .. ' ' .. holder.id .. ' ' .. event
 end
 
--- A job with an id of its own is what that id promises, so it stays as it is.
-local function mayChange(q, holder)
+-- A job with an id of its own is what that id promises, so it stays as it is. So does one of another group: a job keeps its place.
+local function mayChange(q, holder, row)
   if not isHolding(q, holder) or holder.state == 'active' then return false end
   local text = holder.row and holder.row.text or redis.call('HGET', q.traits, holder.id)
-  return not traitOf(text, 'u')
+  return not traitOf(text, 'u') and traitOf(text, 'g') == traitOf(row.text, 'g')
 end
 
 local function kept(holder)
@@ -82,7 +88,7 @@ local function throttle(q, row, holder, ms, isBoth)
     return nil
   end
   if not isBoth then return kept(holder) end
-  if q.now < from and mayChange(q, holder) then return replace(q, holder, row, from, holder.rest, 'replaced') end
+  if q.now < from and mayChange(q, holder, row) then return replace(q, holder, row, from, holder.rest, 'replaced') end
   -- The job of the end of this window opens the next one.
   if q.now < from then row.dueAt = from else row.dueAt, till = till, till + ms end
   row.rest = string.format('w %.0f %.0f', row.dueAt, till)
@@ -94,7 +100,7 @@ local function debounce(q, row, holder, ms, most)
     row.rest = string.format('d %.0f %.0f', q.now, row.dueAt)
     return nil
   end
-  if not mayChange(q, holder) then return kept(holder) end
+  if not mayChange(q, holder, row) then return kept(holder) end
   if holder.state ~= 'scheduled' then return replace(q, holder, row, q.now, holder.rest, 'replaced') end
   -- Due at another time than a call let it be: it has run since, and waits for its next attempt. These calls begin anew.
   local first, due = string.match(holder.rest, '^d (%d+) (%d+)$')
@@ -114,6 +120,6 @@ local function meet(q, row)
   if kind == 'd' then return debounce(q, row, holder, ms, most) end
   if kind ~= 'r' then return throttle(q, row, holder, ms, kind == 'b') end
   if not holder or not isHolding(q, holder) then return nil end
-  if not mayChange(q, holder) then return kept(holder) end
+  if not mayChange(q, holder, row) then return kept(holder) end
   return replace(q, holder, row, row.dueAt, '', 'replaced')
 end

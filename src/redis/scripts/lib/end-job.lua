@@ -2,6 +2,7 @@
 -- include lib/unique
 -- include lib/size
 -- include lib/notify
+-- include lib/lane-moves
 
 -- Hook: jobs reach their end, or are deleted. No other part writes to `completed`, `cancelled` or `dead`, or deletes records.
 
@@ -9,6 +10,7 @@
 local function dropLive(q, ids)
   if has(q, 'c') then redis.call('HDEL', q.crashes, unpack(ids)) end
   if has(q, 'q') then freeKeys(q, ids) end
+  if has(q, 'g') then endInLanes(q, ids) end
 end
 
 -- Deletes jobs that have no place any more, and all that is kept beside them. Returns how many there were.
@@ -113,29 +115,6 @@ local function endJobs(q, state, ids, details, envelopes, isKept)
   addEnds(q, ids, lines)
   -- Last: whoever repeats this finds who wants them cancelled.
   if has(q, 'x') then redis.call('HDEL', q.cancelling, unpack(ids)) end
-end
-
--- Deletes the oldest cancelled or dead jobs over the limits, no more than so many. Returns how many.
-local function trimEnds(q, state, keep, most)
-  local store, counter = q[state], state .. 'Bytes'
-  local bytes, size, trimmed = tonumber(redis.call('HGET', q.meta, counter) or 0), redis.call('ZCARD', store), 0
-  while trimmed < most do
-    local page = redis.call('ZRANGE', store, 0, math.min(most - trimmed, 50) - 1, 'WITHSCORES')
-    local gone, freed = {}, 0
-    for i = 1, #page, 2 do
-      local isOld = keep.age and q.now - tonumber(page[i + 1]) > keep.age
-      if size <= keep.count and bytes <= keep.bytes and not isOld then break end
-      local length = storedSize(q, page[i])
-      gone[#gone + 1] = page[i]
-      size, bytes, freed = size - 1, bytes - length, freed + length
-    end
-    if #gone == 0 then break end
-    deleteJobs(q, gone)
-    redis.call('ZREM', store, unpack(gone))
-    if freed > 0 then redis.call('HINCRBY', q.meta, counter, -freed) end
-    trimmed = trimmed + #gone
-  end
-  return trimmed
 end
 
 -- Jobs of one state lose their place among the ends. Completed ones stay in their elements until retention passes over them.

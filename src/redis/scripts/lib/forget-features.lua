@@ -21,6 +21,7 @@ local function forgetFeatures(q)
     l = { q.jobs }, -- long records
     b = { q.payloads }, -- payloads beside their records
     q = { q.uniques }, -- unique keys
+    g = { q.grouped, q.flying, q.lanes, q.rules, q.traits }, -- groups; a job that is to run again may have one
   }
   local left = string.gsub(q.features, '.', function(letter)
     if letter == 'r' then return not holdsBack(q) and '' or nil end

@@ -22,7 +22,7 @@ end
 -- worker's. Needs q.seconds and q.fence. `idle` is what askIdle found, with the values of the two fields; `texts` are the envelopes, by
 -- position, where the caller has them; `record` is a field of `meta` and its value, written with the first of what is written here.
 local function handOver(q, ids, idle, texts, record)
-  if has(q, 'r') then return false end -- a turn counts what starts
+  if has(q, 'r') or has(q, 'g') then return false end -- a turn counts what starts, and knows whose turn it is
   if not idle then
     local worker, lane, beside = askIdle(q)
     idle = { worker, unpack(worker and redis.call('HMGET', q.meta, lane, beside) or {}) }

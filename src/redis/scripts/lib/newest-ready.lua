@@ -1,7 +1,8 @@
 -- include lib/ranked-page
 
--- Ready jobs behind a place, the newest first: the list from its tail, then priorities from their end, then the few suspects by their
--- ids. Places: `r:jobs that stood behind it:id`, `p` or `p:score:id`, `s` or `s:id`. Returns ids and the next place, nil at the end.
+-- Ready jobs behind a place, the newest first: the list from its tail, then priorities from their end, then those of groups, the last
+-- group first, then the few suspects by their ids. Places: `r:jobs that stood behind it:id`, `p` or `p:score:id`, `g` or `g:score:member`,
+-- `s` or `s:id`. Returns ids and the next place, nil at the end.
 
 -- How many stand at the tail, down to this job. What was added since stands behind it, too. A worker that has taken the job has taken
 -- all that are older: false. A long way is searched in several calls: nil, and where to go on.
@@ -40,7 +41,12 @@ local function newestReady(q, place, limit)
   if part == 'p' then
     local pairs, last, left = pageDescending(q.priority, rest, limit)
     for i = 1, #pairs, 2 do ids[#ids + 1] = pairs[i] end
-    return ids, left > 0 and 'p:' .. last or 's'
+    return ids, left > 0 and 'p:' .. last or 'g'
+  end
+  if part == 'g' then
+    local members, last, left = pageDescending(q.grouped, rest, limit)
+    for i = 1, #members, 2 do ids[#ids + 1] = string.match(members[i], '([^ \t]+)$') end
+    return ids, left > 0 and 'g:' .. last or 's'
   end
   -- One that leaves its list leaves no trace of where it was. Of more than a thousand those at the front are shown.
   local waiting = redis.call('LRANGE', q.suspects, 0, 999)

@@ -1,4 +1,5 @@
 -- include lib/traits
+-- include lib/lane-of
 
 -- The state of a job that is stored, by its record and its place: its token and its due time may be known, false for none.
 local function stateOf(q, id, record, token, due)
@@ -19,6 +20,6 @@ local function isPlaced(q, id)
   if redis.call('HEXISTS', q.inflight, id) == 1 then return true end
   if redis.call('ZSCORE', q.scheduled, id) or redis.call('ZSCORE', q.priority, id) then return true end
   if redis.call('EXISTS', q.suspects) == 1 and redis.call('LPOS', q.suspects, id) then return true end
-  if isParked(q, id) then return true end
+  if isParked(q, id) or has(q, 'g') and isInLane(q, id) then return true end
   return redis.call('LPOS', q.ready, id, 'RANK', -1) ~= false
 end

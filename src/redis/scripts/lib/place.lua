@@ -1,7 +1,8 @@
 -- include lib/traits
+-- include lib/lane-moves
 
 -- Hook: jobs become ready, for whatever reason. No other part writes to `ready`, `priority` or `suspects`.
--- The ladder: a suspect runs alone, then priorities, then the list. Marks of those who want a running job cancelled are the business of lib/leave.
+-- The ladder: a suspect runs alone, then priorities, then the list; jobs of groups wait in lanes of their own (lib/lanes). Marks of those who want a running job cancelled are the business of lib/leave.
 
 -- Positions lie around 2^48 inside the 2^49 of their priority: the back counts up, the front counts down.
 local function rank(q, ids, levels, where)
@@ -27,15 +28,19 @@ end
 -- false, where the caller knows them. Needs q.maxCrashes where a job may have crashed.
 local function place(q, ids, where, levels)
   if #ids == 0 then return end
+  local texts = levels ~= false and has(q, 'g') and redis.call('HMGET', q.traits, unpack(ids))
   if levels == nil then levels = levelsOf(q, ids) end
   local crashed = q.maxCrashes and has(q, 'c') and redis.call('HMGET', q.crashes, unpack(ids))
-  local plain, ranked, rankedLevels, suspected = ids, {}, {}, {}
-  if levels or crashed then
+  local plain, ranked, rankedLevels, suspected, grouped, groupedTexts = ids, {}, {}, {}, {}, {}
+  if levels or crashed or texts then
     plain = {}
     for i = 1, #ids do
       local crashes = crashed and tonumber(crashed[i] or 0) or 0
       if crashes > 0 and crashes >= q.maxCrashes - 1 then
         suspected[#suspected + 1] = ids[i]
+      elseif texts and traitOf(texts[i], 'g') then
+        grouped[#grouped + 1] = ids[i]
+        groupedTexts[#grouped] = texts[i]
       elseif levels and levels[i] > 0 then
         ranked[#ranked + 1] = ids[i]
         rankedLevels[#ranked] = levels[i]
@@ -49,6 +54,7 @@ local function place(q, ids, where, levels)
     if where == 'front' then redis.call('LPUSH', q.suspects, unpack(reversed(suspected)))
     else redis.call('RPUSH', q.suspects, unpack(suspected)) end
   end
+  if #grouped > 0 then placeInLanes(q, grouped, groupedTexts, where) end
   if #ranked > 0 then rank(q, ranked, rankedLevels, where) end
   if #plain > 0 then
     if where == 'front' then redis.call('LPUSH', q.ready, unpack(reversed(plain)))

@@ -1,6 +1,6 @@
--- Where the jobs of an enqueue go: into the list, by priority, later; and what is written of them. Rows are those of lib/conflict.
+-- Where the jobs of an enqueue go: into the list, by priority or into the lane of their group (`ranked`), later; and what is written of them. Rows are those of lib/conflict.
 local function sortRows(q, rows)
-  local sorted = { pushed = {}, ranked = {}, levels = {}, later = {}, laterIds = {}, records = {}, traits = {},
+  local sorted = { pushed = {}, ranked = {}, levels = {}, isRanked = false, later = {}, laterIds = {}, records = {}, traits = {},
     textOf = {}, -- envelopes, for events
     long = false } -- from here on a turn looks at how long envelopes are, before it takes them
   for _, row in ipairs(rows) do
@@ -9,6 +9,7 @@ local function sortRows(q, rows)
     sorted.records[#sorted.records + 1] = row.record
     if q.listening then sorted.textOf[id] = row.record end
     if #row.record > RULES.longEnvelope then sorted.long = true end
+    if traitOf(row.text, 'g') then use(q, 'g') end
     if row.text ~= '' then
       sorted.traits[#sorted.traits + 1] = id
       sorted.traits[#sorted.traits + 1] = row.text
@@ -17,9 +18,10 @@ local function sortRows(q, rows)
       sorted.later[#sorted.later + 1] = string.format('%.0f', row.dueAt)
       sorted.later[#sorted.later + 1] = id
       sorted.laterIds[#sorted.laterIds + 1] = id
-    elseif row.level ~= '0' then
+    elseif row.level ~= '0' or traitOf(row.text, 'g') then
       sorted.ranked[#sorted.ranked + 1] = id
       sorted.levels[#sorted.ranked] = tonumber(row.level)
+      if not traitOf(row.text, 'g') then sorted.isRanked = true end
     else
       sorted.pushed[#sorted.pushed + 1] = id
     end

@@ -1,3 +1,6 @@
+-- include lib/features
+-- include lib/lane-moves
+
 -- Hook: a worker reserves jobs. No other part writes to `inflight`.
 
 -- The first of so many fences, each higher than all before it. The caller stores q.fence in `meta`.
@@ -16,10 +19,12 @@ local function take(q, worker, ids, leaseMs, first, isEach)
     tokens[i * 2] = isEach and worker .. ':' .. string.format('%.0f', first + i - 1) or token
   end
   redis.call('ZADD', q.workers, string.format('%.0f', q.now + leaseMs), worker)
+  if has(q, 'g') then fly(q, ids) end
   redis.call('HSET', q.inflight, unpack(tokens))
 end
 
 -- A worker that is to settle the job has its token again.
 local function takeBack(q, id, token)
+  if has(q, 'g') then fly(q, { id }) end
   redis.call('HSET', q.inflight, id, token)
 end

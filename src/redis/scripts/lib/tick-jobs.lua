@@ -16,6 +16,7 @@ local function addTickJob(q, at)
   local outcome = outcomeOf(q, traits)
   if outcome then return string.match(outcome, ' (%S+)'), string.match(outcome, ' kept$') ~= nil end
   claim(q, traits, id, 'ready')
+  if traitOf(traits, 'g') then use(q, 'g') end
   jobs.isNew[id] = true
   jobs.ids[#jobs.ids + 1] = id
   jobs.levels[#jobs.ids] = tonumber(traitOf(traits, 'p') or 0)

@@ -3,7 +3,7 @@
 
 -- What scripts must know of a job lies in `traits`, as long as its record does: lines of a letter and a value. p priority 1 to 9,
 -- u user id, q unique key behind the job's name, r (without a value) the key is free while the job runs, n name of a job that was parked,
--- c what it costs of a rate. Lines of other letters are kept as they are. No script looks into an envelope's header. An enqueue may
+-- c what it costs of a rate, g its group, o (without a value) its group is ordered, l its place in the group. Lines of other letters are kept as they are. No script looks into an envelope's header. An enqueue may
 -- bring a line m, which is not stored: what becomes of the job that has the unique key (lib/conflict).
 
 -- The value of a trait, nil where the job has none.

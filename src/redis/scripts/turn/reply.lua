@@ -1,3 +1,4 @@
+-- include turn/take-shares
 -- include lib/take
 -- include lib/promote-due
 -- include lib/features
@@ -12,6 +13,13 @@ local function flagsOf(q, turn)
     + (has(q, 'b') and 128 or 0) + (has(q, 'w') and 256 or 0)
   if turn.isLeft == nil then turn.isLeft = redis.call('LLEN', q.ready) > 0 end
   local isLeft = turn.isLeft or has(q, 'p') and redis.call('EXISTS', q.priority) == 1
+  local lanesOpenAt
+  if has(q, 'g') then
+    local isLaneLeft
+    isLaneLeft, lanesOpenAt = lookAtLanes(q)
+    isLeft = isLeft or isLaneLeft
+    if redis.call('EXISTS', q.rules) == 1 and not has(q, 'r') then flags = flags + 64 end
+  end
   if has(q, 'r') then
     flags = flags + 64
     local isRareLeft = turn.isAlone and has(q, 'c') and redis.call('EXISTS', q.suspects) == 1
@@ -21,8 +29,9 @@ local function flagsOf(q, turn)
       isLeft, turn.opensAt, turn.isClosed = isLeft and free > 0, free <= 0 and opensAt, free <= 0
     end
   end
+  turn.opensAt = turn.opensAt or lanesOpenAt
   if isLeft then flags = flags + 2 end
-  if has(q, 'c') and redis.call('EXISTS', q.suspects) == 1 then
+  if has(q, 'c') and redis.call('EXISTS', q.suspects) == 1 and not (has(q, 'g') and areSuspectsHeld(q)) then
     -- One worker at a time lets its jobs end to take a suspect alone; the others go on.
     local claimant, claimedUntil = string.match(redis.call('HGET', q.meta, 'suspectClaim') or '', '^(.*) (%d+)$')
     if turn.isAlone and turn.isClosed then
@@ -73,9 +82,10 @@ local function reply(q, turn)
   end
   if turn.fence then take(q, turn.worker, turn.ids, turn.leaseMs, turn.fence) end
   if turn.fromReady > 0 then redis.call('LTRIM', q.ready, turn.fromReady, -1) end
-  if turn.fromSuspects > 0 then redis.call('LPOP', q.suspects, turn.fromSuspects) end
+  for i = 1, #turn.fromSuspects do redis.call('LREM', q.suspects, 1, turn.fromSuspects[i]) end
   if turn.fromPriority then redis.call('ZREM', q.priority, unpack(turn.fromPriority)) end
   if turn.fromParked then redis.call('ZREM', q.parked, unpack(turn.fromParked)) end
+  if has(q, 'g') then closeShares(q, turn) end
   finish(q)
 
   local flags = flagsOf(q, turn)

@@ -1,6 +1,8 @@
 -- include turn/complete
 -- include lib/go-on
 -- include lib/place
+-- include lib/close-gates
+-- include lib/trim-ends
 
 -- Settlements other than completions. Sections are functions by their letter: each gets the number of its items and the argument
 -- where they begin, and returns where the next section begins. They are made where one comes: making a function costs about as
@@ -67,20 +69,18 @@ local function rareSections(q, turn)
     return at + count * 2
   end
 
-  function sections.G(count, at)
-    local ids, tokens, waits = column(at, count, 3, 0), column(at, count, 3, 1), column(at, count, 3, 2)
-    local going = goOn(q, ids, tokens, 'unrun')
-    local gate = tonumber(redis.call('HGET', q.meta, 'gate') or 0)
-    for i = 1, #going do gate = math.max(gate, q.now + tonumber(waits[going[i]])) end
-    if #going > 0 then
-      use(q, 'r')
-      redis.call('HSET', q.meta, 'gate', string.format('%.0f', gate))
-    end
+  local function limit(count, at, isOfGroup)
+    local ids, waits = column(at, count, 3, 0), column(at, count, 3, 2)
+    local going = goOn(q, ids, column(at, count, 3, 1), 'unrun')
     local again = pick(ids, going)
+    closeGates(q, again, pick(waits, going), isOfGroup)
     place(q, again, 'front')
     for i = #again, 1, -1 do addEvent(q, 'released', again[i], false, '') end
     return at + count * 3
   end
+
+  function sections.G(count, at) return limit(count, at, false) end
+  function sections.H(count, at) return limit(count, at, true) end
 
   function sections.P(count, at)
     local ids, names, traits, members = column(at, count, 3, 0), column(at, count, 3, 2), {}, {}

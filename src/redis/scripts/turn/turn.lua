@@ -9,7 +9,7 @@ local function openTurn(q, now, seconds)
     trimmedDead = 0, added = 0, maxCompleted = math.huge, maxBytes = math.huge,
     -- What it reserves.
     ids = {}, envelopes = {}, handed = '', handedIds = {}, handedFences = {},
-    fromReady = 0, fromSuspects = 0,
+    fromReady = 0, fromSuspects = {},
     -- Whether counters of `meta` changed, whether a job is due before all that were there, and whether the next job is too long.
     isDirty = false, isEarlier = false, isFull = false,
   }
@@ -19,7 +19,7 @@ local function openTurn(q, now, seconds)
   q.fence = q.fence or '0'
   turn.completedBytes, turn.completedCount = tonumber(completedBytes or 0), tonumber(completedCount or 0)
   turn.readyHoles = tonumber(readyHoles or 0)
-  q.maxCrashes, q.lost = tonumber(ARGV[8]), {}
+  q.maxCrashes, q.lost, q.settlesLanes = tonumber(ARGV[8]), {}, true
   return turn
 end
 

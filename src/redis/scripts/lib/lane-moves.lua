@@ -1,0 +1,100 @@
+-- include lib/settle-lanes
+
+-- What hooks do with jobs of groups, where the queue has any.
+
+-- Jobs of groups become ready, in this order, at the front or the back of what has their priority. `texts` are their traits.
+local function placeInLanes(q, ids, texts, where)
+  local step = where == 'front' and -1 or 1
+  local position, keys = redis.call('HINCRBY', q.meta, where, step * #ids), {}
+  if where == 'back' then position = position - #ids + 1 end
+  for i = 1, #ids do keys[i] = traitOf(texts[i], 'g') end
+  local lanes, members, traits = lanesOf(q, keys), {}, {}
+  for i = 1, #ids do
+    local level = tonumber(traitOf(texts[i], 'p') or 0) or 0
+    local rank = lanes[i].holder == ids[i] and 0 or RULES.highestPriority + 1 - level
+    local group = { key = keys[i], isOrdered = traitOf(texts[i], 'o') ~= nil,
+      spot = string.format('%02d%015.0f', rank, 281474976710656 + position + i - 1) }
+    q.groupOf = q.groupOf or {}
+    q.groupOf[ids[i]] = group
+    traits[i * 2 - 1], traits[i * 2] = ids[i], withTrait(texts[i], 'l', group.spot)
+    members[i * 2 - 1], members[i * 2] = 0, memberOf(group, ids[i])
+    touchLane(q, lanes[i])
+  end
+  use(q, 'g')
+  redis.call('HSET', q.traits, unpack(traits))
+  redis.call('ZADD', q.grouped, unpack(members))
+  closeLanes(q)
+end
+
+-- A ready job loses its place. Returns whether it had one in a lane.
+local function leaveLane(q, id)
+  local group = groupsOf(q, { id })[1]
+  local member = group and memberOf(group, id)
+  if not member or redis.call('ZREM', q.grouped, member) == 0 then return false end
+  touchLane(q, lanesOf(q, { group.key })[1])
+  closeLanes(q)
+  return true
+end
+
+-- Jobs are reserved: they run from here on. The first ordered one holds its group.
+local function fly(q, ids)
+  local groups, members = groupsOf(q, ids), {}
+  for i = 1, #ids do
+    local group = groups[i]
+    if group then
+      members[#members + 1] = 0
+      members[#members + 1] = group.key .. '\t' .. ids[i]
+      local lane = lanesOf(q, { group.key })[1]
+      if group.isOrdered and not holderOf(q, lane) then lane.holder, lane.isHolderSeen = ids[i], true end
+      lane.flying = nil -- counted again, with this one
+      touchLane(q, lane)
+    end
+  end
+  if #members > 0 then redis.call('ZADD', q.flying, unpack(members)) end
+end
+
+-- How long jobs ran, in all, by their tokens: a fence is no lower than the µs at which it was given.
+local function ranFor(q, token)
+  local fence = tonumber(string.match(token or '', '(%d+)$'))
+  return fence and math.max(q.now - fence / 1000, 0) or 0
+end
+
+-- Jobs run no more: their tokens are about to be deleted. `tokens` is one of all, or by position, or nil where they are still to be read.
+local function land(q, ids, tokens)
+  local groups, members, isCounted = groupsOf(q, ids), {}, redis.call('EXISTS', q.rules) == 1 or limitsOf(q) and limitsOf(q).groups
+  for i = 1, #ids do
+    local group = groups[i]
+    if group then
+      members[#members + 1] = group.key .. '\t' .. ids[i]
+      local lane = isCounted and lanesOf(q, { group.key })[1]
+      if lane then touchLane(q, lane) end
+      if lane and lane.byTime then
+        local token = type(tokens) == 'table' and tokens[i] or tokens or redis.call('HGET', q.inflight, ids[i])
+        local ran = ranFor(q, token)
+        lane.tag = math.max(lane.tag + (ran - lane.mean) / lane.weight, 0)
+        lane.mean = lane.mean == 0 and ran or lane.mean * 0.8 + ran * 0.2
+      end
+    end
+  end
+  if #members > 0 then redis.call('ZREM', q.flying, unpack(members)) end
+  if isCounted then
+    for _, lane in pairs(q.lanesRead or {}) do lane.flying = nil end
+    closeLanes(q)
+  end
+end
+
+-- Jobs end: who held its group holds it no more.
+local function endInLanes(q, ids)
+  local groups = groupsOf(q, ids)
+  local hasHeld = false
+  for i = 1, #ids do
+    if groups[i] and groups[i].isOrdered then
+      local lane = lanesOf(q, { groups[i].key })[1]
+      if lane.holder == ids[i] then
+        lane.holder, hasHeld = nil, true
+        touchLane(q, lane)
+      end
+    end
+  end
+  if hasHeld then closeLanes(q) end
+end
