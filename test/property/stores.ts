@@ -4,11 +4,12 @@ import { Redis, type Command, type RedisOptions } from 'ioredis';
 import type { Store } from '../../src/core/ports/store.js';
 import type { HeldJob } from '../../src/core/ports/worker-store.js';
 import { MovableClock } from '../../src/memory/memory-clock.js';
+import { giveClockKeyBack, scriptsAt, takeClockKey } from '../support/clock-keys.js';
 import { MemoryServer } from '../../src/memory/memory-server.js';
 import { MemoryStore } from '../../src/memory/memory-store.js';
 import { QueueKeys } from '../../src/redis/keys.js';
 import { RedisStore } from '../../src/redis/redis-store.js';
-import { loadScripts, type ScriptName } from '../../src/redis/wire/script-library.js';
+import type { ScriptName } from '../../src/redis/wire/script-library.js';
 import { KeyAudit } from './key-audit.js';
 import type { QueueModel } from './queue-model.js';
 
@@ -67,8 +68,8 @@ export async function openRedisStore(): Promise<ModelledStore> {
   const url = process.env.TEST_REDIS_URL;
   if (!url) throw new Error('TEST_REDIS_URL is not set: run this suite by jest, whose setup starts a server');
   const prefix = uniqueName();
-  const clockKey = `${prefix}-clock`;
-  const scripts = loadScripts(clockKey);
+  const clockKey = takeClockKey();
+  const scripts = scriptsAt(clockKey);
   const client = new Redis(url);
   let now = START_AT;
   await client.set(clockKey, now);
@@ -118,7 +119,7 @@ export async function openRedisStore(): Promise<ModelledStore> {
     },
     async close() {
       await store.connection.close();
-      await client.unlink(clockKey);
+      giveClockKeyBack(clockKey);
       client.disconnect();
       connection.disconnect();
     },

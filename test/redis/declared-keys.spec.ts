@@ -1,10 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { loadScripts } from '../../src/redis/wire/script-library.js';
+import type { ScriptLibrary } from '../../src/redis/wire/script-library.js';
+import { scriptsAt } from '../support/clock-keys.js';
 import { describeStore } from '../contract/store.contract.js';
 import { redisKind } from '../support/stores.js';
 import { RedisDriver } from './redis-driver.js';
 import { withKeyCheck } from './script-header.js';
+
+const libraries = new Map<string, ScriptLibrary>();
+
+function checkedScriptsAt(clockKey: string): ScriptLibrary {
+  let scripts = libraries.get(clockKey);
+  if (scripts === undefined) libraries.set(clockKey, (scripts = withKeyCheck(scriptsAt(clockKey), clockKey)));
+  return scripts;
+}
 
 // The whole contract once more, by scripts that fail at the first key that is undeclared or of another type.
 describeStore({
@@ -12,7 +21,7 @@ describeStore({
   lacks: redisKind.lacks,
   openStore: async () => {
     const driver = await RedisDriver.open({
-      scriptsOf: (clockKey) => withKeyCheck(loadScripts(clockKey), clockKey),
+      scriptsOf: checkedScriptsAt,
     });
     return driver.fixture;
   },

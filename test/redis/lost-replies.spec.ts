@@ -37,7 +37,7 @@ describe('lost replies', () => {
     driver = await RedisDriver.open({ url: server.url });
     proxy = await startTcpProxy(server.port);
     store = await driver.connect({ connection: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: TIMEOUT_MS });
-    const scripts = Object.values(loadScripts(`${driver.prefix}-clock`));
+    const scripts = Object.values(loadScripts(driver.clockKey));
     shas = Object.fromEntries(scripts.map((script) => [script.name, [script.sha, readOnly(script).sha]]));
     // Numbers at hand and scripts known: what follows is the call itself.
     await store.intake.enqueue(QUEUE, [driver.newJob()]);
@@ -488,7 +488,7 @@ describe('lost replies', () => {
     const failed = await store.intake.enqueue(QUEUE, [driver.newJob()]).catch((reason: unknown) => reason);
     expect(failed).toMatchObject({ code: expect.stringMatching(/BROKER_UNAVAILABLE|OUTCOME_UNKNOWN/) });
     server = await startRedisServer({ port });
-    await untilItWorks(() => driver.client.set(`${driver.prefix}-clock`, driver.now()));
+    await untilItWorks(() => driver.client.set(driver.clockKey, driver.now()));
     const [{ id }] = await untilItWorks(() => store.intake.enqueue(QUEUE, [driver.newJob()]));
     expect((await driver.store.curation.read(QUEUE, [id]))[0]?.state).toBe('ready');
   });

@@ -4,6 +4,7 @@ import { KEY_NAMES, QueueKeys } from '../../src/redis/keys.js';
 import { RedisStore } from '../../src/redis/redis-store.js';
 import type { RedisStoreOptions } from '../../src/redis/store-options.js';
 import { loadScripts, type ScriptLibrary } from '../../src/redis/wire/script-library.js';
+import { giveClockKeyBack, scriptsAt, takeClockKey } from '../support/clock-keys.js';
 import { StoreDriver, QUEUE } from '../contract/store-driver.js';
 
 const START_AT = 1_800_000_000_000;
@@ -25,12 +26,12 @@ export interface RedisDriverOptions extends Partial<Omit<RedisStoreOptions, 'pre
 export class RedisDriver extends StoreDriver {
   private constructor(
     readonly prefix: string,
+    readonly clockKey: string,
     readonly client: Redis,
     private readonly options: RedisDriverOptions,
     private readonly stores: RedisStore[],
     time: { now: number },
   ) {
-    const clockKey = `${prefix}-clock`;
     super({
       store: stores[0],
       clock: {
@@ -53,16 +54,17 @@ export class RedisDriver extends StoreDriver {
     const prefix = `t-${randomBytes(6).toString('hex')}`;
     const client = new Redis(url);
     const time = { now: START_AT };
-    await client.set(`${prefix}-clock`, time.now);
-    const store = new RedisStore(storeOptions(prefix, url, options));
+    const clockKey = takeClockKey();
+    await client.set(clockKey, time.now);
+    const store = new RedisStore(storeOptions(prefix, clockKey, url, options));
     await store.connection.open();
-    return new RedisDriver(prefix, client, options, [store], time);
+    return new RedisDriver(prefix, clockKey, client, options, [store], time);
   }
 
   /** Another client of the same store. */
   async connect(options: Partial<RedisStoreOptions> = {}): Promise<RedisStore> {
     const url = this.options.url ?? process.env.TEST_REDIS_URL ?? '';
-    const store = new RedisStore({ ...storeOptions(this.prefix, url, this.options), ...options });
+    const store = new RedisStore({ ...storeOptions(this.prefix, this.clockKey, url, this.options), ...options });
     this.stores.push(store);
     await store.connection.open();
     return store;
@@ -72,6 +74,7 @@ export class RedisDriver extends StoreDriver {
     for (const store of this.stores) await store.connection.close();
     const keys = [...(await this.client.keys(`{${this.prefix}:*`)), ...(await this.client.keys(`${this.prefix}*`))];
     if (keys.length > 0) await this.client.unlink(...keys);
+    giveClockKeyBack(this.clockKey);
     this.client.disconnect();
   }
 
@@ -148,10 +151,9 @@ function isCall(field: string): boolean {
   return field.startsWith('@');
 }
 
-function storeOptions(prefix: string, url: string, options: RedisDriverOptions): RedisStoreOptions {
+function storeOptions(prefix: string, clockKey: string, url: string, options: RedisDriverOptions): RedisStoreOptions {
   const { url: _url, realClock, scriptsOf, ...rest } = options;
-  const clockKey = `${prefix}-clock`;
-  const scripts = scriptsOf?.(clockKey) ?? (realClock ? loadScripts() : loadScripts(clockKey));
+  const scripts = scriptsOf?.(clockKey) ?? (realClock ? loadScripts() : scriptsAt(clockKey));
   return {
     connection: url,
     prefix,

@@ -1,25 +1,34 @@
 import { createHash } from 'node:crypto';
 import type { ScriptLibrary } from '../../src/redis/wire/script-library.js';
+import { scriptsAt } from '../support/clock-keys.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /** Commands of the scripts that change something. */
 const WRITES =
   'HSET HSETNX HDEL HINCRBY LPUSH RPUSH LPOP RPOP LREM LTRIM LSET SADD SREM SPOP ZADD ZREM ZPOPMIN ZREMRANGEBYRANK PUBLISH';
 
-const keyOf = (clockKey: string) => clockKey.replace(/-clock$/, '-tear');
+const libraries = new Map<string, ScriptLibrary>();
+
+export const tearKeyOf = (clockKey: string) => clockKey.replace(/-clock$/, '-tear');
 
 /**
  * The same scripts, one of which stops before its n-th write while a key says so. Redis keeps what was written, as it does where
  * a user lacks a command or a key has another type.
  */
-export function withTears(scripts: ScriptLibrary, clockKey: string): ScriptLibrary {
+export function tornScriptsAt(clockKey: string): ScriptLibrary {
+  let scripts = libraries.get(clockKey);
+  if (scripts === undefined) libraries.set(clockKey, (scripts = withTears(scriptsAt(clockKey), clockKey)));
+  return scripts;
+}
+
+function withTears(scripts: ScriptLibrary, clockKey: string): ScriptLibrary {
   const torn: Record<string, ScriptLibrary[string]> = {};
   const writes = WRITES.split(' ')
     .map((name) => `${name}=1`)
     .join(',');
   for (const script of Object.values(scripts)) {
     const prelude = `local redis = (function(real)
-  local name, most = string.match(real.call('GET', '${keyOf(clockKey)}') or '', '^(%S+) (%d+)$')
+  local name, most = string.match(real.call('GET', '${tearKeyOf(clockKey)}') or '', '^(%S+) (%d+)$')
   if name ~= '${script.name}' then return real end
   local writes, done = { ${writes} }, 0
   local function count(command)
@@ -45,7 +54,7 @@ export async function callTorn(
   writes: number,
   call: () => Promise<unknown>,
 ): Promise<boolean> {
-  const key = keyOf(`${driver.prefix}-clock`);
+  const key = tearKeyOf(driver.clockKey);
   await driver.client.set(key, `${name} ${writes}`);
   try {
     await call();
