@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { QUEUE, type StoreDriver } from './store-driver.js';
+import { groupChaosContract } from './group-chaos.contract.js';
 import { groupHoldContract } from './group-hold.contract.js';
 import { orderedGroupContract } from './ordered-group.contract.js';
 import * as group from './group-driver.js';
@@ -281,4 +282,5 @@ export function groupContract(use: () => StoreDriver): void {
 
   groupHoldContract(use);
   orderedGroupContract(use);
+  groupChaosContract(use);
 }
