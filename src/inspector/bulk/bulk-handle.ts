@@ -23,7 +23,7 @@ export interface BulkProgress {
   action: BulkAction | undefined;
   rate: number | undefined;
   stopIf: Required<BulkStop> | undefined;
-  /** Id of the process that works at it, as `processes` of the service lists it; undefined where none does now. */
+  /** Id of the process that works at it, as `processes` of the service lists it: one that was killed until another one takes over. */
   executor: string | undefined;
   /** It means jobs that were there then. */
   createdAt: Date;
