@@ -34,6 +34,23 @@ export function groupHoldContract(use: () => StoreDriver): void {
       expect(await driver.store.curation.counts(QUEUE)).toMatchObject({ ready: 3, blocked: 3, active: 7 });
     });
 
+    it('are never more, as long as there are any, also by what code declares', async () => {
+      const driver = use();
+      await driver.store.limits.declare(QUEUE, { groups: { running: 2, byTime: false } });
+      await driver.put(...seedsOf(...Array<string>(20).fill('a'), ...Array<string>(20).fill('b')));
+      let held = (await driver.reserve('w1', 20)).jobs;
+      for (let ended = 0; ended < 40;) {
+        expect(['a', 'b'].map((key) => countOf(groupsOf(held), key))).toEqual([2, 2]);
+        // One, two, three or all four of them end.
+        const ending = held.slice(0, 1 + (ended % 4));
+        ended += ending.length;
+        const settlements = ending.map((job) => driver.complete(job));
+        const { jobs } = await driver.reserve('w1', 20, { settlements });
+        held = [...held.slice(ending.length), ...jobs];
+        if (ended > 32) break;
+      }
+    });
+
     it('make room as they end, in the same turn', async () => {
       const driver = use();
       await limitGroups(driver, { running: 1 });

@@ -19,9 +19,6 @@ import { Test } from '@nestjs/testing';
 import { bootError, closeApps, startApp, STORES, trackApp } from '../support/apps.js';
 import { EventLog } from '../support/event-log.js';
 
-/** The stores that have groups. */
-const GROUP_STORES = STORES.filter(({ name }) => name === 'memory');
-
 afterEach(closeApps);
 
 /** What handlers of one test did, in order. */
@@ -40,7 +37,7 @@ class Diary {
       await new Promise((resolve) => setImmediate(resolve));
       await work();
     } finally {
-      this.running.set(key, running - 1);
+      this.running.set(key, (this.running.get(key) ?? 0) - 1);
     }
   }
 }
@@ -58,7 +55,7 @@ function handlersOf(run: (job: Job) => unknown, options: ProcessorOptions = {}) 
 
 const bulk = (count: number, group: GroupOption) => Array.from({ length: count }, (_, payload) => ({ payload, group }));
 
-describe.each(GROUP_STORES)('groups on $name', ({ options }) => {
+describe.each(STORES)('groups on $name', ({ options }) => {
   it('take turns: a few jobs of one do not wait for the many of another', async () => {
     const diary = new Diary();
     const { app } = await startApp(
@@ -71,7 +68,8 @@ describe.each(GROUP_STORES)('groups on $name', ({ options }) => {
     const jobs = await queues.enqueueMany('work', [...bulk(2, 'small'), ...bulk(2, 'other')]);
     await queues.resume('work');
     for (const job of jobs) await job.result();
-    expect(diary.starts.filter((start) => start.startsWith('large')).length).toBeLessThanOrEqual(4);
+    const last = diary.starts.findLastIndex((start) => !start.startsWith('large'));
+    expect(diary.starts.slice(0, last).filter((start) => start.startsWith('large')).length).toBeLessThanOrEqual(4);
   });
 
   it('that are ordered run one job at a time over all processes, in order, whatever fails', async () => {
@@ -110,6 +108,7 @@ describe.each(GROUP_STORES)('groups on $name', ({ options }) => {
     expect(await queues.limits('work')).toEqual({ groups: { concurrency: 2, share: 'jobs' } });
     const jobs = await queues.enqueueMany('work', [...bulk(20, 'a'), ...bulk(20, 'b')]);
     for (const job of jobs) await job.result();
+    expect([...diary.most.keys()].sort()).toEqual(['a', 'b']);
     expect(Math.max(...diary.most.values())).toBeLessThanOrEqual(2);
   });
 
