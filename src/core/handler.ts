@@ -22,6 +22,8 @@ export interface BatchHandling<TJob = unknown> {
   size: number;
   /** How long the first job of a call waits for others, ms. */
   waitMs: number;
+  /** All jobs of a call are of one group. Default false. */
+  byGroup?: boolean;
   /** Checks one job before the call; it throws, or its promise rejects, for a job that must not reach the handler. */
   check: ((job: TJob) => unknown) | undefined;
   /** May return a value or a promise: see `readBatchResults`. */

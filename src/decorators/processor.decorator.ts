@@ -11,6 +11,8 @@ export interface BatchOptions {
   size: number;
   /** How long the first job of a call waits for others, at most 1 h. Default 0: it takes what is there. */
   wait?: Duration;
+  /** `'group'`: all jobs of a call are of one group; those without a group are in calls of their own. Default: of any group. */
+  by?: 'group';
 }
 
 /** Options of `@Processor`: job options and worker options of the queue, and which jobs the method takes. */

@@ -3,7 +3,7 @@ import { ConfigurationError, InvalidValueError } from '../core/errors/option-err
 import type { BatchHandling } from '../core/handler.js';
 import { DEFINITION } from '../core/constants.js';
 import { checkJobName, checkKeyName, isKeyName } from '../core/names.js';
-import { readCount, readMs, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
+import { readCount, readMs, readOneOf, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { StandardSchemaV1 } from '../core/standard-schema.js';
 import type { ProcessorMetadata, ProcessorOptions } from '../decorators/processor.decorator.js';
 import {
@@ -25,7 +25,7 @@ const PROCESSOR_KEYS = [
 ] as const satisfies readonly (keyof ProcessorOptions)[];
 
 /** How many jobs a call takes, and how long the first of them waits, ms. */
-export type BatchRule = Pick<BatchHandling, 'size' | 'waitMs'>;
+export type BatchRule = Pick<BatchHandling, 'size' | 'waitMs' | 'byGroup'>;
 
 /** One `@Processor`, checked and in engine units. */
 export interface ProcessorDeclaration {
@@ -72,12 +72,13 @@ const LONGEST_WAIT = 3_600_000;
 function readBatch(given: unknown, place: string): BatchRule | undefined {
   if (given === undefined) return undefined;
   requireObject(given, place, "use { size: 100, wait: '200ms' }");
-  refuseUnknownKeys(given, ['size', 'wait'], place, ['size']);
-  const { size, wait } = given as { size?: unknown; wait?: unknown };
+  refuseUnknownKeys(given, ['size', 'wait', 'by'], place, ['size', 'by']);
+  const { size, wait, by } = given as { size?: unknown; wait?: unknown; by?: unknown };
+  const byGroup = readOneOf(by, ['group'], `by in ${place}`) === 'group';
   const read = readCount(size, `size in ${place}`, 1, MOST_IN_BATCH);
   if (read === undefined)
     throw new InvalidValueError(`size in ${place}`, size, 'say how many jobs a call takes at most');
-  return { size: read, waitMs: readMs(wait, `wait in ${place}`, 0, LONGEST_WAIT) ?? 0 };
+  return { size: read, waitMs: readMs(wait, `wait in ${place}`, 0, LONGEST_WAIT) ?? 0, byGroup };
 }
 
 /** @returns undefined for the name of a queue @throws InvalidValueError for an object that `defineJob` did not make */

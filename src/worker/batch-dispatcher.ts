@@ -2,6 +2,7 @@ import type { BatchHandling } from '../core/handler.js';
 import type { Job } from '../core/job-view.js';
 import type { HeldJob, ReservedJob } from '../core/ports/worker-store.js';
 import type { Envelope } from '../core/envelope.js';
+import { readHead, wholeHeadOf } from '../core/envelope-head.js';
 import { BatchCall } from './batch-call.js';
 import { BatchMember } from './batch-member.js';
 import { Dispatcher, isSuspect } from './dispatcher.js';
@@ -11,7 +12,7 @@ import { isSettlement, JobRunner, type RunnerContext } from './job-runner.js';
 import type { RunningJob } from './running-job.js';
 import { release } from './settlements.js';
 
-/** Jobs of one name that wait for each other. */
+/** Jobs of one name, and of one group where the handler says so, that wait for each other. */
 interface OpenBatch {
   batch: BatchHandling<Job>;
   members: BatchMember[];
@@ -39,7 +40,7 @@ class BatchRunner extends JobRunner {
  * other handler does. In jobs, which is how the worker asks for them, a slot is as large as the largest batch of the queue.
  */
 export class BatchDispatcher extends Dispatcher {
-  /** By the name of their jobs. Each has a slot. */
+  /** By {@link keyOf} their jobs. Each has a slot. */
   private readonly open = new Map<string, OpenBatch>();
   /** The last job for which a batch has made room. */
   private withoutSlot: ReservedJob | undefined;
@@ -88,7 +89,7 @@ export class BatchDispatcher extends Dispatcher {
   }
 
   override startWaiting(): void {
-    for (const [name, open] of [...this.open]) this.close(name, open);
+    for (const [key, open] of [...this.open]) this.close(key, open);
   }
 
   override stop(): void {
@@ -102,6 +103,8 @@ export class BatchDispatcher extends Dispatcher {
 
   protected override startWhatFits(): void {
     const { held } = this.context;
+    // Groups take turns: each call would have one job of each.
+    if (this.run.handlers.hasBatchesByGroup) held.gather(groupOf);
     while (held.size > 0 && !this.quarantined && (this.hasSlot || this.open.size > 0)) {
       const reserved = held.next();
       if (reserved === undefined) break;
@@ -114,7 +117,7 @@ export class BatchDispatcher extends Dispatcher {
         if (!this.hasSlot) break;
       }
     }
-    for (const [name, open] of [...this.open]) if (open.batch.waitMs === 0) this.close(name, open);
+    for (const [key, open] of [...this.open]) if (open.batch.waitMs === 0) this.close(key, open);
   }
 
   protected override observe(job: RunningJob, ms: number): void {
@@ -143,7 +146,8 @@ export class BatchDispatcher extends Dispatcher {
   /** @returns whether there is a place for it now */
   private place(job: RunningJob): boolean {
     const { batch } = job.plan.handler;
-    const open = this.open.get(job.name);
+    const key = batch === undefined ? '' : keyOf(job, batch);
+    const open = this.open.get(key);
     if (batch === undefined || !(job instanceof BatchMember)) {
       if (!this.hasSlot) return false;
       this.start(job);
@@ -151,7 +155,7 @@ export class BatchDispatcher extends Dispatcher {
     }
     if (open === undefined && !this.hasSlot) return false;
     if (isSuspect(job)) this.call(batch, [job]);
-    else this.join(job, open ?? this.openFor(job.name, batch));
+    else this.join(job, key, open ?? this.openFor(key, batch));
     return true;
   }
 
@@ -163,22 +167,22 @@ export class BatchDispatcher extends Dispatcher {
     this.close(...oldest);
   }
 
-  private openFor(name: string, batch: BatchHandling<Job>): OpenBatch {
+  private openFor(key: string, batch: BatchHandling<Job>): OpenBatch {
     const open: OpenBatch = { batch, members: [], timer: undefined };
-    if (batch.waitMs > 0) open.timer = setTimeout(() => this.close(name, open), batch.waitMs);
-    this.open.set(name, open);
+    if (batch.waitMs > 0) open.timer = setTimeout(() => this.close(key, open), batch.waitMs);
+    this.open.set(key, open);
     return open;
   }
 
-  private join(job: BatchMember, open: OpenBatch): void {
+  private join(job: BatchMember, key: string, open: OpenBatch): void {
     open.members.push(job);
-    if (open.members.length >= open.batch.size) this.close(job.name, open);
+    if (open.members.length >= open.batch.size) this.close(key, open);
   }
 
   /** Nothing joins it any more. */
-  private close(name: string, { batch, members, timer }: OpenBatch): void {
+  private close(key: string, { batch, members, timer }: OpenBatch): void {
     clearTimeout(timer);
-    this.open.delete(name);
+    this.open.delete(key);
     this.call(batch, members);
   }
 
@@ -192,13 +196,22 @@ export class BatchDispatcher extends Dispatcher {
   /** Jobs that wait leave their batches. */
   private take(isMeant: (job: BatchMember) => boolean): BatchMember[] {
     const taken: BatchMember[] = [];
-    for (const [name, open] of [...this.open]) {
+    for (const [key, open] of [...this.open]) {
       taken.push(...open.members.filter(isMeant));
       open.members = open.members.filter((job) => !isMeant(job));
       if (open.members.length > 0) continue;
       clearTimeout(open.timer);
-      this.open.delete(name);
+      this.open.delete(key);
     }
     return taken;
   }
+}
+
+/** Jobs of one call have the same. */
+function keyOf({ name, group = '' }: RunningJob, { byGroup }: BatchHandling<Job>): string {
+  return byGroup ? `${name} ${group}` : name;
+}
+
+function groupOf({ envelope }: ReservedJob): string {
+  return readHead(wholeHeadOf(envelope))?.header.g ?? '';
 }

@@ -23,6 +23,8 @@ export class HandlerTable {
   private byName = new Map<string, HandlerPlan>();
   private fallback: HandlerPlan | undefined;
   private most = 0;
+  /** Some handler takes the jobs of one group in each call. */
+  hasBatchesByGroup = false;
 
   constructor(plans: readonly HandlerPlan[]) {
     this.replace(plans);
@@ -35,6 +37,7 @@ export class HandlerTable {
       if (plan.handler.name !== undefined) this.byName.set(plan.handler.name, plan);
     }
     this.most = Math.max(0, ...plans.map(({ handler }) => handler.batch?.size ?? 0));
+    this.hasBatchesByGroup = plans.some(({ handler }) => handler.batch?.byGroup === true);
     this.fallback = plans.find(({ handler }) => handler.name === undefined);
   }
 

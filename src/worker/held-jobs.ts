@@ -42,6 +42,19 @@ export class HeldJobs {
     return this.jobs.shift();
   }
 
+  /** Those with the same text stand together, where the first of them stands. */
+  gather(textOf: (job: ReservedJob) => string): void {
+    if (this.jobs.length < 3) return;
+    const together = new Map<string, ReservedJob[]>();
+    for (const job of this.jobs) {
+      const text = textOf(job);
+      const others = together.get(text);
+      if (others === undefined) together.set(text, [job]);
+      else others.push(job);
+    }
+    this.jobs = [...together.values()].flat();
+  }
+
   /** What does not fit now is the next one again. */
   putBack(job: ReservedJob): void {
     this.jobs.unshift(job);

@@ -377,7 +377,8 @@ describe('the boot', () => {
     [{ size: 5, wait: -1 }, 'Invalid wait in batch in @Processor on Work.run: -1'],
     [{ size: 5, wait: Number.NaN }, 'Invalid wait in batch'],
     [{ size: 5, wait: '2h' }, 'Invalid wait in batch'],
-    [{ size: 5, by: 'group' }, 'Unknown option "by" in batch in @Processor on Work.run.'],
+    [{ size: 5, by: 'name' }, 'Use one of: group'],
+    [{ size: 5, by: undefined }, 'by in batch in @Processor on Work.run'],
     [100, 'Invalid batch in @Processor on Work.run: 100'],
     [true, 'Invalid batch in @Processor on Work.run: true'],
   ])('refuses batch: %j', async (batch, message) => {

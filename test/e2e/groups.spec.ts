@@ -8,6 +8,7 @@ import {
   QueueService,
   ScheduleService,
   TaskQueueModule,
+  type BatchJob,
   type GroupOption,
   type GroupOptions,
   type Job,
@@ -166,6 +167,26 @@ describe.each(STORES)('groups on $name', ({ options }) => {
     await queues.setGroup('work', 'a', {});
     await limited.result();
     expect(seen).toEqual(['a1', 'b1', 'undefined1', 'a1']);
+  });
+
+  it('come in calls of their own to a batch handler that says so', async () => {
+    const calls: (string | undefined)[][] = [];
+    @Injectable()
+    class Handlers {
+      @Processor('work', { concurrency: 2, batch: { size: 10, by: 'group' } })
+      run(jobs: BatchJob[]) {
+        calls.push(jobs.map(({ group }) => group));
+      }
+    }
+    const { app } = await startApp({ providers: [Handlers] }, options());
+    const queues = app.get(QueueService);
+    await queues.pause('work');
+    const jobs = await queues.enqueueMany('work', [...bulk(6, 'a'), ...bulk(6, 'b'), { payload: 0 }, { payload: 1 }]);
+    await queues.resume('work');
+    for (const job of jobs) await job.result();
+    expect(calls.flat()).toHaveLength(14);
+    for (const groups of calls) expect(new Set(groups).size).toBe(1);
+    expect(calls.length).toBeLessThanOrEqual(8);
   });
 
   it('are in the views of a job, in its events, in find and in facets', async () => {

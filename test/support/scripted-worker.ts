@@ -57,7 +57,10 @@ export class ScriptedWorker {
   readonly calls: string[][] = [];
 
   /** @param batch the handler takes batches; jobs named `single` have one that does not */
-  constructor(settings: Partial<ResolvedWorkerOptions> = {}, batch?: { size: number; waitMs: number }) {
+  constructor(
+    settings: Partial<ResolvedWorkerOptions> = {},
+    batch?: { size: number; waitMs: number; byGroup?: boolean },
+  ) {
     const invoke = (job: Job) => {
       this.started.push(job.id);
       return new Promise<void>((resolve, reject) => {
@@ -103,9 +106,10 @@ export class ScriptedWorker {
     return this.now * 1000 + micros;
   }
 
-  job(id: string, fence: number, more: Partial<ReservedJob> & { name?: string } = {}): ReservedJob {
-    const { name, ...fields } = more;
-    const envelope = encodeEnvelope(START_AT, undefined, name === undefined ? undefined : { n: name }, '{}');
+  job(id: string, fence: number, more: Partial<ReservedJob> & { name?: string; group?: string } = {}): ReservedJob {
+    const { name, group, ...fields } = more;
+    const header = { ...(name !== undefined && { n: name }), ...(group !== undefined && { g: group }) };
+    const envelope = encodeEnvelope(START_AT, undefined, header, '{}');
     return { id, token: `w1:${fence}`, fence, envelope, crashes: 0, ...fields };
   }
 

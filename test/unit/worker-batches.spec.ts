@@ -8,7 +8,10 @@ afterEach(() => running?.worker.close());
 
 const LONG = 60_000;
 
-function start(batch: { size?: number; waitMs?: number } = {}, settings: Partial<ResolvedWorkerOptions> = {}) {
+function start(
+  batch: { size?: number; waitMs?: number; byGroup?: boolean } = {},
+  settings: Partial<ResolvedWorkerOptions> = {},
+) {
   return (running = new ScriptedWorker({ concurrency: 2, ...settings }, { size: 3, waitMs: 0, ...batch }));
 }
 
@@ -46,6 +49,31 @@ describe('a handler that takes batches', () => {
     await scripted.turns.messages[2].answer();
     await scripted.end('a');
     expect((await scripted.nth(4)).turn).toMatchObject({ want: 3, settlements: [{ op: 'complete', id: 'a' }] });
+  });
+
+  it.each([
+    {
+      concurrency: 2,
+      calls: [
+        ['a', 'c', 'e'],
+        ['b', 'd'],
+      ],
+    },
+    { concurrency: 1, calls: [['a', 'c', 'e']] },
+  ])('gets jobs of one group in a call, where it says so: $concurrency at once', async ({ concurrency, calls }) => {
+    const scripted = start({ byGroup: true }, { concurrency });
+    const given = 'abcde'.split('').map((id, index) => jobs(scripted, id, { group: index % 2 === 0 ? 'x' : 'y' }));
+    await give(scripted, ...given);
+    expect(scripted.calls).toEqual(calls);
+    for (const id of calls[0]) await scripted.end(id);
+    await settled();
+    expect(scripted.calls).toContainEqual(['b', 'd']);
+  });
+
+  it('gets jobs without a group in a call of their own, where it takes groups', async () => {
+    const scripted = start({ byGroup: true });
+    await give(scripted, jobs(scripted, 'a'), jobs(scripted, 'b', { group: 'x' }), jobs(scripted, 'c'));
+    expect(scripted.calls).toEqual([['a', 'c'], ['b']]);
   });
 
   it('gets jobs of one name in a call', async () => {
