@@ -116,6 +116,18 @@ export function alertContract(use: () => StoreDriver): void {
   describe('the oldest jobs of a queue', () => {
     const oldest = () => use().store.curation.oldest(QUEUE);
 
+    it('may wait in groups, also in such that are held', async () => {
+      const driver = use();
+      const start = driver.now();
+      await driver.store.groups.set(QUEUE, 'a', { paused: true });
+      const [held] = await driver.put({ group: 'a' });
+      await driver.advance(100);
+      await driver.put({ group: 'b' });
+      expect((await oldest()).readySince).toBe(start);
+      await driver.store.curation.remove(QUEUE, held);
+      expect((await oldest()).readySince).toBe(start + 100);
+    });
+
     it('are none where there are none', async () => {
       const driver = use();
       expect(await oldest()).toEqual({ now: driver.now(), readySince: undefined, deadSince: undefined });

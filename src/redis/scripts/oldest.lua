@@ -8,6 +8,7 @@
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/record
+-- include lib/lane-of
 local most = tonumber(ARGV[1])
 
 local function firstOf(key)
@@ -42,5 +43,13 @@ if redis.call('EXISTS', q.priority) == 1 then
     local to = string.format('(%.0f', from + 562949953421312)
     add(redis.call('ZRANGEBYSCORE', q.priority, string.format('%.0f', from), to, 'LIMIT', 0, 1), 1)
   end
+end
+-- The next job of each of the first groups; of more than a hundred the others are not looked at.
+local keys = redis.call('ZRANGE', q.held, 0, 49)
+for _, member in ipairs(redis.call('ZRANGE', q.turns, 0, 49)) do keys[#keys + 1] = string.sub(member, 17) end
+for i = 1, #keys do
+  local low, high = rangeOf(keys[i])
+  local member = redis.call('ZRANGEBYLEX', q.grouped, low, high, 'LIMIT', 0, 1)[1]
+  if member then add({ idIn(member) }, 1) end
 end
 return reply
