@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { nowUs, readServer, round } from './gauges.mjs';
 import * as drains from './measures/drain.mjs';
 import * as enqueues from './measures/enqueue.mjs';
+import * as flows from './measures/flow.mjs';
 import * as footprints from './measures/footprint.mjs';
 import * as profiles from './measures/profile.mjs';
 import * as waits from './measures/waiting.mjs';
@@ -10,7 +11,7 @@ import { payloadMaker } from './payloads.mjs';
 import { Stage } from './stage.mjs';
 import { loadSystem } from './systems/catalogue.mjs';
 
-const MEASURES = { ...drains, ...enqueues, ...footprints, ...profiles, ...waits };
+const MEASURES = { ...drains, ...enqueues, ...flows, ...footprints, ...profiles, ...waits };
 const HOST = '127.0.0.1';
 const PINGS = 200;
 

@@ -2,7 +2,7 @@
 //   bee-queue:fast  what its documentation advises for speed: sendEvents: false, removeOnSuccess: true
 import BeeQueue from 'bee-queue';
 
-export const cannot = (variant) => (variant === '' ? ['rss-growth'] : []);
+export const cannot = (variant) => ['unique', 'groups', ...(variant === '' ? ['rss-growth'] : [])];
 
 const CLOSE_MS = 50;
 const settingsOf = ({ host, port, variant }) => ({

@@ -3,7 +3,7 @@
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 
-export const cannot = (variant) => (variant === '' ? ['rss-growth'] : []); // it would keep a million completed jobs
+export const cannot = (variant) => ['groups', ...(variant === '' ? ['rss-growth'] : [])]; // it would keep a million completed jobs
 
 const connect = ({ host, port }, extra) => new Redis({ host, port, maxRetriesPerRequest: null, ...extra });
 
@@ -53,6 +53,7 @@ function optionsOf(extra) {
   if (extra === undefined) return undefined;
   const options = {};
   if (extra.dueAt !== undefined) options.delay = Math.max(0, extra.dueAt - Date.now());
+  if (extra.unique !== undefined) options.deduplication = { id: extra.unique };
   if (extra.attempts !== undefined) options.attempts = extra.attempts;
   return options;
 }

@@ -4,7 +4,8 @@
 //   cannot(variant): kinds of scenario it has no way to run
 //   openProducer(site): { add(payload, extra?, queue?), addMany(payloads, extra?, queue?), pending(), close() }
 //   openWorker({ ...site, concurrency, handle, hasDelays }): { close() }
-// site is { host, port, variant, queues, keepAll, autoPipelining }, extra is { dueAt?: epoch ms, attempts?: number }.
+// site is { host, port, variant, queues, keepAll, autoPipelining }, extra is { dueAt?: epoch ms, attempts?: number,
+// unique?: key, groups?: over how many groups the jobs are spread }.
 // `handle(payload)` returns a promise; its rejection is a failed attempt. `pending()` counts what has not ended.
 
 const FILES = {

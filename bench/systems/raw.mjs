@@ -7,7 +7,10 @@ const BLOCK_SECONDS = 5;
 const POP_COUNT = 100;
 
 // The batched one runs all it popped at once, whatever the concurrency: it has no split to be compared.
-export const cannot = (variant) => (variant === 'pipe' ? ['delayed', 'retry', 'split'] : ['delayed', 'retry']);
+export const cannot = (variant) => [
+  ...['delayed', 'retry', 'unique', 'groups'],
+  ...(variant === 'pipe' ? ['split'] : []),
+];
 
 export async function openProducer({ host, port, variant, queues, autoPipelining }) {
   const redis = new Redis({ host, port, enableAutoPipelining: autoPipelining === true });

@@ -7,7 +7,7 @@ import { DEFAULTS } from '../../dist/options/options.js';
 import { HandlerTable } from '../../dist/worker/handler-plan.js';
 import { Worker } from '../../dist/worker/worker.js';
 
-export const cannot = () => [];
+export const cannot = () => ['unique', 'groups'];
 
 const UNFINISHED = ['scheduled', 'ready', 'active', 'parked', 'blocked'];
 const AT_ONCE = { type: 'fixed', delayMs: 0, maxMs: 0, jitter: 0 };

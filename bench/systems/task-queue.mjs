@@ -7,7 +7,8 @@ import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Processor, QueueService, TaskQueueModule } from '../../dist/index.js';
 
-export const cannot = (variant) => (variant === 'p0' ? ['enqueue', 'memory', 'idle', 'rss', 'rss-growth'] : []);
+export const cannot = (variant) =>
+  variant === 'p0' ? ['enqueue', 'memory', 'idle', 'rss', 'rss-growth', 'unique', 'groups'] : [];
 
 const UNFINISHED = ['scheduled', 'ready', 'active', 'parked', 'blocked'];
 /** More than any scenario makes, for those that ask what a kept job weighs. */
@@ -23,7 +24,7 @@ export async function openProducer(site) {
       const options = extra && optionsOf(extra);
       return service.enqueueMany(
         queue,
-        payloads.map((payload) => (options ? { payload, ...options } : { payload })),
+        payloads.map((payload) => ({ payload, ...options, ...groupOf(payload, extra) })),
       );
     },
     async pending() {
@@ -75,9 +76,14 @@ async function createApp({ host, port, variant, queues, keepAll, autoPipelining 
   return app;
 }
 
-function optionsOf({ dueAt, attempts }) {
+function groupOf({ i }, extra) {
+  return extra?.groups === undefined ? undefined : { group: `g${i % extra.groups}` };
+}
+
+function optionsOf({ dueAt, attempts, unique }) {
   const options = {};
   if (dueAt !== undefined) options.runAt = dueAt;
+  if (unique !== undefined) options.unique = unique;
   // The rivals' retry at once unless told otherwise: the same here.
   if (attempts !== undefined) Object.assign(options, { maxAttempts: attempts, backoff: 0 });
   return options;

@@ -62,7 +62,7 @@ local member = state == 'parked' and parkedMemberOf(q, id)
 local hasWorkers = redis.call('EXISTS', q.idle) == 1 or redis.call('ZCOUNT', q.workers, '(' .. q.nowText, '+inf') > 0
 
 local group = has(q, 'g') and groupsOf(q, { id })[1]
-local lane = group and lanesOf(q, { group.key })[1]
+local lane = group and laneOf(q, group.key)
 local by, untilMs
 if lane then by, untilMs = holdOf(q, lane, id) end
 

@@ -11,16 +11,16 @@
 local low, high = rangeOf(ARGV[1])
 local part, member, most, ids = string.sub(ARGV[2], 1, 1), string.sub(ARGV[2], 2), tonumber(ARGV[3]), {}
 
-local function add(store, from)
+local function add(store, from, idIn)
   local page = redis.call('ZRANGEBYLEX', store, from ~= '' and '(' .. from or low, high, 'LIMIT', 0, most - #ids)
   for i = 1, #page do ids[#ids + 1] = idIn(page[i]) end
   return page[#page]
 end
 
 if part ~= 'r' then
-  local last = add(q.grouped, member)
+  local last = add(q.grouped, member, readyIdIn)
   if #ids == most then return { 'w' .. last, ids } end
   member = ''
 end
-local last = add(q.flying, member)
+local last = add(q.flying, member, flyingIdIn)
 return { #ids == most and 'r' .. (last or '') or '', ids }

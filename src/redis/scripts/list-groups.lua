@@ -47,7 +47,7 @@ for i = 1, #keys do
   local lane = lanes[i]
   local low, high = rangeOf(keys[i])
   local head = firstReady(q, lane)
-  local by, untilMs = holdOf(q, lane, head and idIn(head) or '')
+  local by, untilMs = holdOf(q, lane, head and readyIdIn(head, keys[i]) or '')
   for _, value in ipairs({ keys[i], redis.call('ZLEXCOUNT', q.grouped, low, high), runningIn(q, lane),
     redis.call('HGET', q.rules, keys[i]) or '', by or '', whole(untilMs), by == 'order' and lane.holder or '' }) do
     reply[#reply + 1] = value

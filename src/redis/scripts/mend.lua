@@ -79,7 +79,7 @@ local function mendLanes(id, isHeld)
   local group = groupsOf(q, { id })[1]
   if not group then return end
   if isHeld then fly(q, { id }) else redis.call('ZREM', q.flying, group.key .. '\t' .. id) end
-  local lane = lanesOf(q, { group.key })[1]
+  local lane = laneOf(q, group.key)
   -- It was to hold its group and has not started: the group would wait for it behind itself.
   if not isHeld and lane.holder == id and leaveLane(q, id) then place(q, { id }, 'front') end
 end

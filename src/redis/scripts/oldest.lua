@@ -50,6 +50,6 @@ for _, member in ipairs(redis.call('ZRANGE', q.turns, 0, 49)) do keys[#keys + 1]
 for i = 1, #keys do
   local low, high = rangeOf(keys[i])
   local member = redis.call('ZRANGEBYLEX', q.grouped, low, high, 'LIMIT', 0, 1)[1]
-  if member then add({ idIn(member) }, 1) end
+  if member then add({ readyIdIn(member, keys[i]) }, 1) end
 end
 return reply

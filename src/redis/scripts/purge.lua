@@ -41,10 +41,10 @@ local function popGrouped()
   local popped = redis.call('ZRANGE', q.grouped, 0, limit - #victims - 1)
   if #popped == 0 then return end
   local ids = {}
-  for i = 1, #popped do ids[i] = idIn(popped[i]) end
+  for i = 1, #popped do ids[i] = readyIdIn(popped[i]) end
   begin(q, ids)
   redis.call('ZREM', q.grouped, unpack(popped))
-  for i = 1, #popped do touchLane(q, lanesOf(q, { keyIn(popped[i]) })[1]) end
+  for i = 1, #popped do touchLane(q, laneOf(q, keyIn(popped[i]))) end
   closeLanes(q)
   add(ids)
 end

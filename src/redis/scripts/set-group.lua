@@ -22,7 +22,7 @@ if rule ~= '' then
 else
   redis.call('HDEL', q.rules, key)
 end
-local lane = lanesOf(q, { key })[1]
+local lane = laneOf(q, key)
 local pattern = '^%S+ %S+ (%S+ %S+ %d)'
 local isKnown = redis.call('HEXISTS', q.lanes, key) == 1
 if string.match(before, pattern) ~= string.match(rule, pattern) and lane.window then

@@ -7,7 +7,7 @@ local function closeGates(q, ids, waits, isOfGroup)
   for i = 1, #ids do
     local untilMs = q.now + tonumber(waits[i])
     if groups[i] then
-      local lane = lanesOf(q, { groups[i].key })[1]
+      local lane = laneOf(q, groups[i].key)
       lane.gate = math.max(lane.gate, untilMs)
       touchLane(q, lane)
     else

@@ -12,8 +12,9 @@ local function placeInLanes(q, ids, texts, where)
   for i = 1, #ids do
     local level = tonumber(traitOf(texts[i], 'p') or 0) or 0
     local rank = lanes[i].holder == ids[i] and 0 or RULES.highestPriority + 1 - level
-    local group = { key = keys[i], isOrdered = traitOf(texts[i], 'o') ~= nil,
-      spot = string.format('%02d%015.0f', rank, 281474976710656 + position + i - 1) }
+    local isOrdered = traitOf(texts[i], 'o') ~= nil
+    local group = { key = keys[i], isOrdered = isOrdered,
+      spot = string.format('%02d%015.0f', rank, 281474976710656 + position + i - 1) .. (isOrdered and 'o' or '-') }
     q.groupOf = q.groupOf or {}
     q.groupOf[ids[i]] = group
     traits[i * 2 - 1], traits[i * 2] = ids[i], withTrait(texts[i], 'l', group.spot)
@@ -31,7 +32,7 @@ local function leaveLane(q, id)
   local group = groupsOf(q, { id })[1]
   local member = group and memberOf(group, id)
   if not member or redis.call('ZREM', q.grouped, member) == 0 then return false end
-  touchLane(q, lanesOf(q, { group.key })[1])
+  touchLane(q, laneOf(q, group.key))
   closeLanes(q)
   return true
 end
@@ -44,7 +45,7 @@ local function fly(q, ids)
     if group then
       members[#members + 1] = 0
       members[#members + 1] = group.key .. '\t' .. ids[i]
-      local lane = lanesOf(q, { group.key })[1]
+      local lane = laneOf(q, group.key)
       if group.isOrdered and not holderOf(q, lane) then lane.holder, lane.isHolderSeen = ids[i], true end
       lane.flying = nil -- counted again, with this one
       touchLane(q, lane)
@@ -61,12 +62,12 @@ end
 
 -- Jobs run no more: their tokens are about to be deleted. `tokens` is one of all, or by position, or nil where they are still to be read.
 local function land(q, ids, tokens)
-  local groups, members, isCounted = groupsOf(q, ids), {}, redis.call('EXISTS', q.rules) == 1 or limitsOf(q) and limitsOf(q).groups
+  local groups, members, isCounted = groupsOf(q, ids), {}, limitsOf(q) and limitsOf(q).groups or redis.call('EXISTS', q.rules) == 1
   for i = 1, #ids do
     local group = groups[i]
     if group then
       members[#members + 1] = group.key .. '\t' .. ids[i]
-      local lane = isCounted and lanesOf(q, { group.key })[1]
+      local lane = isCounted and laneOf(q, group.key)
       if lane then touchLane(q, lane) end
       if lane and lane.byTime then
         local token = type(tokens) == 'table' and tokens[i] or tokens or redis.call('HGET', q.inflight, ids[i])
@@ -89,7 +90,7 @@ local function endInLanes(q, ids)
   local hasHeld = false
   for i = 1, #ids do
     if groups[i] and groups[i].isOrdered then
-      local lane = lanesOf(q, { groups[i].key })[1]
+      local lane = laneOf(q, groups[i].key)
       if lane.holder == ids[i] then
         lane.holder, hasHeld = nil, true
         touchLane(q, lane)

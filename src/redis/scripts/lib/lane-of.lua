@@ -4,9 +4,10 @@
 -- Groups. The jobs of each wait in a lane of their own, and lanes take turns (turn/shares). The letter g of `features` says that there are
 -- some. What is kept:
 --   grouped  'key TAB spot id', all of score 0: the ready jobs of each group in the order in which they start. A spot is two digits, 00
---            of the job that an ordered group waits for, else 1 more than 9 less the priority, and 15 digits of its place; it is the trait l
+--            of the job that an ordered group waits for, else 1 more than 9 less the priority, 15 digits of its place, and o where it
+--            is ordered, else -; it is the trait l
 --   flying   'key TAB id', all of score 0: the jobs of each group that run
---   lanes    key → 'tag entry holder gate mean starts', '-' for none. Tag: when its next job starts, in the virtual time that
+--   lanes    key → 'tag entry' or 'tag entry holder gate mean starts', '-' for none. Tag: when its next job starts, in the virtual time that
 --            `served` of `meta` tells. Entry: its number since it last joined the turns. Holder: the ordered job that is not finished.
 --            Gate: ms before which none starts. Mean: ms that its jobs ran lately. Starts: as lib/window keeps them.
 --            The lane '' is that of the jobs without a group, which wait in `ready` and `priority`
@@ -15,7 +16,19 @@
 --   rules    key → 'weight running limit per smooth paused', what a user decided about the group
 -- `relook` of `meta` is where to go on through all lanes, after what holds for all of them has changed.
 
--- What a job has of its group, by position: { key, isOrdered, spot }, or false where it has none.
+local function isOrderedSpot(spot)
+  return string.byte(spot, -1) == 111
+end
+
+-- What a job has of its group, by its traits: { key, isOrdered, spot }, or false where it has none.
+local function groupFrom(text)
+  local key = text and (string.match(text, '^g([^\n]*)') or string.match(text, '\ng([^\n]*)'))
+  if not key then return false end
+  local spot = string.match(text, '\nl([^\n]*)')
+  return { key = key, spot = spot, isOrdered = spot and isOrderedSpot(spot) or not spot and traitOf(text, 'o') ~= nil }
+end
+
+-- The same of several jobs, by position.
 local function groupsOf(q, ids)
   q.groupOf = q.groupOf or {}
   local asked, list = {}, {}
@@ -24,8 +37,7 @@ local function groupsOf(q, ids)
   end
   local texts = #asked > 0 and redis.call('HMGET', q.traits, unpack(asked)) or {}
   for i = 1, #asked do
-    local key = traitOf(texts[i], 'g')
-    q.groupOf[asked[i]] = key and { key = key, isOrdered = traitOf(texts[i], 'o') ~= nil, spot = traitOf(texts[i], 'l') } or false
+    q.groupOf[asked[i]] = groupFrom(texts[i])
   end
   for i = 1, #ids do list[i] = q.groupOf[ids[i]] end
   return list
@@ -40,8 +52,13 @@ local function keyIn(member)
   return string.match(member, '^([^\t]*)\t')
 end
 
-local function idIn(member)
-  return string.match(member, '([^ \t]+)$')
+-- The id in a member of `grouped`, of this group where the caller knows it: a spot has 18 characters.
+local function readyIdIn(member, key)
+  return string.sub(member, #(key or keyIn(member)) + 21)
+end
+
+local function flyingIdIn(member)
+  return string.sub(member, #keyIn(member) + 2)
 end
 
 local function memberOf(group, id)

@@ -15,15 +15,23 @@ local function firstReady(q, lane)
 end
 
 local function laneFrom(q, key, text, ruleText)
-  local tag, entry, holder, gate, mean, starts = string.match(text or '0 0 - 0 0 -', '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  local weight, running, limit, per, smooth, paused = string.match(ruleText or '', '^(%S+) (%S+) (%S+) (%S+) (%d) (%d)$')
-  local limits = limitsOf(q)
-  local common = key ~= '' and limits and limits.groups or {}
-  local rate = tonumber(limit) and { limit = tonumber(limit), per = tonumber(per), isSmooth = smooth == '1' } or common
-  return { key = key, tag = tonumber(tag), entry = tonumber(entry), holder = holder ~= '-' and holder or nil, gate = tonumber(gate),
-    mean = tonumber(mean), weight = tonumber(weight) or 1, running = tonumber(running) or common.running, isPaused = paused == '1',
-    byTime = limits and limits.groups and limits.groups.byTime or false,
-    starts = starts, window = windowFrom(q, rate.limit, rate.per, rate.isSmooth, starts) }
+  local tag, entry, rest = string.match(text or '0 0', '^(%S+) (%S+) ?(.*)$')
+  local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, starts = '', weight = 1 }
+  if rest ~= '' then
+    local holder, gate, mean, starts = string.match(rest, '^(%S+) (%S+) (%S+) (%S+)$')
+    lane.holder, lane.gate, lane.mean, lane.starts = holder ~= '-' and holder or nil, tonumber(gate), tonumber(mean), starts
+  end
+  local common = limitsOf(q) and limitsOf(q).groups
+  lane.byTime = common and common.byTime
+  local rate = key ~= '' and common
+  if rate then lane.running = rate.running end
+  if ruleText then
+    local weight, running, limit, per, smooth, paused = string.match(ruleText, '^(%S+) (%S+) (%S+) (%S+) (%d) (%d)$')
+    lane.weight, lane.running, lane.isPaused = tonumber(weight) or 1, tonumber(running) or lane.running, paused == '1'
+    if tonumber(limit) then rate = { limit = tonumber(limit), per = tonumber(per), isSmooth = smooth == '1' } end
+  end
+  if rate then lane.window = windowFrom(q, rate.limit, rate.per, rate.isSmooth, lane.starts) end
+  return lane
 end
 
 -- The lanes of groups, by position; each is read once a call.
@@ -37,11 +45,21 @@ local function lanesOf(q, keys)
     end
   end
   if #asked > 0 then
-    local texts, rules = redis.call('HMGET', q.lanes, unpack(asked)), redis.call('HMGET', q.rules, unpack(asked))
+    if q.hasRules == nil then q.hasRules = redis.call('EXISTS', q.rules) == 1 end
+    local texts, rules = redis.call('HMGET', q.lanes, unpack(asked)), q.hasRules and redis.call('HMGET', q.rules, unpack(asked)) or {}
     for i = 1, #asked do q.lanesRead[asked[i]] = laneFrom(q, asked[i], texts[i], rules[i]) end
   end
   for i = 1, #keys do list[i] = q.lanesRead[keys[i]] end
   return list
+end
+
+local function laneOf(q, key)
+  local lane = q.lanesRead and q.lanesRead[key]
+  return lane or lanesOf(q, { key })[1]
+end
+
+local function tagText(lane)
+  return string.format(lane.tag % 1 == 0 and '%.0f' or '%.6f', lane.tag)
 end
 
 local function writeLanes(q, lanes)
@@ -51,8 +69,11 @@ local function writeLanes(q, lanes)
     local lane = lanes[i]
     local starts = lane.window and windowText(lane.window) or lane.starts
     fields[i * 2 - 1] = lane.key
-    fields[i * 2] = string.format('%.6f %.0f %s %.0f %.1f %s', lane.tag, lane.entry, lane.holder or '-', lane.gate, lane.mean,
-      starts ~= '' and starts or '-')
+    local text = tagText(lane) .. ' ' .. string.format('%.0f', lane.entry)
+    if lane.holder or lane.gate > q.now or lane.mean > 0 or starts ~= '' and starts ~= '-' then
+      text = text .. string.format(' %s %.0f %.1f %s', lane.holder or '-', lane.gate, lane.mean, starts ~= '' and starts or '-')
+    end
+    fields[i * 2] = text
   end
   redis.call('HSET', q.lanes, unpack(fields))
 end

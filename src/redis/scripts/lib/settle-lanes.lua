@@ -11,49 +11,57 @@ local function readServed(q)
   q.served, q.entries = tonumber(state[1] or 0), tonumber(state[2] or 0)
 end
 
+-- As it stands among the turns.
 local function turnOf(lane)
-  return string.format('%015.0f ', lane.entry) .. lane.key
+  if not lane.turn then lane.turn = string.format('%015.0f ', lane.entry) .. lane.key end
+  return lane.turn
+end
+
+local function push(list, one, other)
+  list[#list + 1] = one
+  if other then list[#list + 1] = other end
 end
 
 -- One lane, by its next ready job. Adds what is to be written to the lists of `writes`.
 local function settleLane(q, lane, head, writes)
   local isIn = lane.entry > 0
   local by, untilMs
-  if head then by, untilMs = holdOf(q, lane, idIn(head)) end
+  if head then by, untilMs = holdOf(q, lane, readyIdIn(head, lane.key)) end
   if head and not by then
     if not isIn then
       q.entries = q.entries + 1
-      lane.entry, lane.tag = q.entries, math.max(lane.tag, q.served)
-      writes.joined = writes.joined + 1
-      redis.call('ZREM', q.held, lane.key)
+      lane.entry, lane.tag, lane.turn = q.entries, math.max(lane.tag, q.served), nil
+      push(writes.unheld, lane.key)
     end
     q.isLaneOpen = true
-    writes.turns[#writes.turns + 1] = string.format('%.6f', lane.tag)
-    writes.turns[#writes.turns + 1] = turnOf(lane)
+    push(writes.turns, tagText(lane), turnOf(lane))
     return
   end
-  if isIn then redis.call('ZREM', q.turns, turnOf(lane)) end
-  lane.entry = 0
-  if head then redis.call('ZADD', q.held, untilMs and string.format('%.0f', untilMs) or '+inf', lane.key)
-  else redis.call('ZREM', q.held, lane.key) end
+  if isIn then push(writes.left, turnOf(lane)) end
+  lane.entry, lane.turn = 0, nil
+  if head then push(writes.held, untilMs and string.format('%.0f', untilMs) or '+inf', lane.key)
+  elseif not isIn then push(writes.unheld, lane.key) end
 end
 
 -- Lanes, each once.
 local function settleLanes(q, lanes)
   if #lanes == 0 then return end
   readServed(q)
-  local writes = { turns = {}, joined = 0 }
+  local writes, entries = { turns = {}, left = {}, held = {}, unheld = {} }, q.entries
   for i = 1, #lanes do
     local head = lanes[i].head
     if head == nil then head = firstReady(q, lanes[i]) end
     lanes[i].head = nil
     settleLane(q, lanes[i], head, writes)
   end
-  if writes.joined > 0 then redis.call('HSET', q.meta, 'entries', string.format('%.0f', q.entries)) end
+  if q.entries > entries then redis.call('HSET', q.meta, 'entries', string.format('%.0f', q.entries)) end
   -- The lane says under which entry it stands among the turns: it is written first.
   writeLanes(q, lanes)
+  if #writes.left > 0 then redis.call('ZREM', q.turns, unpack(writes.left)) end
+  if #writes.unheld > 0 then redis.call('ZREM', q.held, unpack(writes.unheld)) end
+  if #writes.held > 0 then redis.call('ZADD', q.held, unpack(writes.held)) end
   if #writes.turns > 0 then redis.call('ZADD', q.turns, unpack(writes.turns)) end
-  q.hasOpened = q.hasOpened or writes.joined > 0
+  q.hasOpened = q.hasOpened or q.entries > entries
 end
 
 local function touchLane(q, lane)

@@ -7,12 +7,12 @@
 local function sweepFlying(q, most)
   local from = redis.call('HGET', q.meta, 'flyingCursor')
   local page, ids, gone = redis.call('ZRANGEBYLEX', q.flying, from and '(' .. from or '-', '+', 'LIMIT', 0, most), {}, {}
-  for i = 1, #page do ids[i] = idIn(page[i]) end
+  for i = 1, #page do ids[i] = flyingIdIn(page[i]) end
   local tokens = #ids > 0 and redis.call('HMGET', q.inflight, unpack(ids)) or {}
   for i = 1, #ids do
     if not tokens[i] then
       gone[#gone + 1] = page[i]
-      touchLane(q, lanesOf(q, { keyIn(page[i]) })[1])
+      touchLane(q, laneOf(q, keyIn(page[i])))
     end
   end
   if #gone > 0 then redis.call('ZREM', q.flying, unpack(gone)) end

@@ -10,15 +10,18 @@ local function isBeforeLane(one, other)
   return one.entry < other.entry
 end
 
+-- The lane at this place of a heap goes down to where it belongs.
 local function sink(heap, at)
+  local lane, count = heap[at], #heap
   while true do
-    local least, left = at, at * 2
-    if left <= #heap and isBeforeLane(heap[left], heap[least]) then least = left end
-    if left < #heap and isBeforeLane(heap[left + 1], heap[least]) then least = left + 1 end
-    if least == at then return end
-    heap[at], heap[least] = heap[least], heap[at]
-    at = least
+    local child = at * 2
+    if child > count then break end
+    if child < count and isBeforeLane(heap[child + 1], heap[child]) then child = child + 1 end
+    if not isBeforeLane(heap[child], lane) then break end
+    heap[at] = heap[child]
+    at = child
   end
+  heap[at] = lane
 end
 
 -- The first lane stays, further behind, or goes.
@@ -67,6 +70,7 @@ end
 -- written: what the lanes are charged with stands in them.
 local function chooseShares(q, most)
   readServed(q)
+  q.groupOf = q.groupOf or {}
   local entries, keys, heap = redis.call('ZRANGE', q.turns, 0, most - 1), {}, {}
   for i = 1, #entries do keys[i] = string.sub(entries[i], 17) end
   local ungrouped = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority)
@@ -74,7 +78,7 @@ local function chooseShares(q, most)
   local lanes = lanesOf(q, keys)
   for i = 1, #lanes do
     local lane = lanes[i]
-    lane.page, lane.picked, lane.isRead = {}, 0, false
+    lane.page, lane.picked, lane.isRead, lane.turn = {}, 0, false, entries[i]
     if lane.key == '' then lane.tag = math.max(lane.tag, q.served) end
     heap[i] = lane
   end
@@ -84,7 +88,7 @@ local function chooseShares(q, most)
     local lane = heap[1]
     local isPlain = lane.key == ''
     local member = not isPlain and nextOf(q, lane, some)
-    local id = member and idIn(member)
+    local id = member and readyIdIn(member, lane.key)
     if isPlain and shares < ungrouped or id and not holdOf(q, lane, id) then
       q.served = math.max(q.served, lane.tag)
       lane.tag = lane.tag + (lane.byTime and math.max(lane.mean, 1) or 1) / lane.weight
@@ -95,7 +99,10 @@ local function chooseShares(q, most)
         chosen[#chosen + 1] = { lane = lane, member = member, id = id, after = #chosen + shares + 1 }
         if lane.running then lane.flying = runningIn(q, lane) + 1 end
         if lane.window then addTo(q, lane.window, costsOf(q, { id })[1]) end
-        if groupsOf(q, { id })[1].isOrdered then lane.holder, lane.isHolderSeen = id, true end
+        local spot = string.sub(member, #lane.key + 2, -#id - 2)
+        local group = { key = lane.key, spot = spot, isOrdered = isOrderedSpot(spot) }
+        q.groupOf[id] = group
+        if group.isOrdered then lane.holder, lane.isHolderSeen = id, true end
       end
       settleFirst(heap, true)
     else

@@ -15,10 +15,11 @@ local function fittingOf(q, chosen)
   return #chosen
 end
 
+local MOST_SHARES = 100 -- jobs, some 2 ms
 -- Adds the jobs of groups whose turn it is to what the turn reserves. Returns how many turns are those of the jobs without a group.
 local function takeShares(q, turn, most)
   reopenLanes(q)
-  local chosen, shares = chooseShares(q, most)
+  local chosen, shares = chooseShares(q, math.min(most, MOST_SHARES))
   local fitting, ids = fittingOf(q, chosen), {}
   for i = 1, fitting do ids[i] = chosen[i].id end
   local passed = 0
@@ -59,7 +60,7 @@ end
 -- Whether the group of a job keeps it from starting now, outside of its turn.
 local function isGroupHeld(q, id)
   local group = groupsOf(q, { id })[1]
-  return group and holdOf(q, lanesOf(q, { group.key })[1], id) ~= nil
+  return group and holdOf(q, laneOf(q, group.key), id) ~= nil
 end
 
 -- Whether no suspect may start, whichever of the first ones: then no worker should let its jobs end for one.
@@ -73,7 +74,7 @@ end
 -- A job starts outside of its turn: the rate of its group counts it.
 local function chargeGroup(q, id)
   local group = groupsOf(q, { id })[1]
-  local lane = group and lanesOf(q, { group.key })[1]
+  local lane = group and laneOf(q, group.key)
   if lane and lane.window then addTo(q, lane.window, costsOf(q, { id })[1]) end
 end
 
