@@ -1,14 +1,22 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Cron, CronExpression, QueueService } from 'nestjs-task-queue';
+import { Cron, CronExpression, defineJob, Processor, QueueService } from 'nestjs-task-queue';
 import { fileJob } from './files/file.job.js';
 import { publishJob } from './publishing/publishing.jobs.js';
 import { reportJob } from './reports/report.job.js';
+
+/** A digest that somebody asks for between two minutes. */
+export const digestJob = defineJob<null, string>({ queue: 'digests', name: 'digest' });
 
 @Injectable()
 export class Digest {
   private readonly logger = new Logger(Digest.name);
 
   constructor(private readonly queues: QueueService) {}
+
+  @Processor(digestJob)
+  writeNow(): Promise<string> {
+    return this.write();
+  }
 
   /** Once a minute in the whole cluster, however many processes run. */
   @Cron(CronExpression.EVERY_MINUTE, { name: 'digest' })

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Role } from 'nestjs-task-queue';
 
 /** What the environment may change. Injected by this class, so that a test can override it. */
@@ -17,6 +18,8 @@ export abstract class Settings {
   abstract readonly maxFiles: number;
   /** Larger files are given up. */
   abstract readonly maxFileBytes: number;
+  /** The file that gets a row for each kind of file of each report. */
+  abstract readonly ledger: string;
   /** How long running jobs may take to finish when the app closes. */
   abstract readonly grace: string;
 }
@@ -43,6 +46,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     workers: env[WORKER_PROCESS] ? 0 : workers,
     port: readNumber(env, 'PORT', 3000, 65_535),
     root: process.cwd(),
+    ledger: join(process.cwd(), 'build', 'ledger.csv'),
     maxFiles: 5000,
     maxFileBytes: 1024 * 1024,
     // A report whose files nobody starts any more would not end: it is given back, and taken up after the restart.

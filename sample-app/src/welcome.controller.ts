@@ -7,10 +7,12 @@ function invitation(url: string): string {
     'Try:',
     `  ${url}/queues                     the dashboard: queues, jobs, dead letters, schedules`,
     `  curl -X POST ${url}/reports -H 'content-type: application/json' -d '{"path":"node_modules/@nestjs"}'`,
+    `    or -d '{"path":"src","tenant":"acme"}', and another tenant beside it: they take turns`,
     `  curl ${url}/reports/ID            progress and result`,
     `  curl -N ${url}/reports/ID/events  the same, live`,
     `  curl ${url}/dead                  jobs that wait for a human`,
-    `  curl -X POST ${url}/dead/ID/retry`,
+    `  curl -X POST ${url}/dead/ID/retry     approves a publication; the noticeboard answers 429 at first, and the queue waits`,
+    `  curl -X POST ${url}/digest        press it often: while one waits or runs, there is no second`,
     '',
   ].join('\n');
 }
@@ -52,6 +54,7 @@ function pageOf(lines: string): string {
     <ul>
       <li>Dead letters: publications of reports wait there for a human. Retry one.</li>
       <li>Schedules: a digest runs every minute. Run it now, or pause it.</li>
+      <li>Pause the queue of files, send reports of two tenants, and resume it: their files take turns.</li>
       <li>Pause the queue of files, send a report, and ask a waiting job why it has not started.</li>
     </ul>
   </body>

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,10 @@ import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { QueueService } from 'nestjs-task-queue';
 import { AppModule } from '../../sample-app/src/app.module.js';
-import { Digest } from '../../sample-app/src/digest.js';
+import { Digest, digestJob } from '../../sample-app/src/digest.js';
 import { fileJob } from '../../sample-app/src/files/file.job.js';
 import { statisticsOf } from '../../sample-app/src/files/text-statistics.js';
+import { rowJob } from '../../sample-app/src/ledger/row.job.js';
 import { publishJob } from '../../sample-app/src/publishing/publishing.jobs.js';
 import { reportJob } from '../../sample-app/src/reports/report.job.js';
 import { ReportsService, type ReportView } from '../../sample-app/src/reports/reports.service.js';
@@ -34,7 +35,13 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
   beforeEach(async () => {
     const name = `sample${randomBytes(6).toString('hex')}`;
     root = await mkdtemp(join(tmpdir(), 'task-queue-sample-'));
-    const changes = { connection: connectionOf(name), prefix: name, root, grace: '50ms' };
+    const changes = {
+      connection: connectionOf(name),
+      prefix: name,
+      root,
+      ledger: join(root, 'kept/ledger.csv'),
+      grace: '50ms',
+    };
     settings = Object.assign(readSettings({}), changes);
     apps = [];
     await writeTree({
@@ -98,7 +105,8 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     });
   });
 
-  const startReport = (app: INestApplication, path: unknown) => call(app, 'POST', '/reports', { path });
+  const startReport = (app: INestApplication, path: unknown, tenant?: unknown) =>
+    call(app, 'POST', '/reports', { path, tenant });
 
   /** The views that a stream of a report tells, until it ends. */
   async function* viewsOf(app: INestApplication, id: string): AsyncGenerator<ReportView> {
@@ -132,6 +140,8 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     const text = await response.text();
     expect(text).toContain(`curl -X POST ${url}/reports`);
     expect(text).toContain(`curl ${url}/dead`);
+    expect(text).toContain(`curl -X POST ${url}/digest`);
+    expect(text).toContain('"tenant":"acme"');
   });
 
   it('sums up the files of a folder, a job each', async () => {
@@ -183,6 +193,13 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     expect((await call(app, 'POST', `/dead/${dead.id}/retry`)).status).toBe(202);
     const published = await queues.getJob(publishJob, dead.id);
     expect(await published?.result()).toEqual({ published: id });
+    // The board wanted the queue to wait: the job came back to its place, at the same attempt.
+    expect(await published?.logs()).toEqual([expect.stringContaining('The noticeboard answers 429')]);
+    expect((await published?.refresh())?.attempt).toBe(1);
+    expect(await queues.limits(publishJob)).toEqual({
+      concurrency: 4,
+      rate: { limit: 20, per: 1000, smooth: false },
+    });
     expect(await call(app, 'POST', `/dead/${dead.id}/retry`)).toMatchObject({
       status: 409,
       body: { code: 'TASK_QUEUE_JOB_STATE' },
@@ -200,6 +217,77 @@ describe.each(STORES)('sample app on $name', ({ connectionOf }) => {
     }
     throw new Error('Nothing is dead');
   }
+
+  it('gives the jobs of a report to its tenant, whose files take turns with those of others', async () => {
+    const app = await startSample();
+    const queues = app.get(QueueService);
+    expect(await queues.limits(fileJob)).toEqual({ groups: { concurrency: 4, share: 'jobs' } });
+    await queues.pause(fileJob);
+    const reports = [];
+    for (const [path, tenant] of [
+      ['src', 'acme'],
+      ['src', 'globex'],
+      ['other', undefined],
+    ]) {
+      const { status, body } = await startReport(app, path, tenant);
+      expect({ status, tenant: body.tenant }).toEqual({ status: 202, tenant });
+      reports.push(body);
+      for await (const { progress } of viewsOf(app, body.id)) if (progress !== undefined) break;
+    }
+    expect(new Set(reports.map(({ id }) => id)).size).toBe(3);
+    const { groups } = await queues.groups(fileJob);
+    expect(groups.map(({ key, waiting }) => [key, waiting]).sort()).toEqual([
+      ['acme', 3],
+      ['globex', 3],
+    ]);
+    await queues.resume(fileJob);
+    for (const { id } of reports) expect(await untilSettled(app, id)).toMatchObject({ state: 'completed' });
+    expect((await queues.jobs(reportJob, { state: 'completed' })).jobs.map(({ group }) => group ?? '-').sort()).toEqual(
+      ['-', 'acme', 'globex'],
+    );
+  });
+
+  it.each([['a b'], [''], [5], ['x'.repeat(65)]])('refuses the tenant %p', async (tenant) => {
+    const { status, body } = await startReport(await startSample(), 'src', tenant);
+    expect({ status, message: String(body.message) }).toEqual({
+      status: 400,
+      message: expect.stringContaining('1 to 64 letters'),
+    });
+  });
+
+  it('writes the rows of reports in batches', async () => {
+    const app = await startSample();
+    const queues = app.get(QueueService);
+    await queues.pause(rowJob);
+    const ids: string[] = [];
+    for (const path of ['src', 'other']) ids.push((await startReport(app, path)).body.id);
+    await untilRowsWait(queues, 3);
+    await queues.resume(rowJob);
+    for (const id of ids) expect(await untilSettled(app, id)).toMatchObject({ state: 'completed' });
+    const rows = (await readFile(settings.ledger, 'utf8')).trimEnd().split('\n');
+    expect(rows.map((row) => row.split(',').slice(1).join()).sort()).toEqual(
+      [`${ids[0]},".md",1,0,0,0`, `${ids[0]},".ts",2,3,8,48`, `${ids[1]},".txt",1,1,3,15`].sort(),
+    );
+    const places = (await queues.jobs(rowJob, { state: 'completed' })).jobs.map(({ id }) => id).sort();
+    expect(rows.map((row) => row.split(',')[0]).sort()).toEqual(places);
+  });
+
+  async function untilRowsWait(queues: QueueService, count: number): Promise<void> {
+    while ((await queues.counts(rowJob)).ready < count) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  it('writes one digest, however many ask for it at once', async () => {
+    const app = await startSample();
+    const queues = app.get(QueueService);
+    await queues.pause(digestJob);
+    const first = await call(app, 'POST', '/digest');
+    const second = await call(app, 'POST', '/digest');
+    expect(first).toMatchObject({ status: 202, body: { created: true } });
+    expect(second).toMatchObject({ status: 202, body: { created: false, id: first.body.id } });
+    await queues.resume(digestJob);
+    expect(await (await queues.getJob(digestJob, first.body.id))?.result()).toContain('files: 0 ready');
+    expect(await call(app, 'POST', '/digest')).toMatchObject({ body: { created: true } });
+  });
 
   it('refuses paths that are not folders inside its root', async () => {
     await symlink(tmpdir(), join(root, 'way-out'));

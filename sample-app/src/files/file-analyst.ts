@@ -16,7 +16,8 @@ export class FileAnalyst {
     private readonly settings: Settings,
   ) {}
 
-  @Processor(fileJob, { concurrency: 8 })
+  /** Tenants take turns, and none has more than four files in work in all processes. Files without a tenant are free. */
+  @Processor(fileJob, { concurrency: 8, limits: { groups: { concurrency: 4 } } })
   async analyse(job: Job<FileToAnalyse>): Promise<FileFacts> {
     const { path } = job.payload;
     try {

@@ -3,9 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { JobDeadError, Processor, QueueService, type Job, type JobHandle } from 'nestjs-task-queue';
 import { fileJob, type FileFacts, type FileToAnalyse } from '../files/file.job.js';
 import { Folders } from '../files/folders.js';
+import { rowJob } from '../ledger/row.job.js';
 import { announceJob, publishJob } from '../publishing/publishing.jobs.js';
 import { ReportSum, type Report } from './report.js';
-import { reportJob, type ReportRequest } from './report.job.js';
+import { groupOf, reportJob, type ReportRequest } from './report.job.js';
 
 /** How far a report is: the `progress` of its job. */
 export interface ReportProgress {
@@ -28,16 +29,17 @@ export class ReportWriter {
    * A job that waits for other jobs. If this process ends in the middle, the job runs again elsewhere; every id follows
    * from the job, so that the second run finds the jobs of the first one instead of enqueueing them twice.
    */
-  @Processor(reportJob, { concurrency: 4 })
+  @Processor(reportJob, { concurrency: 4, limits: { groups: { concurrency: 2 } } })
   async write(job: Job<ReportRequest>): Promise<Report> {
     // A report that is asked for again has the same id, but counts afresh.
     const run = `${job.id}.${job.enqueuedAt.toString(36)}`;
-    const { files, truncated } = await this.folders.list(job.payload.path);
-    job.log(`${files.length} files in ${job.payload.path.join(', ')}`);
+    const { path: folders, tenant } = job.payload;
+    const { files, truncated } = await this.folders.list(folders);
+    job.log(`${files.length} files in ${folders.join(', ')}`);
 
     const handles: JobHandle<FileToAnalyse, FileFacts>[] = [];
     for (const some of slicesOf(files, ENQUEUED_AT_ONCE)) {
-      const jobs = some.map((path) => ({ id: `${run}.${digestOf(path)}`, payload: { path } }));
+      const jobs = some.map((path) => ({ id: `${run}.${digestOf(path)}`, payload: { path }, ...groupOf(tenant) }));
       handles.push(...(await this.queues.enqueueMany(fileJob, jobs)));
     }
 
@@ -62,7 +64,13 @@ export class ReportWriter {
     await this.queues.enqueue(publishJob, payload, { id: `publish.${run}` });
     const announcement = await this.queues.enqueue(announceJob, payload, { id: `announce.${run}` });
     const { attempts } = await announcement.result();
-    return sum.toReport(truncated, attempts);
+    const report = sum.toReport(truncated, attempts);
+    const rows = report.byExtension.map((sums) => ({
+      id: `row.${run}.${digestOf(sums.extension)}`,
+      payload: { report: job.id, ...sums },
+    }));
+    await Promise.all((await this.queues.enqueueMany(rowJob, rows)).map((row) => row.result()));
+    return report;
   }
 }
 

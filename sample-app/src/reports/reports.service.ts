@@ -4,11 +4,12 @@ import { auditTime, concatMap, defer, interval, merge, of, takeWhile, type Obser
 import { Folders } from '../files/folders.js';
 import type { Report } from './report.js';
 import { digestOf, type ReportProgress } from './report-writer.js';
-import { reportJob, type ReportRequest } from './report.job.js';
+import { groupOf, reportJob, type ReportRequest } from './report.job.js';
 
 export interface ReportView {
   id: string;
   path: string[];
+  tenant: string | undefined;
   state: JobState;
   progress: ReportProgress | undefined;
   report: Report | undefined;
@@ -28,15 +29,17 @@ export class ReportsService {
   ) {}
 
   /**
-   * Starts a report, or takes up the one of the same folders that has not ended: the id follows from the folders.
+   * Starts a report, or takes up the one of the same folders and tenant that has not ended: the id follows from them.
    * @throws BadRequestException
    */
-  async start(request: ReportRequest): Promise<ReportView> {
-    const path = await Promise.all(request.path.map((folder) => this.folders.check(folder)));
-    const id = digestOf(path.join('\n'));
-    let job = await this.queues.enqueue(reportJob, { path }, { id });
+  async start({ path: folders, tenant }: ReportRequest): Promise<ReportView> {
+    const path = await Promise.all(folders.map((folder) => this.folders.check(folder)));
+    const id = digestOf([tenant, ...path].join('\0'));
+    const whole = { path, ...(tenant !== undefined && { tenant }) };
+    const enqueue = () => this.queues.enqueue(reportJob, whole, { id, ...groupOf(tenant) });
+    let job = await enqueue();
     if (!job.created && SETTLED.has(job.state) && (await this.removeSettled(id))) {
-      job = await this.queues.enqueue(reportJob, { path }, { id });
+      job = await enqueue();
     }
     return this.find(id);
   }
@@ -77,6 +80,7 @@ async function viewOf(job: JobHandle<ReportRequest, Report>): Promise<ReportView
   return {
     id: job.id,
     path: job.payload.path,
+    tenant: job.payload.tenant,
     state: job.state,
     progress: job.lastProgress as ReportProgress | undefined,
     report: job.state === 'completed' ? await job.result() : undefined,
