@@ -19,7 +19,7 @@ const MAY_IMPORT = {
 };
 
 /** What a browser compiles, too. */
-const WIRE = '^src/dashboard/wire(-models|-live)?\\.ts$';
+const WIRE = '^src/dashboard/wire(-models|-live|-operations)?\\.ts$';
 
 const zone = ([folder, others]) => ({
   name: `zone-${folder.replace('/', '-')}`,

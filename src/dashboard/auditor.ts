@@ -61,8 +61,8 @@ function listeningMethods(prototype: object, scanner: MetadataScanner): string[]
 }
 
 /** Values of requests stand in quotes: one with a line break would forge another line. */
-function lineOf({ user, action, queue, ids, name, count, outcome, error }: DashboardActionEvent): string {
-  const parts = Object.entries({ queue, name, ids, error }).flatMap(([key, value]) =>
+function lineOf({ user, action, queue, ids, name, where, count, outcome, error }: DashboardActionEvent): string {
+  const parts = Object.entries({ queue, name, where, ids, error }).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key} ${JSON.stringify(value)}`],
   );
   const who = user === undefined ? 'Somebody' : JSON.stringify(user);

@@ -77,9 +77,15 @@ export class DashboardServer {
     const { route } = row;
     const action = row.name as ActionName;
     const subject = route.subject(call.fields);
-    const tell = (outcome: 'done' | 'failed' | 'denied', count: number, error?: unknown): Promise<void> =>
+    const tell = (
+      outcome: 'done' | 'failed' | 'denied',
+      count: number,
+      error?: unknown,
+      name?: string,
+    ): Promise<void> =>
       this.context.tell({
         ...{ access: call.access, action, queue: call.queue, ...subject, count, outcome },
+        ...(name !== undefined && { name }),
         ...(error !== undefined && { error: refusalOf(error).failure.code }),
       });
     try {
@@ -95,7 +101,7 @@ export class DashboardServer {
       await tell('failed', 0, error);
       throw error;
     }
-    await tell('done', deed.count);
+    await tell('done', deed.count, undefined, deed.name);
     exchange.answer(200, JSON_HEADERS, JSON.stringify(deed.answer));
   }
 

@@ -13,8 +13,10 @@ export interface DashboardActionEvent {
   queue: string | undefined;
   /** Of jobs, as they were asked for. */
   ids?: readonly string[];
-  /** Of a schedule, or of the jobs that were enqueued. */
+  /** Of a schedule, or of the jobs that were enqueued; the key of a group, the id of a bulk operation. */
   name?: string;
+  /** Which jobs a bulk operation means. */
+  where?: string;
   /** How many things were changed. */
   count: number;
   /** `denied`: they may not. `failed`: an error says why. */

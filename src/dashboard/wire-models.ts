@@ -58,8 +58,16 @@ export interface QueuePage {
 
 export interface Limits {
   concurrency?: number;
-  /** `per`: ms, or a duration such as "1s". */
-  rate?: { limit: number; per: number | string; smooth?: boolean };
+  rate?: Rate;
+  /** Of each group that nothing was said of alone. `share`: of the number of jobs that start, or of the time that they run. */
+  groups?: { concurrency?: number; rate?: Rate; share?: 'jobs' | 'time' };
+}
+
+export interface Rate {
+  limit: number;
+  /** ms, or a duration such as "1s". */
+  per: number | string;
+  smooth?: boolean;
 }
 
 /** Distribution of durations. `buckets` counts by {@link History.boundsMs}; the last bucket has what is longer. */

@@ -5,6 +5,7 @@ import type {
   Doctor,
   Facets,
   History,
+  JobAction,
   JobPage,
   JobState,
   JobsPage,
@@ -18,12 +19,14 @@ import type {
   SchedulePage,
   SchedulesPage,
 } from './wire-models.js';
+import type { BulkPreview, BulkRequest, Bulks, GroupRule, GroupsPage } from './wire-operations.js';
 
 export type * from './wire-live.js';
 export type * from './wire-models.js';
+export type * from './wire-operations.js';
 
 /**
- * What browser and server say to each other. Nothing but the other two files of the wire is imported, so that the front end compiles them as they are.
+ * What browser and server say to each other. Nothing but the other files of the wire is imported, so that the front end compiles them as they are.
  *
  * - `GET <mount>/api/<read>?queue=…` answers JSON; `find` and `live` answer NDJSON, one message a line.
  * - `POST <mount>/api/<action>` takes and answers JSON. The headers `content-type: application/json` and {@link CSRF_HEADER} are
@@ -40,6 +43,7 @@ export const DASHBOARD_ACTIONS = [
   'job.remove',
   'job.promote',
   'job.enqueue',
+  'bulk.run',
   'queue.pause',
   'queue.purge',
   'queue.limits',
@@ -62,6 +66,11 @@ export interface Reads {
   /** `reveal`: payload, progress and result unredacted; needs `payload.reveal`, and is audited. */
   job: { query: OfJob & { reveal?: 1 }; answer: JobPage };
   dead: { query: OfQueue; answer: DeadLetters };
+  /** How many jobs an action would be done to; it looks at all that may fit. */
+  bulkPreview: { query: OfQueue & { where?: string; action: JobAction }; answer: BulkPreview };
+  /** `queue`: its operations alone; else those of all known queues that may be seen. */
+  bulks: { query: { queue?: string }; answer: Bulks };
+  groups: { query: OfQueue & Paged; answer: GroupsPage };
   schedules: { query: OfQueue & Paged; answer: SchedulesPage };
   schedule: { query: OfSchedule; answer: SchedulePage };
   /** The next ticks of a rule that is being written. */
@@ -91,6 +100,13 @@ export interface Actions {
     body: OfQueue & { name?: string; payload: unknown; id?: string; delay?: string; priority?: number };
     answer: { id: string; number: string; created: boolean };
   };
+  /** [bulk.run, and the action that is done to each job] `id`: of the operation, which goes on by itself. */
+  'bulk.retry': { body: OfQueue & BulkRequest; answer: { id: string } };
+  'bulk.cancel': { body: OfQueue & BulkRequest; answer: { id: string } };
+  'bulk.remove': { body: OfQueue & BulkRequest; answer: { id: string } };
+  'bulk.promote': { body: OfQueue & BulkRequest; answer: { id: string } };
+  /** [bulk.run] Of the operation: no further job is acted on. */
+  'bulk.stop': { body: OfQueue & { id: string }; answer: { outcome: 'cancelled' | 'finished' } };
   'queue.pause': { body: OfQueue; answer: Done };
   /** [queue.pause] */
   'queue.resume': { body: OfQueue; answer: Done };
@@ -101,6 +117,8 @@ export interface Actions {
   };
   /** `limits: null`: what the code declares holds again. */
   'queue.limits': { body: OfQueue & { limits: Limits | null }; answer: Done };
+  /** [queue.limits] Replaces what was said of the group, whole. `rule: null`: it is as the queue says for all groups. */
+  'group.set': { body: OfQueue & { key: string; rule: GroupRule | null }; answer: Done };
   /** `created: false`: the job that has the unique key of the schedule's jobs. */
   'schedule.run': { body: OfSchedule; answer: { id: string; number: string; created: boolean } };
   'schedule.pause': { body: OfSchedule; answer: Done };

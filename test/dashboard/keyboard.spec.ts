@@ -85,6 +85,38 @@ describe('with the keyboard alone', () => {
     await toast(/2 jobs will run again/);
   });
 
+  it('a visitor retries all that a filter finds, once they are counted, and looks what became of it', async () => {
+    await visitor.visit('?queue=mail&state=dead&where=error:"ECONNREFUSED"');
+    await visitor.page.getByText('2 found').waitFor();
+    await tabTo(/^Select all matches$/);
+    await keys('Enter');
+    await tabTo(/^Retry all…$/);
+    await keys('Enter');
+    await visitor.page.getByText('2 jobs would be taken now').waitFor();
+    await tabTo(/^Jobs a second/);
+    await visitor.page.keyboard.type('50');
+    await tabTo(/^Retry: 2 jobs$/);
+    await keys('Enter');
+    await toast(/Retry: begun in mail/);
+    const [bulk] = await shop.queues.bulks('mail');
+    expect(bulk).toMatchObject({ where: 'state:dead error:"ECONNREFUSED"', action: 'retry', rate: 50 });
+    await visitor.page.locator('h1').focus();
+    await keys('g', 'b');
+    await visitor.page.getByRole('heading', { level: 1, name: 'Bulk operations' }).waitFor();
+    await visitor.page.getByRole('row', { name: /ECONNREFUSED.* Done 2 /s }).waitFor();
+  });
+
+  it('a visitor cancels an operation that runs', async () => {
+    await visitor.visit('?view=bulks&queue=reports');
+    await tabTo(/^Cancel: Cancel in reports$/);
+    await keys('Enter');
+    await visitor.page.getByRole('dialog').waitFor();
+    await tabTo(/^Cancel the operation$/);
+    await keys('Enter');
+    await toast(/The operation is cancelled/);
+    expect(await shop.queues.bulks('reports')).toMatchObject([{ state: 'cancelled' }]);
+  });
+
   it('a visitor retries a dead job with another payload', async () => {
     const [number = ''] = shop.dead;
     await visitor.visit(`?queue=mail&job=${number}`);

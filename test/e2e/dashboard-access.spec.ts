@@ -17,6 +17,7 @@ import {
 } from 'nestjs-task-queue/dashboard';
 import { STORE } from '../../src/core/constants.js';
 import type { Store } from '../../src/core/ports/store.js';
+import { Fields } from '../../src/dashboard/fields.js';
 import { ROUTE_TABLE } from '../../src/dashboard/routes/route-table.js';
 import { DASHBOARD_ACTIONS, type DashboardAction } from '../../src/dashboard/wire.js';
 import { bootError, closeApps } from '../support/apps.js';
@@ -54,6 +55,12 @@ const BODIES: Record<string, object> = {
   'job.remove': { ids: ['999'] },
   'job.promote': { ids: ['999'] },
   'job.enqueue': { payload: {} },
+  'bulk.retry': { where: 'name:none' },
+  'bulk.cancel': { where: 'name:none' },
+  'bulk.remove': { where: 'name:none' },
+  'bulk.promote': { where: 'name:none' },
+  'bulk.stop': { id: 'none' },
+  'group.set': { key: 'none', rule: null },
   'queue.purge': { state: 'dead', confirm: 'mail' },
   'queue.limits': { limits: null },
   'schedule.run': { name: 'none' },
@@ -73,6 +80,13 @@ const ROLES: { role: string; access: DashboardAccess; can: readonly DashboardAct
     can: [action],
     looks: true,
   })),
+  // Who may begin operations may do to all jobs what they may do to one.
+  ...(['job.retry', 'job.cancel', 'job.remove', 'job.promote'] as const).map((action) => ({
+    role: `bulk.run and ${action}`,
+    access: { can: ['bulk.run' as const, action] },
+    can: ['bulk.run' as const, action],
+    looks: true,
+  })),
 ];
 
 describe.each(PLATFORMS)('roles on %s', (platform) => {
@@ -90,9 +104,10 @@ describe.each(PLATFORMS)('roles on %s', (platform) => {
       const headers = { 'x-role': role };
       for (const row of ROUTE_TABLE) {
         if (row.kind === 'page' || row.kind === 'asset' || row.kind === 'stream') continue;
-        const needs = row.route.needs;
-        const isAllowed = looks && (needs === undefined || (can.includes(needs) && !readOnly));
         const query = row.route.about === 'queue' ? { queue: 'mail' } : undefined;
+        const fields = Fields.ofBody({ ...BODIES[row.name] }, row.route.takes, row.name);
+        const needs = [row.route.needs ?? [], row.route.alsoNeeds?.(fields) ?? []].flat();
+        const isAllowed = looks && needs.every((action) => can.includes(action) && !readOnly);
         const answer =
           row.kind === 'action'
             ? await board.act(row.name, { queue: 'mail', ...BODIES[row.name] }, headers)
@@ -122,6 +137,7 @@ describe.each(PLATFORMS)('roles on %s', (platform) => {
     expect(wrong).toEqual([]);
     expect((await board.get('live', { queue: 'bills' })).status).toBe(403);
     expect((await board.get('doctor')).status).toBe(403);
+    expect((await board.get('bulks', { queue: 'bills' })).status).toBe(403);
     const { processes } = (await board.get('processes')).json as { processes: { queues: { queue: string }[] }[] };
     expect(processes.flatMap(({ queues }) => queues.map(({ queue }) => queue)).filter((q) => q !== 'mail')).toEqual([]);
   });

@@ -1,9 +1,11 @@
 import { JOB_STATES, type JobState } from '../../core/job.js';
 import type { JsonPatchOperation } from '../../core/json-patch.js';
 import type { LimitOptions } from '../../options/limit-options.js';
+import type { GroupOptions } from '../../options/group-option.js';
 import type { Fields } from '../fields.js';
 import { DashboardError } from '../dashboard-error.js';
 import { scheduleViewOf } from '../views/schedule-view.js';
+import { BULK_ACTIONS } from './bulk-actions.js';
 import { enqueueJob } from './job-enqueuer.js';
 import { actOnJobs } from './jobs-actor.js';
 import type { ActionRoutes, ActionRoute, Call, Deed } from './route.js';
@@ -45,6 +47,8 @@ export const ACTIONS: ActionRoutes = {
     act: enqueueJob,
   },
 
+  ...BULK_ACTIONS,
+
   'queue.pause': onQueue('queue.pause', ({ context, queue }) => context.queues.pause(queue)),
   'queue.resume': onQueue('queue.pause', ({ context, queue }) => context.queues.resume(queue)),
 
@@ -72,6 +76,19 @@ export const ACTIONS: ActionRoutes = {
       const limits = fields.value('limits');
       if (limits === null) await context.queues.resetLimits(queue);
       else await context.queues.setLimits(queue, limits as LimitOptions);
+      return { answer: DONE, count: 1 };
+    },
+  },
+
+  'group.set': {
+    about: 'queue',
+    takes: ['key', 'rule'],
+    needs: 'queue.limits',
+    subject: (fields) => ({ name: fields.text('key') }),
+    async act({ context, queue, fields }) {
+      const [key, rule] = [fields.text('key'), fields.value('rule')];
+      if (rule === null) await context.queues.resetGroup(queue, key);
+      else await context.queues.setGroup(queue, key, rule as GroupOptions);
       return { answer: DONE, count: 1 };
     },
   },

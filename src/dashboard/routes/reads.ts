@@ -3,15 +3,19 @@ import { JOB_STATES } from '../../core/job.js';
 import { HISTORY_BUCKETS_MS } from '../../core/run-counts.js';
 import { JobNotFoundError } from '../../core/errors/job-errors.js';
 import { ScheduleNotFoundError } from '../../schedules/rule/schedule-errors.js';
+import { sees } from '../access.js';
 import { forbidden } from '../dashboard-error.js';
 import { listAlerts } from '../views/alert-view.js';
+import { bulkViewOf, listBulks } from '../views/bulk-view.js';
 import { groupDeadLetters } from '../views/dead-letters.js';
 import { definitionsOf } from '../views/definitions.js';
+import { groupViewOf } from '../views/group-view.js';
 import { explanationOf, jobViewOf, linksOf, rowOf } from '../views/job-view.js';
 import { listQueue, listQueues, processViewOf } from '../views/queue-view.js';
 import { runViewOf, scheduleViewOf } from '../views/schedule-view.js';
 import { previewTicks } from '../views/tick-preview.js';
-import type { Doctor, History, JobPage, SchedulePage, Session } from '../wire.js';
+import type { BulkPreview, Bulks, Doctor, GroupsPage, History, JobPage, SchedulePage, Session } from '../wire.js';
+import { JOB_ACTIONS } from './bulk-actions.js';
 import type { Call, ReadRoutes } from './route.js';
 
 /** Rows carry their payloads as far as here. */
@@ -84,6 +88,12 @@ export const READS: ReadRoutes = {
     takes: [],
     answer: ({ context, queue }) => groupDeadLetters(context.queues, queue),
   },
+
+  bulkPreview: { about: 'queue', takes: ['where', 'action'], answer: previewBulk },
+
+  bulks: { about: 'app', takes: ['queue'], answer: bulksPage },
+
+  groups: { about: 'queue', takes: PAGED, answer: groupsPage },
 
   schedules: {
     about: 'queue',
@@ -178,6 +188,30 @@ async function jobPage({ context, access, queue, fields }: Call): Promise<JobPag
     ...(explanation && { explanation }),
     links: linksOf(job, context.options.links),
   };
+}
+
+/** It takes up to a fifth of the time of the store, as a search does. */
+async function previewBulk({ context, queue, fields }: Call): Promise<BulkPreview> {
+  const action = fields.oneOf('action', JOB_ACTIONS);
+  const leave = context.searches.enter();
+  try {
+    return await context.queues.bulk(queue, { where: fields.optionalText('where') ?? '', action, dryRun: true });
+  } finally {
+    leave();
+  }
+}
+
+async function bulksPage({ context, access, fields }: Call): Promise<Bulks> {
+  const queue = fields.optionalText('queue');
+  if (queue === undefined) return { at: context.now(), bulks: await listBulks(context.queues, access) };
+  if (!sees(access, queue)) throw forbidden('You may not see this queue.');
+  const bulks = await context.queues.bulks(queue);
+  return { at: context.now(), bulks: bulks.map((each) => bulkViewOf(queue, each)) };
+}
+
+async function groupsPage({ context, queue, fields }: Call): Promise<GroupsPage> {
+  const { groups, cursor } = await context.queues.groups(queue, pageOf(fields));
+  return { at: context.now(), groups: groups.map(groupViewOf), ...(cursor !== undefined && { cursor }) };
 }
 
 async function schedulePage({ context, queue, fields }: Call): Promise<SchedulePage> {

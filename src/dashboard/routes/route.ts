@@ -45,12 +45,15 @@ export interface ActionRoute<A> extends Checked {
 export interface Subject {
   ids?: readonly string[];
   name?: string;
+  where?: string;
 }
 
 export interface Deed<A> {
   answer: A;
   /** How many things were changed. */
   count: number;
+  /** Of what was made, where nobody gave it one. */
+  name?: string;
 }
 
 export type ReadRoutes = { readonly [N in ReadName]: ReadRoute<Reads[N]['answer']> };

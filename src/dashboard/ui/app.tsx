@@ -20,6 +20,7 @@ const PAGES = {
   job: lazy(() => import('./pages/job.js').then((found) => found.JobPage)),
   schedules: lazy(() => import('./pages/schedules.js').then((found) => found.SchedulesPage)),
   schedule: lazy(() => import('./pages/schedules.js').then((found) => found.SchedulePage)),
+  bulks: lazy(() => import('./pages/bulks.js').then((found) => found.BulksPage)),
   processes: lazy(() => import('./pages/processes.js').then((found) => found.ProcessesPage)),
   doctor: lazy(() => import('./pages/doctor.js').then((found) => found.DoctorPage)),
 };
@@ -102,7 +103,7 @@ function Sidebar() {
         )}
       </div>
       <nav aria-label={text.main}>
-        {(['overview', 'schedules', 'processes', 'doctor'] as const).map((view) => (
+        {(['overview', 'schedules', 'bulks', 'processes', 'doctor'] as const).map((view) => (
           <Link key={view} to={{ view: view === 'overview' ? undefined : view }} current={view === current}>
             {text.nav[view]}
           </Link>

@@ -32,6 +32,9 @@ export const formatNumber = (value: number): string => formats.number.format(val
 /** 12.3K; the whole number belongs into a title. */
 export const formatShort = (value: number): string =>
   value < 10_000 ? formats.number.format(value) : formats.short.format(value);
+/** A small rate must not look like none. */
+export const formatRate = (value: number): string =>
+  formatShort(value >= 10 ? Math.round(value) : Math.round(value * 10) / 10);
 const formatDecimal = (value: number): string => formats.decimal.format(value);
 export const formatPercent = (value: number): string => formats.percent.format(value);
 export const formatInstant = (at: number): string => formats.instant.format(at);

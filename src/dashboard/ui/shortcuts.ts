@@ -17,6 +17,7 @@ let prefix = false;
 const GOES: Record<string, string | undefined> = {
   o: undefined,
   s: 'schedules',
+  b: 'bulks',
   p: 'processes',
   d: 'doctor',
 };

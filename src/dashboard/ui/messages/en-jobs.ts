@@ -2,7 +2,12 @@ import type { JobAction } from '../../wire-models.js';
 
 export const jobs = (count: string): string => (count === '1' ? '1 job' : `${count} jobs`);
 
-const actions: Record<JobAction, string> = { retry: 'Retry', cancel: 'Cancel', remove: 'Remove', promote: 'Run now' };
+export const actions: Record<JobAction, string> = {
+  retry: 'Retry',
+  cancel: 'Cancel',
+  remove: 'Remove',
+  promote: 'Run now',
+};
 const acted: Record<JobAction, string> = {
   retry: 'will run again',
   cancel: 'cancelled',
@@ -104,6 +109,9 @@ export const enJobs = {
   actOnJob: (action: JobAction, id: string): string => `${actions[action]}: ${id}`,
   actOnJobs: (action: JobAction, count: string): string => `${actions[action]}: ${jobs(count)}`,
   acted: (action: JobAction, count: string): string => `${jobs(count)} ${acted[action]}`,
+  selectMatches: 'Select all matches',
+  allSelected: 'All that match are selected, also those that are not shown',
+  actOnAll: (action: JobAction): string => `${actions[action]} all…`,
   actedPartly: (action: JobAction, done: string, all: string, why: string): string =>
     `${actions[action]}: ${done} of ${all}. ${why}`,
   cancelRequested: (count: string): string => `${jobs(count)} asked to stop`,

@@ -1,4 +1,5 @@
 import { enJobs, jobs } from './en-jobs.js';
+import { enOperations } from './en-operations.js';
 
 const keys: [keys: string, what: string][] = [
   ['?', 'This help'],
@@ -9,6 +10,7 @@ const keys: [keys: string, what: string][] = [
   ['u', 'Up: to the queue, to the overview'],
   ['g o', 'Go to the overview'],
   ['g s', 'Go to schedules'],
+  ['g b', 'Go to bulk operations'],
   ['g p', 'Go to processes'],
   ['g d', 'Go to the doctor'],
   ['t', 'Switch colours'],
@@ -18,6 +20,7 @@ const keys: [keys: string, what: string][] = [
 /** All that the pages say, in English. Numbers come in as texts in the reader's own way. */
 export const en = {
   ...enJobs,
+  ...enOperations,
   keys,
 
   title: 'Queues',
@@ -29,6 +32,7 @@ export const en = {
   nav: {
     overview: 'Overview',
     schedules: 'Schedules',
+    bulks: 'Bulk operations',
     processes: 'Processes',
     doctor: 'Doctor',
   },

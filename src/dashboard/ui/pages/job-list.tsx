@@ -15,6 +15,7 @@ import { actOnJobs, ACTIONS_OF } from './job-actions.js';
 import { JobTable } from './job-table.js';
 import { Link } from '../parts/link.js';
 
+const BulkDialog = lazy(() => import('./bulk-dialog.js').then((found) => found.BulkDialog));
 const Facets = lazy(() => import('./facets.js').then((found) => found.Facets));
 
 const PAGE_SIZE = 50;
@@ -30,6 +31,9 @@ export function JobList({ queue, counts }: JobListProps) {
   const { state: wanted, where = '', cursor, n, facets } = place.value;
   const state = JOB_STATES.find((one) => one === wanted) ?? 'ready';
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  /** Not the jobs that are shown, but all that match. */
+  const [everything, setEverything] = useState(false);
+  const [bulk, setBulk] = useState<JobAction | undefined>(undefined);
   const [round, setRound] = useState(0);
   const limit = Number(n) || FOUND_AT_FIRST;
   const searching = where !== '';
@@ -40,6 +44,7 @@ export function JobList({ queue, counts }: JobListProps) {
   );
   const found = useFinding(queue, searching ? whereOf(state, where) : undefined, limit, round);
   useEffect(() => setPicked(new Set()), [queue, state, where, cursor]);
+  useEffect(() => setEverything(false), [queue, state, where]);
 
   const all = searching ? found.jobs : (listed.data?.jobs ?? []);
   // The answer for the state before is still there while the next one is read.
@@ -54,6 +59,10 @@ export function JobList({ queue, counts }: JobListProps) {
     if (searching) setRound((before) => before + 1);
     else void listed.reload();
   };
+  const pick = (some: ReadonlySet<string>): void => {
+    setEverything(false);
+    setPicked(some);
+  };
   const onPicked = async (action: JobAction): Promise<void> => {
     const done = await actOnJobs(
       queue,
@@ -65,6 +74,7 @@ export function JobList({ queue, counts }: JobListProps) {
     reload();
   };
   const actions = ACTIONS_OF[state].filter((action) => may(`job.${action}`));
+  const bulkActions = state === 'blocked' || !may('bulk.run') ? [] : actions;
   return (
     <>
       <StateTabs queue={queue} state={state} where={where} counts={counts} />
@@ -87,6 +97,31 @@ export function JobList({ queue, counts }: JobListProps) {
             {text.stop}
           </button>
         )}
+        {bulkActions.length > 0 && jobs.length > 0 && (
+          <button
+            type="button"
+            class="small"
+            aria-pressed={everything}
+            onClick={() => {
+              setPicked(new Set());
+              setEverything(!everything);
+            }}
+          >
+            {text.selectMatches}
+          </button>
+        )}
+        {everything &&
+          bulkActions.map((action) => (
+            <button
+              key={action}
+              type="button"
+              class={`small ${action === 'remove' ? 'danger-quiet' : ''}`}
+              aria-haspopup="dialog"
+              onClick={() => setBulk(action)}
+            >
+              {text.actOnAll(action)}
+            </button>
+          ))}
         {picked.size > 0 &&
           actions.map((action) => (
             <button
@@ -115,11 +150,23 @@ export function JobList({ queue, counts }: JobListProps) {
           aria-busy={searching ? found.searching : listed.loading}
         >
           {jobs.length > 0 ? (
-            <JobTable jobs={jobs} state={state} picked={picked} onPick={actions.length > 0 ? setPicked : undefined} />
+            <JobTable jobs={jobs} state={state} picked={picked} onPick={actions.length > 0 ? pick : undefined} />
           ) : (
             <NoJobs state={state} searching={searching} waiting={searching ? found.searching : listed.loading} />
           )}
         </section>
+      )}
+      {bulk && (
+        <BulkDialog
+          queue={queue}
+          action={bulk}
+          where={whereOf(state, where)}
+          onClose={() => setBulk(undefined)}
+          onStarted={() => {
+            setEverything(false);
+            reload();
+          }}
+        />
       )}
       <div class="pager">
         {cursor && !searching && (
@@ -142,6 +189,7 @@ export function JobList({ queue, counts }: JobListProps) {
   );
 
   function statusOf(): string {
+    if (everything) return text.allSelected;
     if (picked.size > 0) return text.selected(formatNumber(picked.size));
     if (!searching) return '';
     if (failure) return '';

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { History, Overview, QueueListing } from '../../wire-models.js';
 import { read } from '../api.js';
 import { Sparkline } from '../charts/sparkline.js';
-import { formatBrief, formatNumber, formatShort } from '../format.js';
+import { formatBrief, formatNumber, formatRate, formatShort } from '../format.js';
 import { Link } from '../parts/link.js';
 import { Heading, Panel, Scroll } from '../parts/panel.js';
 import { Badge, Count, Empty, FailureNote } from '../parts/states.js';
@@ -194,7 +194,7 @@ function QueueRow({ queue }: { queue: QueueListing }) {
               bad={summary.failed}
               label={text.rateOf(formatNumber(summary.total), formatNumber(summary.failures))}
             />
-            <span class="num muted">{text.perMinute(formatShort(round(summary.perMinute)))}</span>
+            <span class="num muted">{text.perMinute(formatRate(summary.perMinute))}</span>
           </>
         )}
       </td>
@@ -269,9 +269,4 @@ function useLazyHistory(row: { current: Element | null }, { queue, known }: Queu
   }, [seen]);
   useEvery(seen ? 60_000 : undefined, load);
   return history;
-}
-
-/** A small rate must not look like none. */
-function round(rate: number): number {
-  return rate >= 10 ? Math.round(rate) : Math.round(rate * 10) / 10;
 }
