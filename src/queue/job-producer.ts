@@ -1,4 +1,3 @@
-import type { StoredJob } from '../core/ports/curation.js';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { strongestOf } from '../core/durability.js';
 import {
@@ -13,11 +12,9 @@ import type { EnqueueRequest } from './enqueue-options.js';
 import { composeJob, jobNameFor, type PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';
 import { JobHandle } from './job-handle.js';
+import { readKept } from './kept-job-reader.js';
 import type { QueueScope } from './queue-scope.js';
 import { uniqueKeyOf } from '../core/unique-key.js';
-
-/** Jobs whose records are read by one call. */
-const READ_STEP = 100;
 
 /** Definitions whose schema was seen to accept its own output. */
 const provenDefinitions = new WeakSet<JobDefinition>();
@@ -142,7 +139,7 @@ export async function handlesOf<P, R>(
   receipts: readonly EnqueueReceipt[],
 ): Promise<JobHandle<P, R>[]> {
   const earlier = receipts.filter(({ created }) => !created).map(({ id }) => id);
-  const kept = earlier.length === 0 ? undefined : await readKept(scope, [...new Set(earlier)]);
+  const kept = earlier.length === 0 ? undefined : await readKept(scope, earlier);
   return receipts.map((receipt, index) => {
     if (receipt.created) return JobHandle.ofEnqueued(scope, receipt, jobs[index].envelope);
     const stored = kept?.get(receipt.id);
@@ -150,14 +147,4 @@ export async function handlesOf<P, R>(
       ? JobHandle.ofEnqueued(scope, receipt, '')
       : JobHandle.ofStored(scope, stored, receipt.conflict);
   });
-}
-
-/** What cannot be read now must not fail a call that has stored its jobs: such a handle is `unreadable` until refreshed. */
-async function readKept(scope: QueueScope, numbers: readonly string[]): Promise<Map<string, StoredJob>> {
-  const kept = new Map<string, StoredJob>();
-  for (let first = 0; first < numbers.length; first += READ_STEP) {
-    const found = await scope.store.curation.read(scope.queue, numbers.slice(first, first + READ_STEP)).catch(() => []);
-    for (const stored of found) if (stored !== undefined) kept.set(stored.id, stored);
-  }
-  return kept;
 }

@@ -28,8 +28,8 @@ for i = 3, #ARGV do
     end
     reply[i - 1] = {
       id, state, record, due,
-      redis.call('HGET', q.notes, id .. ':progress') or '',
-      redis.call('HEXISTS', q.cancelling, id) == 1 and '1' or '',
+      has(q, 'n') and redis.call('HGET', q.notes, id .. ':progress') or '',
+      has(q, 'x') and redis.call('HEXISTS', q.cancelling, id) == 1 and '1' or '',
       state == 'active' and redis.call('HGET', q.inflight, id) or '',
     }
   end

@@ -7,7 +7,7 @@ local function stateOf(q, id, record, token, due)
   if head == 67 then return 'completed' elseif head == 88 then return 'cancelled' elseif head == 68 then return 'dead' end
   if token == nil then token = redis.call('HGET', q.inflight, id) end
   if token then return 'active' end
-  if due == nil then due = redis.call('ZSCORE', q.scheduled, id) end
+  if due == nil then due = has(q, 's') and redis.call('ZSCORE', q.scheduled, id) end
   if due then return 'scheduled' end
   if isParked(q, id) then return 'parked' end
   return 'ready'

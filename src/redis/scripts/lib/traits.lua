@@ -37,7 +37,7 @@ local function parkedMemberOf(q, id)
 end
 
 local function isParked(q, id)
-  if redis.call('EXISTS', q.parked) == 0 then return false end
+  if not has(q, 'k') then return false end
   local member = parkedMemberOf(q, id)
   return member ~= nil and redis.call('ZSCORE', q.parked, member) ~= false
 end
