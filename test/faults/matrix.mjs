@@ -89,6 +89,13 @@ const OWN = {
     beyond: '%n beyond the boundary',
   },
   F49: { most: 'at most %n at once', rounds: '%n kills and freezes' },
+  F52: {
+    most: 'at most %n of a group at once',
+    over: '%n starts over a cap',
+    disordered: '%n out of order',
+    rounds: '%n kills and freezes',
+    longestIdleMs: 'a job waited at most %s beside a free slot',
+  },
 };
 
 export async function renderPage() {

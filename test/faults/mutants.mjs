@@ -157,4 +157,20 @@ export const mutants = [
       },
     ],
   },
+  {
+    name: 'a slot of a group is freed without the token',
+    fault: 'F52',
+    because: /^over is/,
+    changes: inEach(
+      ['settle-and-reserve'],
+      "if stale and #leaving > 0 and has(q, 'g') then land(q, leaving, leavingTokens) end",
+      "if stale and has(q, 'g') then land(q, ids, tokens) end",
+    ),
+  },
+  {
+    name: 'a hand-over ignores limits',
+    fault: 'F49',
+    because: /^most is/,
+    changes: inEach(['enqueue', 'enqueue-plain'], "if has(q, 'r') or has(q, 'g') then return false end", ''),
+  },
 ];

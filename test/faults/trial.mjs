@@ -137,7 +137,7 @@ export class Trial {
 
   // ------------------------------------------------------------------ load
 
-  /** Stores `count` jobs in bulk. @returns their n */
+  /** Stores `count` jobs in bulk; `options` are those of all, or a function of a payload (ours alone). @returns their n */
   async fill(producer, count, payloadOf = () => ({ ms: this.someMs() }), options) {
     const numbers = [];
     for (let done = 0; done < count; done += 1000) {

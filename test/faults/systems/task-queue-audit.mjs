@@ -3,7 +3,7 @@
 import { Cluster, Redis } from 'ioredis';
 
 const KINDS =
-  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps uniques payloads stats bulks';
+  'meta jobs ready priority scheduled inflight workers calls idle completed cancelled dead ids traits crashes cancelling waiters notes suspects parked schedules specs ticks runs announced apps uniques payloads stats bulks grouped flying turns held lanes rules';
 const ENDS = { C: 'completed', X: 'cancelled', D: 'dead' };
 
 export function connect(connection) {
@@ -20,9 +20,10 @@ export async function openAuditor({ connection, queue, prefix = 'tq' }) {
     key,
     /** Jobs that have not ended, by state. */
     async counts() {
-      const [ready, priority, suspects, scheduled, parked, inflight, holds, holes] = await Promise.all([
+      const [ready, priority, grouped, suspects, scheduled, parked, inflight, holds, holes] = await Promise.all([
         redis.llen(key('ready')),
         redis.zcard(key('priority')),
+        redis.zcard(key('grouped')),
         redis.llen(key('suspects')),
         redis.zcard(key('scheduled')),
         redis.zcard(key('parked')),
@@ -30,7 +31,8 @@ export async function openAuditor({ connection, queue, prefix = 'tq' }) {
         redis.hexists(key('inflight'), '-'),
         redis.hget(key('meta'), 'readyHoles'),
       ]);
-      return { ready: ready + priority + suspects - Number(holes ?? 0), scheduled, parked, active: inflight - holds };
+      const waiting = ready + priority + grouped + suspects - Number(holes ?? 0);
+      return { ready: waiting, scheduled, parked, active: inflight - holds };
     },
     async pending() {
       const { ready, scheduled, parked, active } = await this.counts();
@@ -67,6 +69,7 @@ async function audit(redis, key, base) {
   for (const id of await redis.zrange(key('scheduled'), 0, -1)) put(id, 'scheduled');
   for (const entry of await redis.zrange(key('parked'), 0, -1)) put(/([^ ]+)$/.exec(entry)[1], 'parked');
   for (const id of inflight.keys()) if (id !== '-') put(id, 'inflight');
+  for (const id of await auditGroups(redis, key, inflight, wrong)) put(id, 'grouped');
   let completed = 0;
   for (const element of await redis.lrange(key('completed'), 0, -1)) {
     for (const id of element.split(' ').slice(3)) {
@@ -118,6 +121,31 @@ async function audit(redis, key, base) {
     }
   }
   return { jobs, violations };
+}
+
+/**
+ * A group with ready jobs is among the turns or is held, and no other is; what runs of it is in flight.
+ * @returns the ready jobs of groups
+ */
+async function auditGroups(redis, key, inflight, wrong) {
+  const waiting = new Set();
+  const ids = [];
+  for (const member of await redis.zrange(key('grouped'), 0, -1)) {
+    waiting.add(member.slice(0, member.indexOf('\t')));
+    ids.push(member.slice(member.lastIndexOf(' ') + 1));
+  }
+  for (const member of await redis.zrange(key('flying'), 0, -1)) {
+    const [group, id] = member.split('\t');
+    if (!inflight.has(id)) wrong(`${id} counts as running in ${group} and is not in flight`);
+  }
+  const turns = (await redis.zrange(key('turns'), 0, -1)).map((entry) => entry.slice(entry.indexOf(' ') + 1));
+  const standing = [...turns, ...(await redis.zrange(key('held'), 0, -1))];
+  for (const group of standing) if (!waiting.has(group)) wrong(`the group ${group} has no job that waits`);
+  for (const group of waiting) {
+    const times = standing.filter((one) => one === group).length;
+    if (times !== 1) wrong(`the group ${group} has jobs that wait, and stands ${times} times among turns and held`);
+  }
+  return ids;
 }
 
 function readRecord(id, record, end, place, payloads) {

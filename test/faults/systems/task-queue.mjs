@@ -39,7 +39,7 @@ export async function openProducer(site) {
     addMany: (payloads, options) =>
       queues.enqueueMany(
         site.queue,
-        payloads.map((payload) => ({ payload, ...options })),
+        payloads.map((payload) => ({ payload, ...(typeof options === 'function' ? options(payload) : options) })),
       ),
     /** What the package tells its users to do with each error of an enqueue. */
     verdictOn: ({ code, retry }) => ({
