@@ -55,10 +55,11 @@ local function settleLanes(q, lanes)
     settleLane(q, lanes[i], head, writes)
   end
   if q.entries > entries then redis.call('HSET', q.meta, 'entries', string.format('%.0f', q.entries)) end
-  -- The lane says under which entry it stands among the turns: it is written first.
-  writeLanes(q, lanes)
+  -- The record of a lane says where it stands. Written between what it leaves and where it goes, so that the repetition of a script that
+  -- stopped in the middle finds what is missing.
   if #writes.left > 0 then redis.call('ZREM', q.turns, unpack(writes.left)) end
   if #writes.unheld > 0 then redis.call('ZREM', q.held, unpack(writes.unheld)) end
+  writeLanes(q, lanes)
   if #writes.held > 0 then redis.call('ZADD', q.held, unpack(writes.held)) end
   if #writes.turns > 0 then redis.call('ZADD', q.turns, unpack(writes.turns)) end
   q.hasOpened = q.hasOpened or q.entries > entries
