@@ -123,6 +123,8 @@ export interface JobRow {
   preview: string;
   unreadable?: true;
   schedule?: string;
+  /** Key of its group. */
+  group?: string;
 }
 
 export interface JobsPage {

@@ -106,15 +106,52 @@ describe('with the keyboard alone', () => {
     await visitor.page.getByRole('row', { name: /ECONNREFUSED.* Done 2 /s }).waitFor();
   });
 
+  it('a visitor pauses a group and resumes it; the rest of its rule stays', async () => {
+    const ruleOf = async (wanted: string) =>
+      (await shop.queues.groups('exports')).groups.find(({ key }) => key === wanted)?.rule;
+    const before = await ruleOf('acme');
+    await visitor.visit('?queue=exports&tab=limits');
+    await tabTo(/^Pause group acme$/);
+    await keys('Enter');
+    await visitor.page.getByRole('dialog').waitFor();
+    await tabTo(/^Pause$/);
+    await keys('Enter');
+    await toast(/Group acme is paused/);
+    expect(await ruleOf('acme')).toEqual({ ...before, paused: true });
+    await visitor.page.getByRole('button', { name: 'Resume group acme' }).waitFor();
+    await visitor.page.locator('h1').focus();
+    await tabTo(/^Resume group acme$/);
+    await keys('Enter');
+    await toast(/Group acme goes on/);
+    expect(await ruleOf('acme')).toEqual(before);
+    await visitor.page.locator('h1').focus();
+    await tabTo(/^Resume group tiny/);
+    await keys('Enter');
+    await toast(/Group tiny\|co goes on/);
+    expect(await ruleOf('tiny|co')).toBeUndefined();
+  });
+
+  it('a visitor changes a limit of the queue, and those of its groups stay', async () => {
+    await visitor.visit('?queue=exports&tab=limits');
+    await tabTo(/^At once, over all processes/);
+    await keys('ControlOrMeta+a');
+    await visitor.page.keyboard.type('7');
+    await tabTo(/^Set limits$/);
+    await keys('Enter');
+    await toast(/Limits of exports hold/);
+    const limits = await shop.queues.limits('exports');
+    expect(limits).toEqual({ concurrency: 7, groups: { concurrency: 1, share: 'time' } });
+  });
+
   it('a visitor cancels an operation that runs', async () => {
-    await visitor.visit('?view=bulks&queue=reports');
-    await tabTo(/^Cancel: Cancel in reports$/);
+    await visitor.visit('?view=bulks&queue=exports');
+    await tabTo(/^Cancel: Cancel in exports$/);
     await keys('Enter');
     await visitor.page.getByRole('dialog').waitFor();
     await tabTo(/^Cancel the operation$/);
     await keys('Enter');
     await toast(/The operation is cancelled/);
-    expect(await shop.queues.bulks('reports')).toMatchObject([{ state: 'cancelled' }]);
+    expect(await shop.queues.bulks('exports')).toMatchObject([{ state: 'cancelled' }]);
   });
 
   it('a visitor retries a dead job with another payload', async () => {

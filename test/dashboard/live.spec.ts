@@ -43,7 +43,7 @@ describe('the stream of changes', () => {
 
     await visitor.page.close();
     await shop.queues.resume('reports');
-    for (const page of others) await page.getByText('paused', { exact: true }).waitFor({ state: 'detached' });
+    for (const page of others) await page.getByRole('row', { name: /^reports paused/ }).waitFor({ state: 'detached' });
     expect(streams).toHaveLength(2);
     expect(visitor.complaints).toEqual([]);
     await visitor.context.close();

@@ -27,6 +27,8 @@ const pagesOf = ({ dead, running }: SeededShop): Record<string, string> => ({
   'dead letters': '?queue=mail&tab=dead',
   history: '?queue=mail&tab=history',
   limits: '?queue=mail&tab=limits',
+  groups: '?queue=exports&tab=limits',
+  'an ordered group': '?queue=images&tab=limits',
   'a dead job': `?queue=mail&job=${dead[2]}`,
   'a running job': `?queue=images&job=${running}`,
   schedules: '?view=schedules',
@@ -111,7 +113,7 @@ describe.each(PLATFORMS)('the pages on %s', (platform) => {
     const visitor = await visitorOf(browser, shop);
     await visitor.visit('');
     const alerts = visitor.page.getByRole('region', { name: 'Alerts' });
-    expect(await alerts.textContent()).toMatch(/oldestReady:mail mail · default · 1 min/);
+    expect(await alerts.textContent()).toMatch(/oldestReady:mail mail · default · \d+ min/);
     await alerts.getByRole('link', { name: 'oldestReady:mail' }).click();
     await visitor.page.getByRole('heading', { level: 1, name: 'mail' }).waitFor();
     expect(visitor.complaints).toEqual([]);
@@ -136,6 +138,30 @@ describe.each(PLATFORMS)('the pages on %s', (platform) => {
     await filter.fill('payload.user.id:42 age:soon');
     await filter.press('Enter');
     await visitor.page.locator('.where-failure mark').waitFor();
+    expect(visitor.complaints).toEqual([]);
+    await visitor.context.close();
+  });
+
+  it('show what holds groups back, and lead to the jobs of each', async () => {
+    const visitor = await visitorOf(browser, shop);
+    await visitor.visit('?queue=exports&tab=limits');
+    const rows = visitor.page.getByRole('region', { name: 'Groups' }).getByRole('row');
+    expect(await rows.allTextContents()).toEqual([
+      expect.stringContaining('Group'),
+      expect.stringMatching(/^acme20–At most 5 start in 1 min\. Its share is 2 against 1\.Pause$/),
+      expect.stringMatching(/^tiny\|co10paused Paused\.Resume$/),
+    ]);
+    await visitor.page
+      .getByText('At most 4 run at once. Each group: At most 1 run at once. Groups share')
+      .first()
+      .waitFor();
+    await visitor.page.getByRole('link', { name: '1 waiting of group tiny|co' }).click();
+    await visitor.page.getByText('1 found').waitFor();
+    expect(new URL(visitor.page.url()).searchParams.get('where')).toBe('group:"tiny|co"');
+    await visitor.page.locator('table.jobs [data-row]').click();
+    await visitor.page.getByRole('link', { name: 'tiny|co', exact: true }).waitFor();
+    await visitor.visit('?queue=images&tab=limits');
+    await visitor.page.getByText('until a job before has ended').waitFor();
     expect(visitor.complaints).toEqual([]);
     await visitor.context.close();
   });
@@ -165,8 +191,10 @@ describe.each(PLATFORMS)('the pages on %s', (platform) => {
     expect(
       await visitor.page.locator('.actions button, .list-bar button[aria-pressed], input[type=checkbox]').count(),
     ).toBe(0);
+    await visitor.visit('?queue=exports&tab=limits');
+    expect(await visitor.page.locator('main form, main button').count()).toBe(0);
     await visitor.visit('?view=bulks');
-    expect(await visitor.page.getByRole('row', { name: /reports/ }).count()).toBe(1);
+    expect(await visitor.page.getByRole('row', { name: /exports/ }).count()).toBe(1);
     expect(await visitor.page.locator('main button').count()).toBe(0);
     await visitor.context.close();
   });

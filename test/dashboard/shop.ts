@@ -32,6 +32,9 @@ class Shop {
     });
   }
 
+  @Processor('exports')
+  export() {}
+
   @Cron('0 3 * * *', { name: 'nightly', queue: 'reports' })
   report() {
     return 'done';
@@ -49,7 +52,7 @@ export interface SeededShop extends DashboardApp {
 /** A job that never ends by itself must not hold the end of its app up. */
 const taskQueue = { connection: 'memory://', shutdown: { grace: '50ms' } };
 
-/** An app with jobs in all states that its pages show: dead ones, one that runs, delayed ones, a paused queue, schedules, bulk operations. */
+/** An app with jobs in all states that its pages show: dead ones, one that runs, delayed ones, a paused queue, schedules, groups, bulk operations. */
 export async function startShop(platform: Platform, dashboard: DashboardModuleOptions = {}): Promise<SeededShop> {
   const board = await startDashboard({ platform, dashboard, taskQueue, metadata: { providers: [Shop] } });
   const queues = board.app.get(QueueService);
@@ -67,10 +70,17 @@ export async function startShop(platform: Platform, dashboard: DashboardModuleOp
   const run = await queues.enqueue('images', { file: HOSTILE });
   await board.app.get(Shop).resizing;
   await queues.pause('reports');
+  await queues.pause('exports');
+  for (const group of ['acme', 'acme', 'tiny|co']) await queues.enqueue('exports', { of: HOSTILE }, { group });
+  await queues.setGroup('exports', 'acme', { weight: 2, rate: { limit: 5, per: '1m' } });
+  await queues.setGroup('exports', 'tiny|co', { paused: true });
+  await queues.setLimits('exports', { concurrency: 4, groups: { concurrency: 1, share: 'time' } });
+  const album = { key: 'album', ordered: true };
+  for (let n = 0; n < 2; n++) await queues.enqueue('images', { file: HOSTILE }, { group: album });
   // One operation has ended, and one runs for minutes.
   await (await queues.bulk('mail', { where: 'error:"<img src=x onerror=x>"', action: 'retry' })).done();
-  for (let n = 0; n < 3; n++) await queues.enqueue('reports', { of: n }, { delay: '2h' });
-  await queues.bulk('reports', { where: '', action: 'cancel', rate: 0.01 });
+  for (let n = 0; n < 3; n++) await queues.enqueue('exports', { of: n }, { delay: '2h' });
+  await queues.bulk('exports', { where: 'state:scheduled', action: 'cancel', rate: 0.01 });
   await board.app.get(ScheduleService).upsert('made', { queue: 'reports', every: '1h', payload: { of: HOSTILE } });
   return { ...board, queues, dead, running: run.number };
 }

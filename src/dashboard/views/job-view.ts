@@ -46,6 +46,7 @@ function rowFrom(job: JobHandle, shown: ShownFields): JobRow {
     preview: previewOf(shown.payload),
     ...(job.unreadable && { unreadable: true }),
     schedule: job.schedule?.name,
+    group: job.group,
   };
 }
 

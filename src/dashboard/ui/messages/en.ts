@@ -106,7 +106,7 @@ export const en = {
   deadOf: (count: string, queue: string): string => `${count} dead in ${queue}`,
 
   viewsOfQueue: 'Views of the queue',
-  queueTabs: { jobs: 'Jobs', dead: 'Dead letters', history: 'History', limits: 'Limits' },
+  queueTabs: { jobs: 'Jobs', dead: 'Dead letters', history: 'History', limits: 'Limits and groups' },
   pausedNote: 'Paused: no process takes another job until it is resumed. Enqueues go on.',
   noWorkerNote: 'No live process works on this queue: its jobs wait.',
   atOnce: (count: string): string => `At most ${count} run at once.`,

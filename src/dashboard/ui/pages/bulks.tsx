@@ -3,7 +3,7 @@ import { expected } from '../expected.js';
 import { formatDuration, formatNumber, formatRate } from '../format.js';
 import { ask } from '../parts/dialog.js';
 import { Link } from '../parts/link.js';
-import { Heading, Panel, Scroll } from '../parts/panel.js';
+import { Heading, Scroll } from '../parts/panel.js';
 import { Badge, Count, Empty, FailureNote, State, Waiting } from '../parts/states.js';
 import { Ago, now } from '../parts/time.js';
 import { useReading } from '../reading.js';
@@ -42,7 +42,7 @@ export function BulksPage() {
 
 function BulkTable({ bulks, onDone }: { bulks: readonly Bulk[]; onDone: () => unknown }) {
   return (
-    <Panel title={text.nav.bulks} class="flush">
+    <section class="panel flush" aria-label={text.nav.bulks}>
       <Scroll label={text.nav.bulks}>
         <table class="bulks">
           <thead>
@@ -82,7 +82,7 @@ function BulkTable({ bulks, onDone }: { bulks: readonly Bulk[]; onDone: () => un
           </tbody>
         </table>
       </Scroll>
-    </Panel>
+    </section>
   );
 }
 
@@ -127,7 +127,7 @@ function Row({ bulk, onDone }: { bulk: Bulk; onDone: () => unknown }) {
       </td>
       <td class="right wide nowrap num">
         {text.perSecond(formatRate(done / Math.max(1, tookMs / 1000)))}
-        {bulk.rate !== undefined && <span class="muted"> {text.atMostPerSecond(formatNumber(bulk.rate))}</span>}
+        {bulk.rate !== undefined && <div class="muted">{text.atMostPerSecond(formatNumber(bulk.rate))}</div>}
       </td>
       <td class="right nowrap">
         <Ago at={createdAt} />

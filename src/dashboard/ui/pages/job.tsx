@@ -13,6 +13,7 @@ import { may, session } from '../session.js';
 import { text } from '../text.js';
 import { actOnJobs, ACTIONS_OF } from './job-actions.js';
 import { JobErrors } from './job-errors.js';
+import { termOf } from '../where.js';
 import { JobTimeline } from './job-timeline.js';
 import { RetryDialog } from './retry-dialog.js';
 
@@ -265,6 +266,12 @@ function JobFacts({ page: { job } }: { page: Page }) {
     [
       text.schedule,
       job.schedule !== undefined && <Link to={{ queue: job.queue, schedule: job.schedule }}>{job.schedule}</Link>,
+    ],
+    [
+      text.group,
+      job.group !== undefined && (
+        <Link to={{ queue: job.queue, state: job.state, where: termOf('group', job.group) }}>{job.group}</Link>
+      ),
     ],
     [text.enqueuedAt, instant(job.enqueuedAt)],
     [text.scheduledFor, instant(job.scheduledFor)],
