@@ -96,6 +96,12 @@ const OWN = {
     rounds: '%n kills and freezes',
     longestIdleMs: 'a job waited at most %s beside a free slot',
   },
+  F53: { comer: '%n starts of the one that comes again', most: 'at most %n of each that stays', least: 'at least %n' },
+  F54: {
+    kept: '%n calls met a job that waited',
+    together: '%n times two of a key waited',
+    rounds: '%n kills and freezes',
+  },
 };
 
 export async function renderPage() {

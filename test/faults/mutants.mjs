@@ -158,6 +158,22 @@ export const mutants = [
     ],
   },
   {
+    name: 'the tag of a group is forgotten once it has no job that waits',
+    fault: 'F53',
+    because: /^comer is/,
+    changes: inEach(
+      ['settle-and-reserve'],
+      'lane.entry, lane.turn = 0, nil',
+      'lane.entry, lane.turn = 0, nil if not head then lane.tag = 0 end',
+    ),
+  },
+  {
+    name: 'a key is freed by a job that does not hold it',
+    fault: 'F54',
+    because: /^together is/,
+    changes: inEach(['settle-and-reserve'], 'if id == owners[i] and not isOpenWindow', 'if not isOpenWindow'),
+  },
+  {
     name: 'a slot of a group is freed without the token',
     fault: 'F52',
     because: /^over is/,
