@@ -5,7 +5,7 @@ import { sees, type Access } from './access.js';
 import { JSON_HEADERS, MESSAGE_HEADERS, STREAM_HEADERS } from './answer-headers.js';
 import type { DashboardContext } from './dashboard-context.js';
 import { forbidden, refusalOf } from './dashboard-error.js';
-import { Exchange } from './exchange.js';
+import { ClientGone, Exchange } from './exchange.js';
 import { Fields } from './fields.js';
 import { refuseForeignSite, refuseForgery, type Gatekeeper } from './gatekeeper.js';
 import { LineStream } from './live/line-stream.js';
@@ -39,6 +39,7 @@ export class DashboardServer {
       const access = await this.gatekeeper.admit(exchange, seen);
       await this.answer(row, exchange, access);
     } catch (error) {
+      if (error instanceof ClientGone) return;
       if (error instanceof HttpException) throw error;
       this.refuse(row, exchange, error);
     }

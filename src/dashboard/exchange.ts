@@ -6,6 +6,9 @@ import { readBody } from './body-reader.js';
 type GivenRequest = IncomingMessage & { raw?: IncomingMessage; originalUrl?: string; body?: unknown; params?: unknown };
 type GivenResponse = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
 
+/** Why work for a request ends: nobody waits for its answer any more. */
+export class ClientGone extends Error {}
+
 /** One request and its answer, the same on Express and on Fastify. */
 export class Exchange {
   readonly raw: IncomingMessage;
@@ -25,12 +28,12 @@ export class Exchange {
     this.query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
   }
 
-  /** Aborted when the client is gone, or has its answer. */
+  /** Aborted with {@link ClientGone} when the client is gone, or has its answer. */
   get closed(): AbortSignal {
     const controller = new AbortController();
     const response = this.response.raw ?? this.response;
-    response.once('close', () => controller.abort());
-    if (response.closed) controller.abort();
+    response.once('close', () => controller.abort(new ClientGone()));
+    if (response.closed) controller.abort(new ClientGone());
     return controller.signal;
   }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
 import { OnDashboardAction, type DashboardAccess, type DashboardActionEvent } from 'nestjs-task-queue/dashboard';
+import { previewBulk } from '../../src/inspector/bulk/bulk-handle.js';
 import { closeApps, STORES } from '../support/apps.js';
 import { startDashboard } from '../support/dashboard-apps.js';
 
@@ -64,6 +65,21 @@ describe.each(STORES)('bulk operations of the dashboard on $name', ({ options })
   ])('counts nothing for %s', async (_what, query, failure) => {
     const { get } = await start();
     expect(await get('bulkPreview', { queue: 'mail', ...query })).toMatchObject({ status: 400, json: failure });
+  });
+
+  it('ends to count when whoever asked is gone', async () => {
+    const { queues } = await start();
+    await enqueue(
+      queues,
+      'mail',
+      Array.from({ length: 501 }, (_, n) => `user${n}`),
+    );
+    const scope = await queues.operatedScopeOf('mail');
+    const request = { where: '', action: 'cancel' } as const;
+    const client = new AbortController();
+    expect(await previewBulk(scope, request, client.signal)).toEqual({ matched: 501, looked: 501 });
+    client.abort(new Error('gone'));
+    await expect(previewBulk(scope, request, client.signal)).rejects.toThrow('gone');
   });
 
   it('begins an operation, which does it to each job, and lists it with what became of it', async () => {

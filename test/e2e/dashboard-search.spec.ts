@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Processor, QueueService, UnrecoverableError, type Job } from 'nestjs-task-queue';
 import { closeApps, STORES } from '../support/apps.js';
-import { startDashboard } from '../support/dashboard-apps.js';
+import { PLATFORMS, startDashboard } from '../support/dashboard-apps.js';
 import { linesOf } from '../support/lines.js';
 
 afterEach(closeApps);
@@ -93,4 +93,25 @@ describe.each(STORES)('searches on $name', ({ options }) => {
     );
     expect(page.json.explanation.notBefore).toBeGreaterThan(page.json.at);
   });
+});
+
+it.each(PLATFORMS)('ends a search whose client is gone on %s, and logs no failure', async (platform) => {
+  const board = await startDashboard({ platform, metadata: { providers: [Mailer] } });
+  const client = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    jest.spyOn(board.app.get(QueueService), 'facets').mockImplementation(async (_queue, _where, _path, options) => {
+      const signal = options!.signal!;
+      client.abort();
+      await new Promise((abort) => signal.addEventListener('abort', abort));
+      // What follows the end of the search comes before this.
+      setImmediate(resolve);
+      throw signal.reason;
+    });
+  });
+  const query = { queue: 'mail', path: 'payload.to' };
+  await expect(board.get('facets', query, { signal: client.signal })).rejects.toThrow(/abort/);
+  await ended;
+  expect(board.logs.matching(/^error/)).toEqual([]);
+  jest.restoreAllMocks();
+  expect((await board.get('facets', query)).status).toBe(200);
 });

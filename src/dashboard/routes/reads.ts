@@ -1,6 +1,7 @@
 import { PACKAGE_VERSION } from '../../core/package-version.js';
 import { JOB_STATES } from '../../core/job.js';
 import { HISTORY_BUCKETS_MS } from '../../core/run-counts.js';
+import { previewBulk } from '../../inspector/bulk/bulk-handle.js';
 import { JobNotFoundError } from '../../core/errors/job-errors.js';
 import { ScheduleNotFoundError } from '../../schedules/rule/schedule-errors.js';
 import { sees } from '../access.js';
@@ -89,7 +90,7 @@ export const READS: ReadRoutes = {
     answer: ({ context, queue }) => groupDeadLetters(context.queues, queue),
   },
 
-  bulkPreview: { about: 'queue', takes: ['where', 'action'], answer: previewBulk },
+  bulkPreview: { about: 'queue', takes: ['where', 'action'], answer: previewPage },
 
   bulks: { about: 'app', takes: ['queue'], answer: bulksPage },
 
@@ -190,12 +191,13 @@ async function jobPage({ context, access, queue, fields }: Call): Promise<JobPag
   };
 }
 
-/** It takes up to a fifth of the time of the store, as a search does. */
-async function previewBulk({ context, queue, fields }: Call): Promise<BulkPreview> {
+/** It takes up to a fifth of the time of the store, as a search does, and ends with the client. */
+async function previewPage({ context, queue, fields, signal }: Call): Promise<BulkPreview> {
   const action = fields.oneOf('action', JOB_ACTIONS);
   const leave = context.searches.enter();
   try {
-    return await context.queues.bulk(queue, { where: fields.optionalText('where') ?? '', action, dryRun: true });
+    const scope = await context.queues.operatedScopeOf(queue);
+    return await previewBulk(scope, { where: fields.optionalText('where') ?? '', action }, signal);
   } finally {
     leave();
   }

@@ -146,7 +146,19 @@ export async function getBulk(scope: QueueScope, id: unknown): Promise<BulkHandl
   return record && new BulkHandle(scope, id);
 }
 
-async function preview(scope: QueueScope, plan: BulkPlan): Promise<BulkPreview> {
+/**
+ * As a `dryRun`, for somebody who may leave before the end.
+ * @throws WhereSyntaxError, RedactedFieldError, InvalidValueError, UnknownOptionError, the reason of the signal
+ */
+export async function previewBulk(
+  scope: QueueScope,
+  given: Pick<BulkRequest, 'where' | 'action'>,
+  signal: AbortSignal,
+): Promise<BulkPreview> {
+  return preview(scope, readBulkOptions(given, scope.redactor).plan, signal);
+}
+
+async function preview(scope: QueueScope, plan: BulkPlan, signal?: AbortSignal): Promise<BulkPreview> {
   const walk = new BulkWalk(scope, plan, { at: await askStoreTime(scope), highest: undefined });
   const duty = new DutyCycle();
   const counted: BulkPreview = { matched: 0, looked: 0 };
@@ -155,7 +167,7 @@ async function preview(scope: QueueScope, plan: BulkPlan): Promise<BulkPreview> 
     counted.matched += page.found.length;
     counted.looked += page.looked;
     place = page.nextPlace;
-    if (place !== undefined) await duty.rest(page.spentMs, undefined);
+    if (place !== undefined) await duty.rest(page.spentMs, signal);
   }
   return counted;
 }
