@@ -48,7 +48,12 @@ export async function run(trial) {
     left.every(({ from }) => from < toldAt + 20 * trial.patience),
     'no run starts after SIGTERM',
   );
-  trial.check(unfinished.length > 30 && again.length === unfinished.length, 'every unfinished job started elsewhere');
+  // Limits of groups let fewer run at once.
+  const least = process.env.FAULTS_FLOW === '1' ? 0 : 30;
+  trial.check(
+    unfinished.length > least && again.length === unfinished.length,
+    'every unfinished job started elsewhere',
+  );
   trial.check(
     figures.restartedMs <= 2000 * trial.patience,
     `unfinished jobs started ${figures.restartedMs} ms after the exit`,

@@ -1,5 +1,6 @@
 // The fault suite: real redis-servers, real worker processes, one trial per fault.
 //   npm run faults                          every fault, short leases and loads
+//   npm run faults -- --flow                every trial with its jobs in groups, and with limits
 //   npm run faults -- --reduced             the same in at most three minutes, as CI runs it
 //   npm run faults -- --full                built-in leases and full loads: the figures of docs/faults.md
 //   FAULT=F07,F09 SEED=12 npm run faults    these, as that seed had them
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     repeat: { type: 'string', default: '1' },
     json: { type: 'string' },
     mutants: { type: 'boolean', default: false },
+    flow: { type: 'boolean', default: false },
     matrix: { type: 'boolean', default: false },
   },
 });
@@ -55,6 +57,8 @@ for (const id of wanted) {
     throw new Error(`No such fault: ${id}. There are ${faults.map((fault) => fault.id).join(', ')}`);
 }
 
+// Read by systems/task-queue.mjs in this process and in those of the workers.
+if (options.flow) process.env.FAULTS_FLOW = '1';
 const profile = options.full ? 'full' : 'short';
 console.log(`Faults under ${options.system}, ${options.reduced ? 'reduced' : profile} profile, SEED=${seed}`);
 const startedAt = Date.now();

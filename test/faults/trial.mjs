@@ -8,8 +8,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../support/redis-process.mjs';
 import { startTcpProxy } from '../support/tcp-proxy.mjs';
-import { figuresOf, instant, openHistory, readHistory } from './history.mjs';
+import { mostOfGroups } from './groups.mjs';
+import { figuresOf, instant, openHistory, readHistory, runsOf } from './history.mjs';
 import { randomFrom } from './random.mjs';
+import { FLOW_LIMITS, flowGroupOf } from './systems/task-queue.mjs';
 
 const WORKER = new URL('./worker-process.mjs', import.meta.url);
 const CLOCK = new URL('./clock-preload.mjs', import.meta.url).href;
@@ -337,6 +339,15 @@ export class Trial {
     if (recoveryMs !== undefined) most.recoveryMs = recoveryMs * this.patience;
     for (const [name, limit] of Object.entries(most)) {
       this.check(figures[name] <= limit, `${name} is ${figures[name]}, at most ${limit} allowed`);
+    }
+    if (process.env.FAULTS_FLOW === '1' && this.ours && overlaps === 0) {
+      const runs = runsOf(this.entries()).filter(({ n }) => Number.isInteger(n));
+      const { over } = mostOfGroups(
+        runs,
+        ({ n }) => flowGroupOf(n),
+        () => FLOW_LIMITS.groups.concurrency,
+      );
+      this.check(over === 0, `${over} started beyond the limit of their group`);
     }
     for (const violation of figures.violations) this.check(false, `store: ${violation}`);
   }

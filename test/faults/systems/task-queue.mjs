@@ -7,13 +7,29 @@ export { openAuditor } from './task-queue-audit.mjs';
 /** Any key of a queue in a cluster. */
 export const clusterKeyOf = (queue) => `{tq:${queue}}:meta`;
 
+/** Of a run with --flow: limits of each queue, and the group of each job whose trial does not say one. */
+const isFlow = () => process.env.FAULTS_FLOW === '1';
+export const FLOW_LIMITS = { concurrency: 40, groups: { concurrency: 5 } };
+export const flowGroupOf = (n) => `tenant-${Number(n) % 7}`;
+
+function flowOf({ n }) {
+  return isFlow() && Number.isInteger(n) ? { group: flowGroupOf(n) } : undefined;
+}
+
 const QUIET = { logger: process.env.FAULTS_LOG ? ['log', 'warn', 'error'] : false, abortOnError: false };
 
 /** Everything is kept, so that it can be counted. */
 function queuesOf({ queue, queueOptions, leaseMs }) {
   const everything = { count: 10_000_000, bytes: 4e9 };
   const retention = { completed: everything, cancelled: everything, dead: everything };
-  return { [queue]: { retention, ...(leaseMs !== undefined && { lease: leaseMs }), ...queueOptions } };
+  return {
+    [queue]: {
+      retention,
+      ...(leaseMs !== undefined && { lease: leaseMs }),
+      ...(isFlow() && { limits: FLOW_LIMITS }),
+      ...queueOptions,
+    },
+  };
 }
 
 function moduleOptions(site, role) {
@@ -35,11 +51,16 @@ export async function openProducer(site) {
   const queues = app.get(QueueService);
   return {
     queues,
-    add: async (payload, options) => (await queues.enqueue(site.queue, payload, options)).id,
+    add: async (payload, options) =>
+      (await queues.enqueue(site.queue, payload, { ...flowOf(payload ?? {}), ...options })).id,
     addMany: (payloads, options) =>
       queues.enqueueMany(
         site.queue,
-        payloads.map((payload) => ({ payload, ...(typeof options === 'function' ? options(payload) : options) })),
+        payloads.map((payload) => ({
+          payload,
+          ...flowOf(payload),
+          ...(typeof options === 'function' ? options(payload) : options),
+        })),
       ),
     /** What the package tells its users to do with each error of an enqueue. */
     verdictOn: ({ code, retry }) => ({
