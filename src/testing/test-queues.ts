@@ -144,8 +144,9 @@ function opensAt(queue: MemoryQueue): number | undefined {
   return jobs <= 0 ? opensAt : queue.lanes.opensAt;
 }
 
-/** Whether no ready job starts before something is done, or a time has come. */
+/** Whether there are ready jobs, and none starts before something is done, or a time has come. */
 function isHeldBack(queue: MemoryQueue): boolean {
+  if (queue.counts.ready === 0) return false;
   const { jobs, opensAt: at } = permissionOf(queue);
   return jobs <= 0 ? at !== undefined : queue.lanes.countBlocked() === queue.counts.ready;
 }

@@ -181,6 +181,7 @@ describe.each(STORES)('a job that is logged on $name', ({ options }) => {
       'attempt',
       'enqueuedAt',
       'fence',
+      'group',
       'headers',
       'id',
       'maxAttempts',

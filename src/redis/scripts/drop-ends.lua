@@ -30,6 +30,6 @@ for i = 1, #asked do
   end
 end
 for state, ids in pairs(idsOf) do dropEnd(q, state, ids, bytesOf[state]) end
-deleteJobs(q, gone)
+deleteJobs(q, gone, true)
 finish(q)
 return #gone

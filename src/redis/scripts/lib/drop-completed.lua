@@ -5,5 +5,5 @@
 local function dropCompleted(q, elements)
   local named = {}
   for i = 1, #elements do eachWord(elements[i], function(id) named[#named + 1] = id end) end
-  return #named - deleteJobs(q, named)
+  return #named - deleteJobs(q, named, true)
 end

@@ -13,10 +13,11 @@ local function dropLive(q, ids)
   if has(q, 'g') then endInLanes(q, ids) end
 end
 
--- Deletes jobs that have no place any more, and all that is kept beside them. Returns how many there were.
-local function deleteJobs(q, ids)
+-- Deletes jobs that have no place any more, and all that is kept beside them; of those that ended before (`areEnded`) nothing is left
+-- that only a live job has. Returns how many there were.
+local function deleteJobs(q, ids, areEnded)
   if #ids == 0 then return 0 end
-  dropLive(q, ids)
+  if not areEnded then dropLive(q, ids) end
   if has(q, 't') then
     local traits = has(q, 'u') and redis.call('HMGET', q.traits, unpack(ids)) or {}
     for i = 1, #ids do
@@ -58,7 +59,7 @@ local function completeJobs(q, ids, records, isKept)
     -- One element names all that ended together: when, how many bytes, how many jobs, which.
     redis.call('RPUSH', q.completed, q.nowText .. ' ' .. bytes .. ' ' .. #ids .. ' ' .. table.concat(ids, ' '))
   else
-    deleteJobs(q, ids)
+    deleteJobs(q, ids, true)
   end
   if has(q, 'x') then redis.call('HDEL', q.cancelling, unpack(ids)) end
   return bytes
@@ -106,7 +107,7 @@ local function endJobs(q, state, ids, details, envelopes, isKept)
       gone[#gone + 1] = id
     end
   end
-  deleteJobs(q, gone)
+  deleteJobs(q, gone, true)
   if #fields > 0 then
     redis.call('HSET', q.jobs, unpack(fields))
     if state == 'dead' then redis.call('ZADD', q.dead, unpack(scores)) else redis.call('ZADD', q.cancelled, unpack(scores)) end

@@ -15,7 +15,7 @@ local function trimEnds(q, state, keep, most)
       size, bytes, freed = size - 1, bytes - length, freed + length
     end
     if #gone == 0 then break end
-    deleteJobs(q, gone)
+    deleteJobs(q, gone, true)
     redis.call('ZREM', store, unpack(gone))
     if freed > 0 then redis.call('HINCRBY', q.meta, counter, -freed) end
     trimmed = trimmed + #gone
