@@ -46,7 +46,7 @@ const ALL = {
   'Nest 11': { command: process.execPath, args: ['scripts/nest11-test.mjs'], counts: true },
   'sample app on memory://': SAMPLE,
   'sample app on Redis': { ...SAMPLE, needsRedis: true },
-  // It ends by itself within three minutes; a trial that there was no time for is named, and counts as neither.
+  // It ends by itself within five minutes; a trial that there was no time for is named, and counts as neither.
   faults: { command: process.execPath, args: ['test/faults/run.mjs', '--reduced'], limitMs: 5 * MINUTE },
 };
 

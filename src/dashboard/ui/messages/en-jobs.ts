@@ -72,7 +72,7 @@ export const enJobs = {
     active: 'Jobs are shown here while a handler runs them.',
     scheduled: 'Jobs with a delay, and those that wait for their next attempt, are shown here until they are due.',
     parked: 'A job is parked while no live worker has a handler of its name.',
-    blocked: 'A job is blocked while something that it depends on has not ended.',
+    blocked: 'Ready jobs that their groups hold back count as blocked. They are listed among the ready ones.',
     dead: 'Jobs whose attempts are used up, or that cannot be run, are kept here for you to look at.',
     completed: 'How many are kept, and for how long, is an option of the queue.',
     cancelled: 'Jobs that were cancelled are kept here for a while.',
