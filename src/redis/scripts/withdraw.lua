@@ -6,11 +6,9 @@
 -- ARGV  1 caller of the enqueue   2… ids of its jobs
 -- returns how many were taken back
 -- include lib/keys
-local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- include lib/state
 -- include lib/admit
-
-readState(q, now)
+-- No more commands than it needs: what refused the enqueue may refuse this, too.
+q.features = redis.call('HGET', q.meta, 'features') or ''
 
 -- What this enqueue has pushed lies near the end. A job further in front that is taken for one without a place was refused to
 -- its caller all the same: it goes, and the list has a hole.
