@@ -296,6 +296,15 @@ export function groupHoldContract(use: () => StoreDriver): void {
     });
   });
 
+  it('lets a worker end its jobs for one that runs alone, behind many that their group holds', async () => {
+    const driver = use();
+    for (let count = 0; count < 11; count++) await makeSuspect(driver, { group: 'a' });
+    await setGroup(driver, 'a', { paused: true });
+    const free = await makeSuspect(driver, { group: 'b' });
+    expect(await driver.reserve('taker', 1)).toMatchObject({ jobs: [], suspects: true });
+    expect(idsOf((await driver.reserve('taker', 1, { alone: true })).jobs)).toEqual([free]);
+  });
+
   it.each<[string, GroupRule]>([
     ['paused', { paused: true }],
     ['concurrency', { running: 1 }],

@@ -85,6 +85,20 @@ export function groupContract(use: () => StoreDriver): void {
       expect(countOf(served, 'backlog')).toBeLessThanOrEqual(11);
     });
 
+    it('lose no turn to a group that has had its share, was empty, and was cleaned up after', async () => {
+      const driver = use();
+      await setGroup(driver, 'comer', { weight: 0.25 });
+      await driver.put(...seedsOf(...Array<string>(12).fill('backlog'), 'comer'));
+      const served = groupsOf(await take(driver, 2));
+      expect(served.sort()).toEqual(['backlog', 'comer']); // the comer's next turn is four of the backlog's away
+      for (let step = 0; step < 3; step++) {
+        await driver.store.duties.trim(QUEUE, { completed: false, cancelled: false, dead: false });
+      }
+      await driver.putOne({ group: 'comer' });
+      expect(groupsOf(await take(driver, 3))).toEqual(['backlog', 'backlog', 'backlog']);
+      expect(groupsOf(await take(driver, 4))).toContain('comer');
+    });
+
     it('of many small groups start before what a large one has', async () => {
       const driver = use();
       await driver.putMany(200, { group: 'large' });

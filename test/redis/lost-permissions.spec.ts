@@ -139,6 +139,18 @@ describe('under load', () => {
     await expectNothingAmiss(driver, load);
   }, 120_000);
 
+  it('an enqueue that is refused in the middle leaves no record, also right after one that was refused at its beginning', async () => {
+    await driver.wakesOf('w1');
+    await driver.reserve('w1', 5, { takesHanded: true });
+    for (const command of ['hmget', 'zadd']) {
+      await admin.call('ACL', 'SETUSER', 'worker', `-${command}`);
+      await expect(driver.put({})).rejects.toThrow(command.toUpperCase());
+      await admin.call('ACL', 'SETUSER', 'worker', `+${command}`);
+    }
+    await expectConservation(driver);
+    expect(await driver.hash('jobs')).toEqual({});
+  });
+
   const names = Object.entries(new QueueKeys('p', 'q'))
     .filter(([name, key]) => typeof key === 'string' && name !== 'base' && key.includes('}:'))
     .map(([name]) => name);

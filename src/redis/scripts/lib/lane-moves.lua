@@ -54,7 +54,7 @@ local function fly(q, ids)
   if #members > 0 then redis.call('ZADD', q.flying, unpack(members)) end
 end
 
--- How long jobs ran, in all, by their tokens: a fence is no lower than the µs at which it was given.
+-- How many ms a job ran, by its token: a fence is the µs at which it was given, or a little more.
 local function ranFor(q, token)
   local fence = tonumber(string.match(token or '', '(%d+)$'))
   return fence and math.max(q.now - fence / 1000, 0) or 0

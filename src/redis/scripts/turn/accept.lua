@@ -1,7 +1,5 @@
--- include lib/take
 -- include lib/features
 -- include lib/record
--- include lib/notify
 
 -- Jobs that were handed over (lib/hand-over) and have not arrived come with this reply; they take room of what is asked for.
 local function takeHanded(q, turn)
@@ -18,6 +16,11 @@ local function takeHanded(q, turn)
   turn.handed = table.concat(handed, ',')
   turn.want = math.max(turn.want - #handed, 0)
   redis.call('ZADD', q.workers, q.now + turn.leaseMs, turn.worker) -- they start only now
+end
+
+-- Suspects that a turn looks at; of more than so many those behind wait.
+local function firstSuspects(q)
+  return redis.call('LRANGE', q.suspects, 0, 49)
 end
 
 -- Where records are or were long: no more of them in one turn than Lua copies in some 2 ms, but always one.

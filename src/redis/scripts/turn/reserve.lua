@@ -4,10 +4,9 @@
 -- include lib/take
 -- include lib/notify
 
--- The first suspect whose group lets it start; of more than so many those behind wait.
-local MOST_SUSPECTS = 50
+-- The first suspect whose group lets it start.
 local function takeSuspect(q, turn)
-  for _, id in ipairs(redis.call('LRANGE', q.suspects, 0, MOST_SUSPECTS - 1)) do
+  for _, id in ipairs(firstSuspects(q)) do
     if not has(q, 'g') or not isGroupHeld(q, id) then
       local _, passed = accept(q, turn, { id })
       if passed == 0 then return end

@@ -1,8 +1,8 @@
 -- include lib/lane-moves
 
 -- Whose turn it is. Start-time fair queueing: the lane with the lowest tag gives its next job, and its tag grows by what that job counts
--- for; the lane that joined first wins a tie, that of the jobs without a group loses it. So each lane that has jobs gets its share, and one that had none for a while owes nothing
--- and is owed nothing. A lane whose next job may not start is not looked at.
+-- for; the lane that joined first wins a tie, that of the jobs without a group loses it. So each lane that has jobs gets its share, and
+-- one that had none for a while owes nothing and is owed nothing. A lane whose next job may not start is not looked at.
 
 local function isBeforeLane(one, other)
   if one.tag ~= other.tag then return one.tag < other.tag end

@@ -65,7 +65,7 @@ end
 
 -- Whether no suspect may start, whichever of the first ones: then no worker should let its jobs end for one.
 local function areSuspectsHeld(q)
-  for _, id in ipairs(redis.call('LRANGE', q.suspects, 0, 9)) do
+  for _, id in ipairs(firstSuspects(q)) do
     if not isGroupHeld(q, id) then return false end
   end
   return true
