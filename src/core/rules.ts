@@ -31,6 +31,10 @@ export const RULES = {
   windowSlots: 100,
   /** For so long after a rate has opened the others believe that its gatekeeper looks again. */
   gateBelievedMs: 1_000,
+  /** What the first run of a group is charged, in ms, where groups share time: it is corrected once the run has ended. */
+  firstRunMs: 1_000,
+  /** Runs of a group over which their mean time is taken. */
+  runsOfMean: 8,
   /** Limits of code that newer ones have replaced, and that an older deployment cannot set back. */
   mostReplacedLimits: 8,
   /** Runs that a schedule remembers. */

@@ -1,14 +1,10 @@
 import type { GroupHold, GroupRule, GroupView } from '../core/groups.js';
 import type { GroupLimits } from '../core/limits.js';
 import { isSettled } from '../core/job.js';
+import { RULES } from '../core/rules.js';
 import type { KeptJob } from './kept-job.js';
 import { RateWindow } from './rate-window.js';
 import { ReadyLine } from './ready-line.js';
-
-/** What the first run of a group is charged, where groups share time: it is corrected once the run has ended. */
-const FIRST_RUN_MS = 1000;
-/** The mean run time of a group follows about so many of its last runs. */
-const RUNS_OF_MEAN = 8;
 
 /** The ready jobs of one group, or those without a group: they take turns with the other lanes of their queue. */
 export class Lane {
@@ -82,7 +78,7 @@ export class Lane {
 
   /** Its turn: the lanes that have taken less are before it now. */
   pay(job: KeptJob): void {
-    job.charged = this.limits?.byTime ? Math.max(this.meanMs ?? FIRST_RUN_MS, 1) : undefined;
+    job.charged = this.limits?.byTime ? Math.max(this.meanMs ?? RULES.firstRunMs, 1) : undefined;
     this.rank += (job.charged ?? 1) / this.weight;
   }
 
@@ -93,7 +89,7 @@ export class Lane {
     job.charged = undefined;
     if (ranMs === undefined) return;
     const tookMs = Math.max(ranMs, 1);
-    this.meanMs = this.meanMs === undefined ? tookMs : this.meanMs + (tookMs - this.meanMs) / RUNS_OF_MEAN;
+    this.meanMs = this.meanMs === undefined ? tookMs : this.meanMs + (tookMs - this.meanMs) / RULES.runsOfMean;
     if (charged !== undefined) this.rank += (tookMs - charged) / this.weight;
   }
 

@@ -110,8 +110,9 @@ export class Lanes {
     job.inLane = false;
     lane.waiting--;
     this.turns.delete(lane);
-    this.virtual = lane.rank;
+    this.virtual = Math.max(this.virtual, lane.rank);
     lane.pay(job);
+    if (lane.waiting > 0) this.turns.add(lane); // it stands where its rank says, also before the one that was served last
     this.start(job);
     return job;
   }
@@ -126,8 +127,11 @@ export class Lanes {
   /** The lease of a job ends. */
   leave(job: KeptJob, ranMs: number | undefined): void {
     const lane = this.of(job.group);
+    // One that stands among the turns stays there, as in take.
+    const isStanding = this.turns.has(lane);
     this.turns.delete(lane);
     lane.leave(job, ranMs);
+    if (isStanding) this.turns.add(lane);
     this.refresh(lane);
   }
 

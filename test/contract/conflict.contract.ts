@@ -414,6 +414,14 @@ export function conflictContract(use: () => StoreDriver): void {
     });
   });
 
+  it('moves a job that one call stores, has due now and has wait again', async () => {
+    const driver = use();
+    const seeds = [seedOf(undefined, '1', { delayMs: 8000 }), seedOf(REPLACE, '2'), seedOf(DEBOUNCE, '3')];
+    const [{ id }] = await call(driver, ...seeds);
+    expect(await dueOf(driver, id)).toBe(driver.now() + 1000);
+    expect(await payloadOf(driver, id)).toBe('3');
+  });
+
   it('keeps the job for a call that says nothing of what is to be done', async () => {
     const driver = use();
     const { id } = await callOnce(driver, DEBOUNCE, '1');

@@ -138,7 +138,43 @@ export function groupHoldContract(use: () => StoreDriver): void {
     });
   });
 
+  describe('limits of groups that change', () => {
+    it('reach what waits, whoever says them', async () => {
+      const driver = use();
+      await limitGroups(driver, { running: 1 });
+      await driver.putMany(4, { group: 'a' });
+      expect(await takeIds(driver)).toHaveLength(1);
+      await limitGroups(driver, { running: 3 });
+      expect(await takeIds(driver)).toHaveLength(2);
+      await driver.store.limits.reset(QUEUE);
+      expect(await takeIds(driver)).toHaveLength(1);
+    });
+
+    it('begin another window where the rate of a group is another one', async () => {
+      const driver = use();
+      await setGroup(driver, 'a', { rate: perSecond(1) });
+      await driver.putMany(4, { group: 'a' });
+      expect(await takeIds(driver)).toHaveLength(1);
+      await setGroup(driver, 'a', { rate: { limit: 2, perMs: 60_000, smooth: false } });
+      expect(await takeIds(driver)).toHaveLength(2);
+      await setGroup(driver, 'a', { rate: { limit: 2, perMs: 60_000, smooth: false }, weight: 2 }); // the same rate goes on
+      expect(await takeIds(driver)).toHaveLength(0);
+    });
+  });
+
   describe('a rate of groups', () => {
+    it('counts a job that runs alone', async () => {
+      const driver = use();
+      await makeSuspect(driver, { group: 'a' });
+      await driver.advance(2000);
+      await limitGroups(driver, { rate: perSecond(1) });
+      await driver.putOne({ group: 'a' });
+      const { jobs } = await driver.reserve('taker', 5, { alone: true });
+      expect(jobs).toHaveLength(1);
+      await driver.settle('taker', driver.complete(jobs[0]));
+      expect(await takeIds(driver)).toEqual([]);
+    });
+
     it('is of each group by itself, and says when the next may start', async () => {
       const driver = use();
       await limitGroups(driver, { rate: perSecond(2) });
@@ -298,7 +334,11 @@ export function groupHoldContract(use: () => StoreDriver): void {
 
   it('lets a worker end its jobs for one that runs alone, behind many that their group holds', async () => {
     const driver = use();
-    for (let count = 0; count < 11; count++) await makeSuspect(driver, { group: 'a' });
+    await driver.putMany(11, { group: 'a' });
+    for (let crash = 0; crash < 2; crash++) {
+      await driver.reserve('dying', 11);
+      await driver.expireLeases();
+    }
     await setGroup(driver, 'a', { paused: true });
     const free = await makeSuspect(driver, { group: 'b' });
     expect(await driver.reserve('taker', 1)).toMatchObject({ jobs: [], suspects: true });

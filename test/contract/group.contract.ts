@@ -89,8 +89,9 @@ export function groupContract(use: () => StoreDriver): void {
       const driver = use();
       await setGroup(driver, 'comer', { weight: 0.25 });
       await driver.put(...seedsOf(...Array<string>(12).fill('backlog'), 'comer'));
-      const served = groupsOf(await take(driver, 2));
-      expect(served.sort()).toEqual(['backlog', 'comer']); // the comer's next turn is four of the backlog's away
+      const started = await take(driver, 2);
+      expect(groupsOf(started).sort()).toEqual(['backlog', 'comer']); // the comer's next turn is four of the backlog's away
+      await driver.settle('taker', ...started.map((job) => driver.complete(job)));
       for (let step = 0; step < 3; step++) {
         await driver.store.duties.trim(QUEUE, { completed: false, cancelled: false, dead: false });
       }
@@ -141,6 +142,22 @@ export function groupContract(use: () => StoreDriver): void {
       }
       expect(spent.slow / spent.quick).toBeGreaterThan(0.7);
       expect(spent.slow / spent.quick).toBeLessThan(1.4);
+    });
+
+    it('are charged what they took, however many started before any of them ended', async () => {
+      const driver = use();
+      await group.limitGroups(driver, { byTime: true });
+      await driver.putMany(30, { group: 'slow' });
+      await driver.putMany(30, { group: 'quick' });
+      const started = await take(driver, 10);
+      const [slow, quick] = ['slow', 'quick'].map((key) => started.filter((job) => groupsOf([job])[0] === key));
+      expect([slow.length, quick.length]).toEqual([5, 5]);
+      await driver.advance(100);
+      await driver.settle('taker', ...quick.map((job) => ({ ...driver.complete(job), durationMs: 100 })));
+      await driver.advance(900);
+      await driver.settle('taker', ...slow.map((job) => ({ ...driver.complete(job), durationMs: 1000 })));
+      // The slow group has had 5000 ms, the other one 500: it may start some 45 jobs before the slow one starts its next.
+      expect(groupsOf(await take(driver, 20))).toEqual(Array<string>(20).fill('quick'));
     });
 
     it('run by priority inside of their group, and by nothing of another one', async () => {
@@ -257,8 +274,15 @@ export function groupContract(use: () => StoreDriver): void {
       expect(await answer({ group: 'b', payload: '2' })).toMatchObject([{ id, conflict: 'kept' }]);
       expect(await answer({ payload: '2' })).toMatchObject([{ id, conflict: 'kept' }]);
       expect(await answer({ group: 'a', payload: '3' })).toMatchObject([{ id, conflict: 'replaced' }]);
+      expect(await driver.store.groups.jobs(QUEUE, 'a', '', 10)).toMatchObject({ ids: [id] });
       const jobs = await take(driver);
       expect(jobs.map(({ id: taken, envelope }) => [taken, envelope.split('\n')[1]])).toEqual([[id, '3']]);
+      await driver.settle('taker', driver.complete(jobs[0]));
+      const next = await driver.putOne({ ...unique, group: 'a' });
+      expect(await answer({ group: 'a', payload: '4' })).toMatchObject([{ id: next, conflict: 'replaced' }]);
+      await driver.store.curation.cancel(QUEUE, next);
+      await driver.expectCounts({ completed: 1, cancelled: 1 });
+      expect(await group.listGroups(driver)).toEqual([]);
     });
   });
 

@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { QueueKeys } from '../../src/redis/keys.js';
 import { isSettled } from '../../src/core/job.js';
-import { bytesOf, nameOf, type ModelJob } from './model-job.js';
+import { bytesOf, type ModelJob } from './model-job.js';
 import type { Claim } from './key-model.js';
 import type { QueueModel } from './queue-model.js';
 
@@ -111,7 +111,7 @@ function entryOf({ id, window, burst }: Claim): string {
 }
 
 function traitsOf(job: ModelJob): string[] {
-  const lines = job.wasParked ? [`n${nameOf(job)}`] : [];
+  const lines = job.parkedAs === undefined ? [] : [`n${job.parkedAs}`];
   if (job.priority > 0) lines.push(`p${job.priority}`);
   if (job.uniqueKey !== undefined) lines.push(`q${job.uniqueKey}`);
   if (job.freeWhileRunning) lines.push('r');

@@ -16,7 +16,8 @@ export interface ModelJob {
   /** The priority with which it was placed: another one counts from its next place. */
   level: number;
   /** From then on the store knows its name. */
-  wasParked: boolean;
+  /** The name under which it was parked last: a call that replaces a parked job may name it otherwise. */
+  parkedAs: string | undefined;
   /** Ready: its place in the line. */
   place: number;
   /** Scheduled. */
@@ -37,7 +38,7 @@ export interface ModelJob {
 export const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 export const isSuspect = (job: ModelJob) => job.crashes >= MAX_CRASHES - 1;
 export const nameOf = (job: ModelJob) => jobNameOf(decodeEnvelope(job.envelope));
-const parkedKeyOf = (job: ModelJob) => `${nameOf(job)} ${job.id}`;
+const parkedKeyOf = (job: ModelJob) => `${job.parkedAs} ${job.id}`;
 const newestEnd = (a: ModelJob, b: ModelJob) => b.settledAt - a.settledAt || byText(b.id, a.id);
 
 /** The order in which a listing tells the jobs of a state: for those that wait, the order in which they run. */
@@ -75,7 +76,7 @@ export function newModelJob(
       token: '',
     },
     ...{
-      wasParked: false,
+      parkedAs: undefined,
       crashes: 0,
       cancelling: false,
       settledAt: 0,

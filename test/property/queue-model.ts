@@ -204,7 +204,7 @@ export class QueueModel extends ModelState {
     if (alone && want > 0 && suspects.length > 0) return suspects.slice(0, 1);
     const parked = this.inState('parked');
     const adopted =
-      adopt === '*' ? parked : (adopt ?? []).flatMap((name) => parked.filter((job) => nameOf(job) === name));
+      adopt === '*' ? parked : (adopt ?? []).flatMap((name) => parked.filter((job) => job.parkedAs === name));
     return [...this.ordinary(), ...adopted].slice(0, want);
   }
 
@@ -250,7 +250,7 @@ export class QueueModel extends ModelState {
         else this.makeReady(job, 'back');
         return 0;
       case 'park':
-        if (!this.endIfCancelling(job)) Object.assign(job, { state: 'parked', wasParked: true });
+        if (!this.endIfCancelling(job)) Object.assign(job, { state: 'parked', parkedAs: nameOf(job) });
         return 0;
       case 'release':
       case 'limit':

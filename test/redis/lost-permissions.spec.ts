@@ -140,6 +140,7 @@ describe('under load', () => {
   }, 120_000);
 
   it('an enqueue that is refused in the middle leaves no record, also right after one that was refused at its beginning', async () => {
+    const id = await driver.putOne(); // numbers are at hand from here on
     await driver.wakesOf('w1');
     await driver.reserve('w1', 5, { takesHanded: true });
     for (const command of ['hmget', 'zadd']) {
@@ -148,7 +149,7 @@ describe('under load', () => {
       await admin.call('ACL', 'SETUSER', 'worker', `+${command}`);
     }
     await expectConservation(driver);
-    expect(await driver.hash('jobs')).toEqual({});
+    expect(Object.keys(await driver.hash('jobs'))).toEqual([id]);
   });
 
   const names = Object.entries(new QueueKeys('p', 'q'))

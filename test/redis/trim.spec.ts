@@ -18,6 +18,16 @@ describe('trim.lua', () => {
     await expectOnlyResidue(driver);
   });
 
+  it('frees the room that a job took which its server lost while it ran', async () => {
+    const driver = use();
+    await driver.store.groups.set(QUEUE, 'a', { running: 1 });
+    await driver.client.zadd(driver.keys.flying, 0, 'a\tgone');
+    const id = await driver.putOne({ group: 'a' });
+    expect((await driver.reserve('w1', 1)).jobs).toEqual([]);
+    await driver.store.duties.trim(QUEUE, NOTHING);
+    expect((await driver.reserve('w1', 1)).jobs.map((job) => job.id)).toEqual([id]);
+  });
+
   it('trims whole elements by age, count and bytes, and keeps their sums', async () => {
     const driver = use();
     for (let round = 0; round < 4; round++) {

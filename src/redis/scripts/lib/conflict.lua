@@ -28,7 +28,7 @@ end
 -- Another row of this call, which is not written yet, gets what the row says; as one that was stored before it does.
 local function fold(q, own, row, dueAt)
   own.record, own.text, own.isApart = row.record, row.text, row.isApart
-  if own.dueAt > q.now then own.dueAt, own.isLater = math.max(dueAt, q.now), true end
+  if own.dueAt > q.now or own.isLater then own.dueAt, own.isLater = math.max(dueAt, q.now), true end
 end
 
 local function moveDue(q, id, dueAt)

@@ -60,6 +60,14 @@ local function ranFor(q, token)
   return fence and math.max(q.now - fence / 1000, 0) or 0
 end
 
+-- A job of a lane has run so many ms: that takes the place of its part of what the jobs in flight were charged.
+local function payFor(q, lane, ran)
+  local charged = lane.owed / math.max(runningIn(q, lane), 1)
+  lane.flying, lane.owed = lane.flying - 1, lane.owed - charged
+  lane.tag = math.max(lane.tag + (math.max(ran, 1) - charged) / lane.weight, 0)
+  lane.mean = lane.mean == 0 and math.max(ran, 1) or lane.mean + (ran - lane.mean) / RULES.runsOfMean
+end
+
 -- Jobs run no more: their tokens are about to be deleted. `tokens` is one of all, or by position, or nil where they are still to be read.
 local function land(q, ids, tokens)
   local groups, members, isCounted = groupsOf(q, ids), {}, limitsOf(q) and limitsOf(q).groups or redis.call('EXISTS', q.rules) == 1
@@ -71,9 +79,7 @@ local function land(q, ids, tokens)
       if lane then touchLane(q, lane) end
       if lane and lane.byTime then
         local token = type(tokens) == 'table' and tokens[i] or tokens or redis.call('HGET', q.inflight, ids[i])
-        local ran = ranFor(q, token)
-        lane.tag = math.max(lane.tag + (ran - lane.mean) / lane.weight, 0)
-        lane.mean = lane.mean == 0 and ran or lane.mean * 0.8 + ran * 0.2
+        payFor(q, lane, ranFor(q, token))
       end
     end
   end

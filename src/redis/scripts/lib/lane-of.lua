@@ -7,9 +7,10 @@
 --            of the job that an ordered group waits for, else 1 more than 9 less the priority, 15 digits of its place, and o where it
 --            is ordered, else -; it is the trait l
 --   flying   'key TAB id', all of score 0: the jobs of each group that run
---   lanes    key → 'tag entry' or 'tag entry holder gate mean starts', '-' for none. Tag: when its next job starts, in the virtual time that
+--   lanes    key → 'tag entry' or 'tag entry holder gate mean owed starts', '-' for none. Tag: when its next job starts, in the virtual time that
 --            `served` of `meta` tells. Entry: its number since it last joined the turns. Holder: the ordered job that is not finished.
---            Gate: ms before which none starts. Mean: ms that its jobs ran lately. Starts: as lib/window keeps them.
+--            Gate: ms before which none starts. Mean: ms that its jobs ran lately. Owed: what those that
+--            run were charged when they started. Starts: as lib/window keeps them.
 --            The lane '' is that of the jobs without a group, which wait in `ready` and `priority`
 --   turns    'entry key' → tag: lanes whose next job may start
 --   held     key → ms at which that may be so, or inf: all other lanes with ready jobs

@@ -16,10 +16,11 @@ end
 
 local function laneFrom(q, key, text, ruleText)
   local tag, entry, rest = string.match(text or '0 0', '^(%S+) (%S+) ?(.*)$')
-  local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, starts = '', weight = 1 }
+  local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, owed = 0, starts = '', weight = 1 }
   if rest ~= '' then
-    local holder, gate, mean, starts = string.match(rest, '^(%S+) (%S+) (%S+) (%S+)$')
-    lane.holder, lane.gate, lane.mean, lane.starts = holder ~= '-' and holder or nil, tonumber(gate), tonumber(mean), starts
+    local holder, gate, mean, owed, starts = string.match(rest, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    lane.holder, lane.gate, lane.mean, lane.owed = holder ~= '-' and holder or nil, tonumber(gate), tonumber(mean), tonumber(owed)
+    lane.starts = starts
   end
   local common = limitsOf(q) and limitsOf(q).groups
   lane.byTime = common and common.byTime
@@ -70,8 +71,9 @@ local function writeLanes(q, lanes)
     local starts = lane.window and windowText(lane.window) or lane.starts
     fields[i * 2 - 1] = lane.key
     local text = tagText(lane) .. ' ' .. string.format('%.0f', lane.entry)
-    if lane.holder or lane.gate > q.now or lane.mean > 0 or starts ~= '' and starts ~= '-' then
-      text = text .. string.format(' %s %.0f %.1f %s', lane.holder or '-', lane.gate, lane.mean, starts ~= '' and starts or '-')
+    if lane.holder or lane.gate > q.now or lane.mean > 0 or lane.owed > 0 or starts ~= '' and starts ~= '-' then
+      text = text .. string.format(' %s %.0f %.1f %.1f %s', lane.holder or '-', lane.gate, lane.mean, lane.owed,
+        starts ~= '' and starts or '-')
     end
     fields[i * 2] = text
   end

@@ -55,6 +55,16 @@ local function reopenLanes(q)
   settleLanes(q, lanes)
 end
 
+-- A lane pays for the job that starts: one turn, or the time that its jobs take, which land corrects once the job has run.
+local function chargeTurn(lane)
+  local charge = 1
+  if lane.byTime then
+    charge = math.max(lane.mean > 0 and lane.mean or RULES.firstRunMs, 1)
+    lane.owed = lane.owed + charge
+  end
+  lane.tag = lane.tag + charge / lane.weight
+end
+
 -- The next job of a lane, as it lies in `grouped`; nil where none is left. Read some at a time.
 local function nextOf(q, lane, some)
   if lane.picked >= #lane.page and not lane.isRead then
@@ -91,7 +101,7 @@ local function chooseShares(q, most)
     local id = member and readyIdIn(member, lane.key)
     if isPlain and shares < ungrouped or id and not holdOf(q, lane, id) then
       q.served = math.max(q.served, lane.tag)
-      lane.tag = lane.tag + (lane.byTime and math.max(lane.mean, 1) or 1) / lane.weight
+      chargeTurn(lane)
       lane.picked = lane.picked + 1
       if isPlain then
         shares = shares + 1
