@@ -16,7 +16,7 @@ export async function run(trial) {
   let running = true;
   let restarts = 0;
   const keepOne = async () => {
-    while (running) {
+    while (running && !trial.isOver) {
       const worker = await trial.worker({ execArgv: ['--max-old-space-size=64'], wait: false });
       await worker.exited;
       restarts++;

@@ -23,6 +23,8 @@ export class Trial {
   #others = [];
   #faultEndedAt;
   #nextN = 0;
+  /** Its time is up, or it has ended: nothing more is started, and what its run still starts is closed at once. */
+  isOver = false;
   failures = [];
   /** n → what became of its enqueue. */
   calls = new Map();
@@ -56,14 +58,14 @@ export class Trial {
 
   async redis(options) {
     const server = await startRedisServer(options);
-    this.#closers.push(() => server.stop());
+    this.onClose(() => server.stop());
     this.server ??= server;
     return server;
   }
 
   async proxy(port = this.server.port) {
     const proxy = await startTcpProxy(port);
-    this.#closers.push(() => proxy.stop());
+    this.onClose(() => proxy.stop());
     return { ...proxy, url: `redis://127.0.0.1:${proxy.port}` };
   }
 
@@ -71,12 +73,13 @@ export class Trial {
   admin(server = this.server) {
     const client = new Redis(server.url, { maxRetriesPerRequest: null });
     client.on('error', () => {});
-    this.#closers.push(() => client.disconnect());
+    this.onClose(() => client.disconnect());
     return client;
   }
 
   onClose(close) {
-    this.#closers.push(close);
+    if (this.isOver) void close();
+    else this.#closers.push(close);
   }
 
   site(given = {}) {
@@ -87,7 +90,7 @@ export class Trial {
 
   async producer(given) {
     const producer = await this.system.openProducer(this.site(given));
-    this.#closers.push(() => settlesWithin(producer.close(), 3000));
+    this.onClose(() => settlesWithin(producer.close(), 3000));
     return producer;
   }
 
@@ -97,6 +100,7 @@ export class Trial {
 
   /** Starts a worker process; resolves when it works, unless `given.wait` is false. */
   async worker({ env, clockOffsetMs, execArgv = [], preload = [], wait = true, ...given } = {}) {
+    if (this.isOver) throw new Error('The trial is over: it starts no more workers');
     const history = join(this.folder, `worker-${this.#histories.length}.jsonl`);
     this.#histories.push(history);
     const moved = clockOffsetMs !== undefined;
@@ -125,7 +129,7 @@ export class Trial {
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
-    this.#closers.push(() => {
+    this.onClose(() => {
       child.kill('SIGKILL');
       return worker.exited;
     });
@@ -353,6 +357,7 @@ export class Trial {
   }
 
   async close() {
+    this.isOver = true;
     for (const auditor of [this.#auditor, ...this.#others]) await auditor?.close();
     for (const close of this.#closers.reverse()) await close();
     if (this.failures.length === 0) rmSync(this.folder, { recursive: true, force: true });
