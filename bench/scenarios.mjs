@@ -140,6 +140,13 @@ export function createScenarios({ payload, scale, queues, workers }) {
       figures: [...ADDS, less('stored', 'jobs')],
       extra: true,
     },
+    'unique-bulk': {
+      about: 'bulk calls of 1000 on 100 unique keys (bullmq: deduplication)',
+      measure: 'uniqueBulk',
+      params: { jobs: n(100_000), warm: n(5000), chunk, keys: 100 },
+      figures: [...ADDS, less('stored', 'jobs')],
+      extra: true,
+    },
     groups: {
       about: 'drain-100 with jobs of no group, and of 10, 10,000 and 100,000 groups',
       measure: 'groups',
@@ -258,6 +265,7 @@ const KINDS = {
   enqueueLoops: 'enqueue',
   enqueueBulk: 'enqueue',
   uniqueAdds: 'unique',
+  uniqueBulk: 'unique',
   groups: 'groups',
   drain: 'drain',
   latency: 'latency',

@@ -21,6 +21,18 @@ export async function uniqueAdds(stage) {
   return { ...costs, stored };
 }
 
+/** The same in bulk calls. */
+export async function uniqueBulk(stage) {
+  const { jobs, warm, keys } = stage.params;
+  const producer = await stage.openProducer();
+  const addAll = (count) => stage.preload(producer, count, { extra: { keys } });
+  await addAll(warm);
+  const costs = await stage.timed(jobs, () => addAll(jobs));
+  const stored = await producer.pending();
+  await producer.close();
+  return { ...costs, stored };
+}
+
 /** The same drain with jobs of no group, and of more and more groups. */
 export async function groups(stage) {
   const { jobs, warm, concurrency, groups: sizes } = stage.params;

@@ -17,7 +17,10 @@ export async function openProducer(site) {
     add: (payload, extra, queue = site.queues[0]) => queues.get(queue).add('job', payload, optionsOf(extra)),
     addMany(payloads, extra, queue = site.queues[0]) {
       const opts = optionsOf(extra);
-      return queues.get(queue).addBulk(payloads.map((data) => ({ name: 'job', data, opts })));
+      const keyed = (data) => ({ ...opts, deduplication: { id: `key-${data.i % extra.keys}` } });
+      return queues
+        .get(queue)
+        .addBulk(payloads.map((data) => ({ name: 'job', data, opts: extra?.keys === undefined ? opts : keyed(data) })));
     },
     async pending() {
       let total = 0;

@@ -5,7 +5,7 @@
 //   openProducer(site): { add(payload, extra?, queue?), addMany(payloads, extra?, queue?), pending(), close() }
 //   openWorker({ ...site, concurrency, handle, hasDelays }): { close() }
 // site is { host, port, variant, queues, keepAll, autoPipelining }, extra is { dueAt?: epoch ms, attempts?: number,
-// unique?: key, groups?: over how many groups the jobs are spread }.
+// unique?: key, groups?, keys?: over how many groups or unique keys the jobs of addMany are spread }.
 // `handle(payload)` returns a promise; its rejection is a failed attempt. `pending()` counts what has not ended.
 
 const FILES = {

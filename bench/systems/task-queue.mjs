@@ -24,7 +24,7 @@ export async function openProducer(site) {
       const options = extra && optionsOf(extra);
       return service.enqueueMany(
         queue,
-        payloads.map((payload) => ({ payload, ...options, ...groupOf(payload, extra) })),
+        payloads.map((payload) => ({ payload, ...options, ...ownOptions(payload, extra) })),
       );
     },
     async pending() {
@@ -76,8 +76,10 @@ async function createApp({ host, port, variant, queues, keepAll, autoPipelining 
   return app;
 }
 
-function groupOf({ i }, extra) {
-  return extra?.groups === undefined ? undefined : { group: `g${i % extra.groups}` };
+/** What differs from job to job. */
+function ownOptions({ i }, extra) {
+  if (extra?.groups !== undefined) return { group: `g${i % extra.groups}` };
+  return extra?.keys === undefined ? undefined : { unique: `key-${i % extra.keys}` };
 }
 
 function optionsOf({ dueAt, attempts, unique }) {

@@ -1,8 +1,10 @@
+import type { StoredJob } from '../core/ports/curation.js';
 import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { encodeEnvelope } from '../core/envelope.js';
 import { claim } from './admit.js';
 import { isWorthAWake } from './allowance.js';
 import { meet } from './conflict.js';
+import { viewOf } from './job-reader.js';
 import type { KeptJob, KeyHolder } from './kept-job.js';
 import type { MemoryQueue } from './memory-queue.js';
 import { addEvent } from './notify.js';
@@ -24,7 +26,12 @@ export function enqueue(queue: MemoryQueue, jobs: readonly NewJob[]): EnqueueRec
     return { id: kept.id, created: true, state: kept.state };
   });
   if (isEarlier || (isReady && isWorthAWake(queue))) wake(queue);
-  return receipts;
+  return receipts.map((receipt) => (receipt.created ? receipt : { ...receipt, job: metJob(queue, receipt.id) }));
+}
+
+function metJob(queue: MemoryQueue, id: string): StoredJob | null {
+  const job = queue.jobs.get(id);
+  return job === undefined ? null : viewOf(job);
 }
 
 /** @returns also whether the job is due before the time until which idle workers sleep */

@@ -138,13 +138,11 @@ export async function handlesOf<P, R>(
   jobs: readonly NewJob[],
   receipts: readonly EnqueueReceipt[],
 ): Promise<JobHandle<P, R>[]> {
-  const earlier = receipts.filter(({ created }) => !created).map(({ id }) => id);
-  const kept = earlier.length === 0 ? undefined : await readKept(scope, earlier);
+  const unread = receipts.filter(({ created, job }) => !created && job === undefined).map(({ id }) => id);
+  const kept = unread.length === 0 ? undefined : await readKept(scope, unread);
   return receipts.map((receipt, index) => {
     if (receipt.created) return JobHandle.ofEnqueued(scope, receipt, jobs[index].envelope);
-    const stored = kept?.get(receipt.id);
-    return stored === undefined
-      ? JobHandle.ofEnqueued(scope, receipt, '')
-      : JobHandle.ofStored(scope, stored, receipt.conflict);
+    const stored = receipt.job ?? kept?.get(receipt.id);
+    return stored ? JobHandle.ofStored(scope, stored, receipt.conflict) : JobHandle.ofEnqueued(scope, receipt, '');
   });
 }

@@ -18,7 +18,15 @@ export function plainRows(jobs: readonly NewJob[], ids: readonly string[]): stri
 
 /** Arguments of `enqueue.lua`. */
 export function rows(jobs: readonly NewJob[], ids: readonly string[]): string[] {
-  return jobs.flatMap((job, index) => [ids[index], job.envelope, dueOf(job), encodeTraits(job)]);
+  const texts = new Array<string>(jobs.length * 4);
+  for (let index = 0; index < jobs.length; index++) {
+    const job = jobs[index];
+    texts[index * 4] = ids[index];
+    texts[index * 4 + 1] = job.envelope;
+    texts[index * 4 + 2] = dueOf(job);
+    texts[index * 4 + 3] = encodeTraits(job);
+  }
+  return texts;
 }
 
 function dueOf(job: NewJob): string {

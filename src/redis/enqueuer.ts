@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Conflict, EnqueueReceipt, NewJob } from '../core/ports/intake.js';
+import type { EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import { EnqueueOutcomeUnknownError } from '../core/errors/enqueue-errors.js';
 import { BrokerRefusedError, BrokerUnavailableError, StoreFullError } from '../core/errors/store-errors.js';
-import type { JobState } from '../core/job.js';
 import { RULES } from '../core/rules.js';
 import { nextTick } from '../process/real-timers.js';
 import { describeRefusal, refusesRequest } from '../core/request-refusal.js';
@@ -10,6 +9,8 @@ import { isPlain, plainRows, rows } from './enqueue-rows.js';
 import type { JobNumbers } from './job-numbers.js';
 import type { QueueKeys } from './keys.js';
 import { LongPayloads } from './long-payloads.js';
+import { receiptsOf, type EnqueueReply } from './receipts.js';
+import { withoutRepeatedKeys } from './repeated-keys.js';
 import type { Link } from './wire/link.js';
 import type { ScriptCall, ScriptLibrary } from './wire/script-library.js';
 import { ReplyLostError } from './wire/store-errors.js';
@@ -194,10 +195,15 @@ export class Enqueuer {
   private async sendBatch(lane: Lane, batch: Group[], ids: string[]): Promise<Lane> {
     const jobs = batch.length === 1 ? batch[0].jobs : batch.flatMap((group) => group.jobs);
     const call = [lane.caller, String(++lane.call)];
-    const long = LongPayloads.of(this.link, this.keys, jobs, ids);
+    const rows = withoutRepeatedKeys(jobs, ids);
+    const long = LongPayloads.of(this.link, this.keys, rows.jobs, rows.ids);
     const execute = async (deadline?: number) => {
-      const reply = await (long ? this.runLong(call, long, ids, deadline) : this.run(call, jobs, ids, deadline));
-      return receiptsOf(reply, jobs, ids, (nowText) => this.clock.learn(nowText));
+      const running = long
+        ? this.runLong(call, long, rows.ids, deadline)
+        : this.run(call, rows.jobs, rows.ids, deadline);
+      const reply = (await running) as EnqueueReply;
+      this.clock.learn(reply[0]);
+      return rows.spread(receiptsOf(reply, rows.jobs, rows.ids));
     };
     const sentAt = performance.now();
     // Groups, and their jobs, whose callers know that the outcome is open.
@@ -238,7 +244,7 @@ export class Enqueuer {
   private async run(
     call: readonly string[],
     jobs: readonly NewJob[],
-    ids: string[],
+    ids: readonly string[],
     deadline?: number,
   ): Promise<unknown> {
     if (jobs.every(isPlain)) {
@@ -253,7 +259,7 @@ export class Enqueuer {
   private async runLong(
     call: readonly string[],
     long: LongPayloads,
-    ids: string[],
+    ids: readonly string[],
     deadline?: number,
   ): Promise<unknown> {
     const args = [...call, ...rows(long.jobs, ids), long.ids.join(',')];
@@ -310,29 +316,4 @@ export class Enqueuer {
 
 function newLane(): Lane {
   return { caller: randomBytes(9).toString('base64url'), call: 0 };
-}
-
-function receiptsOf(
-  reply: unknown,
-  jobs: readonly NewJob[],
-  ids: string[],
-  onClock: (nowText: string) => void,
-): EnqueueReceipt[] {
-  const [nowText, outcomes] = reply as [string, string[]];
-  onClock(nowText);
-  const now = Number(nowText);
-  return jobs.map((job, index) => {
-    const outcome = outcomes[index];
-    if (outcome === undefined || outcome === '') {
-      return { id: ids[index], created: true, state: isLater(job, now) ? 'scheduled' : 'ready' };
-    }
-    if (outcome.startsWith('later ')) return { id: ids[index], created: true, state: 'scheduled' };
-    const [state, id, conflict] = outcome.split(' ') as [JobState, string, Conflict | undefined];
-    return { id, created: false, state, conflict };
-  });
-}
-
-function isLater(job: NewJob, now: number): boolean {
-  if (job.delayMs !== undefined) return job.delayMs > 0;
-  return job.runAt !== undefined && job.runAt > now;
 }

@@ -3,8 +3,9 @@ import type { StoredJob } from '../core/ports/curation.js';
 import { isHeadAlone } from '../core/record-head.js';
 import type { RedisQueue } from './redis-queue.js';
 
-type Entry = [] | [string, JobState, string, string, string, string, string];
-type Reply = [string, ...Entry[]];
+/** As scripts/lib/view-of.lua makes it; without a state where the job is kept no more. */
+export type View = [] | [string] | [string, JobState, string, string, string, string, string];
+type Reply = [string, ...View[]];
 
 /** Reads jobs. @param numbersOnly the ids are the store's own: no user's id is looked for */
 export async function readJobs(
@@ -48,13 +49,13 @@ async function addPayloads(queue: RedisQueue, jobs: readonly StoredJob[]): Promi
 
 /** Reads a job and registers interest in its end for `ttlMs`, in one step. A long payload is not read. */
 export async function readAwaited(queue: RedisQueue, id: string, ttlMs: number): Promise<StoredJob | undefined> {
-  const [, entry] = await queue.run<Reply>('read', [String(ttlMs), '0', id]);
-  return jobOf(entry ?? []);
+  const [, view] = await queue.run<Reply>('read', [String(ttlMs), '0', id]);
+  return jobOf(view ?? []);
 }
 
-function jobOf(entry: Entry): StoredJob | undefined {
-  if (entry.length === 0) return undefined;
-  const [id, state, record, due, progress, cancelling, token] = entry;
+export function jobOf(view: View): StoredJob | undefined {
+  if (view.length < 2) return undefined;
+  const [id, state, record, due, progress, cancelling, token] = view as Extract<View, { length: 7 }>;
   return {
     id,
     state,

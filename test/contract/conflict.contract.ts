@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { decodeEnvelope, splitRecord } from '../../src/core/envelope.js';
 import type { EnqueueReceipt, OnConflict } from '../../src/core/ports/intake.js';
 import { MessageLog } from '../support/message-log.js';
+import { enqueueTogether } from './receipts.js';
 import { KEEP, QUEUE, type Seed, type StoreDriver } from './store-driver.js';
 
 const KEY = 'default invoice-17';
@@ -20,8 +21,8 @@ const seedOf = (onConflict: OnConflict | undefined, payload: string, more: Seed 
 });
 
 async function call(driver: StoreDriver, ...seeds: Seed[]): Promise<EnqueueReceipt[]> {
-  return driver.store.intake.enqueue(
-    QUEUE,
+  return enqueueTogether(
+    driver,
     seeds.map((seed) => driver.newJob(seed)),
   );
 }

@@ -95,7 +95,7 @@ export function enqueueContract(use: () => StoreDriver): void {
     const driver = use();
     const first = await driver.putOne({ userId: 'order-7', payload: '1' });
     const [second] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'order-7', payload: '2' })]);
-    expect(second).toEqual({ id: first, created: false, state: 'ready' });
+    expect(second).toMatchObject({ id: first, created: false, state: 'ready' });
     expect((await driver.store.curation.read(QUEUE, ['order-7']))[0]?.record).toBe(
       driver.envelope({ userId: 'order-7', payload: '1' }),
     );
@@ -143,7 +143,7 @@ export function enqueueContract(use: () => StoreDriver): void {
         if (state === 'parked') await driver.settle('w1', { op: 'park', id, token: job.token, name: 'resize' });
       }
       const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob(seed)]);
-      expect(again).toEqual({ id, created: false, state });
+      expect(again).toMatchObject({ id, created: false, state, job: { id, state } });
     },
   );
 

@@ -46,6 +46,18 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
     keep: { ...KEEP, count: 1000 },
   });
 
+  /** How many jobs were read by calls of their own since. */
+  function countReads(): () => number {
+    const { curation } = driver.store;
+    const read = curation.read.bind(curation);
+    let count = 0;
+    curation.read = (queue, ids) => {
+      count += ids.length;
+      return read(queue, ids);
+    };
+    return () => count;
+  }
+
   /** Gets a message whenever a wait of this service is registered at the store. */
   function watchRegistrations(): MessageLog<string> {
     const { notices } = driver.store;
@@ -108,6 +120,40 @@ describe.each([memoryKind, redisKind])('QueueService on $name', ({ openStore }) 
       expect(again).toMatchObject({ id: 'x', state: 'active', payload: { to: 'first' } });
       const many = await mail.enqueueMany([{ payload: { to: 'third' } }, { payload: { to: 'fourth' }, id: 'x' }]);
       expect(many.map(({ created, payload }) => [created, payload.to])).toEqual([[true, 'third'], [false, 'first']]); // prettier-ignore
+    });
+
+    it('shows the jobs that enqueues have met without reading them', async () => {
+      const [first, other] = [
+        await service.enqueue(QUEUE, 1, { unique: 'a' }),
+        await service.enqueue(QUEUE, 2, { unique: 'b' }),
+      ];
+      const reads = countReads();
+      const keys = ['a', 'b', 'a', 'b', 'a'];
+      const met = await Promise.all(keys.map((unique) => service.enqueue(QUEUE, 3, { unique })));
+      expect(met.map(({ id, created, payload }) => [id, created, payload])).toEqual(
+        keys.map((key) => (key === 'a' ? [first.id, false, 1] : [other.id, false, 2])),
+      );
+      expect(reads()).toBe(0);
+    });
+
+    it('reads once what many enqueues have met where the store does not show it', async () => {
+      const text = 'x'.repeat(20_000);
+      const first = await service.enqueue(QUEUE, text, { unique: 'a' });
+      const reads = countReads();
+      const met = await Promise.all(Array.from({ length: 20 }, () => service.enqueue(QUEUE, 3, { unique: 'a' })));
+      expect(met.map(({ id, payload }) => [id, payload])).toEqual(met.map(() => [first.id, text]));
+      expect(reads()).toBeLessThanOrEqual(1);
+    });
+
+    it('shows all of the jobs that a long answer leaves out', async () => {
+      const texts = Array.from({ length: 40 }, (_, index) => String(index).padEnd(3500, 'x'));
+      const jobs = texts.map((payload, index) => ({ payload, unique: `key-${index}` }));
+      await service.enqueueMany(QUEUE, jobs);
+      const met = await service.enqueueMany(
+        QUEUE,
+        jobs.map(({ unique }) => ({ payload: '', unique })),
+      );
+      expect(met.map(({ payload, created }) => [payload, created])).toEqual(texts.map((text) => [text, false]));
     });
 
     it('hands jobs out by priority, and in order inside one', async () => {

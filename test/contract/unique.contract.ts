@@ -1,13 +1,14 @@
 import { expect, it } from '@jest/globals';
 import type { EnqueueReceipt } from '../../src/core/ports/intake.js';
+import { enqueueTogether } from './receipts.js';
 import { KEEP, LEASE_MS, QUEUE, type Seed, type StoreDriver } from './store-driver.js';
 
 const KEY = 'resize invoice-17';
 const SEED: Seed = { uniqueKey: KEY, name: 'resize' };
 
 async function enqueue(driver: StoreDriver, ...seeds: Seed[]): Promise<EnqueueReceipt[]> {
-  return driver.store.intake.enqueue(
-    QUEUE,
+  return enqueueTogether(
+    driver,
     seeds.map((seed) => driver.newJob(seed)),
   );
 }
@@ -42,6 +43,8 @@ export function uniqueContract(use: () => StoreDriver): void {
       }
       const before = (await driver.store.curation.read(QUEUE, [id]))[0]?.record;
       const [again] = await enqueue(driver, { ...SEED, payload: '"another"' });
+      const [job] = await driver.store.curation.read(QUEUE, [id]);
+      expect(await driver.store.intake.enqueue(QUEUE, [driver.newJob(SEED)])).toMatchObject([{ id, job }]);
       expect(again).toEqual({ id, created: false, state, conflict: 'kept' });
       expect((await driver.store.curation.read(QUEUE, [id]))[0]?.record).toBe(before);
       await driver.expectCounts({ [state]: 1 });
@@ -62,11 +65,38 @@ export function uniqueContract(use: () => StoreDriver): void {
     const receipts = await enqueue(driver, { ...SEED, delayMs: 5 }, SEED, {}, { ...SEED, userId: 'a' });
     const [first] = receipts;
     const kept = { id: first.id, created: false, state: 'scheduled', conflict: 'kept' };
-    expect([receipts[1], receipts[3]]).toEqual([kept, kept]);
+    expect([receipts[1], receipts[3]]).toMatchObject([kept, kept]);
     expect(receipts[2].created).toBe(true);
     await driver.expectCounts({ scheduled: 1, ready: 1 });
     // The user id of a job that was not stored is free.
     expect(await enqueue(driver, { userId: 'a' })).toMatchObject([{ created: true }]);
+  });
+
+  it('answers each repetition of a key in one call by the job that holds it', async () => {
+    const driver = use();
+    const replacing: Seed = { ...SEED, payload: '"newest"', onConflict: { kind: 'replace' } };
+    const held = await driver.putOne(SEED);
+    const other: Seed = { uniqueKey: 'resize invoice-18' };
+    const receipts = await enqueue(driver, SEED, other, SEED, replacing, other, SEED);
+    const [first, second] = [held, receipts[1].id];
+    expect(receipts).toMatchObject([
+      { id: first, created: false, conflict: 'kept' },
+      { id: second, created: true },
+      { id: first, created: false, conflict: 'kept' },
+      { id: first, created: false, conflict: 'replaced' },
+      { id: second, created: false, conflict: 'kept', state: 'ready' },
+      { id: first, created: false, conflict: 'kept' },
+    ]);
+    expect((await driver.store.curation.read(QUEUE, [first]))[0]?.record).toMatch(/"newest"$/);
+    await driver.expectCounts({ ready: 2 });
+  });
+
+  it('stores a job whose key is free after another one with that key was kept out by its user id', async () => {
+    const driver = use();
+    const named = await driver.putOne({ userId: 'a' });
+    const receipts = await enqueue(driver, { ...SEED, userId: 'a' }, SEED, SEED);
+    expect(receipts).toMatchObject([{ id: named, created: false }, { created: true }, { created: false }]);
+    expect(receipts[2].id).toBe(receipts[1].id);
   });
 
   it('stores one job when two clients give the same key at once', async () => {

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { NewJob, OnConflict } from '../../src/core/ports/intake.js';
+import type { EnqueueReceipt, NewJob, OnConflict } from '../../src/core/ports/intake.js';
 import { decodeEnvelope, encodeEnvelope } from '../../src/core/envelope.js';
 import { LEASE_MS, type ModelledQueue } from './modelled-queue.js';
 import type { QueueModel } from './queue-model.js';
@@ -48,8 +48,20 @@ export async function enqueueJobs(queue: ModelledQueue, model: QueueModel, jobs:
   const ids = receipts.map(({ id }) => id);
   const added = ids.filter((_, index) => receipts[index].created);
   queue.expectNew(added);
-  expect(receipts).toEqual(model.enqueue(jobs, ids));
+  expect(receipts.map(({ job: _met, ...told }) => told)).toEqual(model.enqueue(jobs, ids));
+  await expectMetAsRead(queue, receipts);
   await queue.takeHandOvers(model, added);
+}
+
+/** A job that an enqueue has met and told of is what a read finds. */
+async function expectMetAsRead(queue: ModelledQueue, receipts: readonly EnqueueReceipt[]): Promise<void> {
+  const met = receipts.filter(({ job }) => job !== undefined);
+  if (met.length === 0) return;
+  const stored = await queue.store.curation.read(
+    queue.name,
+    met.map(({ id }) => id),
+  );
+  expect(met.map(({ job }) => job?.record)).toEqual(stored.map((job) => job?.record));
 }
 
 export const inbox = command(

@@ -140,8 +140,8 @@ export const runNow = command('runScheduleNow', runs, async (queue, model, { nam
   const rule = model.rules.rules.get(name);
   if (rule === undefined) expect(answer).toBe('not-found');
   else if (rule.specHash !== specHash) expect(answer).toBe('changed');
-  else if (first !== undefined) expect(answer).toEqual({ id: first.id, created: false, state: first.state });
-  else if (unheld === undefined) expect(answer).toEqual(model.enqueue([job], [])[0]);
+  else if (first !== undefined) expect(answer).toMatchObject({ id: first.id, created: false, state: first.state });
+  else if (unheld === undefined) expect(answer).toMatchObject(model.enqueue([job], [])[0]);
   else {
     const { id } = answer as { id: string };
     expect(answer).toEqual({ id, created: true, state: 'ready' });

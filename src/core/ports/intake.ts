@@ -1,5 +1,6 @@
 import type { Durability } from '../durability.js';
 import type { JobState } from '../job.js';
+import type { StoredJob } from './curation.js';
 
 /** Where jobs come in: from producers, and from plain lists that other programs fill. */
 export interface Intake {
@@ -70,4 +71,6 @@ export interface EnqueueReceipt {
   /** `completed` also of the job of a window that is not kept any more. */
   state: JobState;
   conflict?: Conflict;
+  /** Of a job that was there already: what it is now, null where it is kept no more. Absent where the store has not looked. */
+  job?: StoredJob | null;
 }

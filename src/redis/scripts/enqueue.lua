@@ -13,7 +13,7 @@
 --       id, envelope, due: '' now | '+ms' from now | 'ms' an instant, traits: '' or lines (lib/traits),
 --       among them what becomes of a unique key that is held (lib/conflict)
 --       then, where payloads were stored apart just before this call: ids of these jobs, joined by ',' (long-payloads.ts)
--- returns { now, outcomes }, outcomes = {} when every job was created, or when the call is older than the caller's last;
+-- returns { now, outcomes, views of the jobs that were met (lib/met) }, outcomes = {} when every job was created, or when the call is older than the caller's last;
 --         else one entry per job: '' created | 'later ' ms created, due then | state ' ' id of the job that has this user id already |
 --         state ' ' id ' kept', ' replaced' or ' extended' of the job that has this unique key
 --         'missing': a payload that should lie apart does not; nothing was written
@@ -24,6 +24,7 @@ local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/conflict
 -- include lib/sort-rows
 -- include lib/place
+-- include lib/met
 -- include lib/hand-over
 -- include lib/allowance
 local recordField = '@' .. ARGV[1]
@@ -70,30 +71,37 @@ local function outcomeOfRow(row)
   return outcome
 end
 
-local function addRow(at)
-  local row = { id = ARGV[at], record = ARGV[at + 1], dueAt = dueOf(ARGV[at + 2]), text = ARGV[at + 3], isApart = apart and apart[ARGV[at]] }
-  row.level = traitOf(row.text, 'p') or '0'
+local function readRow(at)
+  local traits = traitsOf(ARGV[at + 3])
+  return { id = ARGV[at], record = ARGV[at + 1], dueAt = dueOf(ARGV[at + 2]), text = ARGV[at + 3], traits = traits,
+    level = traits.p or '0', isApart = apart and apart[ARGV[at]], rest = '' }
+end
+
+local function addRow(row)
   local outcome = outcomeOfRow(row)
   outcomes[#outcomes + 1] = outcome
-  if outcome ~= '' then known = true end
-  if outcome ~= '' and string.sub(outcome, 1, 6) ~= 'later ' then
-    if row.isApart then redis.call('HDEL', q.payloads, row.id) end
-    return
+  if outcome ~= '' then
+    known = true
+    if string.sub(outcome, 1, 6) ~= 'later ' then
+      if row.isApart then redis.call('HDEL', q.payloads, row.id) end
+      return
+    end
   end
-  claim(q, row.text, row.id, row.dueAt > now and 'scheduled' or 'ready', row.rest, row)
+  claim(q, row.traits, row.id, row.dueAt > now and 'scheduled' or 'ready', row.rest, row)
   if told and isPlaced(q, row.id) then return end
   rows[#rows + 1] = row
   rowOf[row.id] = row
 end
 
-local texts = {}
-for i = 6, last, 4 do
-  local level = traitOf(ARGV[i], 'p') or '0'
-  if not string.find(level, '^%d$') then return redis.error_reply('ERR priority "' .. level .. '" is not one of 0 to RULES.highestPriority') end
-  if not told then texts[#texts + 1] = ARGV[i] end
+local asked, claims = {}, {}
+for i = 3, last, 4 do
+  local row = readRow(i)
+  if not string.find(row.level, '^%d$') then return redis.error_reply('ERR priority "' .. row.level .. '" is not one of 0 to RULES.highestPriority') end
+  asked[#asked + 1] = row
+  if not told then claims[#claims + 1] = row.traits end
 end
-admit(q, texts)
-for i = 3, last, 4 do addRow(i) end
+admit(q, claims)
+for i = 1, #asked do addRow(asked[i]) end
 
 local sorted = sortRows(q, rows)
 local pushed, ranked, later, laterIds, textOf, long = sorted.pushed, sorted.ranked, sorted.later, sorted.laterIds, sorted.textOf, sorted.long
@@ -132,4 +140,4 @@ else
   writeClaims(q, '', told)
 end
 sendNotices(q)
-return { q.nowText, known and outcomes or {} }
+return { q.nowText, known and outcomes or {}, viewsOfMet(q) }

@@ -10,7 +10,7 @@
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
 -- include lib/publish-or-fail
--- include lib/admit
+-- include lib/readmit
 -- include lib/leave
 -- include lib/take
 -- include lib/place

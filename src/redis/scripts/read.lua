@@ -4,12 +4,11 @@
 --
 -- KEYS  all of the queue
 -- ARGV  1 waiter's time to live in ms or ''   2 '1' the ids are the store's own | '0' a user's or the store's   3… ids
--- returns { now, per id: {} | { id, state, record, due ms or '', progress or '', cancelling '1'|'',
---           token of its lease or '' } … }
+-- returns { now, per id: {} | its view (lib/view-of) … }
 -- include lib/keys
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- include lib/state
--- include lib/features
+-- include lib/view-of
 -- include lib/find-job
 -- include lib/place-of
 readState(q, now)
@@ -20,18 +19,14 @@ for i = 3, #ARGV do
   if not record then
     reply[i - 1] = {}
   else
-    local state, due = stateOf(q, id, record), ''
-    if state == 'scheduled' then due = string.format('%.0f', tonumber(redis.call('ZSCORE', q.scheduled, id))) end
+    local state = stateOf(q, id, record)
     if ARGV[1] ~= '' and not isEnded(record) then
       use(q, 'w')
       redis.call('HSET', q.waiters, id, string.format('%.0f', now + tonumber(ARGV[1])))
     end
-    reply[i - 1] = {
-      id, state, record, due,
-      has(q, 'n') and redis.call('HGET', q.notes, id .. ':progress') or '',
-      has(q, 'x') and redis.call('HEXISTS', q.cancelling, id) == 1 and '1' or '',
-      state == 'active' and redis.call('HGET', q.inflight, id) or '',
-    }
+    local due = state == 'scheduled' and tonumber(redis.call('ZSCORE', q.scheduled, id))
+    local token = state == 'active' and redis.call('HGET', q.inflight, id)
+    reply[i - 1] = viewOf(q, id, state, record, due, token)
   end
 end
 return reply

@@ -29,9 +29,9 @@ local function holdersOf(q, hash, names)
         id = ''
       end
     end
-    if id ~= '' and not holderOf[names[i]] then
+    if id ~= '' then
       ids[#ids + 1] = id
-      held[#ids] = { id = id, rest = rest }
+      held[#ids] = { id = id, rest = rest, state = nil, record = nil, token = nil, due = nil }
       holderOf[names[i]] = held[#ids]
     end
   end
@@ -40,10 +40,20 @@ local function holdersOf(q, hash, names)
   for i = 1, #ids do
     local record = redis.call('HGET', q.jobs, ids[i]) -- one at a time: payloads may be large
     -- A job that was lost by hand leaves its claims free again.
-    held[i].state = record and stateOf(q, ids[i], record, tokens[i], dues[i]) or nil
-    held[i].due = tonumber(dues[i] or nil)
+    local holder = held[i]
+    holder.record, holder.token, holder.due = record, tokens[i], tonumber(dues[i] or nil)
+    holder.state = record and stateOf(q, ids[i], record, tokens[i], dues[i]) or nil
   end
   return holderOf
+end
+
+-- What the producer of a new job is told of the one that has its claim, whose view is a part of the reply (lib/met).
+local function answerWith(q, holder, note)
+  if not q.isMet[holder] then
+    q.isMet[holder] = true
+    q.met[#q.met + 1] = holder
+  end
+  return (holder.state or 'completed') .. ' ' .. holder.id .. note
 end
 
 local function isThere(_, holder)
@@ -56,7 +66,7 @@ local function isHolding(q, holder)
   local state = holder.state
   if not state or state == 'completed' or state == 'cancelled' or state == 'dead' then return false end
   if state == 'active' and traitOf(redis.call('HGET', q.traits, holder.id), 'r') then return false end
-  return not windowOf(holder.rest) or isOpenWindow(q, holder.rest)
+  return holder.rest == '' or not windowOf(holder.rest) or isOpenWindow(q, holder.rest)
 end
 
 -- The claims of new jobs by their kind: the letter of their trait, which is that of their feature, too; their HASH; whether the claim
@@ -68,31 +78,38 @@ local function kindsOfClaims()
   }
 end
 
--- New jobs with these traits, one text each, are to be stored.
-local function admit(q, texts)
-  q.claims = kindsOfClaims()
+-- New jobs with these traits, as traitsOf makes them, are to be stored.
+local function admit(q, traits)
+  q.claims, q.met, q.isMet = kindsOfClaims(), {}, {}
   for _, kind in ipairs(q.claims) do
-    local names = {}
-    for i = 1, #texts do names[#names + 1] = traitOf(texts[i], kind.letter) end
+    local names, isAsked = {}, {}
+    for i = 1, #traits do
+      local name = traits[i][kind.letter]
+      if name and not isAsked[name] then
+        names[#names + 1] = name
+        isAsked[name] = true
+      end
+    end
     kind.holderOf, kind.claimed = holdersOf(q, kind.hash, names), {}
   end
 end
 
 -- The job that stands in the way of one with these traits, as 'ready 1x' or, where it has the unique key, 'ready 1x kept'; nil where
 -- none does.
-local function outcomeOf(q, text)
-  for _, kind in ipairs(q.claims) do
-    local name = traitOf(text, kind.letter)
+local function outcomeOf(q, traits)
+  for i = 1, #q.claims do
+    local kind = q.claims[i]
+    local name = traits[kind.letter]
     local holder = name and kind.holderOf[name]
-    if holder and kind.stands(q, holder) then return holder.state .. ' ' .. holder.id .. kind.note end
+    if holder and kind.stands(q, holder) then return answerWith(q, holder, kind.note) end
   end
 end
 
 -- A job with these traits is stored by this call, and stands in the way of those that follow. `rest` is that of the entry of its unique
 -- key, and `row` the job, which those that follow may change (lib/conflict).
-local function claim(q, text, id, state, rest, row)
+local function claim(q, traits, id, state, rest, row)
   for _, kind in ipairs(q.claims) do
-    local name = traitOf(text, kind.letter)
+    local name = traits[kind.letter]
     if name then
       kind.holderOf[name] = { id = id, state = state, rest = kind.letter == 'q' and rest or '', row = row, due = row and row.dueAt }
       kind.claimed[#kind.claimed + 1] = { name = name, holder = kind.holderOf[name] }
@@ -130,17 +147,4 @@ local function withdrawClaims(q, text, id)
     local owner, mark = partsOf(name and redis.call('HGET', q[kind.hash], name))
     if owner == id and mark == '?' then redis.call('HDEL', q[kind.hash], name) end
   end
-end
-
--- A job that is not new is to run: where it has a unique key that is free, it claims the key. Returns the number of the live job that
--- holds the key already, nil where none does.
-local function readmit(q, id)
-  local key = traitOf(redis.call('HGET', q.traits, id), 'q')
-  if not key then return nil end
-  local holder = holdersOf(q, 'uniques', { key })[key]
-  if holder and holder.id == id then return nil end
-  if holder and isHolding(q, holder) then return holder.id end
-  if holder and isOpenWindow(q, holder.rest) then return nil end
-  use(q, 'q')
-  redis.call('HSET', q.uniques, key, id)
 end

@@ -10,7 +10,7 @@
 -- Without it, and of a job that has a user id, the one that is there is kept. A job keeps its place: only one that is scheduled moves, to another due time.
 
 local function modeOf(text)
-  local kind, ms, most = string.match(traitOf(text, 'm') or '', '^(%l)(%d*) ?(%d*)$')
+  local kind, ms, most = string.match(text, '^(%l)(%d*) ?(%d*)$')
   return kind, tonumber(ms), tonumber(most)
 end
 
@@ -27,7 +27,7 @@ end
 
 -- Another row of this call, which is not written yet, gets what the row says; as one that was stored before it does.
 local function fold(q, own, row, dueAt)
-  own.record, own.text, own.isApart = row.record, row.text, row.isApart
+  own.record, own.text, own.traits, own.isApart = row.record, row.text, row.traits, row.isApart
   if own.dueAt > q.now or own.isLater then own.dueAt, own.isLater = math.max(dueAt, q.now), true end
 end
 
@@ -62,32 +62,33 @@ local function replace(q, holder, row, dueAt, rest, event)
       moveDue(q, holder.id, dueAt)
       holder.due = dueAt
     end
-    if rest ~= holder.rest then redis.call('HSET', q.uniques, traitOf(row.text, 'q'), entryOf(holder.id, '', rest)) end
+    if rest ~= holder.rest then redis.call('HSET', q.uniques, row.traits.q, entryOf(holder.id, '', rest)) end
     addEvent(q, event, holder.id, row.record, '')
   end
   holder.rest = rest
-  return holder.state .. ' ' .. holder.id .. ' ' .. event
+  holder.record = row.record
+  return answerWith(q, holder, ' ' .. event)
 end
 
 -- A job with an id of its own is what that id promises, so it stays as it is. So does one of another group: a job keeps its place.
 local function mayChange(q, holder, row)
   if not isHolding(q, holder) or holder.state == 'active' then return false end
   local text = holder.row and holder.row.text or redis.call('HGET', q.traits, holder.id)
-  return not traitOf(text, 'u') and traitOf(text, 'g') == traitOf(row.text, 'g')
+  return not traitOf(text, 'u') and traitOf(text, 'g') == row.traits.g
 end
 
-local function kept(holder)
-  return (holder.state or 'completed') .. ' ' .. holder.id .. ' kept'
+local function kept(q, holder)
+  return answerWith(q, holder, ' kept')
 end
 
 local function throttle(q, row, holder, ms, isBoth)
   local from, till = windowOf(holder and holder.rest)
   if not till or till <= q.now then
-    if holder and isHolding(q, holder) then return kept(holder) end
+    if holder and isHolding(q, holder) then return kept(q, holder) end
     row.dueAt, row.rest = 0, string.format('w %.0f %.0f', q.now, q.now + ms)
     return nil
   end
-  if not isBoth then return kept(holder) end
+  if not isBoth then return kept(q, holder) end
   if q.now < from and mayChange(q, holder, row) then return replace(q, holder, row, from, holder.rest, 'replaced') end
   -- The job of the end of this window opens the next one.
   if q.now < from then row.dueAt = from else row.dueAt, till = till, till + ms end
@@ -100,7 +101,7 @@ local function debounce(q, row, holder, ms, most)
     row.rest = string.format('d %.0f %.0f', q.now, row.dueAt)
     return nil
   end
-  if not mayChange(q, holder, row) then return kept(holder) end
+  if not mayChange(q, holder, row) then return kept(q, holder) end
   if holder.state ~= 'scheduled' then return replace(q, holder, row, q.now, holder.rest, 'replaced') end
   -- Due at another time than a call let it be: it has run since, and waits for its next attempt. These calls begin anew.
   local first, due = string.match(holder.rest, '^d (%d+) (%d+)$')
@@ -109,17 +110,18 @@ local function debounce(q, row, holder, ms, most)
   return replace(q, holder, row, dueAt, string.format('d %.0f %.0f', first, dueAt), 'extended')
 end
 
--- What becomes of a row { id, record, text, level, dueAt, isApart }: an outcome where it is not stored, as outcomeOf tells it with
+-- What becomes of a row { id, record, text, traits, level, dueAt, isApart }: an outcome where it is not stored, as outcomeOf tells it with
 -- ' kept', ' replaced' or ' extended' behind; else nil, and row.dueAt and row.rest are those of its key.
 local function meet(q, row)
-  local kind, ms, most = modeOf(row.text)
-  row.text, row.rest = kind and withTrait(row.text, 'm') or row.text, ''
-  local key = traitOf(row.text, 'q')
-  if not kind or not key or traitOf(row.text, 'u') then return outcomeOf(q, row.text) end
+  local mode, key = row.traits.m, row.traits.q
+  if not mode then return outcomeOf(q, row.traits) end
+  local kind, ms, most = modeOf(mode)
+  row.text = withTrait(row.text, 'm')
+  if not kind or not key or row.traits.u then return outcomeOf(q, row.traits) end
   local holder = q.claims[2].holderOf[key]
   if kind == 'd' then return debounce(q, row, holder, ms, most) end
   if kind ~= 'r' then return throttle(q, row, holder, ms, kind == 'b') end
   if not holder or not isHolding(q, holder) then return nil end
-  if not mayChange(q, holder, row) then return kept(holder) end
+  if not mayChange(q, holder, row) then return kept(q, holder) end
   return replace(q, holder, row, row.dueAt, '', 'replaced')
 end

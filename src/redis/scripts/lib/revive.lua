@@ -1,4 +1,4 @@
--- include lib/admit
+-- include lib/readmit
 -- include lib/end-job
 -- include lib/place
 

@@ -9,7 +9,7 @@ local function sortRows(q, rows)
     sorted.records[#sorted.records + 1] = row.record
     if q.listening then sorted.textOf[id] = row.record end
     if #row.record > RULES.longEnvelope then sorted.long = true end
-    if traitOf(row.text, 'g') then use(q, 'g') end
+    if row.traits.g then use(q, 'g') end
     if row.text ~= '' then
       sorted.traits[#sorted.traits + 1] = id
       sorted.traits[#sorted.traits + 1] = row.text
@@ -18,10 +18,10 @@ local function sortRows(q, rows)
       sorted.later[#sorted.later + 1] = string.format('%.0f', row.dueAt)
       sorted.later[#sorted.later + 1] = id
       sorted.laterIds[#sorted.laterIds + 1] = id
-    elseif row.level ~= '0' or traitOf(row.text, 'g') then
+    elseif row.level ~= '0' or row.traits.g then
       sorted.ranked[#sorted.ranked + 1] = id
       sorted.levels[#sorted.ranked] = tonumber(row.level)
-      if not traitOf(row.text, 'g') then sorted.isRanked = true end
+      if not row.traits.g then sorted.isRanked = true end
     else
       sorted.pushed[#sorted.pushed + 1] = id
     end

@@ -9,7 +9,19 @@
 -- The value of a trait, nil where the job has none.
 local function traitOf(text, letter)
   if not text or text == '' then return nil end
-  return string.match('\n' .. text, '\n' .. letter .. '([^\n]*)')
+  if string.sub(text, 1, 1) == letter then return string.match(text, '^.([^\n]*)') end
+  return string.match(text, '\n' .. letter .. '([^\n]*)')
+end
+
+-- All of them, by their letters: for scripts that ask for several.
+local function traitsOf(text)
+  local traits = {}
+  if text ~= '' and not string.find(text, '\n', 1, true) then
+    traits[string.sub(text, 1, 1)] = string.sub(text, 2)
+    return traits
+  end
+  for letter, value in string.gmatch(text, '([^\n])([^\n]*)') do traits[letter] = traits[letter] or value end
+  return traits
 end
 
 -- The text with a trait that replaces the one of its letter, or without it.
