@@ -7,8 +7,6 @@ export const RULES = {
   longEnvelope: 16_384,
   /** Bytes of envelopes and records that one script looks up: Lua copies as many in some 2 ms. */
   mostLookedUp: 524_288,
-  /** Bytes of records of jobs that an enqueue has met and answers with; its caller reads further ones. */
-  mostShown: 65_536,
   /** A longer first line of an envelope was made by no producer of this package: events leave it out. */
   longestHead: 8_192,
   /** Jobs that may be on their way to one worker by hand-over: what a worker that stands still holds up is bounded. */

@@ -1,5 +1,8 @@
 -- include lib/view-of
 
+-- Bytes of records in one answer.
+local MOST_SHOWN = 65536
+
 -- Views of the jobs that an enqueue has met (lib/admit): its handles show them, and need not read them. { id } alone of one that is
 -- kept no more. Those that would make the reply long are left out.
 local function viewsOfMet(q)
@@ -9,7 +12,7 @@ local function viewsOfMet(q)
     length = length + #(record or '')
     if not record then
       views[#views + 1] = { holder.id }
-    elseif length <= RULES.mostShown then
+    elseif length <= MOST_SHOWN then
       views[#views + 1] = viewOf(q, holder.id, holder.state, record, holder.due, holder.token)
     end
   end
