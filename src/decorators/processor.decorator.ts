@@ -31,6 +31,7 @@ export interface ProcessedDefinition {
   readonly name?: string;
   readonly schema?: StandardSchemaV1 | undefined;
   readonly options?: GivenJobOptions;
+  readonly group?: { readonly ordered: boolean } | undefined;
 }
 
 /** What one `@Processor` left on its method. */

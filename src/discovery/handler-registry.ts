@@ -141,6 +141,12 @@ export class HandlerRegistry {
     return this.shared.find(queue, jobName)?.job;
   }
 
+  /** Its label, where the handler of this name takes jobs of many groups in one call. */
+  mixedBatchOf(queue: string, jobName: string): string | undefined {
+    const handler = this.shared.find(queue, jobName)?.handler;
+    return handler?.batch === undefined || handler.batch.byGroup ? undefined : handler.label;
+  }
+
   /** The schema that jobs of this name are checked by before they are handled; undefined: none that this process knows. */
   schemaOf(queue: string, jobName: string): StandardSchemaV1 | undefined {
     return this.shared.schemaOf(queue, jobName);

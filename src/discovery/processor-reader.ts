@@ -13,6 +13,7 @@ import {
   readGivenJobOptions,
   readGivenWorkerOptions,
 } from '../options/job-options-reader.js';
+import { refuseOrderInBatch } from '../options/group-option.js';
 import { readInbox } from '../options/options-reader.js';
 import type { GivenJobOptions, ResolvedWorkerOptions } from '../options/options.js';
 
@@ -49,11 +50,16 @@ export function readProcessor(
 ): ProcessorDeclaration {
   const place = `@Processor on ${label}`;
   requireObject(options, `options of ${place}`, 'pass an object');
+  refuseProducerOptions(options, place);
   refuseUnknownKeys(options, PROCESSOR_KEYS, place, ['name', 'inbox']);
   const definition = readDefinition(target, place);
   const queue = checkKeyName(definition ? definition.queue : target, `queue of ${place}`);
   const job = readGivenJobOptions(options, place, strategies);
   if (definition?.options !== undefined) refuseOverridden(job, definition.options, place, strategies);
+  const batch = readBatch(options.batch, `batch in ${place}`);
+  if (definition?.group?.ordered && batch?.byGroup === false) {
+    refuseOrderInBatch(`A job of the definition in ${place}`, label);
+  }
   return {
     queue,
     name: nameOf(definition?.name, options.name, place),
@@ -61,9 +67,21 @@ export function readProcessor(
     // Producers of the definition write its options into each job; these are for jobs that came another way.
     job: { ...job, ...definition?.options },
     worker: readGivenWorkerOptions(options, place),
-    batch: readBatch(options.batch, `batch in ${place}`),
+    batch,
     inbox: readInbox(options.inbox, place),
   };
+}
+
+/** Options that act when a job is stored: no enqueue sees those of a handler, which may be of another process. */
+function refuseProducerOptions(options: object, place: string): void {
+  const option = ['priority', 'cost', 'durability'].find(
+    (key) => (options as Record<string, unknown>)[key] !== undefined,
+  );
+  if (option === undefined) return;
+  throw new ConfigurationError(
+    `${place}: ${option} acts when a job is stored, and no enqueue sees the options of a handler. ` +
+      `Give it at the call, in defineJob, or for the queue: queues: { mail: { ${option}: … } }.`,
+  );
 }
 
 const MOST_IN_BATCH = 1000;

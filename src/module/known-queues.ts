@@ -8,6 +8,7 @@ interface KnownHandlers {
   readonly isCollected: boolean;
   has(queue: string): boolean;
   handledOptionsOf(queue: string, jobName: string): GivenJobOptions | undefined;
+  mixedBatchOf(queue: string, jobName: string): string | undefined;
   handledNamesOf(queue: string): readonly string[] | '*';
   schemaOf(queue: string, jobName: string): StandardSchemaV1 | undefined;
 }
@@ -44,6 +45,10 @@ export class AppQueues {
 
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined {
     return this.handlers.handledOptionsOf(name, jobName);
+  }
+
+  mixedBatchOf(name: string, jobName: string): string | undefined {
+    return this.handlers.mixedBatchOf(name, jobName);
   }
 
   schemaOf(name: string, jobName: string): StandardSchemaV1 | undefined {

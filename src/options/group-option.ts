@@ -1,5 +1,5 @@
 import type { GroupRule } from '../core/groups.js';
-import { InvalidValueError } from '../core/errors/option-errors.js';
+import { ConfigurationError, InvalidValueError } from '../core/errors/option-errors.js';
 import { isUserId } from '../core/names.js';
 import { readBoolean, readCount, refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import { MOST_RUNNING, readRate, showRate, type Rate } from './limit-options.js';
@@ -56,6 +56,18 @@ export function readGroup(given: unknown, place: string): GroupRequest {
   refuseUnknownKeys(given, ['key', 'ordered'], what, ['key']);
   const { key, ordered } = given as { key?: unknown; ordered?: unknown };
   return { key: checkGroupKey(key, `${what}: key`), ordered: readBoolean(ordered, `${what}: ordered`) ?? false };
+}
+
+/**
+ * @param handler what takes jobs of many groups in one call; undefined: nothing that this process knows
+ * @throws ConfigurationError
+ */
+export function refuseOrderInBatch(what: string, handler: string | undefined): void {
+  if (handler === undefined) return;
+  throw new ConfigurationError(
+    `${what} is of an ordered group, whose jobs run one at a time, and ${handler} takes jobs of many groups in one call. ` +
+      "Write batch: { …, by: 'group' } there, or leave ordered out.",
+  );
 }
 
 /** @throws InvalidValueError, UnknownOptionError */

@@ -27,8 +27,11 @@ export const GIVEN_JOB_KEYS = [
   'durability',
 ] as const satisfies readonly (keyof JobOptions)[];
 
-/** Of those, what a handler or a schedule may say: what a job costs, and what an enqueue waits for, is the producer's to decide. */
-export const HANDLED_JOB_KEYS = GIVEN_JOB_KEYS.filter((key) => key !== 'cost' && key !== 'durability');
+/** Of those, what a schedule may say: what a job costs, and what an enqueue waits for, is the producer's to decide. */
+export const SCHEDULED_JOB_KEYS = GIVEN_JOB_KEYS.filter((key) => key !== 'cost' && key !== 'durability');
+
+/** Of those, what a handler may say: no enqueue sees its options, and a priority decides where a job is put then. */
+export const HANDLED_JOB_KEYS = SCHEDULED_JOB_KEYS.filter((key) => key !== 'priority');
 
 export const GIVEN_WORKER_KEYS = [
   'concurrency',

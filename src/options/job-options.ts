@@ -67,5 +67,8 @@ export interface JobOptions {
   durability?: DurabilityOption;
 }
 
+/** Job options of a schedule. */
+export type ScheduledJobOptions = Omit<JobOptions, 'cost' | 'durability'>;
+
 /** Job options that mean something where jobs are handled. */
-export type HandledJobOptions = Omit<JobOptions, 'cost' | 'durability'>;
+export type HandledJobOptions = Omit<ScheduledJobOptions, 'priority'>;

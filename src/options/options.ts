@@ -12,7 +12,15 @@ import type { JobOptions } from './job-options.js';
 import type { LimitOptions } from './limit-options.js';
 import type { ScheduleOverrides } from './schedule-options.js';
 
-export type { Backoff, DurabilityOption, Expiry, HandledJobOptions, JobOptions, Retention } from './job-options.js';
+export type {
+  Backoff,
+  DurabilityOption,
+  Expiry,
+  HandledJobOptions,
+  JobOptions,
+  Retention,
+  ScheduledJobOptions,
+} from './job-options.js';
 export type {
   CronOptions,
   IntervalOptions,

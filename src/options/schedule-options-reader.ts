@@ -6,7 +6,7 @@ import { refuseUnknownKeys, requireObject } from '../core/option-checks.js';
 import type { ScheduleJobOptions } from '../schedules/rule/declaration.js';
 import { SCHEDULE_TIMING_KEYS, type Instant, type TickSource } from '../schedules/rule/timing-reader.js';
 import { readGroup } from './group-option.js';
-import { HANDLED_JOB_KEYS, readGivenJobOptions } from './job-options-reader.js';
+import { SCHEDULED_JOB_KEYS, readGivenJobOptions } from './job-options-reader.js';
 import type { ScheduleJobSettings, ScheduleOverrides } from './options.js';
 import { readScheduleUnique } from './unique-option.js';
 
@@ -22,7 +22,7 @@ const OVERRIDE_KEYS = [
 ] as const satisfies readonly (keyof ScheduleOverrides)[];
 
 const JOB_KEYS: readonly string[] = [
-  ...HANDLED_JOB_KEYS,
+  ...SCHEDULED_JOB_KEYS,
   'name',
   'headers',
   'unique',

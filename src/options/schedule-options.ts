@@ -2,7 +2,7 @@ import type { Duration } from '../core/duration.js';
 import type { JobHeaders } from '../core/job-headers.js';
 import type { Instant, ScheduleTimingOptions } from '../schedules/rule/timing-reader.js';
 import type { GroupOption } from './group-option.js';
-import type { HandledJobOptions } from './job-options.js';
+import type { ScheduledJobOptions } from './job-options.js';
 import type { ScheduleUniqueOption } from './unique-option.js';
 
 /**
@@ -12,7 +12,7 @@ import type { ScheduleUniqueOption } from './unique-option.js';
 export type ScheduleScope = 'cluster' | 'instance';
 
 /** What the jobs of a schedule are given. */
-export interface ScheduleJobSettings extends HandledJobOptions {
+export interface ScheduleJobSettings extends ScheduledJobOptions {
   /** Name of the jobs, which picks their handler in the queue. Default: the name of the schedule. */
   name?: string;
   /** Texts beside the payload of each job: at most 16, 2 KiB together. */

@@ -4,6 +4,7 @@ import { encodeEnvelope, type EnvelopeHeader } from '../core/envelope.js';
 import { mergeHeaders, packHeaders } from '../core/job-headers.js';
 import { InvalidValueError } from '../core/errors/option-errors.js';
 import { DEFAULT_JOB_NAME } from '../core/job.js';
+import { refuseOrderInBatch } from '../options/group-option.js';
 import type { GivenJobOptions } from '../options/options.js';
 import type { EnqueueRequest } from './enqueue-options.js';
 import type { JobDefinition } from './job-definition.js';
@@ -70,7 +71,10 @@ export function composeJob(
   if (dropsExpired) header.y = 1;
   const group = request?.group ?? definition?.group;
   if (group !== undefined) header.g = group.key;
-  if (group?.ordered) header.o = 1;
+  if (group?.ordered) {
+    refuseOrderInBatch(`A job of "${scope.queue}/${jobName}"`, scope.mixedBatchOf(jobName));
+    header.o = 1;
+  }
   const headers = mergeHeaders(definition?.headers, request?.headers, `a job of "${scope.queue}/${jobName}"`);
   if (headers !== undefined) header.h = packHeaders(headers);
 

@@ -9,6 +9,7 @@ import { ConfigurationError } from '../core/errors/option-errors.js';
 import { encodePayload } from '../core/payload-encoder.js';
 import { validate, type SchemaIssue, type StandardSchemaV1, type Validated } from '../core/standard-schema.js';
 import type { EnqueueRequest } from './enqueue-options.js';
+import { isDear, refuseTooDear } from './cost-checker.js';
 import { composeJob, jobNameFor, type PreparedJob } from './job-composer.js';
 import type { JobDefinition } from './job-definition.js';
 import { JobHandle } from './job-handle.js';
@@ -100,6 +101,7 @@ export async function storeJob(scope: QueueScope, job: PreparedJob): Promise<Job
 /** Stores all of them or none, and answers with a handle each. */
 export async function storeJobs<P, R>(scope: QueueScope, jobs: readonly PreparedJob[]): Promise<JobHandle<P, R>[]> {
   let receipts: EnqueueReceipt[];
+  if (jobs.some(isDear)) await refuseTooDear(scope, jobs);
   try {
     const durability = strongestOf(jobs.map((job) => job.durability));
     receipts = await scope.store.intake.enqueue(scope.queue, jobs, durability);

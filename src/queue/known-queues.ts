@@ -13,6 +13,8 @@ export interface KnownQueues {
   handledNamesOf(name: string): readonly string[] | '*';
   /** What the handler in this process says that takes jobs of this name; undefined where there is none. */
   handledOptionsOf(name: string, jobName: string): GivenJobOptions | undefined;
+  /** The label of the handler in this process that takes jobs of this name from many groups in one call; undefined where there is none. */
+  mixedBatchOf(name: string, jobName: string): string | undefined;
   /** What checks payloads of jobs of this name before they are handled in this process. */
   schemaOf(name: string, jobName: string): StandardSchemaV1 | undefined;
 }

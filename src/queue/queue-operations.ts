@@ -29,6 +29,7 @@ import { findJobs, type FindOptions } from '../inspector/finder.js';
 import { checkGroupKey, readGroupRule, type GroupOptions } from '../options/group-option.js';
 import { readLimits, showLimits, type LimitOptions } from '../options/limit-options.js';
 import type { ResolvedOptions } from '../options/options.js';
+import { forgetRates } from './cost-checker.js';
 import { retryAllDead } from './dead-letter-retrier.js';
 import type { JobDefinition } from './job-definition.js';
 import { listGroups, type GroupsPage, type GroupsQuery } from './group-lister.js';
@@ -129,14 +130,16 @@ export abstract class QueueOperations {
    * @throws InvalidValueError, UnknownOptionError
    */
   async setLimits(target: Target, limits: LimitOptions): Promise<void> {
-    const { store, queue } = await this.operatedScopeOf(target);
-    await store.limits.set(queue, readLimits(limits, `limits of "${queue}"`));
+    const scope = await this.operatedScopeOf(target);
+    await scope.store.limits.set(scope.queue, readLimits(limits, `limits of "${scope.queue}"`));
+    forgetRates(scope);
   }
 
   /** What the `limits` of its handlers declare holds again, if anything. */
   async resetLimits(target: Target): Promise<void> {
-    const { store, queue } = await this.operatedScopeOf(target);
-    await store.limits.reset(queue);
+    const scope = await this.operatedScopeOf(target);
+    await scope.store.limits.reset(scope.queue);
+    forgetRates(scope);
   }
 
   /** What holds the queue back now, by `setLimits` or by the code of its handlers; undefined for nothing. */

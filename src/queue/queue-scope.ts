@@ -26,6 +26,8 @@ export interface QueueScope {
   readonly settings: ResolvedJobOptions;
   /** How many failed runs jobs of this name are allowed; undefined where this process has no handler of them. */
   attemptLimitsOf(jobName: string): AttemptLimits | undefined;
+  /** The label of a handler in this process that takes jobs of this name from many groups in one call. */
+  mixedBatchOf(jobName: string): string | undefined;
   /** Checks payloads of jobs of this name before they are handled here; undefined where nothing does. */
   schemaOf(jobName: string): StandardSchemaV1 | undefined;
   /** Told of each job before it is stored, but for those of definitions. */

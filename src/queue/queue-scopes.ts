@@ -94,6 +94,7 @@ export class QueueScopes {
       backoffNames,
       names,
       settings,
+      mixedBatchOf: (jobName) => queues.mixedBatchOf(queue, jobName),
       schemaOf: (jobName) => queues.schemaOf(queue, jobName),
       attemptLimitsOf: (jobName) => {
         // Without the handler this process cannot know: the one that has it may configure the queue otherwise.

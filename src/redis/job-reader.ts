@@ -1,10 +1,8 @@
-import type { JobState } from '../core/job.js';
 import type { StoredJob } from '../core/ports/curation.js';
 import { isHeadAlone } from '../core/record-head.js';
+import { jobOf, type View } from './job-view.js';
 import type { RedisQueue } from './redis-queue.js';
 
-/** As scripts/lib/view-of.lua makes it; without a state where the job is kept no more. */
-export type View = [] | [string] | [string, JobState, string, string, string, string, string];
 type Reply = [string, ...View[]];
 
 /** Reads jobs. @param numbersOnly the ids are the store's own: no user's id is looked for */
@@ -51,18 +49,4 @@ async function addPayloads(queue: RedisQueue, jobs: readonly StoredJob[]): Promi
 export async function readAwaited(queue: RedisQueue, id: string, ttlMs: number): Promise<StoredJob | undefined> {
   const [, view] = await queue.run<Reply>('read', [String(ttlMs), '0', id]);
   return jobOf(view ?? []);
-}
-
-export function jobOf(view: View): StoredJob | undefined {
-  if (view.length < 2) return undefined;
-  const [id, state, record, due, progress, cancelling, token] = view as Extract<View, { length: 7 }>;
-  return {
-    id,
-    state,
-    record,
-    dueAt: due === '' ? undefined : Number(due),
-    progress: progress === '' ? undefined : progress,
-    cancelling: cancelling === '1',
-    token: token === '' ? undefined : token,
-  };
 }

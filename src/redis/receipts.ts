@@ -2,7 +2,7 @@ import type { StoredJob } from '../core/ports/curation.js';
 import type { Conflict, EnqueueReceipt, NewJob } from '../core/ports/intake.js';
 import type { JobState } from '../core/job.js';
 import { isHeadAlone } from '../core/record-head.js';
-import { jobOf, type View } from './job-reader.js';
+import { jobOf, type View } from './job-view.js';
 
 /** The reply of `enqueue.lua`, or of the script for plain jobs, which meet none. */
 export type EnqueueReply = [nowText: string, outcomes: string[], views?: View[]];

@@ -16,6 +16,7 @@ function serviceOn(store: Store): QueueService {
     areComplete: true,
     get: () => undefined,
     handledOptionsOf: () => undefined,
+    mixedBatchOf: () => undefined,
     handledNamesOf: () => [],
     schemaOf: () => undefined,
   });

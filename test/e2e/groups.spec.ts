@@ -57,6 +57,40 @@ function handlersOf(run: (job: Job) => unknown, options: ProcessorOptions = {}) 
 const bulk = (count: number, group: GroupOption) => Array.from({ length: count }, (_, payload) => ({ payload, group }));
 
 describe.each(STORES)('groups on $name', ({ options }) => {
+  it('refuse an ordered job where one call takes jobs of many groups', async () => {
+    const transfer = defineJob({ queue: 'work', name: 'transfer', group: { key: 'a', ordered: true } });
+    @Injectable()
+    class Defined {
+      @Processor(transfer, { batch: { size: 10 } })
+      run(): void {}
+    }
+    expect((await bootError({ providers: [Defined] })).message).toMatch(
+      /the definition in @Processor on Defined.run is of an ordered group, .* batch: \{ …, by: 'group' \}/,
+    );
+    @Injectable()
+    class Work {
+      @Processor('work', { batch: { size: 10 } })
+      mixed(): void {}
+
+      @Processor('work', { name: 'grouped', batch: { size: 10, by: 'group' } })
+      grouped(): void {}
+
+      @Processor('work', { name: 'single' })
+      single(): void {}
+    }
+    const { app } = await startApp({ providers: [Work] }, options());
+    const queues = app.get(QueueService);
+    await queues.pause('work');
+    const group = { key: 'a', ordered: true };
+    await expect(queues.enqueue('work', 1, { group })).rejects.toThrow(
+      'A job of "work/default" is of an ordered group, whose jobs run one at a time, and Work.mixed takes jobs of many groups in one call',
+    );
+    await expect(queues.enqueueMany('work', [{ payload: 1 }, { payload: 2, group }])).rejects.toThrow('ordered');
+    await queues.enqueue('work', 1, { group: 'a' });
+    for (const name of ['grouped', 'single']) await queues.enqueue('work', 1, { name, group });
+    expect(await queues.counts('work')).toMatchObject({ ready: 3 });
+  });
+
   it('take turns: a few jobs of one do not wait for the many of another', async () => {
     const diary = new Diary();
     const { app } = await startApp(

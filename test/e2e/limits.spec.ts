@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import {
+  InvalidValueError,
   LimitedError,
   Processor,
   QueueService,
@@ -76,6 +77,28 @@ describe.each(STORES)('limits on $name', ({ options }) => {
     expect(await queues.limits('work')).toEqual({ concurrency: 1 });
     await queues.setLimits('work', {});
     expect(await queues.limits('work')).toEqual({});
+  });
+
+  it('take no job that costs more than a window of its queue, or of its group, has room for', async () => {
+    const { app } = await startApp({ imports: [TaskQueueModule.registerQueue({ name: 'work' })] }, options());
+    const queues = app.get(QueueService);
+    await queues.enqueue('work', 'before', { cost: 9 });
+    const rate = { limit: 5, per: '1s' } as const;
+    await queues.setLimits('work', { rate, groups: { rate: { limit: 3, per: '1m' } } });
+    const dear = [
+      queues.enqueue('work', 1, { cost: 6 }),
+      queues.enqueueMany('work', [{ payload: 1 }, { payload: 2, cost: 6 }]),
+      queues.enqueue('work', 1, { cost: 4, group: 'a' }),
+    ];
+    for (const call of dear) await expect(call).rejects.toBeInstanceOf(InvalidValueError);
+    await expect(dear[0]).rejects.toThrow('Invalid cost of a job of "work": 6. The rate of its queue is 5 in 1000 ms');
+    await expect(dear[2]).rejects.toThrow('Invalid cost of a job of "work": 4. The rate of its group is 3 in 60000 ms');
+    await queues.enqueue('work', 1, { cost: 5 });
+    await queues.enqueue('work', 1, { cost: 3, group: 'a' });
+    // A limit that was raised meanwhile holds at once.
+    await queues.setLimits('work', { rate: { limit: 6, per: '1s' } });
+    await queues.enqueue('work', 1, { cost: 6 });
+    expect(await queues.counts('work')).toMatchObject({ ready: 4 });
   });
 
   it('of somebody else hold the queue back by LimitedError, with no attempt counted', async () => {

@@ -315,6 +315,15 @@ describe('every object of options', () => {
   });
 });
 
+it.each(['priority', 'cost', 'durability'])('@Processor refuses %s, which no enqueue would see', async (option) => {
+  const options = { [option]: option === 'durability' ? { replicas: 1 } : 5 } as never;
+  await expect(decorated(Processor('mail', options))).rejects.toThrow(
+    `@Processor on Work.run: ${option} acts when a job is stored, and no enqueue sees the options of a handler. Give it at the call`,
+  );
+  // A definition may say it.
+  await decorated(Processor(defineJob({ queue: 'mail', name: `with-${option}`, ...(options as object) })));
+});
+
 it('takes a class of the user, and what has no prototype', async () => {
   class Options {
     connection = 'memory://';

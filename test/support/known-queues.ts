@@ -8,6 +8,7 @@ export function knownQueues(names: readonly string[], known: Partial<KnownQueues
     areComplete: true,
     get: () => undefined,
     handledOptionsOf: () => undefined,
+    mixedBatchOf: () => undefined,
     handledNamesOf: () => [],
     schemaOf: () => undefined,
     ...known,
