@@ -26,7 +26,9 @@ export class MemorySearch implements Search {
     const looked = page.slice(0, Math.min(most, STEP));
     const last = looked.at(-1);
     const isCandidate = ({ id, record }: KeptJob) =>
-      needles.every(({ anyOf }) => anyOf.some((text) => record.includes(text) || id.includes(text)));
+      needles.every(({ anyOf, inNumber }) =>
+        anyOf.some((text) => record.includes(text) || (inNumber === true && id.includes(text))),
+      );
     return {
       jobs: looked.filter(isCandidate).map((job) => ({ ...viewOf(job), progress: undefined, cancelling: false })),
       looked: looked.length,

@@ -3,14 +3,14 @@ import { InvalidValueError } from '../core/errors/option-errors.js';
 import { instantOf, isHeadAlone } from '../core/record-head.js';
 import type { JobState } from '../core/job.js';
 import type { StoredJob } from '../core/ports/curation.js';
-import type { ScanRequest, ScanStep, Search } from '../core/ports/search.js';
+import type { Needle, ScanRequest, ScanStep, Search } from '../core/ports/search.js';
 import { readJobs } from './job-reader.js';
 import type { RedisQueue, RedisQueues } from './redis-queue.js';
 import type { ReplicaQueues } from './replica-queues.js';
 
 /** Jobs that one script looks at, and bytes of their records: some 1 ms of Redis. */
-const MOST_JOBS = 500;
-const MOST_BYTES = 256 * 1024;
+const MOST_JOBS = 300;
+const MOST_BYTES = 160 * 1024;
 /** Long records that one script reads. */
 const READ_STEP = 8;
 
@@ -43,7 +43,7 @@ export class RedisSearch implements Search {
       throw new InvalidValueError('cursor', cursor, `pass the cursor of the step before this one`);
     }
     const target = (on === 'replica' ? this.replicas : this.queues).of(queue);
-    const groups = needles.flatMap(({ anyOf, inPayload }) => [inPayload ? 'p' : 'r', anyOf.length, ...anyOf]);
+    const groups = needles.flatMap((needle) => [letterOf(needle), needle.anyOf.length, ...needle.anyOf]);
     const args = [state, cursor ?? '', Math.min(most, MOST_JOBS), MOST_BYTES, ...groups];
     const startedAt = performance.now();
     const [next, looked, head, ...found] = await target.look<[string, number, string, ...string[]]>('scan', args);
@@ -58,6 +58,12 @@ export class RedisSearch implements Search {
       spentMs: performance.now() - startedAt,
     };
   }
+}
+
+/** Where a text may be, as scan.lua reads it. */
+function letterOf({ inPayload, inNumber }: Needle): string {
+  if (inPayload) return 'p';
+  return inNumber === true ? 'i' : 'r';
 }
 
 function jobOf(state: JobState, id: string, record: string, beside: string): StoredJob {

@@ -108,7 +108,7 @@ export function searchContract(use: () => StoreDriver): void {
     expect((await walk(driver, 'scheduled'))[0].dueAt).toBe(driver.now() + 30);
   });
 
-  it('answers the jobs that have a text of each needle, by record or number', async () => {
+  it('answers the jobs that have a text of each needle, by record, or by number where asked', async () => {
     const driver = use();
     const [a, b, c] = await driver.put(
       { payload: '"red apple"', name: 'eat' },
@@ -120,7 +120,8 @@ export function searchContract(use: () => StoreDriver): void {
     expect(await of(needle('red', true), needle('"eat"'))).toEqual([a]);
     expect(await of({ anyOf: ['green', 'red.pear'], inPayload: true })).toEqual([b, c]);
     expect(await of(needle('pear-1'))).toEqual([b]);
-    expect(await of(needle(c))).toEqual([c]);
+    expect(await of({ ...needle(c), inNumber: true })).toEqual([c]);
+    expect(await of(needle(c))).toEqual([]);
     // No pattern of Lua.
     expect(await of(needle('red.apple', true))).toEqual([]);
     expect(await of(needle('[a-z]+', true))).toEqual([]);

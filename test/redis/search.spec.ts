@@ -86,12 +86,12 @@ describe('a search on a replica', () => {
 });
 
 describe('one step', () => {
-  it('looks at no more than 500 jobs, and at fewer where records are large', async () => {
+  it('looks at no more than 300 jobs, and at fewer where records are large', async () => {
     const driver = await RedisDriver.open();
     ends.push(() => driver.close());
     const { search } = driver.store;
     await driver.putMany(1000);
-    expect((await search.scan(QUEUE, 'ready', undefined, ALL)).looked).toBe(500);
+    expect((await search.scan(QUEUE, 'ready', undefined, ALL)).looked).toBe(300);
     await driver.putMany(500, { payload: JSON.stringify('x'.repeat(3900)) });
     const { looked, cursor } = await search.scan(QUEUE, 'ready', undefined, ALL);
     expect(looked).toBe(100);

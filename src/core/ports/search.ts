@@ -18,15 +18,17 @@ export interface ScanRequest {
   /** Whether candidates come with their payloads where these lie apart from the record; else such a payload is ''. */
   payloads: boolean;
   on: 'primary' | 'replica';
-  /** Jobs that the step looks at, at most 500. Default 500. */
+  /** Jobs that the step looks at, at most 500; the store may look at fewer. */
   most?: number;
 }
 
-/** Texts of which a job that is meant has one, in its record or in its number. */
+/** Texts of which a job that is meant has one in its record. */
 export interface Needle {
   anyOf: readonly string[];
   /** It may lie in the payload. */
   inPayload: boolean;
+  /** It may be a part of the number of the job. */
+  inNumber?: boolean;
 }
 
 export interface ScanStep {

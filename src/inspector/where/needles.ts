@@ -22,7 +22,7 @@ function needleOf({ field, isNegated, values }: WhereTerm, codec: Codec): Needle
   // What another codec stores may be anything.
   if (inPayload && codec !== jsonCodec) return undefined;
   const texts = values.map((value) => textOf(field, value));
-  return texts.every((text) => text !== undefined) ? { anyOf: texts, inPayload } : undefined;
+  return texts.every((text) => text !== undefined) ? { anyOf: texts, inPayload, inNumber: field === 'id' } : undefined;
 }
 
 function textOf(field: WhereTerm['field'], value: WhereValue): string | undefined {

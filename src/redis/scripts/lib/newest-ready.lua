@@ -39,13 +39,13 @@ local function newestReady(q, place, limit)
     return ids, 'p'
   end
   if part == 'p' then
-    local pairs, last, left = pageDescending(q.priority, rest, limit)
-    for i = 1, #pairs, 2 do ids[#ids + 1] = pairs[i] end
+    local last, left
+    ids, last, left = membersDescending(q.priority, rest, limit)
     return ids, left > 0 and 'p:' .. last or 'g'
   end
   if part == 'g' then
-    local members, last, left = pageDescending(q.grouped, rest, limit)
-    for i = 1, #members, 2 do ids[#ids + 1] = string.match(members[i], '([^ \t]+)$') end
+    local members, last, left = membersDescending(q.grouped, rest, limit)
+    for i = 1, #members do ids[#ids + 1] = string.match(members[i], '([^ \t]+)$') end
     return ids, left > 0 and 'g:' .. last or 's'
   end
   -- One that leaves its list leaves no trace of where it was. Of more than a thousand those at the front are shown.

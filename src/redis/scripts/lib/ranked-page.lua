@@ -27,3 +27,14 @@ local function pageDescending(store, place, limit)
   local pairs = redis.call('ZREVRANGE', store, size - left, size - left + limit - 1, 'WITHSCORES')
   return pairs, placeOfLast(pairs), left - #pairs / 2
 end
+
+-- The same without scores, which cost more to read than members: members alone, the place of the last, and how many follow.
+local function membersDescending(store, place, limit)
+  local size = redis.call('ZCARD', store)
+  local score, member = string.match(place or '', '^([^:]+):(.+)$')
+  local left = score and rankOf(store, score, member) or size
+  if left == 0 then return {}, nil, 0 end
+  local members = redis.call('ZREVRANGE', store, size - left, size - left + limit - 1)
+  local last = members[#members]
+  return members, redis.call('ZSCORE', store, last) .. ':' .. last, left - #members
+end
