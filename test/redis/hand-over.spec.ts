@@ -107,7 +107,7 @@ describe('a job for which a worker waits', () => {
     expect(idsOf(await told.first(2))).toEqual(['woken', now]);
     expect(await driver.hash('ids')).toEqual({ a: now });
     const [again] = await driver.store.intake.enqueue(QUEUE, [driver.newJob({ userId: 'a' })]);
-    expect(again).toEqual({ id: now, created: false, state: 'active' });
+    expect(again).toMatchObject({ id: now, created: false, state: 'active' });
   });
 
   it('makes the events enqueued and active', async () => {

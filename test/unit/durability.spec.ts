@@ -81,7 +81,9 @@ describe('durability option', () => {
 
   it('is the producer’s to say, not the handler’s', () => {
     const options = { durability: 'primary' } as object;
-    expect(() => readProcessor({ target: 'mail', options }, 'Mail.send', [])).toThrow(/durability acts when a job is stored/);
+    expect(() => readProcessor({ target: 'mail', options }, 'Mail.send', [])).toThrow(
+      /durability acts when a job is stored/,
+    );
   });
 });
 
