@@ -9,7 +9,7 @@ const codeOf = (file: string) => readFileSync(new URL(file, folder), 'utf8').rep
 const MOVES: [part: string, move: string, commands: string, keys: string][] = [
   ['place', 'makes a job ready', 'LPUSH|RPUSH', 'ready|suspects'],
   ['place', 'makes a job ready by its priority', 'ZADD', 'priority'],
-  ['lane-moves', 'makes a job of a group ready', 'ZADD', 'grouped'],
+  ['enter-lanes', 'makes a job of a group ready', 'ZADD', 'grouped'],
   ['lane-moves', 'counts a job of a group as running', 'ZADD', 'flying'],
   ['take', 'leases a job to a worker', 'HSET', 'inflight'],
   ['leave', 'ends a lease', 'HDEL', 'inflight'],

@@ -11,6 +11,7 @@
 local q = { meta = KEYS[1], jobs = KEYS[2], ready = KEYS[3], idle = KEYS[4], inflight = KEYS[5], workers = KEYS[6] }
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- without lib/lane-moves
+-- without lib/enter-lanes
 -- include lib/publish
 -- include lib/state
 -- include lib/place

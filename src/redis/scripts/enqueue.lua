@@ -88,7 +88,7 @@ local function addRow(row)
     end
   end
   claim(q, row.traits, row.id, row.dueAt > now and 'scheduled' or 'ready', row.rest, row)
-  if told and isPlaced(q, row.id) then return end
+  if told and isPlaced(q, row.id) then return touchPlaced(q, row.id) end
   rows[#rows + 1] = row
   rowOf[row.id] = row
 end
@@ -103,8 +103,8 @@ end
 admit(q, claims)
 for i = 1, #asked do addRow(asked[i]) end
 
-local sorted = sortRows(q, rows)
-local pushed, ranked, later, laterIds, textOf, long = sorted.pushed, sorted.ranked, sorted.later, sorted.laterIds, sorted.textOf, sorted.long
+local sorted = sortRows(q, rows, told)
+local pushed, ranked, grouped, later, laterIds, textOf, long = sorted.pushed, sorted.ranked, sorted.grouped, sorted.later, sorted.laterIds, sorted.textOf, sorted.long
 if not told then
   -- Before the claims: withdraw.lua learns from the traits what the jobs have claimed.
   if #sorted.traits > 0 then
@@ -123,12 +123,15 @@ if not told then
 end
 q.wakesForLanes = true
 place(q, ranked, 'back', sorted.levels)
+placeNew(q, grouped)
+closeLanes(q)
 local isEarlier = placeLater(q, later) or q.isEarlier
 local isReady = sorted.isRanked or q.isLaneOpen or isEarlier
 for i = 1, #laterIds do addEvent(q, 'scheduled', laterIds[i], textOf[laterIds[i]], '') end
 for i = 1, #ranked do addEvent(q, 'enqueued', ranked[i], textOf[ranked[i]], '') end
+for i = 1, #grouped do addEvent(q, 'enqueued', grouped[i].id, grouped[i].record, '') end
 
-local mayHandOver = not q.paused and #pushed > 0 and #pushed <= RULES.mostHanded and #ranked == 0 and not isReady and not long and not apart
+local mayHandOver = not q.paused and #pushed > 0 and #pushed <= RULES.mostHanded and #ranked + #grouped == 0 and not isReady and not long and not apart
 if not mayHandOver or not handOver(q, pushed) then
   local wakes = isEarlier or (#pushed > 0 or isReady) and isWorthAWake(q)
   local worker = not q.paused and wakes and nextIdle(q)

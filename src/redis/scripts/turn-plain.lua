@@ -11,6 +11,7 @@ local q = { meta = KEYS[1], jobs = KEYS[2], ready = KEYS[3], inflight = KEYS[4],
   completed = KEYS[7] }
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 -- without lib/lane-moves
+-- without lib/enter-lanes
 -- without turn/take-shares
 -- include lib/state
 -- include lib/publish-or-fail

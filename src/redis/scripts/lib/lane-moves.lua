@@ -2,31 +2,6 @@
 
 -- What hooks do with jobs of groups, where the queue has any.
 
--- Jobs of groups become ready, in this order, at the front or the back of what has their priority. `texts` are their traits.
-local function placeInLanes(q, ids, texts, where)
-  local step = where == 'front' and -1 or 1
-  local position, keys = redis.call('HINCRBY', q.meta, where, step * #ids), {}
-  if where == 'back' then position = position - #ids + 1 end
-  for i = 1, #ids do keys[i] = traitOf(texts[i], 'g') end
-  local lanes, members, traits = lanesOf(q, keys), {}, {}
-  for i = 1, #ids do
-    local level = tonumber(traitOf(texts[i], 'p') or 0) or 0
-    local rank = lanes[i].holder == ids[i] and 0 or RULES.highestPriority + 1 - level
-    local isOrdered = traitOf(texts[i], 'o') ~= nil
-    local group = { key = keys[i], isOrdered = isOrdered,
-      spot = string.format('%02d%015.0f', rank, 281474976710656 + position + i - 1) .. (isOrdered and 'o' or '-') }
-    q.groupOf = q.groupOf or {}
-    q.groupOf[ids[i]] = group
-    traits[i * 2 - 1], traits[i * 2] = ids[i], withTrait(texts[i], 'l', group.spot)
-    members[i * 2 - 1], members[i * 2] = 0, memberOf(group, ids[i])
-    touchLane(q, lanes[i])
-  end
-  use(q, 'g')
-  redis.call('HSET', q.traits, unpack(traits))
-  redis.call('ZADD', q.grouped, unpack(members))
-  closeLanes(q)
-end
-
 -- A ready job loses its place. Returns whether it had one in a lane.
 local function leaveLane(q, id)
   local group = groupsOf(q, { id })[1]

@@ -23,9 +23,13 @@ end
 
 -- What a job has of its group, by its traits: { key, isOrdered, spot }, or false where it has none.
 local function groupFrom(text)
-  local key = text and (string.match(text, '^g([^\n]*)') or string.match(text, '\ng([^\n]*)'))
-  if not key then return false end
-  local spot = string.match(text, '\nl([^\n]*)')
+  if not text then return false end
+  local key, spot = string.match(text, '^g([^\n]*)\nl([^\n]*)$') -- as most are: nothing else is known of the job
+  if not key then
+    key = string.match(text, '^g([^\n]*)') or string.match(text, '\ng([^\n]*)')
+    if not key then return false end
+    spot = string.match(text, '\nl([^\n]*)')
+  end
   return { key = key, spot = spot, isOrdered = spot and isOrderedSpot(spot) or not spot and traitOf(text, 'o') ~= nil }
 end
 

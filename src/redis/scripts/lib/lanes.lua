@@ -15,7 +15,8 @@ local function firstReady(q, lane)
 end
 
 local function laneFrom(q, key, text, ruleText)
-  local tag, entry, rest = string.match(text or '0 0', '^(%S+) (%S+) ?(.*)$')
+  local tag, entry, rest = 0, 0, ''
+  if text then tag, entry, rest = string.match(text, '^(%S+) (%S+) ?(.*)$') end
   local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, owed = 0, starts = '', weight = 1 }
   if rest ~= '' then
     local holder, gate, mean, owed, starts = string.match(rest, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
@@ -59,8 +60,13 @@ local function laneOf(q, key)
   return lane or lanesOf(q, { key })[1]
 end
 
+-- Whether its next job may start, whichever that is.
+local function isFree(q, lane)
+  return not (lane.isPaused or lane.holder or lane.running or lane.window or lane.gate > q.now)
+end
+
 local function tagText(lane)
-  return string.format(lane.tag % 1 == 0 and '%.0f' or '%.6f', lane.tag)
+  return string.format(lane.tag % 1 == 0 and '%d' or '%.6f', lane.tag)
 end
 
 local function writeLanes(q, lanes)
@@ -70,7 +76,7 @@ local function writeLanes(q, lanes)
     local lane = lanes[i]
     local starts = lane.window and windowText(lane.window) or lane.starts
     fields[i * 2 - 1] = lane.key
-    local text = tagText(lane) .. ' ' .. string.format('%.0f', lane.entry)
+    local text = tagText(lane) .. ' ' .. string.format('%d', lane.entry)
     if lane.holder or lane.gate > q.now or lane.mean > 0 or lane.owed > 0 or starts ~= '' and starts ~= '-' then
       text = text .. string.format(' %s %.0f %.1f %.1f %s', lane.holder or '-', lane.gate, lane.mean, lane.owed,
         starts ~= '' and starts or '-')

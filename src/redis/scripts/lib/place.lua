@@ -1,5 +1,5 @@
 -- include lib/traits
--- include lib/lane-moves
+-- include lib/enter-lanes
 
 -- Hook: jobs become ready, for whatever reason. No other part writes to `ready`, `priority` or `suspects`.
 -- The ladder: a suspect runs alone, then priorities, then the list; jobs of groups wait in lanes of their own (lib/lanes). Marks of those who want a running job cancelled are the business of lib/leave.

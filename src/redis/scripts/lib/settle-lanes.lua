@@ -13,7 +13,7 @@ end
 
 -- As it stands among the turns.
 local function turnOf(lane)
-  if not lane.turn then lane.turn = string.format('%015.0f ', lane.entry) .. lane.key end
+  if not lane.turn then lane.turn = string.format('%015d ', lane.entry) .. lane.key end
   return lane.turn
 end
 
