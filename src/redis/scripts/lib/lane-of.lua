@@ -21,7 +21,8 @@ local function isOrderedSpot(spot)
   return string.byte(spot, -1) == 111
 end
 
--- What a job has of its group, by its traits: { key, isOrdered, spot }, or false where it has none.
+-- What a job has of its group, by its traits: { key, isOrdered, spot }, or false where it has none. One that was found in `grouped` has
+-- its member instead of the spot.
 local function groupFrom(text)
   if not text then return false end
   local key, spot = string.match(text, '^g([^\n]*)\nl([^\n]*)$') -- as most are: nothing else is known of the job
@@ -66,8 +67,13 @@ local function flyingIdIn(member)
   return string.sub(member, #keyIn(member) + 2)
 end
 
+-- Whether the job of a member of `grouped` is ordered.
+local function isOrderedIn(member, key)
+  return string.byte(member, #key + 19) == 111
+end
+
 local function memberOf(group, id)
-  return group.spot and group.key .. '\t' .. group.spot .. ' ' .. id
+  return group.member or group.spot and group.key .. '\t' .. group.spot .. ' ' .. id
 end
 
 -- Whether a job is a ready one of a group.

@@ -16,14 +16,16 @@ end
 
 local function laneFrom(q, key, text, ruleText)
   local tag, entry, rest = 0, 0, ''
-  if text then tag, entry, rest = string.match(text, '^(%S+) (%S+) ?(.*)$') end
-  local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, owed = 0, starts = '', weight = 1 }
+  if text then tag, entry, rest = string.match(text, '^(%S+) (%S+)(.*)$') end
+  local lane = { key = key, tag = tonumber(tag), entry = tonumber(entry), gate = 0, mean = 0, owed = 0, starts = '', weight = 1,
+    isTouched = false, isRead = false, picked = 0, byTime = false, turn = false, head = nil, page = nil, flying = nil }
   if rest ~= '' then
-    local holder, gate, mean, owed, starts = string.match(rest, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    local holder, gate, mean, owed, starts = string.match(rest, '^ (%S+) (%S+) (%S+) (%S+) (%S+)$')
     lane.holder, lane.gate, lane.mean, lane.owed = holder ~= '-' and holder or nil, tonumber(gate), tonumber(mean), tonumber(owed)
     lane.starts = starts
   end
-  local common = limitsOf(q) and limitsOf(q).groups
+  local limits = limitsOf(q)
+  local common = limits and limits.groups
   lane.byTime = common and common.byTime
   local rate = key ~= '' and common
   if rate then lane.running = rate.running end
@@ -65,8 +67,9 @@ local function isFree(q, lane)
   return not (lane.isPaused or lane.holder or lane.running or lane.window or lane.gate > q.now)
 end
 
-local function tagText(lane)
-  return string.format(lane.tag % 1 == 0 and '%d' or '%.6f', lane.tag)
+-- For a command or a text: Lua writes whole numbers as they are, up to 10^14.
+local function tagOf(lane)
+  return lane.tag % 1 == 0 and lane.tag or string.format('%.6f', lane.tag)
 end
 
 local function writeLanes(q, lanes)
@@ -76,7 +79,7 @@ local function writeLanes(q, lanes)
     local lane = lanes[i]
     local starts = lane.window and windowText(lane.window) or lane.starts
     fields[i * 2 - 1] = lane.key
-    local text = tagText(lane) .. ' ' .. string.format('%d', lane.entry)
+    local text = tagOf(lane) .. ' ' .. lane.entry
     if lane.holder or lane.gate > q.now or lane.mean > 0 or lane.owed > 0 or starts ~= '' and starts ~= '-' then
       text = text .. string.format(' %s %.0f %.1f %.1f %s', lane.holder or '-', lane.gate, lane.mean, lane.owed,
         starts ~= '' and starts or '-')

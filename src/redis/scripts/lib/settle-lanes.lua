@@ -26,7 +26,7 @@ end
 local function settleLane(q, lane, head, writes)
   local isIn = lane.entry > 0
   local by, untilMs
-  if head then by, untilMs = holdOf(q, lane, readyIdIn(head, lane.key)) end
+  if head and not isFree(q, lane) then by, untilMs = holdOf(q, lane, readyIdIn(head, lane.key)) end
   if head and not by then
     if not isIn then
       q.entries = q.entries + 1
@@ -34,7 +34,7 @@ local function settleLane(q, lane, head, writes)
       push(writes.unheld, lane.key)
     end
     q.isLaneOpen = true
-    push(writes.turns, tagText(lane), turnOf(lane))
+    push(writes.turns, tagOf(lane), turnOf(lane))
     return
   end
   if isIn then push(writes.left, turnOf(lane)) end

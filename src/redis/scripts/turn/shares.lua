@@ -10,27 +10,18 @@ local function isBeforeLane(one, other)
   return one.entry < other.entry
 end
 
--- The lane at this place of a heap goes down to where it belongs.
-local function sink(heap, at)
-  local lane, count = heap[at], #heap
-  while true do
-    local child = at * 2
-    if child > count then break end
-    if child < count and isBeforeLane(heap[child + 1], heap[child]) then child = child + 1 end
-    if not isBeforeLane(heap[child], lane) then break end
-    heap[at] = heap[child]
-    at = child
+-- Adds a lane to those from this place on, which are in order. It mostly belongs to their end.
+local function addInOrder(lanes, from, lane)
+  local low, high = from, #lanes + 1
+  if high == low or not isBeforeLane(lane, lanes[high - 1]) then
+    lanes[high] = lane
+    return
   end
-  heap[at] = lane
-end
-
--- The first lane stays, further behind, or goes.
-local function settleFirst(heap, isStaying)
-  if not isStaying then
-    heap[1] = heap[#heap]
-    heap[#heap] = nil
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isBeforeLane(lane, lanes[middle]) then high = middle else low = middle + 1 end
   end
-  if #heap > 1 then sink(heap, 1) end
+  table.insert(lanes, low, lane)
 end
 
 local MOST_REOPENED = 100 -- groups, some 0.5 ms
@@ -67,57 +58,67 @@ end
 
 -- The next job of a lane, as it lies in `grouped`; nil where none is left. Read some at a time.
 local function nextOf(q, lane, some)
-  if lane.picked >= #lane.page and not lane.isRead then
+  local page = lane.page
+  if not page or lane.picked >= #page and not lane.isRead then
     local low, high = rangeOf(lane.key)
-    local page = redis.call('ZRANGEBYLEX', q.grouped, low, high, 'LIMIT', #lane.page, some)
-    for i = 1, #page do lane.page[#lane.page + 1] = page[i] end
-    lane.isRead = #page < some
+    local more = redis.call('ZRANGEBYLEX', q.grouped, low, high, 'LIMIT', page and #page or 0, some)
+    lane.isRead = #more < some
+    for i = 1, page and #more or 0 do page[#page + 1] = more[i] end
+    lane.page = page or more
   end
   return lane.page[lane.picked + 1]
 end
 
--- The jobs of at most `most` turns: { lane, member, id } in order, and how many turns are those of the jobs without a group. Nothing is
+-- The jobs of at most `most` turns in order, as lib/lane-of tells their groups and { lane, id, after }, and how many turns are those of the jobs without a group. Nothing is
 -- written: what the lanes are charged with stands in them.
 local function chooseShares(q, most)
   readServed(q)
   q.groupOf = q.groupOf or {}
-  local entries, keys, heap = redis.call('ZRANGE', q.turns, 0, most - 1), {}, {}
+  local entries, keys = redis.call('ZRANGE', q.turns, 0, most - 1), {}
   for i = 1, #entries do keys[i] = string.sub(entries[i], 17) end
   local ungrouped = redis.call('LLEN', q.ready) + redis.call('ZCARD', q.priority)
   if ungrouped > 0 then keys[#keys + 1] = '' end
   local lanes = lanesOf(q, keys)
   for i = 1, #lanes do
-    local lane = lanes[i]
-    lane.page, lane.picked, lane.isRead, lane.turn = {}, 0, false, entries[i]
-    if lane.key == '' then lane.tag = math.max(lane.tag, q.served) end
-    heap[i] = lane
+    lanes[i].page, lanes[i].picked, lanes[i].isRead, lanes[i].turn = nil, 0, false, entries[i]
   end
-  for at = math.floor(#heap / 2), 1, -1 do sink(heap, at) end
-  local chosen, shares, some = {}, 0, math.ceil(most / math.max(#heap, 1)) + 1
-  while #chosen + shares < most and #heap > 0 do
-    local lane = heap[1]
+  local chosen, shares, some = {}, 0, math.ceil(most / math.max(#lanes, 1)) + 1
+  if ungrouped > 0 then
+    local plain = table.remove(lanes)
+    plain.tag = math.max(plain.tag, q.served)
+    addInOrder(lanes, 1, plain)
+  end
+  -- Those that have given a job are in order by themselves.
+  local given, first, firstGiven = {}, 1, 1
+  while #chosen + shares < most do
+    local lane, other = lanes[first], given[firstGiven]
+    if other and (not lane or isBeforeLane(other, lane)) then
+      lane, firstGiven = other, firstGiven + 1
+    elseif lane then
+      first = first + 1
+    else
+      break
+    end
     local isPlain = lane.key == ''
     local member = not isPlain and nextOf(q, lane, some)
     local id = member and readyIdIn(member, lane.key)
-    if isPlain and shares < ungrouped or id and not holdOf(q, lane, id) then
+    if isPlain and shares < ungrouped or id and (isFree(q, lane) or not holdOf(q, lane, id)) then
       q.served = math.max(q.served, lane.tag)
       chargeTurn(lane)
       lane.picked = lane.picked + 1
       if isPlain then
         shares = shares + 1
       else
-        chosen[#chosen + 1] = { lane = lane, member = member, id = id, after = #chosen + shares + 1 }
         if lane.running then lane.flying = runningIn(q, lane) + 1 end
         if lane.window then addTo(q, lane.window, costsOf(q, { id })[1]) end
-        local spot = string.sub(member, #lane.key + 2, -#id - 2)
-        local group = { key = lane.key, spot = spot, isOrdered = isOrderedSpot(spot) }
-        q.groupOf[id] = group
+        local group = { key = lane.key, member = member, isOrdered = isOrderedIn(member, lane.key), lane = lane, id = id,
+          after = #chosen + shares + 1 }
+        chosen[#chosen + 1], q.groupOf[id] = group, group
         if group.isOrdered then lane.holder, lane.isHolderSeen = id, true end
       end
-      settleFirst(heap, true)
-    else
-      if not isPlain then touchLane(q, lane) end -- it is held from here on, or empty
-      settleFirst(heap, false)
+      addInOrder(given, firstGiven, lane)
+    elseif not isPlain then
+      touchLane(q, lane) -- it is held from here on, or empty
     end
   end
   return chosen, shares

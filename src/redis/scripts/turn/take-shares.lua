@@ -48,7 +48,7 @@ local function closeShares(q, turn)
   for i = 1, turn.chosen and #turn.chosen or 0 do
     local lane = turn.chosen[i].lane
     members[i] = turn.chosen[i].member
-    local head = lane.page[lane.picked + 1]
+    local head = lane.page and lane.page[lane.picked + 1]
     if head or lane.isRead then lane.head = head or false end
   end
   if #members > 0 then redis.call('ZREM', q.grouped, unpack(members)) end
