@@ -62,19 +62,22 @@ end
 
 -- What became of a row: as the call was answered first, or as its unique key decides now.
 local function outcomeOfRow(row)
-  if not told then return meet(q, row) or row.rest ~= '' and row.dueAt > now and string.format('later %.0f', row.dueAt) or '' end
+  if not told then
+    return row.meets and meet(q, row) or row.rest ~= '' and row.dueAt > now and string.format('later %.0f', row.dueAt) or ''
+  end
   local outcome = told[#outcomes + 1] or ''
   local due, changed = string.match(outcome, '^later (%d+)$'), rowOf[string.match(outcome, ' (%S+) replaced$')]
   if due then row.dueAt = tonumber(due) end
   if changed then fold(q, changed, row, row.dueAt) end
-  row.text = withTrait(row.text, 'm')
+  if row.traits.m then row.text = withTrait(row.text, 'm') end
   return outcome
 end
 
 local function readRow(at)
   local traits = traitsOf(ARGV[at + 3])
   return { id = ARGV[at], record = ARGV[at + 1], dueAt = dueOf(ARGV[at + 2]), text = ARGV[at + 3], traits = traits,
-    level = traits.p or '0', isApart = apart and apart[ARGV[at]], rest = '' }
+    level = traits.p or '0', isApart = apart and apart[ARGV[at]], rest = '', isLater = false,
+    meets = traits.u or traits.q or traits.m } -- another job, maybe
 end
 
 local function addRow(row)
@@ -87,18 +90,18 @@ local function addRow(row)
       return
     end
   end
-  claim(q, row.traits, row.id, row.dueAt > now and 'scheduled' or 'ready', row.rest, row)
+  if row.meets then claim(q, row.traits, row.id, row.dueAt > now and 'scheduled' or 'ready', row.rest, row) end
   if told and isPlaced(q, row.id) then return touchPlaced(q, row.id) end
   rows[#rows + 1] = row
-  rowOf[row.id] = row
+  if told then rowOf[row.id] = row end
 end
 
 local asked, claims = {}, {}
 for i = 3, last, 4 do
   local row = readRow(i)
-  if not string.find(row.level, '^%d$') then return redis.error_reply('ERR priority "' .. row.level .. '" is not one of 0 to RULES.highestPriority') end
+  if row.level ~= '0' and not string.find(row.level, '^%d$') then return redis.error_reply('ERR priority "' .. row.level .. '" is not one of 0 to RULES.highestPriority') end
   asked[#asked + 1] = row
-  if not told then claims[#claims + 1] = row.traits end
+  if row.meets and not told then claims[#claims + 1] = row.traits end
 end
 admit(q, claims)
 for i = 1, #asked do addRow(asked[i]) end
@@ -127,16 +130,16 @@ placeNew(q, grouped)
 closeLanes(q)
 local isEarlier = placeLater(q, later) or q.isEarlier
 local isReady = sorted.isRanked or q.isLaneOpen or isEarlier
-for i = 1, #laterIds do addEvent(q, 'scheduled', laterIds[i], textOf[laterIds[i]], '') end
-for i = 1, #ranked do addEvent(q, 'enqueued', ranked[i], textOf[ranked[i]], '') end
-for i = 1, #grouped do addEvent(q, 'enqueued', grouped[i].id, grouped[i].record, '') end
+addEvents(q, 'scheduled', laterIds, textOf)
+addEvents(q, 'enqueued', ranked, textOf)
+addEvents(q, 'enqueued', sorted.groupedIds, textOf)
 
 local mayHandOver = not q.paused and #pushed > 0 and #pushed <= RULES.mostHanded and #ranked + #grouped == 0 and not isReady and not long and not apart
 if not mayHandOver or not handOver(q, pushed) then
   local wakes = isEarlier or (#pushed > 0 or isReady) and isWorthAWake(q)
   local worker = not q.paused and wakes and nextIdle(q)
   place(q, pushed, 'back', false)
-  for i = 1, #pushed do addEvent(q, 'enqueued', pushed[i], textOf[pushed[i]], '') end
+  addEvents(q, 'enqueued', pushed, textOf)
   writeClaims(q, '', told)
   if worker then wake(q, worker) end
 else

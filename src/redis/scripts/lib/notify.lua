@@ -20,6 +20,11 @@ local function addEvent(q, event, id, record, detail)
   q.events[#q.events + 1] = event .. ' ' .. id .. ' ' .. took .. '\t' .. line .. '\t' .. detail
 end
 
+-- The same event of several jobs, with their records by id.
+local function addEvents(q, event, ids, recordOf)
+  for i = 1, q.listening and #ids or 0 do addEvent(q, event, ids[i], recordOf[ids[i]], '') end
+end
+
 -- The settled lines of jobs that ended, for those who await them.
 local function addEnds(q, ids, lines)
   if #ids == 0 or not has(q, 'w') then return end

@@ -14,9 +14,11 @@ local function traitOf(text, letter)
 end
 
 -- All of them, by their letters: for scripts that ask for several.
+local NONE = {}
 local function traitsOf(text)
+  if text == '' then return NONE end
   local traits = {}
-  if text ~= '' and not string.find(text, '\n', 1, true) then
+  if not string.find(text, '\n', 1, true) then
     traits[string.sub(text, 1, 1)] = string.sub(text, 2)
     return traits
   end

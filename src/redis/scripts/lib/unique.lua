@@ -9,6 +9,7 @@
 
 -- What an entry says: the number, '?' or '', and the rest.
 local function partsOf(entry)
+  if not entry then return '', '', '' end
   return string.match(entry or '', '^([^ ?]*)(%??) ?(.*)$')
 end
 
